@@ -1,0 +1,47 @@
+//! The `spiketext` binary: reads the command line, runs one verb, turns its outcome into an exit code.
+//!
+//! Exit codes: 0 done, 1 a check failed, 2 an error (said in one line on standard error).
+
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Spiking neural networks that classify text: train, convert, fine-tune, run, measure.
+#[derive(Debug, Parser)]
+#[command(name = "spiketext", version, propagate_version = true, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Data(verbs::data::Arguments),
+    Vectors(verbs::vectors::Arguments),
+}
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    let outcome = match command_line.verb {
+        Verb::Data(arguments) => verbs::data::run(arguments),
+        Verb::Vectors(arguments) => verbs::vectors::run(arguments),
+    };
+    match outcome {
+        Ok(code) => code,
+        // A reader that closed its end (`| head`) has had what it wanted.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("spiketext: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether the cause of `error` is standard output that nobody reads any more.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,4 @@
+//! One verb a file: its arguments and what it prints. Work itself is done by the library crates.
+
+pub mod data;
+pub mod vectors;

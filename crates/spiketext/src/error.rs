@@ -1,0 +1,91 @@
+//! The one error type of this crate: every variant names the operation or the place, what was expected and what came.
+
+use std::path::{Path, PathBuf};
+
+/// What can go wrong in this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file or folder could not be written; nothing was left half-written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file's content is not what its format says.
+    #[error("{}{}: expected {expected}, got {got}", path.display(), line.map(|n| format!(":{n}")).unwrap_or_default())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1, where the format has lines.
+        line: Option<u64>,
+        /// What the format asks for.
+        expected: String,
+        /// What the file holds.
+        got: String,
+    },
+    /// A value does not fit the operation it was given to.
+    #[error("{operation}: expected {expected}, got {got}")]
+    Invalid {
+        /// The operation that refused.
+        operation: &'static str,
+        /// What it asks for.
+        expected: String,
+        /// What it was given.
+        got: String,
+    },
+    /// A name that stands for nothing here.
+    #[error("unknown {what} '{name}'; known: {}", known.join(", "))]
+    UnknownName {
+        /// What the name was meant to be (a data set, a column, a recipe).
+        what: &'static str,
+        /// The name as given.
+        name: String,
+        /// The names that would have done.
+        known: Vec<String>,
+    },
+}
+
+/// The result of a fallible operation of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// A read failure at `path`; for use with `map_err`.
+    pub fn read(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Read { path: path.as_ref().to_owned(), source }
+    }
+
+    /// A write failure at `path`; for use with `map_err`.
+    pub fn write(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Write { path: path.as_ref().to_owned(), source }
+    }
+
+    /// A file whose content breaks its format at `line` (counted from 1; `None` where there are no lines).
+    pub fn malformed(
+        path: impl AsRef<Path>,
+        line: impl Into<Option<u64>>,
+        expected: impl Into<String>,
+        got: impl Into<String>,
+    ) -> Self {
+        Self::Malformed {
+            path: path.as_ref().to_owned(),
+            line: line.into(),
+            expected: expected.into(),
+            got: got.into(),
+        }
+    }
+
+    /// A value that `operation` cannot take.
+    pub fn invalid(operation: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Self {
+        Self::Invalid { operation, expected: expected.into(), got: got.into() }
+    }
+}

@@ -1,0 +1,13 @@
+//! Spiking neural networks that classify text.
+//!
+//! The modules follow a text through the program, each knowing only those before it.
+
+pub mod error;
+pub mod seed;
+
+pub mod text;
+pub mod vectors;
+
+pub mod data;
+
+pub use error::{Error, Result};
