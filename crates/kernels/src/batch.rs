@@ -66,7 +66,8 @@ impl TokenBatch {
 ///
 /// Weights are one matrix `[D, M]`, `M = filters x sum of widths`, columns ordered (width, tap, filter); channels are
 /// ordered (width, filter).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ConvolutionShape {
     /// Kernel widths in tokens.
     pub widths: Vec<usize>,

@@ -13,7 +13,8 @@
 use crate::{Fire, Real, Surrogate};
 
 /// What a spike does to the membrane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reset {
     /// The threshold is subtracted: no charge is lost (the converted network needs this).
     Soft,
@@ -22,7 +23,8 @@ pub enum Reset {
 }
 
 /// Parameters of a layer of neurons.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NeuronParameters {
     /// Share of the membrane that stays from one step to the next, in [0, 1].
     pub beta: f32,

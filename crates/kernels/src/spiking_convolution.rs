@@ -153,6 +153,41 @@ pub fn backward(
     gradients
 }
 
+/// Every spike of one text of a batch that [`forward`] has run: a train `[T P, F]` for each width, row `t P + p`.
+#[must_use]
+pub fn trace(
+    shape: &ConvolutionShape,
+    neuron: &NeuronParameters,
+    steps: usize,
+    weights: Weights<'_>,
+    batch: &TokenBatch,
+    products: &Products,
+    text: usize,
+) -> Vec<SpikeTrain> {
+    let positions: Vec<usize> = shape.widths.iter().map(|&width| batch.positions(text, width)).collect();
+    let mut trains: Vec<SpikeTrain> =
+        positions.iter().map(|positions| SpikeTrain::silent(steps * positions, shape.filters)).collect();
+    for (block, y) in shape.blocks().iter().zip(&products.0) {
+        let bias = &weights.bias[block.first_channel(shape)..][..block.lanes];
+        let (mut taps, mut current) = (vec![None; block.width], vec![0.0; block.lanes]);
+        let mut membrane = vec![0.0; block.lanes];
+        for p in 0..positions[block.width_index] {
+            taps_at(block, steps, batch.text(text), p, &mut taps);
+            membrane.fill(neuron.first_membrane());
+            for t in 0..steps {
+                currents(block, y, bias, &taps, t, &mut current);
+                for (lane, (membrane, &current)) in membrane.iter_mut().zip(&current).enumerate() {
+                    let (spike, _) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current);
+                    if spike > 0.0 {
+                        trains[block.width_index].set(t * positions[block.width_index] + p, block.first + lane);
+                    }
+                }
+            }
+        }
+    }
+    trains
+}
+
 /// Shapes that every entry point relies on.
 fn check(
     shape: &ConvolutionShape,
@@ -523,6 +558,39 @@ mod tests {
                 assert!((got - want).abs() <= 2e-4 * (1.0 + want.abs()), "{neuron:?}: {got} {want}");
             }
         }
+    }
+
+    #[test]
+    fn a_trace_shows_the_spikes_that_the_reference_sees() {
+        let case = Case::new(vec![3, 1, 5], 70, 10, 5, 9, 40);
+        let neuron = neurons()[1];
+        let dense = expand(&case.spikes);
+        let inputs = reference::Inputs {
+            spikes: &dense[..],
+            synapses: &case.synapses,
+            presence: &case.presence,
+            bias: &case.bias,
+        };
+        let mut want = std::collections::BTreeSet::new();
+        let _ =
+            reference::forward(&case.shape, &neuron, Fire::Step, case.steps, inputs, &case.batch, |b, t, p, c| {
+                want.insert((b, t, p, c));
+            });
+        let (_, products) = forward(&case.shape, &neuron, case.steps, &case.spikes, case.weights(), &case.batch);
+        let mut got = std::collections::BTreeSet::new();
+        for b in 0..case.batch.len() {
+            let trains = trace(&case.shape, &neuron, case.steps, case.weights(), &case.batch, &products, b);
+            for (width_index, train) in trains.iter().enumerate() {
+                let positions = case.batch.positions(b, case.shape.widths[width_index]);
+                for row in 0..train.rows() {
+                    for filter in (0..case.shape.filters).filter(|&filter| train.get(row, filter)) {
+                        got.insert((b, row / positions, row % positions, width_index * case.shape.filters + filter));
+                    }
+                }
+            }
+        }
+        assert!(!want.is_empty());
+        assert_eq!(got, want);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use crate::Real;
 
 /// A surrogate derivative of the firing step at distance `x = u' - threshold`; each has height 1 at `x = 0` or as named.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Surrogate {
     /// `1 / (1 + slope |x|)^2` (Zenke and Ganguli 2018; slope 25 in the paper).
     FastSigmoid {

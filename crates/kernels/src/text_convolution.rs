@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// How the positions of a text become one number a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Pooling {
     /// The average over the positions of equation (5): the tailored network, which spikes can compute.
     Average,

@@ -3,10 +3,18 @@
 //! The modules follow a text through the program, each knowing only those before it.
 
 pub mod error;
+pub mod files;
 pub mod seed;
 
 pub mod text;
 pub mod vectors;
+
+pub mod encode;
+pub mod network;
+
+pub mod engine;
+
+pub mod energy;
 
 pub mod data;
 

@@ -1,0 +1,238 @@
+//! What a text costs: spikes, accumulations, and the multiplications of the real-valued network beside it.
+//!
+//! Counted as NeuroBench does: an input times a weight is one operation if the input is not zero; inputs of 0 and 1 make
+//! accumulations (ACs), real inputs make multiply-accumulations (MACs); biases and pooling are left out. The spikes that
+//! pooling adds up are given beside it, so that nobody need guess.
+
+use serde::Serialize;
+use spiketext_kernels::SILENT;
+
+use super::{Input, Layers, Run};
+use crate::network::Specification;
+
+/// Operations of one text over all time steps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Operations {
+    /// Tokens that were read, silent ones included.
+    pub tokens: u64,
+    /// Spikes of the tokens, each token of the text counted.
+    pub input_spikes: u64,
+    /// Spikes of the convolution neurons at all positions.
+    pub convolution_spikes: u64,
+    /// Spikes of the pooled features.
+    pub feature_spikes: u64,
+    /// Spikes of the output neurons.
+    pub output_spikes: u64,
+    /// Accumulations in the convolution: each input spike into each channel of each position that sees it, and the
+    /// presence currents likewise.
+    pub convolution_acs: u64,
+    /// Accumulations at the outputs.
+    pub output_acs: u64,
+    /// Additions of pooling (not among the ACs, as in NeuroBench): one for each convolution spike.
+    pub pooling_additions: u64,
+    /// Multiply-accumulations of the real-valued network of the same shape on the same text.
+    pub dnn_macs: u64,
+}
+
+impl Operations {
+    /// All accumulations of the spiking network.
+    #[must_use]
+    pub fn acs(&self) -> u64 {
+        self.convolution_acs + self.output_acs
+    }
+}
+
+/// Activity of the layers, added up over texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Firing {
+    input_spikes: u64,
+    input_chances: u64,
+    /// Spikes of each convolution channel.
+    convolution_spikes: Vec<u64>,
+    /// Chances to spike (positions x steps) of each convolution channel.
+    convolution_chances: Vec<u64>,
+    /// Spikes of each feature.
+    feature_spikes: Vec<u64>,
+    feature_chances: u64,
+    output_spikes: u64,
+    output_chances: u64,
+}
+
+impl Firing {
+    pub(super) fn new(specification: &Specification) -> Self {
+        let channels = specification.convolution.channels();
+        Self {
+            convolution_spikes: vec![0; channels],
+            convolution_chances: vec![0; channels],
+            feature_spikes: vec![0; channels],
+            ..Self::default()
+        }
+    }
+
+    /// Mean firing rate of the input, in spikes a (real token, dimension, step).
+    #[must_use]
+    pub fn input_rate(&self) -> f64 {
+        share(self.input_spikes, self.input_chances)
+    }
+
+    /// Mean firing rate of the convolution neurons.
+    #[must_use]
+    pub fn convolution_rate(&self) -> f64 {
+        share(self.convolution_spikes.iter().sum(), self.convolution_chances.iter().sum())
+    }
+
+    /// Mean firing rate of the pooled features.
+    #[must_use]
+    pub fn feature_rate(&self) -> f64 {
+        share(self.feature_spikes.iter().sum(), self.feature_chances * self.feature_spikes.len() as u64)
+    }
+
+    /// Mean firing rate of the output neurons; 0 where they do not fire.
+    #[must_use]
+    pub fn output_rate(&self) -> f64 {
+        share(self.output_spikes, self.output_chances)
+    }
+
+    /// Channels that never fired and channels that fired at every chance, for the convolution and for the features.
+    #[must_use]
+    pub fn extremes(&self) -> Extremes {
+        let of = |spikes: &[u64], chances: &dyn Fn(usize) -> u64| LayerExtremes {
+            neurons: spikes.len(),
+            dead: spikes.iter().filter(|&&spikes| spikes == 0).count(),
+            saturated: spikes.iter().enumerate().filter(|&(c, &spikes)| spikes > 0 && spikes == chances(c)).count(),
+        };
+        Extremes {
+            convolution: of(&self.convolution_spikes, &|c| self.convolution_chances[c]),
+            features: of(&self.feature_spikes, &|_| self.feature_chances),
+        }
+    }
+}
+
+/// Dead and saturated neurons of the two hidden layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Extremes {
+    /// Convolution channels, over all positions.
+    pub convolution: LayerExtremes,
+    /// Pooled features.
+    pub features: LayerExtremes,
+}
+
+/// Dead and saturated neurons of one layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct LayerExtremes {
+    /// All neurons (channels).
+    pub neurons: usize,
+    /// Those that never fired.
+    pub dead: usize,
+    /// Those that fired at every step.
+    pub saturated: usize,
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Positions of a kernel of `width` that see token `i` of a text with `positions` positions.
+fn cover(i: usize, width: usize, positions: usize) -> u64 {
+    let last = i.min(positions - 1);
+    let first = (i + 1).saturating_sub(width);
+    (last + 1).saturating_sub(first) as u64
+}
+
+/// Counts one batch into a run.
+pub(super) fn count(input: &Input<'_>, layers: &Layers, run: &mut Run) {
+    let specification = input.network.specification();
+    let shape = &specification.convolution;
+    let (steps, channels, outputs) = (specification.steps, shape.channels(), specification.outputs());
+    let has_presence = input.network.weights().presence.iter().any(|&q| q != 0.0);
+    let firing = &mut run.firing;
+    for b in 0..input.batch.len() {
+        let text = input.batch.text(b);
+        let mut operations = Operations { tokens: text.len() as u64, ..Operations::default() };
+        for (i, &row) in text.iter().enumerate().filter(|&(_, &row)| row != SILENT) {
+            let spikes: u64 = (0..steps).map(|t| u64::from(input.spikes.count_row(row as usize * steps + t))).sum();
+            operations.input_spikes += spikes;
+            firing.input_spikes += spikes;
+            firing.input_chances += (steps * shape.dimension) as u64;
+            for &width in &shape.widths {
+                let fan_out = cover(i, width, input.batch.positions(b, width)) * shape.filters as u64;
+                let presence = if has_presence { steps as u64 } else { 0 };
+                operations.convolution_acs += (spikes + presence) * fan_out;
+                operations.dnn_macs += shape.dimension as u64 * fan_out;
+            }
+        }
+        operations.dnn_macs += (channels * outputs) as u64;
+        let rows = b * steps..(b + 1) * steps;
+        for row in rows.clone() {
+            for c in 0..channels {
+                let spikes = layers.counts[row * channels + c] as u64;
+                operations.convolution_spikes += spikes;
+                firing.convolution_spikes[c] += spikes;
+                let fired = u64::from(layers.features[row * channels + c] > 0.0);
+                operations.feature_spikes += fired;
+                firing.feature_spikes[c] += fired;
+            }
+            if let Some(spikes) = &layers.outputs {
+                operations.output_spikes +=
+                    spikes[row * outputs..][..outputs].iter().filter(|&&spike| spike > 0.0).count() as u64;
+            }
+        }
+        for (width_index, &width) in shape.widths.iter().enumerate() {
+            let chances = (input.batch.positions(b, width) * steps) as u64;
+            for c in width_index * shape.filters..(width_index + 1) * shape.filters {
+                firing.convolution_chances[c] += chances;
+            }
+        }
+        firing.feature_chances += steps as u64;
+        firing.output_spikes += operations.output_spikes;
+        firing.output_chances += if layers.outputs.is_some() { (steps * outputs) as u64 } else { 0 };
+        operations.pooling_additions = operations.convolution_spikes;
+        operations.output_acs = operations.feature_spikes * outputs as u64;
+        run.operations.push(operations);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{run, tests::network};
+    use super::*;
+    use crate::{
+        encode::{Encoder, Noise},
+        network::{Averaging, Readout},
+    };
+
+    #[test]
+    fn tokens_at_the_edge_are_seen_by_fewer_positions() {
+        let of = |positions| (0..5).map(|i| cover(i, 3, positions)).collect::<Vec<_>>();
+        assert_eq!(of(3), [1, 2, 3, 2, 1]); // five tokens, valid positions
+        assert_eq!(of(6), [1, 2, 3, 3, 3]); // padded to eight
+        assert_eq!((0..2).map(|i| cover(i, 3, 1)).sum::<u64>(), 2); // shorter than the kernel
+    }
+
+    #[test]
+    fn a_dense_input_makes_as_many_acs_a_step_as_the_dnn_makes_macs() {
+        let network = network(Readout::Membrane, Encoder::Regular, Averaging::Valid);
+        let run = run(&network, Noise::inference(0), &[vec![0, 1, 2, 3, 4]]);
+        let o = &run.operations[0];
+        // Widths 2 and 3, five tokens: (4 x 2 + 3 x 3) (token, position) pairs, 9 filters, 12 dimensions; 18 x 6 output.
+        assert_eq!(o.dnn_macs, 17 * 9 * 12 + 18 * 6);
+        assert_eq!(o.output_acs, o.feature_spikes * 6);
+        let presence = 17 * 9 * 6;
+        assert!(o.convolution_acs > presence && o.convolution_acs < 6 * 17 * 9 * 12 + presence);
+        assert!((run.firing.input_rate() - o.input_spikes as f64 / (5.0 * 12.0 * 6.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn dead_and_saturated_channels_are_found() {
+        let firing = Firing {
+            convolution_spikes: vec![0, 5, 10],
+            convolution_chances: vec![10; 3],
+            feature_spikes: vec![7, 7, 0],
+            feature_chances: 7,
+            ..Firing::default()
+        };
+        let extremes = firing.extremes();
+        assert_eq!(extremes.convolution, LayerExtremes { neurons: 3, dead: 1, saturated: 1 });
+        assert_eq!(extremes.features, LayerExtremes { neurons: 3, dead: 1, saturated: 2 });
+    }
+}

@@ -1,0 +1,347 @@
+//! The differentiable layers: text convolution, spiking text convolution and neurons over time.
+//!
+//! Each layer has two bodies with one meaning: the fast kernel with its hand-written backward pass on the CPU, and a
+//! composition of tensor operations that runs on any Burn device and is differentiated by Burn. Tests hold the two to
+//! the same numbers and gradients.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use spiketext_kernels::{
+    ConvolutionShape, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, TokenBatch, neuron_scan,
+    spiking_convolution,
+    text_convolution::{self, Pooling},
+};
+
+use crate::kernel_operation::{Kernel, apply, tracked};
+
+/// Pooled features `[B, C]` of a batch from the codes of its distinct tokens `[U, D]` (equations 2 and 5).
+///
+/// # Shapes
+/// codes `[U, D]`, weights `[D, M]`, bias `[C]`.
+pub fn text_convolution(
+    shape: &Arc<ConvolutionShape>,
+    pooling: Pooling,
+    batch: &Arc<TokenBatch>,
+    codes: Tensor<2>,
+    weights: Tensor<2>,
+    bias: Tensor<1>,
+) -> Tensor<2> {
+    match (tracked(codes.clone()), tracked(weights.clone()), tracked(bias.clone())) {
+        (Some(c), Some(w), Some(b)) => {
+            let kernel = TextConvolution { shape: shape.clone(), pooling, batch: batch.clone() };
+            apply(kernel, [c, w, b])
+        }
+        _ => composed::text_convolution(shape, pooling, batch, codes, weights, bias),
+    }
+}
+
+/// Convolution spikes summed over positions, `[B, T, C]`, from the spikes of the distinct tokens.
+///
+/// # Shapes
+/// spikes `[U T, D]`, synapses `[D, M]`, presence `[M]`, bias `[C]`.
+pub fn spiking_convolution(
+    layer: &SpikingLayer,
+    synapses: Tensor<2>,
+    presence: Tensor<1>,
+    bias: Tensor<1>,
+) -> Tensor<3> {
+    match (tracked(synapses.clone()), tracked(presence.clone()), tracked(bias.clone())) {
+        (Some(s), Some(p), Some(b)) => apply(layer.clone(), [s, p, b]),
+        _ => composed::spiking_convolution(layer, synapses, presence, bias),
+    }
+}
+
+/// Spikes `[B, T, C]` of a layer of neurons from its currents `[B, T, C]` (equation 4).
+pub fn neurons(layer: &NeuronLayer, currents: Tensor<3>) -> Tensor<3> {
+    match tracked(currents.clone()) {
+        Some(currents) => apply(layer.clone(), [currents]),
+        None => composed::neurons(layer, currents),
+    }
+}
+
+#[derive(Debug, Clone)]
+struct TextConvolution {
+    shape: Arc<ConvolutionShape>,
+    pooling: Pooling,
+    batch: Arc<TokenBatch>,
+}
+
+impl Kernel<3> for TextConvolution {
+    type Kept = Arc<text_convolution::Products>;
+
+    fn output_shape(&self) -> Vec<usize> {
+        vec![self.batch.len(), self.shape.channels()]
+    }
+
+    fn forward(&self, [codes, weights, bias]: [&[f32]; 3]) -> (Vec<f32>, Self::Kept) {
+        let (pooled, products) =
+            text_convolution::forward(&self.shape, self.pooling, codes, weights, bias, &self.batch);
+        (pooled, Arc::new(products))
+    }
+
+    fn backward(&self, [codes, weights, bias]: [&[f32]; 3], kept: &Self::Kept, gradient: &[f32]) -> [Vec<f32>; 3] {
+        let gradients = text_convolution::backward(
+            &self.shape,
+            self.pooling,
+            (codes, weights, bias),
+            &self.batch,
+            kept,
+            gradient,
+        );
+        [gradients.codes, gradients.weights, gradients.bias]
+    }
+}
+
+/// One batch through the spiking convolution: everything but the weights.
+#[derive(Debug, Clone)]
+pub struct SpikingLayer {
+    /// Kernel widths and channels.
+    pub shape: Arc<ConvolutionShape>,
+    /// The neurons at every position.
+    pub neuron: NeuronParameters,
+    /// Time steps T.
+    pub steps: usize,
+    /// Spikes of the distinct tokens, `[U T, D]`.
+    pub spikes: Arc<SpikeTrain>,
+    /// The texts.
+    pub batch: Arc<TokenBatch>,
+}
+
+impl SpikingLayer {
+    fn weights<'a>([synapses, presence, bias]: [&'a [f32]; 3]) -> spiking_convolution::Weights<'a> {
+        spiking_convolution::Weights { synapses, presence, bias }
+    }
+}
+
+impl Kernel<3> for SpikingLayer {
+    type Kept = Arc<spiking_convolution::Products>;
+
+    fn output_shape(&self) -> Vec<usize> {
+        vec![self.batch.len(), self.steps, self.shape.channels()]
+    }
+
+    fn forward(&self, inputs: [&[f32]; 3]) -> (Vec<f32>, Self::Kept) {
+        let weights = Self::weights(inputs);
+        let (counts, products) =
+            spiking_convolution::forward(&self.shape, &self.neuron, self.steps, &self.spikes, weights, &self.batch);
+        (counts, Arc::new(products))
+    }
+
+    fn backward(&self, inputs: [&[f32]; 3], kept: &Self::Kept, gradient: &[f32]) -> [Vec<f32>; 3] {
+        let gradients = spiking_convolution::backward(
+            &self.shape,
+            &self.neuron,
+            self.steps,
+            &self.spikes,
+            Self::weights(inputs),
+            &self.batch,
+            kept,
+            gradient,
+        );
+        [gradients.synapses, gradients.presence, gradients.bias]
+    }
+}
+
+/// A layer of neurons over all steps of a batch.
+#[derive(Debug, Clone)]
+pub struct NeuronLayer {
+    /// The neurons; their threshold is not used, `thresholds` is.
+    pub neuron: NeuronParameters,
+    /// Texts B.
+    pub texts: usize,
+    /// Time steps T.
+    pub steps: usize,
+    /// Neurons C.
+    pub channels: usize,
+    /// Thresholds, `[B, C]`.
+    pub thresholds: Arc<Vec<f32>>,
+    /// Units of the surrogate, `[B, C]`.
+    pub scales: Arc<Vec<f32>>,
+}
+
+impl NeuronLayer {
+    fn thresholds(&self) -> neuron_scan::Thresholds<'_> {
+        neuron_scan::Thresholds { values: &self.thresholds, scales: &self.scales }
+    }
+}
+
+impl Kernel<1> for NeuronLayer {
+    type Kept = ();
+
+    fn output_shape(&self) -> Vec<usize> {
+        vec![self.texts, self.steps, self.channels]
+    }
+
+    fn forward(&self, [currents]: [&[f32]; 1]) -> (Vec<f32>, ()) {
+        (neuron_scan::forward(&self.neuron, self.steps, self.channels, self.thresholds(), currents), ())
+    }
+
+    fn backward(&self, [currents]: [&[f32]; 1], (): &(), gradient: &[f32]) -> [Vec<f32>; 1] {
+        [neuron_scan::backward(&self.neuron, self.steps, self.channels, self.thresholds(), currents, gradient)]
+    }
+}
+
+/// The same layers from tensor operations: any device, gradients by Burn.
+pub mod composed {
+    use super::{
+        Arc, ConvolutionShape, Device, Int, NeuronLayer, NeuronParameters, Pooling, Reset, SILENT, SpikingLayer,
+        Surrogate, Tensor, TensorData, TokenBatch,
+    };
+
+    /// See [`super::text_convolution`].
+    pub fn text_convolution(
+        shape: &ConvolutionShape,
+        pooling: Pooling,
+        batch: &Arc<TokenBatch>,
+        codes: Tensor<2>,
+        weights: Tensor<2>,
+        bias: Tensor<1>,
+    ) -> Tensor<2> {
+        let device = codes.device();
+        let products = with_silent_row(codes.matmul(weights));
+        let mut texts = Vec::new();
+        for b in 0..batch.len() {
+            let mut widths = Vec::new();
+            for (width_index, &width) in shape.widths.iter().enumerate() {
+                let c = positions(shape, batch, b, width_index, &products, &bias, &device);
+                let c = burn::tensor::activation::relu(c);
+                widths.push(match pooling {
+                    Pooling::Average => c.sum_dim(0) / batch.positions(b, width) as f32,
+                    Pooling::Maximum => c.max_dim(0),
+                });
+            }
+            texts.push(Tensor::cat(widths, 1));
+        }
+        Tensor::cat(texts, 0)
+    }
+
+    /// See [`super::spiking_convolution`].
+    pub fn spiking_convolution(
+        layer: &SpikingLayer,
+        synapses: Tensor<2>,
+        presence: Tensor<1>,
+        bias: Tensor<1>,
+    ) -> Tensor<3> {
+        let device = synapses.device();
+        let (rows, dimension) = (layer.spikes.rows(), layer.spikes.dimension());
+        let mut spikes = vec![0.0; rows * dimension];
+        layer.spikes.expand(0, &mut spikes);
+        let spikes = Tensor::<2>::from_data(TensorData::new(spikes, [rows, dimension]), &device);
+        let products = spikes.matmul(synapses) + presence.unsqueeze::<2>();
+        let [_, columns] = products.dims();
+        let products = products.reshape([rows / layer.steps, layer.steps, columns]);
+        let texts = (0..layer.batch.len()).map(|b| {
+            let mut states: Vec<Option<Tensor<2>>> = vec![None; layer.shape.widths.len()];
+            let steps = (0..layer.steps).map(|t| {
+                let now = with_silent_row(products.clone().slice([0..rows / layer.steps, t..t + 1]).squeeze_dim(1));
+                let widths = (0..layer.shape.widths.len()).map(|w| {
+                    let current = positions(&layer.shape, &layer.batch, b, w, &now, &bias, &device);
+                    let threshold = current.zeros_like() + layer.neuron.threshold;
+                    let scale = current.ones_like();
+                    let (spikes, state) =
+                        neuron_step(&layer.neuron, threshold, scale, states[w].take(), current);
+                    states[w] = Some(state);
+                    spikes.sum_dim(0)
+                });
+                Tensor::cat(widths.collect(), 1)
+            });
+            Tensor::cat(steps.collect(), 0).unsqueeze::<3>()
+        });
+        Tensor::cat(texts.collect(), 0)
+    }
+
+    /// See [`super::neurons`].
+    pub fn neurons(layer: &NeuronLayer, currents: Tensor<3>) -> Tensor<3> {
+        let device = currents.device();
+        let [texts, steps, channels] = currents.dims();
+        let fixed = |values: &[f32]| {
+            Tensor::<2>::from_data(TensorData::new(values.to_vec(), [texts, channels]), &device)
+        };
+        let (threshold, scale) = (fixed(&layer.thresholds), fixed(&layer.scales));
+        let mut state = None;
+        let spikes = (0..steps).map(|t| {
+            let current = currents.clone().slice([0..texts, t..t + 1]).squeeze_dim(1);
+            let (spikes, next) = neuron_step(&layer.neuron, threshold.clone(), scale.clone(), state.take(), current);
+            state = Some(next);
+            spikes.unsqueeze_dim::<3>(1)
+        });
+        Tensor::cat(spikes.collect(), 1)
+    }
+
+    /// Token products with a last row of zeros for silent tokens.
+    fn with_silent_row(products: Tensor<2>) -> Tensor<2> {
+        let [_, columns] = products.dims();
+        let zeros = Tensor::zeros([1, columns], &products.device());
+        Tensor::cat(vec![products, zeros], 0)
+    }
+
+    /// Pre-activations `[P, F]` of one text and width.
+    fn positions(
+        shape: &ConvolutionShape,
+        batch: &TokenBatch,
+        b: usize,
+        width_index: usize,
+        products: &Tensor<2>,
+        bias: &Tensor<1>,
+        device: &Device,
+    ) -> Tensor<2> {
+        let width = shape.widths[width_index];
+        let (text, positions) = (batch.text(b), batch.positions(b, width));
+        let [rows, _] = products.dims();
+        let channel = width_index * shape.filters;
+        let bias = bias.clone().slice([channel..channel + shape.filters]).unsqueeze::<2>();
+        let mut sum = bias.repeat_dim(0, positions);
+        for tap in 0..width {
+            let taps: Vec<i64> = (0..positions)
+                .map(|p| match text.get(p + tap) {
+                    Some(&row) if row != SILENT => i64::from(row),
+                    _ => rows as i64 - 1,
+                })
+                .collect();
+            let taps = Tensor::<1, Int>::from_data(TensorData::new(taps, [positions]), device);
+            let column = shape.first_product(width_index) + tap * shape.filters;
+            let lanes = products.clone().slice([0..rows, column..column + shape.filters]);
+            sum = sum + lanes.select(0, taps);
+        }
+        sum
+    }
+
+    /// One step of equation (4) on tensors: spikes and the membrane after the reset.
+    fn neuron_step(
+        neuron: &NeuronParameters,
+        threshold: Tensor<2>,
+        scale: Tensor<2>,
+        membrane: Option<Tensor<2>>,
+        current: Tensor<2>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let membrane = membrane.unwrap_or_else(|| threshold.clone() * neuron.initial);
+        let charged = membrane * neuron.beta + current;
+        let distance = charged.clone() - threshold.clone();
+        let step = distance.clone().detach().greater_scalar(0.0).float();
+        // The step forward, the surrogate's primitive backward.
+        let smooth = primitive(neuron.surrogate, distance / scale);
+        let spikes = step.clone() + (smooth.clone() - smooth.detach());
+        let reset = if neuron.detach_reset { step } else { spikes.clone() };
+        let membrane = match neuron.reset {
+            Reset::Soft => charged - threshold * reset,
+            Reset::Hard => charged.clone() - charged * reset,
+        };
+        (spikes, membrane)
+    }
+
+    /// A function of `x` whose derivative is the surrogate.
+    fn primitive(surrogate: Surrogate, x: Tensor<2>) -> Tensor<2> {
+        match surrogate {
+            Surrogate::FastSigmoid { slope } => x.clone() / (x.abs() * slope + 1.0),
+            Surrogate::Arctangent { alpha } => {
+                (x * (alpha * std::f32::consts::FRAC_PI_2)).atan() * std::f32::consts::FRAC_1_PI
+            }
+            Surrogate::Triangle { slope } => {
+                let reach = x.clone().abs().clamp_max(1.0 / slope);
+                let area = reach.clone() - reach.clone() * reach * (0.5 * slope);
+                area * x.sign().detach()
+            }
+        }
+    }
+}

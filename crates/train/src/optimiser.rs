@@ -1,0 +1,195 @@
+//! Trainable numbers with their optimiser state (AdamW, Loshchilov and Hutter 2019, as Burn implements it).
+
+use burn::{
+    optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer},
+    tensor::{Device, Gradients, Tensor, TensorData},
+};
+
+use crate::store::Store;
+
+/// AdamW with the published betas and epsilon.
+#[must_use]
+pub fn adamw(weight_decay: f32) -> AdamW {
+    AdamWConfig::new().with_beta_1(0.9).with_beta_2(0.999).with_epsilon(1e-8).with_weight_decay(weight_decay).build()
+}
+
+/// A trainable array and the moments of its gradient.
+#[derive(Clone)]
+pub struct Parameter<const D: usize> {
+    name: &'static str,
+    value: Tensor<D>,
+    state: Option<AdamWState<D>>,
+}
+
+impl<const D: usize> Parameter<D> {
+    /// A parameter that starts at `values`.
+    ///
+    /// # Panics
+    /// If `values` does not fill `shape`.
+    #[must_use]
+    pub fn new(name: &'static str, values: Vec<f32>, shape: [usize; D], device: &Device) -> Self {
+        Self { name, value: Tensor::from_data(TensorData::new(values, shape), device), state: None }
+    }
+
+    /// The value as a leaf of a new graph.
+    #[must_use]
+    pub fn leaf(&self) -> Tensor<D> {
+        self.value.clone().autodiff().require_grad()
+    }
+
+    /// The value as numbers, row-major.
+    #[must_use]
+    pub fn values(&self) -> Vec<f32> {
+        numbers(&self.value)
+    }
+
+    /// One step of `optimiser` along the gradient of `leaf`; nothing happens if the loss did not depend on it.
+    pub fn update(&mut self, optimiser: &AdamW, learning_rate: f64, leaf: &Tensor<D>, gradients: &Gradients) {
+        if let Some(gradient) = leaf.grad(gradients) {
+            let (value, state) = optimiser.step(learning_rate, self.value.clone(), gradient, self.state.take());
+            self.value = value;
+            self.state = state;
+        }
+    }
+
+    /// Puts value and moments under the parameter's name.
+    pub fn save(&self, prefix: &str, store: &mut Store) {
+        let name = format!("{prefix}{}", self.name);
+        if let Some(AdamWState { momentum }) = &self.state {
+            store.put(format!("{name}.moment_1"), numbers(&momentum.moment_1));
+            store.put(format!("{name}.moment_2"), numbers(&momentum.moment_2));
+            store.put_number(format!("{name}.time"), momentum.time as u64);
+        }
+        store.put(name, self.values());
+    }
+
+    /// Takes value and moments back.
+    ///
+    /// # Errors
+    /// If one is missing or has another length.
+    pub fn load(&mut self, prefix: &str, store: &Store) -> spiketext::Result<()> {
+        let name = format!("{prefix}{}", self.name);
+        let (shape, device) = (self.value.dims(), self.value.device());
+        let length = shape.iter().product();
+        let tensor =
+            |values: Vec<f32>| Tensor::<D>::from_data(TensorData::new(values, shape), &device);
+        self.value = tensor(store.get(&name, length)?);
+        self.state = match store.number(&format!("{name}.time")) {
+            Some(time) => Some(AdamWState::new(AdaptiveMomentumState::new(
+                time as usize,
+                tensor(store.get(&format!("{name}.moment_1"), length)?),
+                tensor(store.get(&format!("{name}.moment_2"), length)?),
+            ))),
+            None => None,
+        };
+        Ok(())
+    }
+}
+
+/// The numbers of a tensor, row-major.
+///
+/// # Panics
+/// If the tensor is not of 32-bit floats, which no tensor here is.
+#[must_use]
+pub fn numbers<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
+    tensor.to_data().into_vec::<f32>().expect("all tensors here are f32")
+}
+
+/// Trainable rows of a large table of which a batch touches few (word codes).
+///
+/// Only touched rows are updated: AdamW whose moments and decay stand still while a row is away, with the bias
+/// correction of the global step (the "lazy" variant). An epoch so costs what its texts hold, not what the vocabulary
+/// holds.
+#[derive(Clone)]
+pub struct Rows {
+    dimension: usize,
+    values: Vec<f32>,
+    moment_1: Vec<f32>,
+    moment_2: Vec<f32>,
+    time: usize,
+    range: (f32, f32),
+}
+
+impl Rows {
+    /// Rows of `dimension` numbers, kept within `range` by every update.
+    #[must_use]
+    pub fn new(dimension: usize, values: Vec<f32>, range: (f32, f32)) -> Self {
+        let zeros = vec![0.0; values.len()];
+        Self { dimension, moment_1: zeros.clone(), moment_2: zeros, values, time: 0, range }
+    }
+
+    /// All rows.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The numbers of some rows, in order.
+    #[must_use]
+    pub fn gather(&self, rows: &[u32]) -> Vec<f32> {
+        gather(&self.values, self.dimension, rows)
+    }
+
+    /// One step along `gradient`, the gradient of [`Self::gather`] of the same rows. Rows past the table (the unknown
+    /// word) are left alone.
+    pub fn update(&mut self, optimiser: &AdamW, learning_rate: f64, rows: &[u32], gradient: Tensor<2>) {
+        let device = gradient.device();
+        let shape = [rows.len(), self.dimension];
+        let tensor = |values: &[f32]| {
+            Tensor::<2>::from_data(TensorData::new(gather(values, self.dimension, rows), shape), &device)
+        };
+        let state = AdamWState::new(AdaptiveMomentumState::new(
+            self.time,
+            tensor(&self.moment_1),
+            tensor(&self.moment_2),
+        ));
+        let (value, state) = optimiser.step(learning_rate, tensor(&self.values), gradient, Some(state));
+        self.time += 1;
+        let (low, high) = self.range;
+        let clipped: Vec<f32> = numbers(&value).into_iter().map(|x| x.clamp(low, high)).collect();
+        scatter(&mut self.values, self.dimension, rows, &clipped);
+        if let Some(AdamWState { momentum }) = state {
+            scatter(&mut self.moment_1, self.dimension, rows, &numbers(&momentum.moment_1));
+            scatter(&mut self.moment_2, self.dimension, rows, &numbers(&momentum.moment_2));
+        }
+    }
+
+    /// Puts the whole table into a checkpoint.
+    pub fn save(&self, prefix: &str, store: &mut Store) {
+        store.put(format!("{prefix}codes"), self.values.clone());
+        store.put(format!("{prefix}codes.moment_1"), self.moment_1.clone());
+        store.put(format!("{prefix}codes.moment_2"), self.moment_2.clone());
+        store.put_number(format!("{prefix}codes.time"), self.time as u64);
+    }
+
+    /// Takes the table back.
+    ///
+    /// # Errors
+    /// If a part is missing or has another length.
+    pub fn load(&mut self, prefix: &str, store: &Store) -> spiketext::Result<()> {
+        self.values = store.get(&format!("{prefix}codes"), self.values.len())?;
+        self.moment_1 = store.get(&format!("{prefix}codes.moment_1"), self.values.len())?;
+        self.moment_2 = store.get(&format!("{prefix}codes.moment_2"), self.values.len())?;
+        self.time = store.number(&format!("{prefix}codes.time")).unwrap_or(0) as usize;
+        Ok(())
+    }
+}
+
+fn gather(table: &[f32], dimension: usize, rows: &[u32]) -> Vec<f32> {
+    let mut out = Vec::with_capacity(rows.len() * dimension);
+    for &row in rows {
+        match table.get(row as usize * dimension..(row as usize + 1) * dimension) {
+            Some(values) => out.extend_from_slice(values),
+            None => out.resize(out.len() + dimension, 0.0),
+        }
+    }
+    out
+}
+
+fn scatter(table: &mut [f32], dimension: usize, rows: &[u32], values: &[f32]) {
+    for (&row, values) in rows.iter().zip(values.chunks_exact(dimension)) {
+        if let Some(target) = table.get_mut(row as usize * dimension..(row as usize + 1) * dimension) {
+            target.copy_from_slice(values);
+        }
+    }
+}

@@ -1,0 +1,475 @@
+//! Recipes: every choice of a training run, under a name, each field open to change.
+//!
+//! A recipe is read from three layers, the later winning: a named recipe, a TOML file that holds any part of one, and
+//! single `key=value` settings.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use spiketext::{
+    Error, Result,
+    encode::Encoder,
+    network::{Averaging, CodeBits, Readout, UnknownWord},
+};
+use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
+
+/// Every choice of a training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Recipe {
+    /// The name of the recipe it was made from.
+    pub name: String,
+    /// The network.
+    pub network: NetworkChoices,
+    /// Words and their codes.
+    pub words: WordChoices,
+    /// Training of the real-valued network.
+    pub dnn: DnnChoices,
+    /// Conversion to spikes.
+    pub conversion: ConversionChoices,
+    /// Fine-tuning of the spiking network.
+    pub fine_tuning: FineTuningChoices,
+}
+
+/// The network's shape and neurons.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NetworkChoices {
+    /// Kernel widths in tokens.
+    pub widths: Vec<usize>,
+    /// Channels of each width.
+    pub filters: usize,
+    /// Output neurons of each class.
+    pub outputs_per_class: usize,
+    /// Whether convolution and outputs have biases.
+    pub biases: bool,
+    /// Time steps T.
+    pub steps: usize,
+    /// How words become spikes.
+    pub encoder: Encoder,
+    /// Over which positions features are averaged.
+    pub averaging: Averaging,
+    /// How outputs are read.
+    pub readout: Readout,
+    /// Share of the membrane kept from step to step.
+    pub beta: f32,
+    /// Firing threshold.
+    pub threshold: f32,
+    /// First membrane as a share of the threshold.
+    pub initial: f32,
+    /// What a spike does to the membrane.
+    pub reset: Reset,
+    /// Whether the gradient ignores the reset.
+    pub detach_reset: bool,
+    /// What stands in for the derivative of firing.
+    pub surrogate: Surrogate,
+}
+
+/// Words and their codes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WordChoices {
+    /// Beside the words of the training texts, this many of the vector file's first (most frequent) words are kept.
+    pub also_first: usize,
+    /// What an unknown word does.
+    pub unknown: UnknownWord,
+    /// Whether training sees rates as `6 (r - 1/2)`, which conversion folds away exactly (equation 10).
+    pub centred: bool,
+    /// Whether the codes of the training words are trained.
+    pub trained: bool,
+    /// Bits of a stored code.
+    pub bits: CodeBits,
+    /// Dimensions of random vectors (only for `--vectors random`).
+    pub random_dimension: usize,
+}
+
+/// Training of the real-valued network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DnnChoices {
+    /// Average (can be converted) or maximum (the original TextCNN; cannot).
+    pub pooling: Pooling,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Epochs without a better development accuracy after which training ends.
+    pub patience: usize,
+    /// Texts of a step.
+    pub batch: usize,
+    /// AdamW learning rate.
+    pub learning_rate: f64,
+    /// AdamW learning rate of the word codes.
+    pub code_learning_rate: f64,
+    /// AdamW weight decay.
+    pub weight_decay: f32,
+    /// Share of pooled features dropped in training.
+    pub dropout: f32,
+}
+
+/// Conversion to spikes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ConversionChoices {
+    /// How activations are brought into the range of firing rates.
+    pub normalisation: Normalisation,
+    /// Whether a threshold serves a layer or a channel.
+    pub scope: Scope,
+    /// Training texts on which activations are measured.
+    pub calibration_texts: usize,
+}
+
+/// How activations are brought into the range of firing rates.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Normalisation {
+    /// Weights are copied as they are.
+    None,
+    /// The paper's model-based rule: convolution weights of each width divided by their largest.
+    Model,
+    /// The paper's data-based rule: weights divided by the largest activation of their layer on the calibration texts.
+    Data,
+    /// Thresholds at the q-quantile of the pre-activations on the calibration texts (equation 9); q = 1 is the largest.
+    Percentile {
+        /// The quantile in (0, 1].
+        q: f32,
+    },
+}
+
+/// What one threshold serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// A whole layer.
+    Layer,
+    /// Each channel its own.
+    Channel,
+}
+
+/// Fine-tuning of the spiking network by surrogate gradients.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FineTuningChoices {
+    /// Most epochs; 0 leaves the converted network as it is.
+    pub epochs: usize,
+    /// Epochs without a better development accuracy after which training ends.
+    pub patience: usize,
+    /// Texts of a step.
+    pub batch: usize,
+    /// AdamW learning rate.
+    pub learning_rate: f64,
+    /// AdamW weight decay.
+    pub weight_decay: f32,
+    /// Share of feature spikes dropped in training (whole features, for all steps of a text).
+    pub dropout: f32,
+}
+
+impl Recipe {
+    /// The names [`Self::named`] knows.
+    pub const NAMES: [&'static str; 2] = ["lean", "paper"];
+
+    /// A recipe by name.
+    ///
+    /// # Errors
+    /// If there is none of that name; the message lists those there are.
+    pub fn named(name: &str) -> Result<Self> {
+        match name {
+            "lean" => Ok(Self::lean()),
+            "paper" => Ok(Self::paper()),
+            _ => Err(Error::UnknownName {
+                what: "recipe",
+                name: name.to_owned(),
+                known: Self::NAMES.iter().map(ToString::to_string).collect(),
+            }),
+        }
+    }
+
+    /// What works best: centred training with biases and trained word codes, masked pooling, percentile thresholds, a
+    /// regular code of few steps, membrane read-out.
+    #[must_use]
+    pub fn lean() -> Self {
+        Self {
+            name: "lean".into(),
+            network: NetworkChoices {
+                widths: vec![3, 4, 5],
+                filters: 100,
+                outputs_per_class: 1,
+                biases: true,
+                steps: 8,
+                encoder: Encoder::Regular,
+                averaging: Averaging::Valid,
+                readout: Readout::Membrane,
+                beta: 1.0,
+                threshold: 1.0,
+                initial: 0.5,
+                reset: Reset::Soft,
+                detach_reset: true,
+                surrogate: Surrogate::Arctangent { alpha: 2.0 },
+            },
+            words: WordChoices {
+                also_first: 50_000,
+                unknown: UnknownWord::Silent,
+                centred: true,
+                trained: true,
+                bits: CodeBits::Eight,
+                random_dimension: 300,
+            },
+            dnn: DnnChoices {
+                pooling: Pooling::Average,
+                epochs: 12,
+                patience: 3,
+                batch: 32,
+                learning_rate: 1e-3,
+                code_learning_rate: 1e-3,
+                weight_decay: 1e-2,
+                dropout: 0.5,
+            },
+            conversion: ConversionChoices {
+                normalisation: Normalisation::Percentile { q: 0.99 },
+                scope: Scope::Channel,
+                calibration_texts: 512,
+            },
+            fine_tuning: FineTuningChoices {
+                epochs: 3,
+                patience: 2,
+                batch: 32,
+                learning_rate: 1e-4,
+                weight_decay: 1e-2,
+                dropout: 0.2,
+            },
+        }
+    }
+
+    /// The published method as it stands (Lv, Xu and Zheng 2023), its epoch chosen on the development split.
+    #[must_use]
+    pub fn paper() -> Self {
+        Self {
+            name: "paper".into(),
+            network: NetworkChoices {
+                widths: vec![3, 4, 5],
+                filters: 100,
+                outputs_per_class: 10,
+                biases: false,
+                steps: 50,
+                encoder: Encoder::Bernoulli,
+                averaging: Averaging::Padded { length: 25 },
+                readout: Readout::SpikeCount,
+                beta: 1.0,
+                threshold: 1.0,
+                initial: 0.0,
+                reset: Reset::Soft,
+                detach_reset: true,
+                surrogate: Surrogate::FastSigmoid { slope: 25.0 },
+            },
+            words: WordChoices {
+                also_first: 50_000,
+                unknown: UnknownWord::Mean,
+                centred: false,
+                trained: false,
+                bits: CodeBits::Sixteen,
+                random_dimension: 300,
+            },
+            dnn: DnnChoices {
+                pooling: Pooling::Average,
+                epochs: 200,
+                patience: 40,
+                batch: 32,
+                learning_rate: 1e-4,
+                code_learning_rate: 0.0,
+                weight_decay: 0.0,
+                dropout: 0.5,
+            },
+            conversion: ConversionChoices {
+                normalisation: Normalisation::None,
+                scope: Scope::Layer,
+                calibration_texts: 512,
+            },
+            fine_tuning: FineTuningChoices {
+                epochs: 30,
+                patience: 5,
+                batch: 32,
+                learning_rate: 1e-4,
+                weight_decay: 0.0,
+                dropout: 0.0,
+            },
+        }
+    }
+
+    /// Lays a TOML file over this recipe; the file may hold any part of one, and `name = "..."` may choose its base.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not TOML, or holds a field or value that a recipe does not have.
+    pub fn with_file(self, path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
+        let broken = |error: toml::de::Error| {
+            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() as u64 + 1);
+            Error::malformed(path, line, "a recipe in TOML", error.message().to_owned())
+        };
+        let over: toml::Table = text.parse().map_err(broken)?;
+        let base = match over.get("name").and_then(toml::Value::as_str) {
+            Some(name) if Self::NAMES.contains(&name) => Self::named(name)?,
+            _ => self,
+        };
+        let mut table = base.table();
+        lay_over(&mut table, over);
+        Self::from_table(table).map_err(|got| Error::malformed(path, None, "fields of a recipe", got))
+    }
+
+    /// Sets one field by its dotted name, for example `dnn.epochs=20` or `conversion.normalisation={kind="none"}`.
+    ///
+    /// # Errors
+    /// If there is no such field or the value is not of its kind.
+    pub fn with_setting(self, setting: &str) -> Result<Self> {
+        let refuse = |got: String| Error::invalid("recipe setting", "KEY=VALUE with a key of the recipe", got);
+        let (key, value) = setting.split_once('=').ok_or_else(|| refuse(format!("'{setting}'")))?;
+        let parse = |value: &str| format!("value = {value}").parse::<toml::Table>();
+        // A bare word is a string: `encoder=regular` needs no quotes.
+        let parsed = parse(value.trim()).or_else(|_| parse(&format!("{:?}", value.trim())));
+        let mut parsed = parsed.map_err(|error| refuse(format!("'{setting}': {}", error.message())))?;
+        let mut value = parsed.remove("value").unwrap_or(toml::Value::Boolean(false));
+        let mut parts: Vec<&str> = key.trim().split('.').collect();
+        let mut table = self.table();
+        if !has_field(&table, &parts) {
+            return Err(refuse(format!("'{}'", key.trim())));
+        }
+        while let Some(part) = parts.pop() {
+            value = toml::Value::Table(toml::Table::from_iter([(part.to_owned(), value)]));
+        }
+        if let toml::Value::Table(over) = value {
+            lay_over(&mut table, over);
+        }
+        Self::from_table(table).map_err(|got| refuse(format!("'{setting}': {got}")))
+    }
+
+    /// Checks what the parts of the network cannot check themselves.
+    ///
+    /// # Errors
+    /// Names the first choice that cannot be.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |expected: &str, got: String| Err(Error::invalid("recipe", expected, got));
+        if self.dnn.batch == 0 || self.fine_tuning.batch == 0 {
+            return refuse("batches of at least 1 text", "0".into());
+        }
+        if self.dnn.epochs == 0 {
+            return refuse("at least 1 epoch of DNN training", "0".into());
+        }
+        for (what, share) in [("dnn", self.dnn.dropout), ("fine-tuning", self.fine_tuning.dropout)] {
+            if !(0.0..1.0).contains(&share) {
+                return refuse("a dropout from 0 to below 1", format!("{what}.dropout = {share}"));
+            }
+        }
+        for rate in [self.dnn.learning_rate, self.dnn.code_learning_rate, self.fine_tuning.learning_rate] {
+            if !(rate.is_finite() && rate >= 0.0) {
+                return refuse("learning rates of at least 0", rate.to_string());
+            }
+        }
+        if let Normalisation::Percentile { q } = self.conversion.normalisation
+            && !(q > 0.0 && q <= 1.0)
+        {
+            return refuse("a quantile above 0 and up to 1", q.to_string());
+        }
+        if self.conversion.calibration_texts == 0 {
+            return refuse("at least 1 calibration text", "0".into());
+        }
+        if !(1..=1 << 14).contains(&self.words.random_dimension) {
+            return refuse("random vectors of 1 to 16384 dimensions", self.words.random_dimension.to_string());
+        }
+        Ok(())
+    }
+
+    /// The recipe as TOML, every field present.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("a recipe has only values that TOML can hold")
+    }
+
+    fn table(&self) -> toml::Table {
+        toml::Table::try_from(self).expect("a recipe has only values that TOML can hold")
+    }
+
+    fn from_table(table: toml::Table) -> std::result::Result<Self, String> {
+        table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    }
+}
+
+/// Whether `path` leads to a field of `table`; inside a tagged choice any field may be set.
+fn has_field(table: &toml::Table, path: &[&str]) -> bool {
+    match path {
+        [] => false,
+        [last] => table.contains_key(*last) || table.contains_key("kind"),
+        [first, rest @ ..] => match table.get(*first) {
+            Some(toml::Value::Table(inner)) => has_field(inner, rest),
+            _ => false,
+        },
+    }
+}
+
+/// Lays `over` upon `base`: tables merge, except where a tagged choice changes its kind; all else is replaced.
+fn lay_over(base: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over))
+                if over.get("kind").is_none_or(|kind| base.get("kind") == Some(kind)) =>
+            {
+                lay_over(base, over);
+            }
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipes_survive_toml() {
+        for name in Recipe::NAMES {
+            let recipe = Recipe::named(name).expect("a named recipe");
+            recipe.check().expect("sound");
+            assert_eq!(toml::from_str::<Recipe>(&recipe.to_toml()).expect("its own TOML"), recipe);
+        }
+    }
+
+    #[test]
+    fn settings_reach_every_depth() {
+        let recipe = Recipe::lean()
+            .with_setting("network.steps=4")
+            .and_then(|r| r.with_setting("network.encoder = bernoulli"))
+            .and_then(|r| r.with_setting("conversion.normalisation.q=1.0"))
+            .and_then(|r| r.with_setting("network.widths=[2, 3]"))
+            .and_then(|r| r.with_setting(r#"network.averaging={kind="padded", length=9}"#))
+            .expect("good settings");
+        assert_eq!(recipe.network.steps, 4);
+        assert_eq!(recipe.network.encoder, Encoder::Bernoulli);
+        assert_eq!(recipe.conversion.normalisation, Normalisation::Percentile { q: 1.0 });
+        assert_eq!(recipe.network.widths, [2, 3]);
+        assert_eq!(recipe.network.averaging, Averaging::Padded { length: 9 });
+    }
+
+    #[test]
+    fn bad_settings_say_what_is_wrong() {
+        for (setting, word) in [
+            ("steps", "steps"),
+            ("network.stepz=3", "stepz"),
+            ("network.steps=many", "many"),
+            ("network.encoder=morse", "morse"),
+        ] {
+            let error = Recipe::lean().with_setting(setting).expect_err(setting).to_string();
+            assert!(error.contains(word), "{setting}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_holds_any_part_and_unknown_fields_are_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("own.toml");
+        std::fs::write(&path, "name = \"paper\"\n[dnn]\nepochs = 3\n").expect("written");
+        let recipe = Recipe::lean().with_file(&path).expect("a good file");
+        assert_eq!((recipe.name.as_str(), recipe.dnn.epochs, recipe.network.steps), ("paper", 3, 50));
+        std::fs::write(&path, "[dnn]\nepoks = 3\n").expect("written");
+        assert!(Recipe::lean().with_file(&path).expect_err("a bad field").to_string().contains("epoks"));
+        std::fs::write(&path, "[dnn]\n\nepochs = = 3\n").expect("written");
+        assert!(Recipe::lean().with_file(&path).expect_err("not TOML").to_string().contains("own.toml:3"));
+    }
+}
