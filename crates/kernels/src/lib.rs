@@ -1,1 +1,70 @@
-//! Under construction.
+//! Spike-driven kernels: slices in, slices out.
+//!
+//! Everything here is arithmetic on plain slices; texts, files and automatic differentiation live in other crates.
+//! Each fast kernel stands beside a naive `reference` that says what it computes, is generic over `f32` and `f64`,
+//! and stays for ever: tests hold the fast kernel to it.
+//!
+//! Axes, always in this order: T time step, B batch (text), L token position, D input dimension, P convolution
+//! position, C channel (feature map, all widths one after another), K class. Equation numbers are those of
+//! `docs/DESIGN.md`.
+//!
+//! Results do not depend on the number of threads: work is cut into blocks by shape alone and every sum has a fixed
+//! order.
+
+pub mod batch;
+pub mod matrix;
+pub mod neuron;
+pub mod neuron_scan;
+pub mod spike_train;
+pub mod spiking_convolution;
+pub mod surrogate;
+pub mod text_convolution;
+
+pub use batch::{ChannelBlock, ConvolutionShape, SILENT, TokenBatch};
+pub use neuron::{NeuronParameters, Reset};
+pub use spike_train::SpikeTrain;
+pub use surrogate::{Fire, Surrogate};
+
+/// The numbers a reference kernel can be run in: `f32` to compare with the fast kernels, `f64` for finite differences.
+pub trait Real:
+    Copy
+    + PartialOrd
+    + std::fmt::Debug
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + std::ops::Div<Output = Self>
+    + std::ops::Neg<Output = Self>
+    + std::ops::AddAssign
+    + std::ops::SubAssign
+{
+    /// Zero.
+    const ZERO: Self;
+    /// One.
+    const ONE: Self;
+    /// The nearest number to `value`.
+    fn of(value: f32) -> Self;
+    /// Absolute value.
+    fn abs(self) -> Self;
+    /// Arc tangent.
+    fn atan(self) -> Self;
+}
+
+macro_rules! real {
+    ($($float:ty),*) => {$(
+        impl Real for $float {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            fn of(value: f32) -> Self {
+                value.into()
+            }
+            fn abs(self) -> Self {
+                <$float>::abs(self)
+            }
+            fn atan(self) -> Self {
+                <$float>::atan(self)
+            }
+        }
+    )*};
+}
+real!(f32, f64);

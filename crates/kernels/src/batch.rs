@@ -1,0 +1,203 @@
+//! The shapes of a batch: ragged texts as rows of a table of distinct tokens, and the text convolution over them.
+
+/// A token that makes no current at all: padding, or an unknown word under the silent policy.
+pub const SILENT: u32 = u32::MAX;
+
+/// A batch of texts of any length. Each position names a row of the table of distinct tokens that goes with the batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenBatch {
+    rows: Vec<u32>,
+    offsets: Vec<usize>,
+    padded_length: usize,
+}
+
+impl TokenBatch {
+    /// An empty batch whose texts count as at least `padded_length` positions long (0: their own length).
+    #[must_use]
+    pub fn new(padded_length: usize) -> Self {
+        Self { rows: Vec::new(), offsets: vec![0], padded_length }
+    }
+
+    /// Adds a text.
+    pub fn push(&mut self, rows: impl IntoIterator<Item = u32>) {
+        self.rows.extend(rows);
+        self.offsets.push(self.rows.len());
+    }
+
+    /// The number of texts B.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there is no text.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rows of text `b`, one for each token.
+    #[must_use]
+    pub fn text(&self, b: usize) -> &[u32] {
+        &self.rows[self.offsets[b]..self.offsets[b + 1]]
+    }
+
+    /// Convolution positions P of text `b` for a kernel of `width`: the valid ones, and one for a text shorter than
+    /// the kernel. The average of equation (5) is over these.
+    #[must_use]
+    pub fn positions(&self, b: usize, width: usize) -> usize {
+        self.text(b).len().max(self.padded_length).max(width) - width + 1
+    }
+
+    /// Positions of text `b` at which a kernel of `width` can see a token; the rest of the padded length is silent.
+    #[must_use]
+    pub fn live_positions(&self, b: usize, width: usize) -> usize {
+        self.text(b).len().min(self.positions(b, width))
+    }
+
+    /// The largest row named, if any text has a token that is not silent.
+    #[must_use]
+    pub fn last_row(&self) -> Option<u32> {
+        self.rows.iter().copied().filter(|&row| row != SILENT).max()
+    }
+}
+
+/// The text convolution: kernels of several widths, `filters` channels each (equation 2).
+///
+/// Weights are one matrix `[D, M]`, `M = filters x sum of widths`, columns ordered (width, tap, filter); channels are
+/// ordered (width, filter).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConvolutionShape {
+    /// Kernel widths in tokens.
+    pub widths: Vec<usize>,
+    /// Channels of each width.
+    pub filters: usize,
+    /// Input dimension D.
+    pub dimension: usize,
+}
+
+impl ConvolutionShape {
+    /// All channels C.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.widths.len() * self.filters
+    }
+
+    /// Token products M: one for each (width, tap, filter).
+    #[must_use]
+    pub fn products(&self) -> usize {
+        self.widths.iter().sum::<usize>() * self.filters
+    }
+
+    /// The column of (width, tap 0, filter 0).
+    #[must_use]
+    pub fn first_product(&self, width_index: usize) -> usize {
+        self.widths[..width_index].iter().sum::<usize>() * self.filters
+    }
+
+    /// Cuts the channels into blocks that are worked on independently. The cut depends on the shape alone, never on
+    /// the number of threads. Wide kernels come first, so that the last blocks to start are the small ones.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<ChannelBlock> {
+        let parts = self.filters.div_ceil(LARGEST_BLOCK);
+        let mut blocks: Vec<ChannelBlock> = (0..self.widths.len())
+            .flat_map(|width_index| {
+                (0..parts).map(move |part| {
+                    let first = part * self.filters / parts;
+                    let end = (part + 1) * self.filters / parts;
+                    ChannelBlock { width_index, width: self.widths[width_index], first, lanes: end - first }
+                })
+            })
+            .collect();
+        blocks.sort_by_key(|block| std::cmp::Reverse(block.width));
+        blocks
+    }
+}
+
+/// Most channels in one block: the accumulators of a block stay in the first-level cache at any T.
+const LARGEST_BLOCK: usize = 64;
+
+/// Consecutive channels of one kernel width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelBlock {
+    /// Which width.
+    pub width_index: usize,
+    /// The width in tokens.
+    pub width: usize,
+    /// First filter of the block within its width.
+    pub first: usize,
+    /// Number of channels.
+    pub lanes: usize,
+}
+
+impl ChannelBlock {
+    /// Columns of this block's own weight matrix: (tap, lane).
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.width * self.lanes
+    }
+
+    /// The block's first channel among all channels.
+    #[must_use]
+    pub fn first_channel(&self, shape: &ConvolutionShape) -> usize {
+        self.width_index * shape.filters + self.first
+    }
+
+    /// Where the lanes of `tap` begin in a row of the full weight matrix.
+    #[must_use]
+    pub fn source_column(&self, shape: &ConvolutionShape, tap: usize) -> usize {
+        shape.first_product(self.width_index) + tap * shape.filters + self.first
+    }
+
+    /// Copies the block's columns out of `rows` rows of `[rows, M]` into `[rows, columns]`.
+    #[must_use]
+    pub fn gather(&self, shape: &ConvolutionShape, full: &[f32]) -> Vec<f32> {
+        let mut own = Vec::with_capacity(full.len() / shape.products().max(1) * self.columns());
+        for row in full.chunks_exact(shape.products()) {
+            for tap in 0..self.width {
+                own.extend_from_slice(&row[self.source_column(shape, tap)..][..self.lanes]);
+            }
+        }
+        own
+    }
+
+    /// Copies the block's columns back: the inverse of [`Self::gather`].
+    pub fn scatter(&self, shape: &ConvolutionShape, own: &[f32], full: &mut [f32]) {
+        for (row, part) in full.chunks_exact_mut(shape.products()).zip(own.chunks_exact(self.columns())) {
+            for (tap, lanes) in part.chunks_exact(self.lanes).enumerate() {
+                row[self.source_column(shape, tap)..][..self.lanes].copy_from_slice(lanes);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_follow_the_text_or_the_padded_length() {
+        let mut own = TokenBatch::new(0);
+        let mut padded = TokenBatch::new(6);
+        for length in [0u32, 2, 3, 9] {
+            own.push(0..length);
+            padded.push(0..length);
+        }
+        let of = |batch: &TokenBatch| (0..4).map(|b| batch.positions(b, 3)).collect::<Vec<_>>();
+        assert_eq!(of(&own), [1, 1, 1, 7]);
+        assert_eq!(of(&padded), [4, 4, 4, 7]);
+        assert_eq!((0..4).map(|b| padded.live_positions(b, 3)).collect::<Vec<_>>(), [0, 2, 3, 7]);
+    }
+
+    #[test]
+    fn blocks_tile_the_weight_matrix() {
+        let shape = ConvolutionShape { widths: vec![3, 4, 5], filters: 130, dimension: 2 };
+        let full: Vec<f32> = (0..2 * shape.products()).map(|i| i as f32).collect();
+        let mut back = vec![-1.0; full.len()];
+        for block in shape.blocks() {
+            block.scatter(&shape, &block.gather(&shape, &full), &mut back);
+        }
+        assert_eq!(full, back);
+        assert!(shape.blocks().windows(2).all(|pair| pair[0].width >= pair[1].width));
+    }
+}

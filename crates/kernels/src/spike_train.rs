@@ -1,0 +1,112 @@
+//! Spikes as bits: a matrix of 0 and 1 of which nobody can say that it was a float.
+
+/// Spikes `[rows, D]`, one bit each; a row is one time step of one token (or whatever the owner says it is).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpikeTrain {
+    bits: Vec<u64>,
+    rows: usize,
+    dimension: usize,
+}
+
+impl SpikeTrain {
+    /// A silent train.
+    #[must_use]
+    pub fn silent(rows: usize, dimension: usize) -> Self {
+        Self { bits: vec![0; rows * dimension.div_ceil(64)], rows, dimension }
+    }
+
+    /// The number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of spikes a row can have.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// 64-bit words of a row; bits past the dimension are zero.
+    #[must_use]
+    pub fn words_per_row(&self) -> usize {
+        self.dimension.div_ceil(64)
+    }
+
+    /// The words of one row.
+    #[must_use]
+    pub fn row(&self, row: usize) -> &[u64] {
+        let words = self.words_per_row();
+        &self.bits[row * words..][..words]
+    }
+
+    /// The words of one row, to write. Bits past the dimension must stay zero.
+    pub fn row_mut(&mut self, row: usize) -> &mut [u64] {
+        let words = self.words_per_row();
+        &mut self.bits[row * words..][..words]
+    }
+
+    /// All words, in row chunks of `rows` rows, for writers that work in parallel.
+    pub fn chunks_mut(&mut self, rows: usize) -> std::slice::ChunksExactMut<'_, u64> {
+        let words = self.words_per_row();
+        self.bits.chunks_exact_mut((rows * words).max(1))
+    }
+
+    /// Whether there is a spike.
+    #[must_use]
+    pub fn get(&self, row: usize, column: usize) -> bool {
+        self.row(row)[column / 64] >> (column % 64) & 1 == 1
+    }
+
+    /// Places a spike.
+    pub fn set(&mut self, row: usize, column: usize) {
+        assert!(column < self.dimension, "SpikeTrain::set: column {column} of {}", self.dimension);
+        self.row_mut(row)[column / 64] |= 1 << (column % 64);
+    }
+
+    /// Spikes in one row.
+    #[must_use]
+    pub fn count_row(&self, row: usize) -> u32 {
+        self.row(row).iter().map(|word| word.count_ones()).sum()
+    }
+
+    /// All spikes.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.bits.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    /// Writes rows `first..first + out.len() / D` as 0.0 and 1.0, for a matrix product over them.
+    pub fn expand(&self, first: usize, out: &mut [f32]) {
+        for (row, values) in out.chunks_exact_mut(self.dimension).enumerate() {
+            for (word, lanes) in self.row(first + row).iter().zip(values.chunks_mut(64)) {
+                for (bit, value) in lanes.iter_mut().enumerate() {
+                    // 0x3f80_0000 is 1.0: the bit decides by mask, without a conversion or a branch.
+                    *value = f32::from_bits((0u32.wrapping_sub((word >> bit) as u32 & 1)) & 0x3f80_0000);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_survive_expansion() {
+        let mut train = SpikeTrain::silent(3, 70);
+        for (row, column) in [(0, 0), (0, 69), (1, 63), (1, 64), (2, 5)] {
+            train.set(row, column);
+        }
+        let mut out = vec![9.0; 2 * 70];
+        train.expand(1, &mut out);
+        for row in 0..2 {
+            for column in 0..70 {
+                assert_eq!(out[row * 70 + column], if train.get(row + 1, column) { 1.0 } else { 0.0 });
+            }
+        }
+        assert_eq!(train.count(), 5);
+        assert_eq!(train.count_row(1), 2);
+    }
+}

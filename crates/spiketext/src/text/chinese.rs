@@ -1,0 +1,72 @@
+//! Cuts Chinese text by the jieba dictionary, with its hidden Markov model for words that the dictionary lacks.
+
+use std::sync::OnceLock;
+
+use jieba_rs::Jieba;
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::normalise::{Quotes, normalise};
+
+/// The dictionary, loaded when the first text comes and shared by the whole process (it takes about half a second).
+fn jieba() -> &'static Jieba {
+    static JIEBA: OnceLock<Jieba> = OnceLock::new();
+    JIEBA.get_or_init(Jieba::new)
+}
+
+/// The tokens of `text`.
+pub(super) fn tokenize(text: &str) -> Vec<String> {
+    let mut normal = String::new();
+    normalise(text, Quotes::Kept, &mut normal);
+    let mut tokens = Vec::with_capacity(normal.len() / 5);
+    let mut rest = normal.as_str();
+    // jieba knows letters only, so it would cut a family of emoji into its members.
+    while let Some((at, _)) = rest.char_indices().find(|&(_, letter)| is_pictograph(letter)) {
+        cut(&rest[..at], &mut tokens);
+        let cluster = rest[at..].graphemes(true).next().unwrap_or_default();
+        tokens.push(cluster.to_owned());
+        rest = &rest[at + cluster.len()..];
+    }
+    cut(rest, &mut tokens);
+    tokens
+}
+
+fn cut(text: &str, tokens: &mut Vec<String>) {
+    if text.is_empty() {
+        return;
+    }
+    let is_blank = |word: &str| word.chars().all(|c| c.is_whitespace() || c.is_control());
+    tokens.extend(jieba().cut(text, true).into_iter().filter(|t| !is_blank(t.word)).map(|t| t.word.to_owned()));
+}
+
+/// Whether a letter may begin an emoji: symbols and dingbats, and the pictographs of the upper planes.
+fn is_pictograph(letter: char) -> bool {
+    matches!(letter, '\u{2600}'..='\u{27bf}' | '\u{2b05}'..='\u{2b55}' | '\u{1f000}'..='\u{1faff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn words_signs_latin_and_emoji() {
+        assert_eq!(
+            tokenize("酒店环境不错，服务也很好。"),
+            ["酒店", "环境", "不错", ",", "服务", "也", "很", "好", "。"]
+        );
+        assert_eq!(tokenize("  ＷＩＦＩ 很快\n"), ["wifi", "很快"]);
+        assert_eq!(tokenize("好👨‍👩‍👧👍🏽吃"), ["好", "👨‍👩‍👧", "👍🏽", "吃"]);
+        assert!(tokenize("").is_empty());
+        assert!(tokenize(" \t\r\n　").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_gives_tokens_without_blanks(text in any::<String>()) {
+            for token in tokenize(&text) {
+                prop_assert!(!token.trim().is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Words and their numbers, and which word stands in for a token that is none.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::Path,
+    sync::Arc,
+};
+
+use crate::{Error, Result};
+
+/// The number of a token that is no word of the vocabulary. (`u32::MAX` itself is left to whoever pads.)
+pub const UNKNOWN: u32 = u32::MAX - 1;
+
+/// Brackets and quotes as the Penn Treebank spells them, and their plain spelling.
+const TREEBANK: [(&str, &str); 8] = [
+    ("-lrb-", "("),
+    ("-rrb-", ")"),
+    ("-lsb-", "["),
+    ("-rsb-", "]"),
+    ("-lcb-", "{"),
+    ("-rcb-", "}"),
+    ("``", "\""),
+    ("''", "\""),
+];
+
+/// Words in order, each with its number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vocabulary {
+    words: Vec<Arc<str>>,
+    index: HashMap<Arc<str>, u32>,
+}
+
+impl Vocabulary {
+    /// Numbers `words` from 0 in their order.
+    ///
+    /// # Errors
+    /// A word that comes twice, is empty or holds a line break, and more words than numbers.
+    pub fn from_words(words: Vec<String>) -> Result<Self> {
+        let refuse = |expected: &str, got: String| Error::invalid("vocabulary", expected, got);
+        if words.len() >= UNKNOWN as usize {
+            return Err(refuse("fewer than 2^32 - 2 words", words.len().to_string()));
+        }
+        let mut vocabulary =
+            Self { words: Vec::with_capacity(words.len()), index: HashMap::with_capacity(words.len()) };
+        for (word, id) in words.into_iter().zip(0..) {
+            if let Some(fault) = fault(&word) {
+                return Err(refuse("words of one line", format!("{fault} as word {id}")));
+            }
+            let word: Arc<str> = word.into();
+            match vocabulary.index.entry(Arc::clone(&word)) {
+                Entry::Occupied(first) => {
+                    return Err(refuse("each word once", format!("'{word}' as words {} and {id}", first.get())));
+                }
+                Entry::Vacant(place) => place.insert(id),
+            };
+            vocabulary.words.push(word);
+        }
+        Ok(vocabulary)
+    }
+
+    /// How many words there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether there is no word.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// The word of number `id`; `None` for [`UNKNOWN`] and any other number that is no word's.
+    #[must_use]
+    pub fn word(&self, id: u32) -> Option<&str> {
+        self.words.get(id as usize).map(AsRef::as_ref)
+    }
+
+    /// The number of `word`, which is looked up as it stands.
+    #[must_use]
+    pub fn id(&self, word: &str) -> Option<u32> {
+        self.index.get(word).copied()
+    }
+
+    /// The words in the order of their numbers.
+    pub fn words(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.words.iter().map(AsRef::as_ref)
+    }
+
+    /// Appends the numbers of `tokens` to `out`.
+    ///
+    /// A token that is no word is replaced by another spelling (`-lrb-` by `(`, `!!!!!` by `!!!` or `!`), else by those
+    /// of its parts between hyphens, slashes and underscores that are words (`film-making` by `film` `making`), else by
+    /// one [`UNKNOWN`]. So `out` may grow by more than the number of tokens.
+    pub fn encode(&self, tokens: &[String], out: &mut Vec<u32>) {
+        out.reserve(tokens.len());
+        for token in tokens {
+            if let Some(id) = self.id(token).or_else(|| spellings(token).find_map(|word| self.id(word))) {
+                out.push(id);
+                continue;
+            }
+            let before = out.len();
+            out.extend(parts(token).filter_map(|part| self.id(part)));
+            if out.len() == before {
+                out.push(UNKNOWN);
+            }
+        }
+    }
+
+    /// The content of `vocab.txt`: one word a line.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        self.words.iter().flat_map(|word| [word, "\n"]).collect()
+    }
+
+    /// Reads the content of `vocab.txt`; `path` is for the errors.
+    ///
+    /// # Errors
+    /// The line of a word that is empty, holds a carriage return or came before.
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
+        let mut lines: HashMap<&str, u64> = HashMap::new();
+        let body = text.strip_suffix('\n').unwrap_or(text);
+        let words = if text.is_empty() { Vec::new() } else { body.split('\n').collect() };
+        for (&word, line) in words.iter().zip(1..) {
+            if let Some(fault) = fault(word) {
+                return Err(Error::malformed(path, line, "one word a line, lines ended by a line feed", fault));
+            }
+            if let Some(first) = lines.insert(word, line) {
+                return Err(Error::malformed(
+                    path,
+                    line,
+                    "each word once",
+                    format!("'{word}', which line {first} has"),
+                ));
+            }
+        }
+        Self::from_words(words.into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// Why a word cannot stand on a line of its own, if it cannot.
+fn fault(word: &str) -> Option<&'static str> {
+    match word {
+        "" => Some("an empty word"),
+        _ if word.contains('\n') => Some("a word with a line feed"),
+        _ if word.contains('\r') => Some("a word with a carriage return"),
+        _ => None,
+    }
+}
+
+/// Every word that could stand for `token` in [`Vocabulary::encode`]: itself, its other spellings, its parts. A reader
+/// of word vectors that keeps these has all that the token can need.
+pub fn candidate_words(token: &str) -> impl Iterator<Item = &str> {
+    std::iter::once(token).chain(spellings(token)).chain(parts(token))
+}
+
+/// Other spellings of the whole token, best first.
+fn spellings(token: &str) -> impl Iterator<Item = &str> {
+    let plain = TREEBANK.iter().find(|(treebank, _)| *treebank == token).map(|(_, plain)| *plain);
+    plain.into_iter().chain(shorter_runs(token))
+}
+
+/// Shorter runs of the sign that the token consists of: three, two and one of it.
+fn shorter_runs(token: &str) -> impl Iterator<Item = &str> {
+    let sign = token.chars().next().filter(|c| !c.is_alphanumeric());
+    let width = sign.map_or(0, char::len_utf8);
+    let is_run = token.len() > width && sign.is_some_and(|sign| token.chars().all(|c| c == sign));
+    [3, 2, 1].into_iter().filter(move |count| is_run && count * width < token.len()).map(move |n| &token[..n * width])
+}
+
+/// The parts of a token between hyphens, slashes and underscores; none where it has one part only.
+fn parts(token: &str) -> impl Iterator<Item = &str> {
+    token.split(['-', '/', '_', '\\', '‐', '‑', '–']).filter(move |part| !part.is_empty() && part.len() < token.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn vocabulary(words: &[&str]) -> Vocabulary {
+        Vocabulary::from_words(words.iter().map(|w| (*w).to_owned()).collect()).unwrap()
+    }
+
+    fn encode(vocabulary: &Vocabulary, tokens: &[&str]) -> Vec<u32> {
+        let mut out = Vec::new();
+        vocabulary.encode(&tokens.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>(), &mut out);
+        out
+    }
+
+    #[test]
+    fn unknown_tokens_fall_back_to_spellings_then_parts_then_unknown() {
+        let known = vocabulary(&["film", "making", "!", "...", "(", "\"", "k-19"]);
+        assert_eq!(encode(&known, &["film", "film-making", "k-19"]), [0, 0, 1, 6]);
+        assert_eq!(
+            encode(&known, &["film/xyz", "writer\\/film", "xyz-abc", "-", "--"]),
+            [0, 0, UNKNOWN, UNKNOWN, UNKNOWN]
+        );
+        assert_eq!(encode(&known, &["!!!!!", ".....", "..", "-lrb-", "''"]), [2, 3, UNKNOWN, 4, 5]);
+        assert_eq!(candidate_words("a-b_c").collect::<Vec<_>>(), ["a-b_c", "a", "b", "c"]);
+        assert_eq!(candidate_words("！！！！").collect::<Vec<_>>(), ["！！！！", "！！！", "！！", "！"]);
+        assert_eq!(known.word(UNKNOWN), None);
+    }
+
+    #[test]
+    fn words_that_cannot_be_are_refused_by_name_or_line() {
+        let refused = |words: &[&str]| {
+            Vocabulary::from_words(words.iter().map(|w| (*w).to_owned()).collect()).unwrap_err().to_string()
+        };
+        assert_eq!(refused(&["a", "b", "a"]), "vocabulary: expected each word once, got 'a' as words 0 and 2");
+        assert!(refused(&["a", ""]).contains("an empty word as word 1"));
+        let parse = |text: &str| Vocabulary::parse(Path::new("vocab.txt"), text).unwrap_err().to_string();
+        assert!(parse("a\n\nb\n").starts_with("vocab.txt:2: "));
+        assert!(parse("a\r\nb\n").starts_with("vocab.txt:1: "));
+        assert_eq!(parse("a\nb\na\n"), "vocab.txt:3: expected each word once, got 'a', which line 1 has");
+        assert!(Vocabulary::parse(Path::new("vocab.txt"), "").unwrap().is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn text_reads_back(words in proptest::collection::hash_set("[^\\n\\r]{1,6}", 0..20)) {
+            let vocabulary = Vocabulary::from_words(words.into_iter().collect()).unwrap();
+            prop_assert_eq!(Vocabulary::parse(Path::new("v"), &vocabulary.to_text()).unwrap(), vocabulary);
+        }
+
+        #[test]
+        fn candidates_hold_every_word_that_encoding_uses(token in "[ab\\-/_.!]{1,8}", word in "[ab.!]{1,3}") {
+            let known = vocabulary(&[&word]);
+            let used = encode(&known, &[&token]).contains(&0);
+            prop_assert!(!used || candidate_words(&token).any(|candidate| candidate == word));
+        }
+
+        #[test]
+        fn parsing_never_panics(text in any::<String>()) {
+            let _ = Vocabulary::parse(Path::new("v"), &text);
+        }
+    }
+}
