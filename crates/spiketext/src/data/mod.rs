@@ -1,1 +1,22 @@
-//! Labelled texts.
+//! Labelled texts: readers for users' files, splits that do not leak, the known sets by name.
+//!
+//! A [`Table`] is one file as it stands; a [`Dataset`] is one or two tables with classes in order and texts divided
+//! into training, development and test. Tokens, vectors and networks are other modules' business.
+
+mod dataset;
+mod delimited;
+mod fasttext;
+mod folder;
+mod json_lines;
+mod known;
+mod lines;
+mod parquet_file;
+mod split;
+mod summary;
+mod table;
+
+pub use dataset::{Dataset, Example, Report};
+pub use known::{KnownDataset, known, load};
+pub use split::{Split, SplitRule, fold, split_of, text_hash};
+pub use summary::{Lengths, PartSummary, Summary};
+pub use table::{Columns, Format, Row, Table, read_file, read_texts, read_texts_from};

@@ -1,0 +1,133 @@
+//! A folder with a sub-folder for each class and a text in each file, possibly below `train`, `dev` and `test`.
+
+use std::path::{Path, PathBuf};
+
+use super::{lines, split::Split, table::Rows};
+use crate::{Error, Result};
+
+/// Reads all texts below `path` into `rows`, in the order of their names. Names that begin with a dot and loose files
+/// beside class folders (licences, word lists) are passed over.
+pub(crate) fn read(path: &Path, rows: &mut Rows) -> Result<()> {
+    let folders = entries(path)?.folders;
+    let parts: Vec<Option<Split>> = folders.iter().map(|(_, name)| Split::parse(name)).collect();
+    let nested = !parts.is_empty() && parts.iter().all(Option::is_some) && parts.contains(&Some(Split::Train));
+    if !nested {
+        return read_classes(path, folders, None, rows);
+    }
+    for (folder, name) in folders {
+        let classes = entries(&folder)?.folders;
+        read_classes(&folder, classes, Some(&name), rows)?;
+    }
+    Ok(())
+}
+
+/// Reads the class folders in `folder`, of the part that the folder `part` names.
+fn read_classes(folder: &Path, classes: Vec<(PathBuf, String)>, part: Option<&str>, rows: &mut Rows) -> Result<()> {
+    if classes.is_empty() {
+        return Err(Error::malformed(folder, None, "a sub-folder for each class", "none"));
+    }
+    for (class, name) in classes {
+        let Entries { files, folders } = entries(&class)?;
+        if let Some((inner, _)) = folders.first() {
+            return Err(Error::malformed(inner, None, "a text file in a class folder", "a folder"));
+        }
+        for (file, _) in files {
+            let text = read_text(&file)?;
+            rows.push(None, &text, Some(&name), part)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is in a folder, by kind, in the order of the names.
+struct Entries {
+    files: Vec<(PathBuf, String)>,
+    folders: Vec<(PathBuf, String)>,
+}
+
+fn entries(folder: &Path) -> Result<Entries> {
+    let mut found = Entries { files: Vec::new(), folders: Vec::new() };
+    for entry in std::fs::read_dir(folder).map_err(Error::read(folder))? {
+        let path = entry.map_err(Error::read(folder))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
+            return Err(Error::malformed(&path, None, "a name in UTF-8", "other bytes"));
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        let kind = std::fs::metadata(&path).map_err(Error::read(&path))?;
+        if kind.is_dir() {
+            found.folders.push((path, name));
+        } else if kind.is_file() {
+            found.files.push((path, name));
+        }
+    }
+    found.files.sort();
+    found.folders.sort();
+    Ok(found)
+}
+
+/// The whole of a text file.
+fn read_text(path: &Path) -> Result<String> {
+    let bytes = lines::read_bytes(path)?;
+    let mut text = String::with_capacity(bytes.len());
+    for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        text.push_str(lines::decode(path, index as u64 + 1, line)?);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::table::{Columns, Table, read_file};
+
+    fn read_tree(files: &[(&str, &[u8])]) -> Result<Table> {
+        let root = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        read_file(root.path(), &Columns::default())
+    }
+
+    fn found(table: &Table) -> Vec<(&str, &str, Option<Split>)> {
+        table.rows.iter().map(|row| (row.label.as_str(), row.text.as_str(), row.part)).collect()
+    }
+
+    #[test]
+    fn class_folders_are_read_in_the_order_of_names() {
+        let table = read_tree(&[
+            ("pos/2.txt", b"b\r\nc"),
+            ("pos/1.txt", b"\xef\xbb\xbfa"),
+            ("neg/x", b"d"),
+            ("neg/y", b" \n"),
+            ("neg/.hidden", b"\xff"),
+            ("README", b"\xff"),
+        ])
+        .unwrap();
+        assert_eq!(found(&table), [("neg", "d", None), ("pos", "a", None), ("pos", "b\r\nc", None)]);
+        assert_eq!(table.empty, 1);
+    }
+
+    #[test]
+    fn nested_parts_are_respected() {
+        let table = read_tree(&[("train/a/1", b"x"), ("test/b/1", b"y"), ("valid/a/1", b"z")]).unwrap();
+        let parts =
+            [("b", "y", Some(Split::Test)), ("a", "x", Some(Split::Train)), ("a", "z", Some(Split::Development))];
+        assert_eq!(found(&table), parts);
+    }
+
+    #[test]
+    fn broken_trees_are_told() {
+        for (files, words) in [
+            (vec![("a.txt", &b"x"[..])], "a sub-folder for each class"),
+            (vec![("a/b/c.txt", b"x")], "a text file in a class folder"),
+            (vec![("a/1.txt", b"fine\nit\x92s\n")], "1.txt:2: expected UTF-8"),
+        ] {
+            let message = read_tree(&files).unwrap_err().to_string();
+            assert!(message.contains(words), "{message}");
+        }
+    }
+}

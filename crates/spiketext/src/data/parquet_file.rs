@@ -1,0 +1,274 @@
+//! Parquet: the text and label columns of a file, row by row; class names of the Hugging Face hub where they are given.
+
+use std::{
+    cell::Cell,
+    fs::File,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::{Arc, Once},
+};
+
+use parquet::{
+    errors::ParquetError,
+    file::{
+        metadata::FileMetaData,
+        reader::{FileReader, SerializedFileReader},
+    },
+    record::Field,
+    schema::types::Type,
+};
+
+use super::{
+    json_lines::number_label,
+    lines::{listed, shown},
+    table::{Columns, Rows, choose},
+};
+use crate::{Error, Result};
+
+/// Reads the file at `path` into `rows`, counting rows from 1 as lines.
+pub(crate) fn read(path: &Path, columns: &Columns, rows: &mut Rows) -> Result<()> {
+    // The parquet crate reports most damage as errors, but panics on some (negative lengths, for example).
+    quietly(|| read_rows(path, columns, rows))
+        .unwrap_or_else(|| Err(Error::malformed(path, None, "a sound Parquet file", "damage: impossible sizes")))
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The outcome of `work`, or `None` if it panicked; nothing is printed then. Panics elsewhere are reported as before.
+fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |information| {
+            if !QUIET.get() {
+                usual(information);
+            }
+        }));
+    });
+    let before = QUIET.replace(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
+    QUIET.set(before);
+    outcome.ok()
+}
+
+fn read_rows(path: &Path, columns: &Columns, rows: &mut Rows) -> Result<()> {
+    let damaged = |error: ParquetError| {
+        let told = error.to_string();
+        let told = told.strip_prefix("Parquet error: ").unwrap_or(&told);
+        Error::malformed(path, None, "a sound Parquet file", format!("damage: {}", told.replace('\n', " ")))
+    };
+    let file = File::open(path).map_err(Error::read(path))?;
+    let reader = SerializedFileReader::new(file).map_err(damaged)?;
+    let metadata = reader.metadata().file_metadata();
+    let fields = metadata.schema().get_fields();
+    let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
+    let Some(chosen) = choose(rows, None, &names, columns)? else {
+        let got = format!("the columns {}", listed(names.iter().map(String::as_str)));
+        return rows.refuse(None, "a text and a label column", got);
+    };
+    // Only the columns that are used are decoded. They keep the order of the file.
+    let mut used: Vec<usize> = [Some(chosen.text), chosen.label, chosen.split].into_iter().flatten().collect();
+    used.sort_unstable();
+    let projection = Type::group_type_builder(metadata.schema().name())
+        .with_fields(used.iter().map(|&column| Arc::clone(&fields[column])).collect())
+        .build()
+        .map_err(damaged)?;
+    let place = |column: usize| used.iter().position(|&other| other == column).unwrap_or(0);
+    let classes = chosen.label.and_then(|column| class_names(metadata, &names[column])).unwrap_or_default();
+    for (index, row) in reader.get_row_iter(Some(projection)).map_err(damaged)?.enumerate() {
+        let line = Some(index as u64 + 1);
+        let values: Vec<(String, Field)> = row.map_err(damaged)?.into_columns();
+        let get = |column: usize| values.get(place(column)).map_or(&Field::Null, |value| &value.1);
+        let text = match get(chosen.text) {
+            Field::Null => "",
+            field => match string(field) {
+                Some(text) => text,
+                None => {
+                    let expected = format!("UTF-8 text in the column '{}'", shown(&names[chosen.text]));
+                    return rows.refuse(line, expected, kind(field));
+                }
+            },
+        };
+        let label = match chosen.label.map(get) {
+            None | Some(Field::Null) => None,
+            Some(field) => match scalar(field) {
+                Some(label) => Some(named(&classes, label)),
+                None => return rows.refuse(line, "a string, a number or a boolean as label", kind(field)),
+            },
+        };
+        let split = chosen.split.map(|column| string(get(column)).unwrap_or(""));
+        rows.push(line, text, label.as_deref(), split)?;
+    }
+    Ok(())
+}
+
+/// The class names that `datasets` of Hugging Face keeps beside the schema, in the order of their numbers.
+fn class_names(metadata: &FileMetaData, column: &str) -> Option<Vec<String>> {
+    let entry = metadata.key_value_metadata()?.iter().find(|entry| entry.key == "huggingface")?;
+    let info: serde_json::Value = serde_json::from_str(entry.value.as_deref()?).ok()?;
+    let names = info.get("info")?.get("features")?.get(column)?.get("names")?.as_array()?;
+    names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+/// The name of the class that `label` numbers, or the label itself.
+fn named(classes: &[String], label: String) -> String {
+    label.parse::<usize>().ok().and_then(|number| classes.get(number).cloned()).unwrap_or(label)
+}
+
+fn string(field: &Field) -> Option<&str> {
+    match field {
+        Field::Str(text) => Some(text),
+        Field::Bytes(bytes) => std::str::from_utf8(bytes.data()).ok(),
+        _ => None,
+    }
+}
+
+fn scalar(field: &Field) -> Option<String> {
+    Some(match field {
+        Field::Bool(truth) => truth.to_string(),
+        Field::Byte(number) => number.to_string(),
+        Field::Short(number) => number.to_string(),
+        Field::Int(number) => number.to_string(),
+        Field::Long(number) => number.to_string(),
+        Field::UByte(number) => number.to_string(),
+        Field::UShort(number) => number.to_string(),
+        Field::UInt(number) => number.to_string(),
+        Field::ULong(number) => number.to_string(),
+        Field::Float(number) => number_label(f64::from(*number)),
+        Field::Double(number) => number_label(*number),
+        other => string(other)?.to_owned(),
+    })
+}
+
+fn kind(field: &Field) -> &'static str {
+    match field {
+        Field::Null => "nothing",
+        Field::Bool(_) => "a boolean",
+        Field::Str(_) => "a string",
+        Field::Bytes(_) => "bytes that are not UTF-8",
+        Field::Group(_) => "a group of fields",
+        Field::ListInternal(_) => "a list",
+        Field::MapInternal(_) => "a map",
+        _ => "a number or a date",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::{
+        data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type},
+        file::{metadata::KeyValue, properties::WriterProperties, writer::SerializedFileWriter},
+        schema::parser::parse_message_type,
+    };
+
+    use super::*;
+    use crate::data::{
+        split::Split,
+        table::{Format, Table, read_file},
+    };
+
+    /// The labels of a test file.
+    enum Labels {
+        Numbers(Vec<i64>),
+        Reals(Vec<f64>),
+        Truths(Vec<bool>),
+        Strings(Vec<&'static str>),
+    }
+
+    fn file(texts: &[&str], labels: &Labels, note: Option<&str>) -> Vec<u8> {
+        let form = match labels {
+            Labels::Numbers(_) => "int64 label",
+            Labels::Reals(_) => "double label",
+            Labels::Truths(_) => "boolean label",
+            Labels::Strings(_) => "binary label (UTF8)",
+        };
+        let schema = format!("message m {{ required int64 id; required binary text (UTF8); required {form}; }}");
+        let note = note.map(|value| vec![KeyValue::new("huggingface".to_owned(), value.to_owned())]);
+        let properties = WriterProperties::builder().set_key_value_metadata(note).build();
+        let mut bytes = Vec::new();
+        let schema = Arc::new(parse_message_type(&schema).unwrap());
+        let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::new(properties)).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let strings = |strings: &[&str]| strings.iter().map(|&s| ByteArray::from(s)).collect::<Vec<_>>();
+        for column in 0..3 {
+            let mut writer = group.next_column().unwrap().unwrap();
+            match (column, labels) {
+                (0, _) => {
+                    let ids: Vec<i64> = (0..texts.len() as i64).collect();
+                    writer.typed::<Int64Type>().write_batch(&ids, None, None).unwrap()
+                }
+                (1, _) => writer.typed::<ByteArrayType>().write_batch(&strings(texts), None, None).unwrap(),
+                (_, Labels::Numbers(v)) => writer.typed::<Int64Type>().write_batch(v, None, None).unwrap(),
+                (_, Labels::Reals(v)) => writer.typed::<DoubleType>().write_batch(v, None, None).unwrap(),
+                (_, Labels::Truths(v)) => writer.typed::<BoolType>().write_batch(v, None, None).unwrap(),
+                (_, Labels::Strings(v)) => {
+                    writer.typed::<ByteArrayType>().write_batch(&strings(v), None, None).unwrap()
+                }
+            };
+            writer.close().unwrap();
+        }
+        group.close().unwrap();
+        writer.close().unwrap();
+        bytes
+    }
+
+    fn read_bytes(bytes: &[u8], columns: &Columns) -> Result<Table> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.parquet");
+        std::fs::write(&path, bytes).unwrap();
+        read_file(&path, columns)
+    }
+
+    fn labels_of(labels: Labels, note: Option<&str>) -> Vec<String> {
+        let table = read_bytes(&file(&["a", "b", " "], &labels, note), &Columns::default()).unwrap();
+        assert_eq!((table.format, table.empty), (Format::Parquet, 1));
+        assert_eq!(table.rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!((table.rows[1].line, table.rows[1].part), (Some(2), None::<Split>));
+        table.rows.into_iter().map(|row| row.label).collect()
+    }
+
+    #[test]
+    fn labels_may_be_of_every_simple_type() {
+        assert_eq!(labels_of(Labels::Numbers(vec![0, 1, 1]), None), ["0", "1"]);
+        assert_eq!(labels_of(Labels::Reals(vec![2.0, 0.5, 1.0]), None), ["2", "0.5"]);
+        assert_eq!(labels_of(Labels::Truths(vec![true, false, true]), None), ["true", "false"]);
+        assert_eq!(labels_of(Labels::Strings(vec!["x", "y", "y"]), None), ["x", "y"]);
+        let note = r#"{"info": {"features": {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}}}"#;
+        assert_eq!(labels_of(Labels::Numbers(vec![1, 0, 1]), Some(note)), ["pos", "neg"]);
+        assert_eq!(labels_of(Labels::Numbers(vec![1, -1, 1]), Some(note)), ["pos", "-1"]);
+    }
+
+    #[test]
+    fn wrong_columns_are_told() {
+        let bytes = file(&["a"], &Labels::Numbers(vec![0]), None);
+        let ask = |text: &str| Columns { text: Some(text.to_owned()), label: None };
+        let message = read_bytes(&bytes, &ask("body")).unwrap_err().to_string();
+        assert!(message.contains("'body'") && message.contains("id, text, label"), "{message}");
+        let message = read_bytes(&bytes, &ask("id")).unwrap_err().to_string();
+        assert!(message.contains("f.parquet:1") && message.contains("got a number"), "{message}");
+    }
+
+    #[test]
+    fn a_panic_is_caught_and_the_next_one_is_heard_again() {
+        assert_eq!(quietly(|| 1), Some(1));
+        assert_eq!(quietly(|| -> u8 { panic!("not to be printed") }), None);
+        assert!(!QUIET.get());
+    }
+
+    #[test]
+    fn damage_is_an_error_wherever_it_is() {
+        let bytes = file(&["good film", "bad film"], &Labels::Numbers(vec![0, 1]), None);
+        for length in 0..bytes.len() {
+            assert!(read_bytes(&bytes[..length], &Columns::default()).is_err(), "{length} bytes");
+        }
+        assert!(read_bytes(b"PAR1rubbish that ends wellPAR1", &Columns::default()).is_err());
+        // A changed byte may go unnoticed (there is no checksum), but it must come back.
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x55;
+            let _ = read_bytes(&changed, &Columns::default());
+        }
+    }
+}
