@@ -130,6 +130,49 @@ pub fn backward(
     gradients
 }
 
+/// Pre-activations `c[p, (k,f)]` of every text at the positions that see a token: one list a channel, in the order of the
+/// texts. What thresholds are taken from.
+///
+/// # Panics
+/// As [`forward`].
+#[must_use]
+pub fn pre_activations(
+    shape: &ConvolutionShape,
+    codes: &[f32],
+    weights: &[f32],
+    bias: &[f32],
+    batch: &TokenBatch,
+) -> Vec<Vec<f32>> {
+    let tokens = check(shape, codes, weights, bias, batch);
+    let blocks = shape.blocks();
+    let parts: Vec<Vec<Vec<f32>>> = blocks
+        .par_iter()
+        .map(|block| {
+            let own = block.gather(shape, weights);
+            let mut y = vec![0.0; tokens * block.columns()];
+            let codes = Matrix::new(codes, tokens, shape.dimension);
+            product(codes, Matrix::new(&own, shape.dimension, block.columns()), &mut y, false);
+            let bias = &bias[block.first_channel(shape)..][..block.lanes];
+            let mut c = vec![0.0; block.lanes];
+            let mut lists = vec![Vec::new(); block.lanes];
+            for b in 0..batch.len() {
+                for p in 0..batch.live_positions(b, block.width) {
+                    position(block, &y, bias, batch.text(b), p, &mut c);
+                    lists.iter_mut().zip(&c).for_each(|(list, &c)| list.push(c));
+                }
+            }
+            lists
+        })
+        .collect();
+    let mut channels = vec![Vec::new(); shape.channels()];
+    for (block, lists) in blocks.iter().zip(parts) {
+        for (lane, list) in lists.into_iter().enumerate() {
+            channels[block.first_channel(shape) + lane] = list;
+        }
+    }
+    channels
+}
+
 fn check(shape: &ConvolutionShape, codes: &[f32], weights: &[f32], bias: &[f32], batch: &TokenBatch) -> usize {
     assert_eq!(weights.len(), shape.dimension * shape.products(), "text_convolution: weights [D, M]");
     assert_eq!(bias.len(), shape.channels(), "text_convolution: bias [C]");
@@ -357,6 +400,19 @@ mod tests {
                     assert!((got - want).abs() < 1e-5, "{pooling:?} {got} {want}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn averaged_pre_activations_are_the_forward_pass() {
+        let (shape, batch, codes, weights, bias) = case(0);
+        let (pooled, _) = forward(&shape, Pooling::Average, &codes, &weights, &bias, &batch);
+        let lists = pre_activations(&shape, &codes, &weights, &bias, &batch);
+        // Text 0 has seven tokens, all of them seen.
+        for (c, list) in lists.iter().enumerate() {
+            let positions = batch.positions(0, shape.widths[c / shape.filters]);
+            let mean = list[..positions].iter().map(|c| c.max(0.0)).sum::<f32>() / positions as f32;
+            assert!((mean - pooled[c]).abs() < 1e-6);
         }
     }
 

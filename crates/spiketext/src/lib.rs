@@ -16,6 +16,8 @@ pub mod engine;
 
 pub mod energy;
 
+pub mod model;
+
 pub mod data;
 
 pub use error::{Error, Result};

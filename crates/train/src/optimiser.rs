@@ -95,7 +95,7 @@ pub fn numbers<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
     tensor.to_data().into_vec::<f32>().expect("all tensors here are f32")
 }
 
-/// Trainable rows of a large table of which a batch touches few (word codes).
+/// A table of word codes, of which a batch touches few rows and of which the first `trainable` can learn.
 ///
 /// Only touched rows are updated: AdamW whose moments and decay stand still while a row is away, with the bias
 /// correction of the global step (the "lazy" variant). An epoch so costs what its texts hold, not what the vocabulary
@@ -104,6 +104,9 @@ pub fn numbers<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
 pub struct Rows {
     dimension: usize,
     values: Vec<f32>,
+    /// What a row past the table (the unknown word) holds.
+    missing: f32,
+    trainable: usize,
     moment_1: Vec<f32>,
     moment_2: Vec<f32>,
     time: usize,
@@ -111,11 +114,11 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Rows of `dimension` numbers, kept within `range` by every update.
+    /// Rows of `dimension` numbers of which the first `trainable` can learn, kept within `range` by every update.
     #[must_use]
-    pub fn new(dimension: usize, values: Vec<f32>, range: (f32, f32)) -> Self {
-        let zeros = vec![0.0; values.len()];
-        Self { dimension, moment_1: zeros.clone(), moment_2: zeros, values, time: 0, range }
+    pub fn new(dimension: usize, values: Vec<f32>, trainable: usize, missing: f32, range: (f32, f32)) -> Self {
+        let zeros = vec![0.0; trainable * dimension];
+        Self { dimension, values, missing, trainable, moment_1: zeros.clone(), moment_2: zeros, time: 0, range }
     }
 
     /// All rows.
@@ -124,72 +127,78 @@ impl Rows {
         &self.values
     }
 
+    /// Whether any row can learn.
+    #[must_use]
+    pub fn can_learn(&self) -> bool {
+        self.trainable > 0
+    }
+
     /// The numbers of some rows, in order.
     #[must_use]
     pub fn gather(&self, rows: &[u32]) -> Vec<f32> {
-        gather(&self.values, self.dimension, rows)
+        let mut out = Vec::with_capacity(rows.len() * self.dimension);
+        for &row in rows {
+            match self.values.get(self.span(row)) {
+                Some(values) => out.extend_from_slice(values),
+                None => out.resize(out.len() + self.dimension, self.missing),
+            }
+        }
+        out
     }
 
-    /// One step along `gradient`, the gradient of [`Self::gather`] of the same rows. Rows past the table (the unknown
-    /// word) are left alone.
-    pub fn update(&mut self, optimiser: &AdamW, learning_rate: f64, rows: &[u32], gradient: Tensor<2>) {
-        let device = gradient.device();
-        let shape = [rows.len(), self.dimension];
-        let tensor = |values: &[f32]| {
-            Tensor::<2>::from_data(TensorData::new(gather(values, self.dimension, rows), shape), &device)
+    /// One step along `gradient`, the gradient of [`Self::gather`] of the same rows.
+    pub fn update(&mut self, optimiser: &AdamW, learning_rate: f64, rows: &[u32], gradient: &[f32]) {
+        let learning: Vec<usize> = (0..rows.len()).filter(|&i| (rows[i] as usize) < self.trainable).collect();
+        let device = Device::flex();
+        let shape = [learning.len(), self.dimension];
+        let pick = |table: &[f32]| {
+            let rows = learning.iter().flat_map(|&i| &table[self.span(rows[i])]).copied().collect::<Vec<f32>>();
+            Tensor::<2>::from_data(TensorData::new(rows, shape), &device)
         };
-        let state = AdamWState::new(AdaptiveMomentumState::new(
-            self.time,
-            tensor(&self.moment_1),
-            tensor(&self.moment_2),
-        ));
-        let (value, state) = optimiser.step(learning_rate, tensor(&self.values), gradient, Some(state));
+        let own: Vec<f32> =
+            learning.iter().flat_map(|&i| &gradient[i * self.dimension..][..self.dimension]).copied().collect();
+        let own = Tensor::<2>::from_data(TensorData::new(own, shape), &device);
+        let momentum = AdaptiveMomentumState::new(self.time, pick(&self.moment_1), pick(&self.moment_2));
+        let (value, state) =
+            optimiser.step(learning_rate, pick(&self.values), own, Some(AdamWState::new(momentum)));
         self.time += 1;
         let (low, high) = self.range;
         let clipped: Vec<f32> = numbers(&value).into_iter().map(|x| x.clamp(low, high)).collect();
-        scatter(&mut self.values, self.dimension, rows, &clipped);
+        let spans: Vec<std::ops::Range<usize>> = learning.iter().map(|&i| self.span(rows[i])).collect();
+        let put = |table: &mut [f32], values: &[f32]| {
+            for (span, values) in spans.iter().zip(values.chunks_exact(self.dimension)) {
+                table[span.clone()].copy_from_slice(values);
+            }
+        };
+        put(&mut self.values, &clipped);
         if let Some(AdamWState { momentum }) = state {
-            scatter(&mut self.moment_1, self.dimension, rows, &numbers(&momentum.moment_1));
-            scatter(&mut self.moment_2, self.dimension, rows, &numbers(&momentum.moment_2));
+            put(&mut self.moment_1, &numbers(&momentum.moment_1));
+            put(&mut self.moment_2, &numbers(&momentum.moment_2));
         }
     }
 
-    /// Puts the whole table into a checkpoint.
+    /// Puts what can have changed into a checkpoint.
     pub fn save(&self, prefix: &str, store: &mut Store) {
-        store.put(format!("{prefix}codes"), self.values.clone());
+        store.put(format!("{prefix}codes"), self.values[..self.trainable * self.dimension].to_vec());
         store.put(format!("{prefix}codes.moment_1"), self.moment_1.clone());
         store.put(format!("{prefix}codes.moment_2"), self.moment_2.clone());
         store.put_number(format!("{prefix}codes.time"), self.time as u64);
     }
 
-    /// Takes the table back.
+    /// Takes it back.
     ///
     /// # Errors
     /// If a part is missing or has another length.
     pub fn load(&mut self, prefix: &str, store: &Store) -> spiketext::Result<()> {
-        self.values = store.get(&format!("{prefix}codes"), self.values.len())?;
-        self.moment_1 = store.get(&format!("{prefix}codes.moment_1"), self.values.len())?;
-        self.moment_2 = store.get(&format!("{prefix}codes.moment_2"), self.values.len())?;
+        let length = self.trainable * self.dimension;
+        self.values[..length].copy_from_slice(&store.get(&format!("{prefix}codes"), length)?);
+        self.moment_1 = store.get(&format!("{prefix}codes.moment_1"), length)?;
+        self.moment_2 = store.get(&format!("{prefix}codes.moment_2"), length)?;
         self.time = store.number(&format!("{prefix}codes.time")).unwrap_or(0) as usize;
         Ok(())
     }
-}
 
-fn gather(table: &[f32], dimension: usize, rows: &[u32]) -> Vec<f32> {
-    let mut out = Vec::with_capacity(rows.len() * dimension);
-    for &row in rows {
-        match table.get(row as usize * dimension..(row as usize + 1) * dimension) {
-            Some(values) => out.extend_from_slice(values),
-            None => out.resize(out.len() + dimension, 0.0),
-        }
-    }
-    out
-}
-
-fn scatter(table: &mut [f32], dimension: usize, rows: &[u32], values: &[f32]) {
-    for (&row, values) in rows.iter().zip(values.chunks_exact(dimension)) {
-        if let Some(target) = table.get_mut(row as usize * dimension..(row as usize + 1) * dimension) {
-            target.copy_from_slice(values);
-        }
+    fn span(&self, row: u32) -> std::ops::Range<usize> {
+        row as usize * self.dimension..(row as usize + 1) * self.dimension
     }
 }

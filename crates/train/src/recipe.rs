@@ -79,6 +79,9 @@ pub struct WordChoices {
     pub trained: bool,
     /// Bits of a stored code.
     pub bits: CodeBits,
+    /// Training words without a vector that occur at least so often get a code of their own, all rates 1/2 at first; 0
+    /// gives none. Only where codes are trained.
+    pub fresh_from: usize,
     /// Dimensions of random vectors (only for `--vectors random`).
     pub random_dimension: usize,
 }
@@ -210,6 +213,7 @@ impl Recipe {
                 centred: true,
                 trained: true,
                 bits: CodeBits::Eight,
+                fresh_from: 2,
                 random_dimension: 300,
             },
             dnn: DnnChoices {
@@ -265,6 +269,7 @@ impl Recipe {
                 centred: false,
                 trained: false,
                 bits: CodeBits::Sixteen,
+                fresh_from: 0,
                 random_dimension: 300,
             },
             dnn: DnnChoices {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use spiketext_kernels::{SILENT, SpikeTrain, TokenBatch, neuron_scan, spiking_convolution};
 
-pub use operations::{Firing, Operations};
+pub use operations::{Extremes, Firing, LayerExtremes, Operations};
 pub use trace::Trace;
 
 use crate::{

@@ -1,0 +1,347 @@
+//! A finished classifier: text in, label out; kept in a directory that explains itself.
+//!
+//! `directory` reads and writes it, `card` writes its page for people.
+
+mod card;
+mod directory;
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
+
+use crate::{
+    Error, Result,
+    encode::Noise,
+    engine::{self, Extremes, Firing, Operations, Trace},
+    network::{Network, Readout},
+    text::{Language, Tokenizer, UNKNOWN, Vocabulary},
+};
+
+/// A spiking text classifier.
+#[derive(Clone, Debug)]
+pub struct Model {
+    language: Language,
+    labels: Vec<String>,
+    priors: Vec<f32>,
+    seed: u64,
+    vocabulary: Vocabulary,
+    network: Network,
+    training: Training,
+    tokenizer: Tokenizer,
+}
+
+/// How a model came about and how well it did, as its directory keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// The program that trained it.
+    pub program: String,
+    /// The data set's name.
+    pub dataset: String,
+    /// Where the texts came from.
+    pub source: String,
+    /// Texts of the training, development and test part.
+    pub texts: [usize; 3],
+    /// Name of the word vectors.
+    pub vectors: String,
+    /// Name of the recipe it was made from.
+    pub recipe: String,
+    /// Every choice of the run, as TOML.
+    pub choices: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// Epochs run and the best of them, of the DNN.
+    pub dnn_epochs: [usize; 2],
+    /// Epochs run and the best of them, of fine-tuning; best 0 means that the converted weights were kept.
+    pub fine_tuning_epochs: [usize; 2],
+    /// Accuracies on the development texts.
+    pub development: Accuracies,
+    /// Accuracies on the test texts.
+    pub test: Accuracies,
+    /// Share of the test texts' tokens that are unknown.
+    pub unknown_share: f64,
+    /// Dead and saturated neurons after conversion, on the calibration texts.
+    pub extremes: Extremes,
+    /// What a test text cost on average.
+    pub costs: Costs,
+    /// Seconds the whole run took.
+    pub seconds: f64,
+}
+
+/// Accuracies in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accuracies {
+    /// Of the real-valued network.
+    pub dnn: f64,
+    /// Of the converted network before fine-tuning.
+    pub converted: f64,
+    /// Of the finished network.
+    pub snn: f64,
+}
+
+/// Activity and operations of a network, a text on average.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Costs {
+    /// Mean firing rate of the input.
+    pub input_rate: f64,
+    /// Mean firing rate of the convolution neurons.
+    pub convolution_rate: f64,
+    /// Mean firing rate of the pooled features.
+    pub feature_rate: f64,
+    /// Mean firing rate of the output neurons; 0 where they do not fire.
+    pub output_rate: f64,
+    /// Multiply-accumulations of the DNN.
+    pub dnn_macs: f64,
+    /// Accumulations of the SNN.
+    pub snn_acs: f64,
+    /// Additions of pooling in the SNN, not among its accumulations (NeuroBench leaves pooling out).
+    pub pooling_additions: f64,
+}
+
+impl Costs {
+    /// The average over a run.
+    #[must_use]
+    pub fn of(firing: &Firing, operations: &[Operations]) -> Self {
+        let texts = operations.len().max(1) as f64;
+        let mean = |count: fn(&Operations) -> u64| operations.iter().map(count).sum::<u64>() as f64 / texts;
+        Self {
+            input_rate: firing.input_rate(),
+            convolution_rate: firing.convolution_rate(),
+            feature_rate: firing.feature_rate(),
+            output_rate: firing.output_rate(),
+            dnn_macs: mean(|o| o.dnn_macs),
+            snn_acs: mean(Operations::acs),
+            pooling_additions: mean(|o| o.pooling_additions),
+        }
+    }
+}
+
+/// What a model says of one text.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// The class, as an index into [`Model::labels`].
+    pub label: usize,
+    /// A probability for each class.
+    pub probabilities: Vec<f32>,
+    /// Whether the text had no word that the model knows: then the answer is the classes' shares in training.
+    pub unknown: bool,
+    /// Tokens of the text.
+    pub tokens: usize,
+    /// Tokens that the model knows.
+    pub known_tokens: usize,
+    /// What the text cost; nothing was run for an unknown one.
+    pub operations: Operations,
+}
+
+impl Model {
+    /// Puts a model together. `priors` are the shares of the classes in training.
+    ///
+    /// # Errors
+    /// If labels, priors, words and network do not fit together.
+    pub fn new(
+        language: Language,
+        labels: Vec<String>,
+        priors: Vec<f32>,
+        seed: u64,
+        vocabulary: Vocabulary,
+        network: Network,
+        training: Training,
+    ) -> Result<Self> {
+        let fit = |what: &str, expected: usize, got: usize| {
+            if expected == got {
+                Ok(())
+            } else {
+                Err(Error::invalid("model", format!("{expected} {what}"), got.to_string()))
+            }
+        };
+        fit("labels", network.specification().classes, labels.len())?;
+        fit("priors", labels.len(), priors.len())?;
+        fit("words", network.words(), vocabulary.len())?;
+        if !priors.iter().all(|prior| (0.0..=1.0).contains(prior)) {
+            return Err(Error::invalid("model", "priors from 0 to 1", format!("{priors:?}")));
+        }
+        let tokenizer = Tokenizer::new(language);
+        Ok(Self { language, labels, priors, seed, vocabulary, network, training, tokenizer })
+    }
+
+    /// Reads a model directory.
+    ///
+    /// # Errors
+    /// If a file is missing, damaged, of another version or does not fit the others; the message names it.
+    pub fn load(folder: &Path) -> Result<Self> {
+        directory::load(folder)
+    }
+
+    /// Writes a model directory, whole or not at all. A model directory that is there already is replaced; any other
+    /// folder that holds something is left alone.
+    ///
+    /// # Errors
+    /// If the system refuses, or `folder` holds something that is not a model.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        directory::save(self, folder)
+    }
+
+    /// The names of the classes.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// The language it reads.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
+    /// The words it knows.
+    #[must_use]
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// The network inside.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// How it came about.
+    #[must_use]
+    pub fn training(&self) -> &Training {
+        &self.training
+    }
+
+    /// Labels texts. One text's answer does not depend on the others.
+    #[must_use]
+    pub fn predict<S: AsRef<str> + Sync>(&self, texts: &[S]) -> (Vec<Prediction>, Firing) {
+        let words: Vec<Vec<u32>> = texts.par_iter().map(|text| self.words(text.as_ref()).1).collect();
+        let longest = self.network.specification().averaging.longest();
+        let known = |words: &[u32]| words.iter().take(longest).filter(|&&word| word != UNKNOWN).count();
+        let run_on: Vec<Vec<u32>> = words.iter().filter(|words| known(words) > 0).cloned().collect();
+        let run = engine::run(&self.network, self.noise(), &run_on);
+        let classes = self.labels.len();
+        let mut results = run.scores.chunks_exact(classes).zip(&run.labels).zip(&run.operations);
+        let predictions = words
+            .iter()
+            .map(|words| {
+                let known_tokens = known(words);
+                let answer = if known_tokens > 0 { results.next() } else { None };
+                let (probabilities, label, operations) = match answer {
+                    Some(((scores, &label), operations)) => (self.probabilities(scores), label, operations.clone()),
+                    None => (self.priors.clone(), largest(&self.priors), Operations::default()),
+                };
+                Prediction {
+                    label,
+                    probabilities,
+                    unknown: answer.is_none(),
+                    tokens: words.len(),
+                    known_tokens,
+                    operations,
+                }
+            })
+            .collect();
+        (predictions, run.firing)
+    }
+
+    /// Labels one text and shows every spike, with the tokens that were read.
+    #[must_use]
+    pub fn trace(&self, text: &str) -> (Vec<String>, Trace) {
+        let (mut tokens, words) = self.words(text);
+        tokens.truncate(self.network.specification().averaging.longest());
+        (tokens, engine::run_traced(&self.network, self.noise(), &words).1)
+    }
+
+    /// The text's tokens as the network reads them (a compound may be replaced by its parts), and their word ids.
+    fn words(&self, text: &str) -> (Vec<String>, Vec<u32>) {
+        let cut = self.tokenizer.tokenize(text);
+        let (mut tokens, mut words) = (Vec::with_capacity(cut.len()), Vec::with_capacity(cut.len()));
+        for token in cut {
+            let start = words.len();
+            self.vocabulary.encode(std::slice::from_ref(&token), &mut words);
+            tokens.extend(words[start..].iter().map(|&id| self.vocabulary.word(id).unwrap_or(&token).to_owned()));
+        }
+        (tokens, words)
+    }
+
+    fn noise(&self) -> Noise {
+        Noise::inference(self.seed)
+    }
+
+    /// Probabilities from scores: softmax, of the mean spikes a step for the spike-count read-out as in the loss.
+    fn probabilities(&self, scores: &[f32]) -> Vec<f32> {
+        let specification = self.network.specification();
+        let scale = match specification.readout {
+            Readout::SpikeCount => specification.outputs_per_class as f32,
+            Readout::Membrane => 1.0,
+        };
+        let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let weights: Vec<f32> = scores.iter().map(|score| (scale * (score - most)).exp()).collect();
+        let sum: f32 = weights.iter().sum();
+        weights.into_iter().map(|weight| weight / sum).collect()
+    }
+}
+
+fn largest(values: &[f32]) -> usize {
+    (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{encode::Encoder, engine::tests::network, network::Averaging};
+
+    /// A small model over ten words.
+    pub(super) fn model(readout: Readout) -> Model {
+        let network = network(readout, Encoder::Bernoulli, Averaging::Valid);
+        let words = ["good", "bad", "film", "the", "not", "very", "dull", "bright", "story", "end"];
+        let accuracies = Accuracies { dnn: 81.0, converted: 80.0, snn: 80.5 };
+        let layer = engine::LayerExtremes { neurons: 18, dead: 1, saturated: 0 };
+        let training = Training {
+            program: "spiketext 0".into(),
+            dataset: "toy".into(),
+            source: "made up".into(),
+            texts: [8, 1, 1],
+            vectors: "random".into(),
+            recipe: "lean".into(),
+            choices: "name = \"lean\"\n".into(),
+            seed: 7,
+            dnn_epochs: [3, 2],
+            fine_tuning_epochs: [1, 0],
+            development: accuracies,
+            test: accuracies,
+            unknown_share: 0.25,
+            extremes: Extremes { convolution: layer, features: layer },
+            costs: Costs { dnn_macs: 1000.0, snn_acs: 4000.0, ..Costs::default() },
+            seconds: 1.5,
+        };
+        let labels = vec!["no".into(), "perhaps".into(), "yes".into()];
+        let words = Vocabulary::from_words(words.iter().map(ToString::to_string).collect()).expect("words");
+        Model::new(Language::English, labels, vec![0.25, 0.25, 0.5], 7, words, network, training).expect("a model")
+    }
+
+    #[test]
+    fn unknown_texts_get_the_priors_and_say_so() {
+        let model = model(Readout::Membrane);
+        let (got, _) = model.predict(&["the film", "", "zzz qqq", "  ", "Good!"]);
+        let unknown: Vec<bool> = got.iter().map(|p| p.unknown).collect();
+        assert_eq!(unknown, [false, true, true, true, false]);
+        assert_eq!(got[1].probabilities, [0.25, 0.25, 0.5]);
+        assert_eq!((got[2].label, got[2].tokens, got[2].known_tokens), (2, 2, 0));
+        for p in &got {
+            assert!((p.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn a_trace_names_the_tokens_it_shows() {
+        let model = model(Readout::SpikeCount);
+        let (tokens, trace) = model.trace("The story-end was xyz");
+        assert_eq!(tokens, ["the", "story", "end", "was", "xyz"]);
+        assert_eq!(trace.tokens.len(), 5);
+    }
+}

@@ -1,0 +1,242 @@
+//! Conversion: from a trained TextCNN to a spiking network with the same meaning (equations 9 and 10).
+//!
+//! A converted neuron fires at the rate `activation / threshold`, cut off at one spike a step. Thresholds are set to 1
+//! by dividing the weights, and undone in the layer that follows, so only the feature layer keeps thresholds of its own
+//! (spikes a position, one a channel).
+
+use spiketext::{
+    Result,
+    encode::fixed_rate,
+    engine::batch_of,
+    network::{Codes, Network, Readout, Specification, Weights},
+};
+use spiketext_kernels::text_convolution;
+
+use crate::{
+    dnn::DnnWeights,
+    prepare::Encoded,
+    recipe::{ConversionChoices, Normalisation, Recipe, Scope},
+};
+
+/// A DNN layer's numbers over rates in [0, 1] instead of centred codes (equation 10).
+struct Folded {
+    weights: Vec<f32>,
+    presence: Vec<f32>,
+}
+
+/// Folds the centring into the weights: `W (6 (r - 1/2)) = (6 W) r - 3 sum W`, the last at each tap on a real token.
+fn fold(dnn: &DnnWeights, products: usize) -> Folded {
+    if !dnn.centred {
+        return Folded { weights: dnn.weights.clone(), presence: vec![0.0; products] };
+    }
+    let mut presence = vec![0.0f64; products];
+    for row in dnn.weights.chunks_exact(products) {
+        presence.iter_mut().zip(row).for_each(|(sum, &weight)| *sum -= 3.0 * f64::from(weight));
+    }
+    Folded {
+        weights: dnn.weights.iter().map(|weight| 6.0 * weight).collect(),
+        presence: presence.into_iter().map(|sum| sum as f32).collect(),
+    }
+}
+
+/// Converts a DNN. `calibration` are training texts.
+///
+/// # Errors
+/// If the DNN's weights are not finite.
+pub fn convert(
+    recipe: &Recipe,
+    specification: &Specification,
+    dnn: &DnnWeights,
+    calibration: &[&Encoded],
+) -> Result<Network> {
+    let shape = &specification.convolution;
+    let (products, channels, outputs) = (shape.products(), shape.channels(), specification.outputs());
+    let rate = |code: &f32| if dnn.centred { code / 6.0 + 0.5 } else { *code };
+    let codes = Codes::from_fixed(dnn.codes.iter().map(|code| fixed_rate(rate(code))).collect(), recipe.words.bits);
+    let Folded { mut weights, mut presence } = fold(dnn, products);
+    let mut bias = dnn.bias.clone();
+    let mut output = dnn.output.clone();
+    let mut output_bias = dnn.output_bias.clone();
+    let mut feature_thresholds = vec![1.0; channels];
+    let measure = || Activations::of(specification, dnn, calibration);
+    match recipe.conversion.normalisation {
+        Normalisation::None => {}
+        Normalisation::Model => {
+            for (width_index, &width) in shape.widths.iter().enumerate() {
+                let columns = shape.first_product(width_index)..shape.first_product(width_index) + width * shape.filters;
+                let of_width = |row: &[f32]| row[columns.clone()].iter().fold(0.0f32, |most, &w| most.max(w));
+                let most = weights.chunks_exact(products).map(of_width).fold(0.0, f32::max);
+                if most > 0.0 {
+                    weights
+                        .chunks_exact_mut(products)
+                        .chain(std::iter::once(&mut presence[..]))
+                        .for_each(|row| row[columns.clone()].iter_mut().for_each(|w| *w /= most));
+                    bias[width_index * shape.filters..][..shape.filters].iter_mut().for_each(|b| *b /= most);
+                }
+            }
+        }
+        Normalisation::Data => {
+            let activations = measure();
+            let largest = |lists: &[Vec<f32>]| lists.iter().flatten().fold(0.0f32, |most, &a| most.max(a));
+            let most = positive(largest(&activations.convolution));
+            weights.iter_mut().chain(&mut presence).chain(&mut bias).for_each(|w| *w /= most);
+            let most = positive(largest(&activations.output));
+            output.iter_mut().chain(&mut output_bias).for_each(|w| *w /= most);
+        }
+        Normalisation::Percentile { q } => {
+            let activations = measure();
+            let first = thresholds(&activations.convolution, q, recipe.conversion.scope);
+            for row in weights.chunks_exact_mut(products).chain(std::iter::once(&mut presence[..])) {
+                for (column, weight) in row.iter_mut().enumerate() {
+                    *weight /= first[channel_of(shape, column)];
+                }
+            }
+            bias.iter_mut().zip(&first).for_each(|(b, threshold)| *b /= threshold);
+            let features: Vec<Vec<f32>> = activations
+                .features
+                .iter()
+                .zip(&first)
+                .map(|(list, threshold)| list.iter().map(|a| a / threshold).collect())
+                .collect();
+            feature_thresholds = thresholds(&features, q, recipe.conversion.scope);
+            for ((row, first), second) in output.chunks_exact_mut(outputs).zip(&first).zip(&feature_thresholds) {
+                row.iter_mut().for_each(|weight| *weight *= first * second);
+            }
+            if specification.readout == Readout::SpikeCount {
+                let most = thresholds(&activations.output, q, Scope::Layer)[0];
+                output.iter_mut().chain(&mut output_bias).for_each(|w| *w /= most);
+            }
+        }
+    }
+    Network::new(
+        specification.clone(),
+        Weights { codes, synapses: weights, presence, bias, feature_thresholds, output_synapses: output, output_bias },
+    )
+}
+
+/// The calibration texts: evenly spread over the training texts.
+#[must_use]
+pub fn calibration_texts<'a>(choices: &ConversionChoices, train: &'a [Encoded]) -> Vec<&'a Encoded> {
+    let count = choices.calibration_texts.min(train.len());
+    (0..count).map(|i| &train[i * train.len() / count]).collect()
+}
+
+/// The channel to which a column (width, tap, filter) of the weight matrix belongs.
+fn channel_of(shape: &spiketext_kernels::ConvolutionShape, column: usize) -> usize {
+    let width_index = (0..shape.widths.len()).rfind(|&w| shape.first_product(w) <= column).unwrap_or(0);
+    width_index * shape.filters + (column - shape.first_product(width_index)) % shape.filters
+}
+
+/// Activations of the DNN on the calibration texts, one list a neuron.
+struct Activations {
+    /// Pre-activations of the convolution at all positions that see a token.
+    convolution: Vec<Vec<f32>>,
+    /// Pooled features of the texts.
+    features: Vec<Vec<f32>>,
+    /// Outputs of the texts.
+    output: Vec<Vec<f32>>,
+}
+
+impl Activations {
+    fn of(specification: &Specification, dnn: &DnnWeights, texts: &[&Encoded]) -> Self {
+        let shape = &specification.convolution;
+        let (channels, outputs) = (shape.channels(), specification.outputs());
+        let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
+        let (batch, rows) = batch_of(specification, &words);
+        let missing = if dnn.centred { 0.0 } else { 0.5 };
+        let codes: Vec<f32> = rows
+            .iter()
+            .flat_map(|&row| {
+                let start = row as usize * shape.dimension;
+                (start..start + shape.dimension).map(|i| dnn.codes.get(i).copied().unwrap_or(missing))
+            })
+            .collect();
+        let convolution = text_convolution::pre_activations(shape, &codes, &dnn.weights, &dnn.bias, &batch);
+        let pooling = text_convolution::Pooling::Average;
+        let (pooled, _) = text_convolution::forward(shape, pooling, &codes, &dnn.weights, &dnn.bias, &batch);
+        let mut features = vec![Vec::with_capacity(texts.len()); channels];
+        let mut output = vec![Vec::with_capacity(texts.len()); outputs];
+        for pooled in pooled.chunks_exact(channels) {
+            features.iter_mut().zip(pooled).for_each(|(list, &a)| list.push(a));
+            for (o, list) in output.iter_mut().enumerate() {
+                let sum = pooled.iter().zip(dnn.output.chunks_exact(outputs)).map(|(a, row)| a * row[o]).sum::<f32>();
+                list.push(sum + dnn.output_bias[o]);
+            }
+        }
+        Self { convolution, features, output }
+    }
+}
+
+/// The q-quantile of the positive activations, of each neuron or of the layer. Negative ones can make no spike, and a
+/// channel that is active at few positions would get a threshold of zero if they counted.
+fn thresholds(lists: &[Vec<f32>], q: f32, scope: Scope) -> Vec<f32> {
+    let all = || quantile(lists.iter().flatten().copied().filter(|&a| a > 0.0).collect(), q);
+    match scope {
+        Scope::Layer => vec![positive(all()); lists.len()],
+        Scope::Channel => {
+            let own = |list: &Vec<f32>| quantile(list.iter().copied().filter(|&a| a > 0.0).collect(), q);
+            lists.iter().map(|list| positive(own(list))).collect()
+        }
+    }
+}
+
+/// The value below which a share `q` of `values` lies (nearest rank); 0 if there are none.
+fn quantile(mut values: Vec<f32>, q: f32) -> f32 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let rank = ((f64::from(q) * values.len() as f64).ceil() as usize).clamp(1, values.len()) - 1;
+    *values.select_nth_unstable_by(rank, f32::total_cmp).1
+}
+
+/// A threshold that can be divided by: a silent neuron's is 1.
+fn positive(threshold: f32) -> f32 {
+    if threshold > 0.0 { threshold } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_nearest_ranks() {
+        let values = || (1..=100).rev().map(|i| i as f32).collect::<Vec<_>>();
+        assert_eq!(quantile(values(), 0.99), 99.0);
+        assert_eq!(quantile(values(), 1.0), 100.0);
+        assert_eq!(quantile(values(), 0.005), 1.0);
+        assert_eq!(quantile(vec![], 0.5), 0.0);
+    }
+
+    #[test]
+    fn folding_centred_training_is_exact() {
+        // Numbers on a coarse grid, so that both sides are exact and equality means equality (equation 10).
+        let (d, products) = (4, 6);
+        let grid = |i: usize| ((i * 37 % 33) as f32 - 16.0) / 8.0;
+        let dnn = DnnWeights {
+            codes: (0..3 * d).map(|i| 6.0 * ((i * 5 % 17) as f32 / 16.0 - 0.5)).collect(),
+            centred: true,
+            weights: (0..d * products).map(grid).collect(),
+            bias: vec![],
+            output: vec![],
+            output_bias: vec![],
+        };
+        let folded = fold(&dnn, products);
+        for token in 0..3 {
+            for column in 0..products {
+                let centred: f32 =
+                    (0..d).map(|i| dnn.codes[token * d + i] * dnn.weights[i * products + column]).sum();
+                let rates: f32 = (0..d)
+                    .map(|i| (dnn.codes[token * d + i] / 6.0 + 0.5) * folded.weights[i * products + column])
+                    .sum();
+                assert!((centred - (rates + folded.presence[column])).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn columns_know_their_channel() {
+        let shape = spiketext_kernels::ConvolutionShape { widths: vec![2, 3], filters: 4, dimension: 1 };
+        let got: Vec<usize> = (0..shape.products()).map(|column| channel_of(&shape, column)).collect();
+        assert_eq!(got, [0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7]);
+    }
+}

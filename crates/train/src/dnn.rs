@@ -1,0 +1,232 @@
+//! The real-valued TextCNN: tailored (average pooling, ReLU) or original (maximum pooling).
+//!
+//! ```text
+//! pooled[b, (k,f)] = pool over p of relu(b[k,f] + sum of taps)         see spiketext_kernels::text_convolution
+//! logits[b, k]     = sum of the outputs of class k of (dropout(pooled) V + v)
+//! ```
+
+use std::sync::Arc;
+
+use burn::{
+    optim::AdamW,
+    tensor::{Device, Tensor, TensorData},
+};
+use spiketext::{
+    Result,
+    engine::batch_of,
+    network::Specification,
+    seed::{Purpose, stream, uniform},
+};
+use spiketext_kernels::{TokenBatch, text_convolution};
+
+use crate::{
+    events::Phase,
+    layers,
+    loss::{cross_entropy, dropout_mask, sum_groups},
+    optimiser::{Parameter, Rows, adamw, numbers},
+    prepare::{Encoded, Prepared},
+    recipe::{DnnChoices, Recipe},
+    schedule::Trainee,
+    store::Store,
+};
+
+/// A TextCNN with what its training needs.
+pub struct TextCnn<'a> {
+    specification: &'a Specification,
+    choices: &'a DnnChoices,
+    prepared: &'a Prepared,
+    seed: u64,
+    centred: bool,
+    biases: bool,
+    optimiser: AdamW,
+    device: Device,
+    codes: Rows,
+    weights: Parameter<2>,
+    bias: Parameter<1>,
+    output: Parameter<2>,
+    output_bias: Parameter<1>,
+}
+
+/// The numbers of a trained TextCNN.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DnnWeights {
+    /// Codes as the network reads them, `[V, D]`: rates, or centred rates (equation 10).
+    pub codes: Vec<f32>,
+    /// Whether the codes are centred.
+    pub centred: bool,
+    /// Convolution weights, `[D, M]`.
+    pub weights: Vec<f32>,
+    /// Convolution biases, `[C]`.
+    pub bias: Vec<f32>,
+    /// Output weights, `[C, O]`.
+    pub output: Vec<f32>,
+    /// Output biases, `[O]`.
+    pub output_bias: Vec<f32>,
+}
+
+impl<'a> TextCnn<'a> {
+    /// A network before training: weights uniform within 1 / sqrt(fan-in), biases too where there are any.
+    #[must_use]
+    pub fn new(recipe: &'a Recipe, specification: &'a Specification, prepared: &'a Prepared, seed: u64) -> Self {
+        let device = Device::flex();
+        let shape = &specification.convolution;
+        let (d, m, c, o) = (shape.dimension, shape.products(), shape.channels(), specification.outputs());
+        let draw = |which: u64, count: usize, bound: &dyn Fn(usize) -> f32| -> Vec<f32> {
+            let mut rng = stream(seed, Purpose::Weights, which, 0);
+            (0..count).map(|i| bound(i) * (2.0 * uniform(&mut rng) - 1.0)).collect()
+        };
+        // Fan-in of the column (width, tap, filter) and of the channel (width, filter).
+        let fan_in: Vec<f32> = shape
+            .widths
+            .iter()
+            .flat_map(|&width| std::iter::repeat_n(1.0 / ((width * d) as f32).sqrt(), width * shape.filters))
+            .collect();
+        let weights = draw(0, d * m, &|i| fan_in[i % m]);
+        let on = |bound: f32| if recipe.network.biases { bound } else { 0.0 };
+        let bias = draw(1, c, &|i| on(1.0 / ((shape.widths[i / shape.filters] * d) as f32).sqrt()));
+        let output = draw(2, c * o, &|_| 1.0 / (c as f32).sqrt());
+        let output_bias = draw(3, o, &|_| on(1.0 / (c as f32).sqrt()));
+        let centred = recipe.words.centred;
+        let (codes, missing, range) = if centred {
+            (prepared.rates.iter().map(|r| 6.0 * (r - 0.5)).collect(), 0.0, (-3.0, 3.0))
+        } else {
+            (prepared.rates.clone(), 0.5, (0.0, 1.0))
+        };
+        let trainable = if recipe.words.trained { prepared.training_words } else { 0 };
+        Self {
+            specification,
+            choices: &recipe.dnn,
+            prepared,
+            seed,
+            centred,
+            biases: recipe.network.biases,
+            optimiser: adamw(recipe.dnn.weight_decay),
+            codes: Rows::new(d, codes, trainable, missing, range),
+            weights: Parameter::new("weights", weights, [d, m], &device),
+            bias: Parameter::new("bias", bias, [c], &device),
+            output: Parameter::new("output", output, [c, o], &device),
+            output_bias: Parameter::new("output-bias", output_bias, [o], &device),
+            device,
+        }
+    }
+
+    /// The numbers as they are now.
+    #[must_use]
+    pub fn weights(&self) -> DnnWeights {
+        DnnWeights {
+            codes: self.codes.values().to_vec(),
+            centred: self.centred,
+            weights: self.weights.values(),
+            bias: self.bias.values(),
+            output: self.output.values(),
+            output_bias: self.output_bias.values(),
+        }
+    }
+
+    /// Share of `texts` whose label the network finds.
+    #[must_use]
+    pub fn accuracy(&self, texts: &[Encoded]) -> f64 {
+        let (weights, bias) = (self.weights.values(), self.bias.values());
+        let (output, output_bias) = (self.output.values(), self.output_bias.values());
+        let specification = self.specification;
+        let (outputs, group) = (specification.outputs(), specification.outputs_per_class);
+        let mut right = 0;
+        for texts in texts.chunks(256) {
+            let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
+            let (batch, rows) = batch_of(specification, &words);
+            let codes = self.codes.gather(&rows);
+            let pooling = self.choices.pooling;
+            let (pooled, _) =
+                text_convolution::forward(&specification.convolution, pooling, &codes, &weights, &bias, &batch);
+            for (pooled, text) in pooled.chunks_exact(specification.convolution.channels()).zip(texts) {
+                let mut sums = output_bias.clone();
+                for (feature, row) in pooled.iter().zip(output.chunks_exact(outputs)) {
+                    sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += feature * weight);
+                }
+                let scores: Vec<f32> = sums.chunks_exact(group).map(|group| group.iter().sum()).collect();
+                right += usize::from(best(&scores) == text.label);
+            }
+        }
+        right as f64 / texts.len().max(1) as f64
+    }
+
+    /// A batch of distinct words and texts in terms of them.
+    fn batch(&self, texts: &[&Encoded]) -> (Arc<TokenBatch>, Vec<u32>) {
+        let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
+        let (batch, rows) = batch_of(self.specification, &words);
+        (Arc::new(batch), rows)
+    }
+}
+
+/// The first index of the largest score.
+fn best(scores: &[f32]) -> usize {
+    (1..scores.len()).fold(0, |best, k| if scores[k] > scores[best] { k } else { best })
+}
+
+impl Trainee for TextCnn<'_> {
+    fn train(&mut self, texts: &[&Encoded], step: u64) -> f64 {
+        let (batch, rows) = self.batch(texts);
+        let shape = Arc::new(self.specification.convolution.clone());
+        let mut codes =
+            Tensor::<2>::from_data(TensorData::new(self.codes.gather(&rows), [rows.len(), shape.dimension]), &self.device)
+                .autodiff();
+        if self.codes.can_learn() {
+            codes = codes.require_grad();
+        }
+        let (weights, bias) = (self.weights.leaf(), self.bias.leaf());
+        let (output, output_bias) = (self.output.leaf(), self.output_bias.leaf());
+        let pooled = layers::text_convolution(
+            &shape,
+            self.choices.pooling,
+            &batch,
+            codes.clone(),
+            weights.clone(),
+            bias.clone(),
+        );
+        let dropped = if self.choices.dropout > 0.0 {
+            let key = (self.seed, Phase::Dnn as u64, step);
+            let mask = dropout_mask(key, self.choices.dropout, texts.len(), shape.channels(), &self.device);
+            pooled * mask.autodiff()
+        } else {
+            pooled
+        };
+        let outputs = dropped.matmul(output.clone()) + output_bias.clone().unsqueeze::<2>();
+        let logits = sum_groups(outputs, self.specification.classes);
+        let labels: Vec<usize> = texts.iter().map(|text| text.label).collect();
+        let loss = cross_entropy(logits, &labels);
+        let gradients = loss.backward();
+        let rate = self.choices.learning_rate;
+        self.weights.update(&self.optimiser, rate, &weights, &gradients);
+        self.output.update(&self.optimiser, rate, &output, &gradients);
+        if self.biases {
+            self.bias.update(&self.optimiser, rate, &bias, &gradients);
+            self.output_bias.update(&self.optimiser, rate, &output_bias, &gradients);
+        }
+        if self.codes.can_learn()
+            && let Some(gradient) = codes.grad(&gradients)
+        {
+            self.codes.update(&self.optimiser, self.choices.code_learning_rate, &rows, &numbers(&gradient));
+        }
+        f64::from(numbers(&loss)[0])
+    }
+
+    fn development_accuracy(&self) -> Result<f64> {
+        Ok(self.accuracy(&self.prepared.development))
+    }
+
+    fn save(&self, prefix: &str, store: &mut Store) {
+        self.codes.save(prefix, store);
+        self.weights.save(prefix, store);
+        self.bias.save(prefix, store);
+        self.output.save(prefix, store);
+        self.output_bias.save(prefix, store);
+    }
+
+    fn load(&mut self, prefix: &str, store: &Store) -> Result<()> {
+        self.codes.load(prefix, store)?;
+        self.weights.load(prefix, store)?;
+        self.bias.load(prefix, store)?;
+        self.output.load(prefix, store)?;
+        self.output_bias.load(prefix, store)
+    }
+}

@@ -1,0 +1,103 @@
+//! What training tells while it runs. The command line turns it into bars, lines or JSON.
+
+use serde::Serialize;
+
+/// A part of the main job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Training of the real-valued network.
+    Dnn,
+    /// Surrogate-gradient training of the spiking network.
+    FineTuning,
+}
+
+impl Phase {
+    /// The phase in words.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dnn => "DNN",
+            Self::FineTuning => "fine-tuning",
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// Data and words are ready.
+    Prepared {
+        /// Training texts.
+        train: usize,
+        /// Development texts.
+        development: usize,
+        /// Test texts.
+        test: usize,
+        /// Classes.
+        classes: usize,
+        /// Language, `en` or `zh`.
+        language: String,
+        /// Name of the vectors.
+        vectors: String,
+        /// Words in the vocabulary.
+        words: usize,
+        /// Dimensions of a word.
+        dimension: usize,
+        /// Share of the test tokens that are unknown.
+        unknown_share: f64,
+    },
+    /// A checkpoint was found and taken up.
+    Resumed {
+        /// The phase that goes on.
+        phase: Phase,
+        /// Epochs already done.
+        epochs_done: usize,
+    },
+    /// One step of an epoch is done.
+    Step {
+        /// The phase.
+        phase: Phase,
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Most epochs of the phase.
+        epochs: usize,
+        /// Step, from 1.
+        step: usize,
+        /// Steps of an epoch.
+        steps: usize,
+        /// Texts of the step.
+        texts: usize,
+    },
+    /// An epoch is done.
+    Epoch {
+        /// The phase.
+        phase: Phase,
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Mean training loss.
+        train_loss: f64,
+        /// Accuracy on the development texts, percent.
+        development_accuracy: f64,
+        /// Whether it is the best so far.
+        best: bool,
+        /// Seconds it took.
+        seconds: f64,
+    },
+    /// The DNN was converted.
+    Converted {
+        /// Accuracy of the converted network on the development texts, percent.
+        development_accuracy: f64,
+        /// Neurons that never or always fired on the calibration texts.
+        extremes: spiketext::engine::Extremes,
+    },
+    /// Something the user should know.
+    Note {
+        /// What.
+        message: String,
+    },
+}
+
+/// Receives events.
+pub type Observer<'a> = dyn FnMut(&Event) + 'a;

@@ -1,0 +1,40 @@
+//! Losses and masks shared by both networks.
+
+use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
+use spiketext::seed::{Purpose, stream, uniform};
+
+/// Mean cross-entropy of the logits `[N, K]` against the labels (equation 8, one term).
+pub fn cross_entropy(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
+    let [rows, classes] = logits.dims();
+    let mut one_hot = vec![0.0f32; rows * classes];
+    for (row, &label) in labels.iter().enumerate() {
+        one_hot[row * classes + label] = 1.0;
+    }
+    let one_hot = Tensor::<2>::from_data(TensorData::new(one_hot, [rows, classes]), &logits.device());
+    (log_softmax(logits, 1) * one_hot).sum() * (-1.0 / rows as f32)
+}
+
+/// Adds up the output neurons of each class: `[N, O]` to `[N, K]`.
+pub fn sum_groups(outputs: Tensor<2>, classes: usize) -> Tensor<2> {
+    let [rows, all] = outputs.dims();
+    if all == classes {
+        return outputs;
+    }
+    outputs.reshape([rows, classes, all / classes]).sum_dim(2).reshape([rows, classes])
+}
+
+/// A dropout mask `[rows, columns]`: 0 with probability `share`, else `1 / (1 - share)`. The stream is named by the
+/// phase and the step, so a resumed run draws the same.
+pub fn dropout_mask(
+    (seed, phase, step): (u64, u64, u64),
+    share: f32,
+    rows: usize,
+    columns: usize,
+    device: &Device,
+) -> Tensor<2> {
+    let mut rng = stream(seed, Purpose::Dropout, phase, step);
+    let kept = 1.0 / (1.0 - share);
+    let mask: Vec<f32> =
+        (0..rows * columns).map(|_| if uniform(&mut rng) < share { 0.0 } else { kept }).collect();
+    Tensor::from_data(TensorData::new(mask, [rows, columns]), device)
+}

@@ -1,0 +1,188 @@
+//! From a data set and word vectors to numbers: the vocabulary, its rates, and every text as word ids.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+};
+
+use rayon::prelude::*;
+use spiketext::{
+    Result,
+    data::{Dataset, Example, Split},
+    text::{Language, Tokenizer, UNKNOWN, Vocabulary, candidate_words, detect_language},
+    vectors::{self, Selection},
+};
+
+use crate::recipe::WordChoices;
+
+/// Where word vectors come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VectorSource {
+    /// The small set that comes with the program, in the language of the texts or the one named.
+    BuiltIn(Option<Language>),
+    /// A file in any format that [`spiketext::vectors`] reads.
+    File(PathBuf),
+    /// Random vectors: the variant without pre-training.
+    Random,
+}
+
+impl VectorSource {
+    /// The source's name in reports.
+    #[must_use]
+    pub fn name(&self, language: Language) -> String {
+        match self {
+            Self::BuiltIn(own) => format!("built-in {}", own.unwrap_or(language)),
+            Self::File(path) => path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+            Self::Random => "random".into(),
+        }
+    }
+}
+
+/// A labelled text as word ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// Word ids; [`UNKNOWN`] for unknown words.
+    pub words: Vec<u32>,
+    /// The class.
+    pub label: usize,
+}
+
+/// Everything training reads.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The language the texts were cut in.
+    pub language: Language,
+    /// Words; the first [`Self::training_words`] occur in the training texts.
+    pub vocabulary: Vocabulary,
+    /// How many words occur in the training texts.
+    pub training_words: usize,
+    /// D.
+    pub dimension: usize,
+    /// Rates of the words, `[V, D]` (equation 1).
+    pub rates: Vec<f32>,
+    /// Training texts.
+    pub train: Vec<Encoded>,
+    /// Development texts.
+    pub development: Vec<Encoded>,
+    /// Test texts.
+    pub test: Vec<Encoded>,
+    /// Share of the test texts' tokens that are unknown.
+    pub unknown_share: f64,
+    /// The name of the vectors.
+    pub vectors: String,
+}
+
+/// Cuts the texts, chooses the vocabulary from the training and development texts and the head of the vectors, and
+/// looks up its rates.
+///
+/// The test texts have no say in the vocabulary.
+///
+/// # Errors
+/// If the vectors cannot be read.
+pub fn prepare(
+    dataset: &Dataset,
+    language: Option<Language>,
+    source: &VectorSource,
+    choices: &WordChoices,
+    seed: u64,
+) -> Result<Prepared> {
+    let language =
+        language.unwrap_or_else(|| detect_language(dataset.train.iter().map(|example| example.text.as_str())));
+    let tokenizer = Tokenizer::new(language);
+    let cut = |part: Split| -> Vec<Vec<String>> {
+        dataset.part(part).par_iter().map(|Example { text, .. }| tokenizer.tokenize(text)).collect()
+    };
+    let (train, development, test) = (cut(Split::Train), cut(Split::Development), cut(Split::Test));
+    let mut needed = HashSet::new();
+    for token in train.iter().chain(&development).flatten() {
+        needed.extend(candidate_words(token).map(str::to_owned));
+    }
+    let selection = Selection { needed, also_first: choices.also_first, lenient: false };
+    let vectors = match source {
+        VectorSource::BuiltIn(own) => vectors::built_in(own.unwrap_or(language))?,
+        VectorSource::File(path) => vectors::read(path, &selection)?,
+        VectorSource::Random => {
+            let mut words: Vec<String> =
+                train.iter().flatten().cloned().collect::<HashSet<_>>().into_iter().collect();
+            words.sort_unstable();
+            vectors::random(words, choices.random_dimension, seed)?
+        }
+    };
+    let dimension = vectors.dimension;
+    let all_rates = vectors.rates();
+    let (order, fresh) = order_of(&vectors.words, &train, choices);
+    let training_words = order.training.len() + fresh.len();
+    let mut rates = Vec::with_capacity((order.training.len() + fresh.len() + order.others.len()) * dimension);
+    let mut words = Vec::new();
+    let take = |ids: &[u32], words: &mut Vec<String>, rates: &mut Vec<f32>| {
+        for &id in ids {
+            words.push(vectors.words.word(id).unwrap_or_default().to_owned());
+            rates.extend_from_slice(&all_rates[id as usize * dimension..][..dimension]);
+        }
+    };
+    take(&order.training, &mut words, &mut rates);
+    for word in fresh {
+        words.push(word);
+        rates.resize(rates.len() + dimension, 0.5);
+    }
+    take(&order.others, &mut words, &mut rates);
+    let vocabulary = Vocabulary::from_words(words)?;
+    let encode = |texts: Vec<Vec<String>>, part: Split| -> Vec<Encoded> {
+        texts
+            .into_iter()
+            .zip(dataset.part(part))
+            .map(|(tokens, example)| {
+                let mut words = Vec::with_capacity(tokens.len());
+                vocabulary.encode(&tokens, &mut words);
+                Encoded { words, label: example.label }
+            })
+            .collect()
+    };
+    let (train, development, test) =
+        (encode(train, Split::Train), encode(development, Split::Development), encode(test, Split::Test));
+    let tokens: usize = test.iter().map(|text| text.words.len()).sum();
+    let unknown: usize = test.iter().map(|text| text.words.iter().filter(|&&w| w == UNKNOWN).count()).sum();
+    Ok(Prepared {
+        language,
+        training_words,
+        dimension,
+        rates,
+        train,
+        development,
+        test,
+        unknown_share: unknown as f64 / tokens.max(1) as f64,
+        vectors: source.name(language),
+        vocabulary,
+    })
+}
+
+/// Known words in the order of the vocabulary: those of the training texts first.
+struct Order {
+    training: Vec<u32>,
+    others: Vec<u32>,
+}
+
+/// Sorts the known words, and finds training words without a vector that occur often enough for a code of their own.
+fn order_of(known: &Vocabulary, train: &[Vec<String>], choices: &WordChoices) -> (Order, Vec<String>) {
+    let mut seen = vec![false; known.len()];
+    let mut missing: HashMap<&str, usize> = HashMap::new();
+    let mut ids = Vec::new();
+    for tokens in train {
+        ids.clear();
+        known.encode(tokens, &mut ids);
+        ids.iter().filter(|&&id| id != UNKNOWN).for_each(|&id| seen[id as usize] = true);
+        if choices.trained && choices.fresh_from > 0 {
+            for token in tokens.iter().filter(|token| candidate_words(token).all(|word| known.id(word).is_none())) {
+                *missing.entry(token).or_default() += 1;
+            }
+        }
+    }
+    let (training, others) = (0..known.len() as u32).partition(|&id| seen[id as usize]);
+    let mut fresh: Vec<String> = missing
+        .into_iter()
+        .filter(|&(_, count)| count >= choices.fresh_from)
+        .map(|(word, _)| word.to_owned())
+        .collect();
+    fresh.sort_unstable();
+    (Order { training, others }, fresh)
+}

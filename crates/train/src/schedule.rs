@@ -1,0 +1,154 @@
+//! The course of a training phase, the same for both networks: epochs of shuffled batches, the best epoch by the
+//! development texts, early stopping, a checkpoint after each epoch.
+
+use std::{path::Path, time::Instant};
+
+use spiketext::{
+    Result,
+    seed::{Purpose, shuffle, stream},
+};
+
+use crate::{
+    events::{Event, Observer, Phase},
+    prepare::Encoded,
+    store::Store,
+};
+
+/// A network in training.
+pub trait Trainee {
+    /// Trains on one batch, the `step`-th of the whole phase (from 0), and returns its loss.
+    fn train(&mut self, texts: &[&Encoded], step: u64) -> f64;
+
+    /// Share of the development texts it gets right.
+    ///
+    /// # Errors
+    /// If its weights have become unusable.
+    fn development_accuracy(&self) -> Result<f64>;
+
+    /// Puts everything that training changes into a checkpoint.
+    fn save(&self, prefix: &str, store: &mut Store);
+
+    /// Takes it back.
+    ///
+    /// # Errors
+    /// If the checkpoint is not of this network.
+    fn load(&mut self, prefix: &str, store: &Store) -> Result<()>;
+}
+
+/// The length of a phase.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// Which phase.
+    pub phase: Phase,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Epochs without a better development accuracy that end it.
+    pub patience: usize,
+    /// Texts of a step.
+    pub batch: usize,
+    /// The run's seed.
+    pub seed: u64,
+}
+
+/// What came of a phase.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Course {
+    /// Best share right on the development texts.
+    pub best_accuracy: f64,
+    /// The epoch it came from, from 1; 0 is the network as it began.
+    pub best_epoch: usize,
+    /// Epochs that were run.
+    pub epochs: usize,
+}
+
+/// Where checkpoints go, and what must agree for one to be taken up.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpoint<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Recipe, data and seed of the run in one hash.
+    pub fingerprint: &'a str,
+}
+
+impl Schedule {
+    /// Runs the phase. `trainee` ends with the weights of its best epoch; with `keep_start` the weights it began with
+    /// stand unless an epoch beats them.
+    ///
+    /// # Errors
+    /// If a checkpoint cannot be written or the network becomes unusable.
+    pub fn run(
+        &self,
+        trainee: &mut impl Trainee,
+        texts: &[Encoded],
+        keep_start: bool,
+        checkpoint: Option<Checkpoint<'_>>,
+        resume: Option<&Store>,
+        observer: &mut Observer<'_>,
+    ) -> Result<Course> {
+        let mut best = Store::default();
+        let mut course = Course { best_accuracy: -1.0, best_epoch: 0, epochs: 0 };
+        if let Some(store) = resume {
+            trainee.load("best.", store)?;
+            trainee.save("best.", &mut best);
+            trainee.load("now.", store)?;
+            course.best_accuracy = f64::from_bits(store.number("best-accuracy").unwrap_or(0));
+            course.best_epoch = store.number("best-epoch").unwrap_or(0) as usize;
+            course.epochs = store.number("epochs").unwrap_or(0) as usize;
+            observer(&Event::Resumed { phase: self.phase, epochs_done: course.epochs });
+        } else {
+            trainee.save("best.", &mut best);
+            if keep_start {
+                course.best_accuracy = trainee.development_accuracy()?;
+            }
+        }
+        let steps = texts.len().div_ceil(self.batch);
+        while course.epochs < self.epochs && course.epochs - course.best_epoch < self.patience.max(1) {
+            let started = Instant::now();
+            let epoch = course.epochs + 1;
+            let mut order: Vec<usize> = (0..texts.len()).collect();
+            shuffle(&mut stream(self.seed, Purpose::Shuffle, self.phase as u64, epoch as u64), &mut order);
+            let mut loss = 0.0;
+            for (step, members) in order.chunks(self.batch).enumerate() {
+                let batch: Vec<&Encoded> = members.iter().map(|&i| &texts[i]).collect();
+                loss += trainee.train(&batch, (course.epochs * steps + step) as u64) * batch.len() as f64;
+                observer(&Event::Step {
+                    phase: self.phase,
+                    epoch,
+                    epochs: self.epochs,
+                    step: step + 1,
+                    steps,
+                    texts: batch.len(),
+                });
+            }
+            let accuracy = trainee.development_accuracy()?;
+            let better = accuracy > course.best_accuracy;
+            course.epochs = epoch;
+            if better {
+                course.best_accuracy = accuracy;
+                course.best_epoch = epoch;
+                best = Store::default();
+                trainee.save("best.", &mut best);
+            }
+            if let Some(checkpoint) = checkpoint {
+                let mut store = best.clone();
+                trainee.save("now.", &mut store);
+                store.put_number("best-accuracy".into(), course.best_accuracy.to_bits());
+                store.put_number("best-epoch".into(), course.best_epoch as u64);
+                store.put_number("epochs".into(), course.epochs as u64);
+                store.put_text("phase", self.phase.name().into());
+                store.put_text("fingerprint", checkpoint.fingerprint.into());
+                store.write(checkpoint.path)?;
+            }
+            observer(&Event::Epoch {
+                phase: self.phase,
+                epoch,
+                train_loss: loss / texts.len().max(1) as f64,
+                development_accuracy: 100.0 * accuracy,
+                best: better,
+                seconds: started.elapsed().as_secs_f64(),
+            });
+        }
+        trainee.load("best.", &best)?;
+        Ok(course)
+    }
+}
