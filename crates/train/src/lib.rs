@@ -1,1 +1,22 @@
-//! Under construction.
+//! Training: from labelled texts to a spiking classifier.
+//!
+//! [`train`] is the main job: cut and encode the texts, train a TextCNN, convert it, fine-tune the spiking network,
+//! measure. The modules follow that order; `layers` and `kernel_operation` join the hand-written kernels to Burn.
+
+pub mod convert;
+pub mod dnn;
+pub mod events;
+pub mod fine_tune;
+pub mod kernel_operation;
+pub mod layers;
+mod loss;
+pub mod optimiser;
+pub mod prepare;
+pub mod recipe;
+mod run;
+mod schedule;
+mod store;
+
+pub use prepare::VectorSource;
+pub use recipe::Recipe;
+pub use run::{CHECKPOINT, Options, train};

@@ -72,16 +72,18 @@ pub struct Checkpoint<'a> {
 
 impl Schedule {
     /// Runs the phase. `trainee` ends with the weights of its best epoch; with `keep_start` the weights it began with
-    /// stand unless an epoch beats them.
+    /// stand unless an epoch beats them. What `carry` holds goes into each checkpoint.
     ///
     /// # Errors
     /// If a checkpoint cannot be written or the network becomes unusable.
+    #[allow(clippy::too_many_arguments)]
     pub fn run(
         &self,
         trainee: &mut impl Trainee,
         texts: &[Encoded],
         keep_start: bool,
         checkpoint: Option<Checkpoint<'_>>,
+        carry: Option<&Store>,
         resume: Option<&Store>,
         observer: &mut Observer<'_>,
     ) -> Result<Course> {
@@ -131,6 +133,9 @@ impl Schedule {
             }
             if let Some(checkpoint) = checkpoint {
                 let mut store = best.clone();
+                if let Some(carry) = carry {
+                    store.extend(carry);
+                }
                 trainee.save("now.", &mut store);
                 store.put_number("best-accuracy".into(), course.best_accuracy.to_bits());
                 store.put_number("best-epoch".into(), course.best_epoch as u64);

@@ -60,6 +60,34 @@ impl Store {
         self.texts.get(name).map(String::as_str)
     }
 
+    /// The same arrays and numbers under names with `prefix` before them.
+    #[must_use]
+    pub fn prefixed(&self, prefix: &str) -> Self {
+        Self {
+            arrays: self.arrays.iter().map(|(name, values)| (format!("{prefix}{name}"), values.clone())).collect(),
+            numbers: self.numbers.iter().map(|(name, value)| (format!("{prefix}{name}"), *value)).collect(),
+            texts: BTreeMap::new(),
+        }
+    }
+
+    /// The arrays and numbers whose names begin with `prefix`, without it: the inverse of [`Self::prefixed`].
+    #[must_use]
+    pub fn part(&self, prefix: &str) -> Self {
+        let strip = |name: &String| name.strip_prefix(prefix).map(str::to_owned);
+        Self {
+            arrays: self.arrays.iter().filter_map(|(name, v)| Some((strip(name)?, v.clone()))).collect(),
+            numbers: self.numbers.iter().filter_map(|(name, v)| Some((strip(name)?, *v))).collect(),
+            texts: BTreeMap::new(),
+        }
+    }
+
+    /// Adds everything of `other`.
+    pub fn extend(&mut self, other: &Self) {
+        self.arrays.extend(other.arrays.clone());
+        self.numbers.extend(other.numbers.clone());
+        self.texts.extend(other.texts.clone());
+    }
+
     /// Writes the file: to a temporary name, then renamed.
     ///
     /// # Errors
