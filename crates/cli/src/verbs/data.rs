@@ -1,12 +1,250 @@
 //! `spiketext data`: which data sets there are and what is in them.
 
-use std::process::ExitCode;
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use comfy_table::{CellAlignment, Table, presets::NOTHING};
+use serde_json::json;
+use spiketext::data::{self, Columns, Dataset, Lengths, Summary};
+
+/// The environment variable that stands in for `--data-dir`.
+const DATA_DIR: &str = "SPIKETEXT_DATA_DIR";
+
+/// More classes than this are counted, not shown one by one: they are most often a wrong label column.
+const SHOWN_CLASSES: usize = 30;
+
+/// Characters of an example text on one line.
+const SHOWN_CHARACTERS: usize = 100;
 
 /// List the known data sets, or show one data set or file.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List the data sets that go by a name.
+    List(ListArguments),
+    /// Show what is in a known data set, a file of labelled texts or a folder of class folders.
+    Show(ShowArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArguments {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ShowArguments {
+    /// A known data set (see `data list`), or a CSV, TSV, JSON-lines, Parquet or fastText file or folder.
+    #[arg(value_name = "NAME|FILE")]
+    name: String,
+    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The column of the text [default: text, sentence, review and the like].
+    #[arg(long, value_name = "COLUMN")]
+    text_column: Option<String>,
+    /// The column of the label [default: label, class, category and the like].
+    #[arg(long, value_name = "COLUMN")]
+    label_column: Option<String>,
+    /// How many training texts of each class to print.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    count: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
 
 /// Runs the verb.
-pub fn run(_: Arguments) -> anyhow::Result<ExitCode> {
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    match arguments.action {
+        Action::List(arguments) => list(&arguments, &mut out)?,
+        Action::Show(arguments) => show(arguments, &mut out)?,
+    }
+    out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn list(arguments: &ListArguments, out: &mut impl Write) -> anyhow::Result<()> {
+    if arguments.json {
+        let sets: Vec<_> = data::known()
+            .iter()
+            .map(|set| {
+                json!({
+                    "name": set.name, "language": set.language, "classes": set.classes, "texts": set.texts(),
+                    "rule": set.rule, "built_in": set.is_built_in(), "files": set.files(), "source": set.source,
+                })
+            })
+            .collect();
+        writeln!(out, "{}", serde_json::to_string_pretty(&sets)?)?;
+        return Ok(());
+    }
+    let mut table = plain_table(&["name", "language", "texts", "classes", "parts"], &[2]);
+    for set in data::known() {
+        let texts = set.texts().to_string();
+        table.add_row([set.name, set.language, &texts, &set.classes.join(", "), &set.rule.to_string()]);
+    }
+    writeln!(out, "{}", table.trim_fmt())?;
+    writeln!(out)?;
+    for set in data::known() {
+        match set.files().join(", ") {
+            files if files.is_empty() => writeln!(out, "{}: {}", set.name, set.source)?,
+            files => writeln!(out, "{}: {files}; {}", set.name, set.source)?,
+        }
+    }
+    writeln!(out, "\nOriginal files are looked for in --data-dir (or ${DATA_DIR}) and in the folder raw below it.")?;
+    Ok(())
+}
+
+fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
+    let columns = Columns { text: arguments.text_column, label: arguments.label_column };
+    let data_dir = arguments.data_dir.or_else(|| std::env::var_os(DATA_DIR).map(PathBuf::from));
+    let dataset = data::open(&arguments.name, data_dir.as_deref().map(Path::new), &columns)?;
+    let summary = dataset.summary();
+    if arguments.json {
+        let examples: Vec<_> = (0..dataset.labels.len())
+            .map(|class| json!({"label": dataset.labels[class], "texts": examples(&dataset, class, arguments.count)}))
+            .collect();
+        let shown = json!({
+            "name": dataset.name, "source": dataset.source, "rule": dataset.rule, "labels": dataset.labels,
+            "summary": summary, "report": dataset.report, "examples": examples,
+        });
+        writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
+        return Ok(());
+    }
+    writeln!(out, "{}: {} texts, {} classes", dataset.name, summary.texts, dataset.labels.len())?;
+    writeln!(out, "source: {}", dataset.source)?;
+    writeln!(out, "parts: {}\n", dataset.rule)?;
+    writeln!(out, "{}\n", class_table(&dataset, &summary).trim_fmt())?;
+    writeln!(out, "{}", length_table(&summary).trim_fmt())?;
+    let remarks = remarks(&dataset);
+    if !remarks.is_empty() {
+        writeln!(out)?;
+    }
+    for remark in remarks {
+        writeln!(out, "{remark}")?;
+    }
+    if arguments.count > 0 {
+        for (class, label) in dataset.labels.iter().enumerate().take(SHOWN_CLASSES) {
+            writeln!(out, "\n{}", one_line(label))?;
+            for text in examples(&dataset, class, arguments.count) {
+                writeln!(out, "  {}", one_line(text))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first training texts of a class.
+fn examples(dataset: &Dataset, class: usize, count: usize) -> Vec<&str> {
+    dataset.train.iter().filter(|example| example.label == class).take(count).map(|e| e.text.as_str()).collect()
+}
+
+/// How many texts of each class are in each part, and their share of the part.
+fn class_table(dataset: &Dataset, summary: &Summary) -> Table {
+    let mut header = vec!["class"];
+    for part in &summary.parts {
+        header.extend([part.split.name(), ""]);
+    }
+    let mut table = plain_table(&header, &[1, 2, 3, 4, 5, 6]);
+    for (class, label) in dataset.labels.iter().enumerate().take(SHOWN_CLASSES) {
+        let mut row = vec![one_line(label)];
+        for part in &summary.parts {
+            row.push(part.classes[class].to_string());
+            row.push(format!("{:.1} %", 100.0 * part.classes[class] as f64 / part.texts.max(1) as f64));
+        }
+        table.add_row(row);
+    }
+    if let Some(more) = dataset.labels.len().checked_sub(SHOWN_CLASSES).filter(|&more| more > 0) {
+        table.add_row([format!("… {more} more")]);
+    }
+    let mut row = vec!["all".to_owned()];
+    row.extend(summary.parts.iter().flat_map(|part| [part.texts.to_string(), String::new()]));
+    table.add_row(row);
+    table
+}
+
+/// How long the texts are.
+fn length_table(summary: &Summary) -> Table {
+    let header = ["characters", "shortest", "median", "mean", "90 % within", "99 % within", "longest"];
+    let mut table = plain_table(&header, &[1, 2, 3, 4, 5, 6]);
+    let mut add = |name: &str, lengths: &Lengths| {
+        table.add_row([
+            name.to_owned(),
+            lengths.shortest.to_string(),
+            lengths.median.to_string(),
+            format!("{:.1}", lengths.mean),
+            lengths.tenth_longest.to_string(),
+            lengths.hundredth_longest.to_string(),
+            lengths.longest.to_string(),
+        ]);
+    };
+    for part in &summary.parts {
+        add(part.split.name(), &part.lengths);
+    }
+    add("all", &summary.lengths);
+    table
+}
+
+/// A sentence for each thing that was left out or looks odd.
+fn remarks(dataset: &Dataset) -> Vec<String> {
+    let report = &dataset.report;
+    [
+        (report.empty, "empty, left out"),
+        (report.unused, "marked for another part, left out"),
+        (report.duplicates, "the same as an earlier one but for case, width or white space, kept"),
+        (report.straddling, "in development or test and in an earlier part too, as the parts were given"),
+        (report.contradictory, "in more than one class, kept"),
+    ]
+    .into_iter()
+    .filter(|remark| remark.0 > 0)
+    .map(|(count, what)| format!("texts {what}: {count}"))
+    .collect()
+}
+
+/// A table without lines; the columns in `right` are aligned to the right.
+fn plain_table(header: &[&str], right: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header.to_vec());
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if right.contains(&index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// `text` on one line that a terminal can bear: white space folded, control characters escaped, the end cut.
+fn one_line(text: &str) -> String {
+    let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line: String = folded
+        .chars()
+        .take(SHOWN_CHARACTERS)
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect();
+    if folded.chars().nth(SHOWN_CHARACTERS).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line() {
+        assert_eq!(one_line(" a\n\tb \u{1b}[31m'好'"), "a b \\u{1b}[31m'好'");
+        assert_eq!(one_line(&"x".repeat(200)).chars().count(), SHOWN_CHARACTERS + 1);
+    }
 }

@@ -60,6 +60,10 @@ fn parse(content: &str) -> std::result::Result<Map<String, Value>, (&'static str
     match serde_json::from_str(content) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(other) => Err(("one JSON object on each line", kind(&other))),
+        // The usual other form of JSON data: one list over many lines.
+        Err(_) if content.trim_start().starts_with('[') => {
+            Err(("one JSON object on each line", "the beginning of a list: write its objects one a line".to_owned()))
+        }
         Err(error) => {
             // The line is ours to tell; serde_json counts within what it was given.
             let told = error.to_string();
@@ -141,6 +145,7 @@ mod tests {
         for (bad, words) in [
             ("{\"text\": \"a\"", "f.jsonl:2: expected one JSON object"),
             ("[1]", "got a list"),
+            ("[\n  {\"text\": 1}", "f.jsonl:2: expected one JSON object on each line, got the beginning of a list"),
             ("{\"text\": \"a\"}", "f.jsonl:2: expected a label"),
             ("{\"text\": \"a\", \"label\": null}", "expected a label"),
             ("{\"text\": \"a\", \"label\": [1, 2]}", "expected one label"),

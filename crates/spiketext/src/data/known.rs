@@ -139,6 +139,24 @@ pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Dataset> {
     }
 }
 
+/// Reads what a user calls `name`: a known data set, or else the file or folder of that name (a file called like a known
+/// set is reached as `./mr`).
+///
+/// # Errors
+/// Those of [`load`] and [`Dataset::from_files`]; columns asked for in a known set, which has its own.
+pub fn open(name: &str, data_dir: Option<&Path>, columns: &Columns) -> Result<Dataset> {
+    let known = KNOWN.iter().any(|set| set.name == name);
+    if known && *columns != Columns::default() {
+        let got = format!("columns for the known data set '{name}'");
+        return Err(Error::invalid("open data set", "columns for files only", got));
+    }
+    // A name that is neither gets the error that lists the names.
+    if known || !Path::new(name).exists() && !name.contains(['/', '\\', '.']) {
+        return load(name, data_dir);
+    }
+    Dataset::from_files(name, None, columns)
+}
+
 impl KnownDataset {
     /// Whether it needs no files.
     #[must_use]
@@ -340,6 +358,11 @@ mod tests {
         );
         let message = load("mr", None).unwrap_err().to_string();
         assert!(message.contains("rt-polarity.neg") && message.contains("no data folder"), "{message}");
+        assert!(matches!(open("mrr", None, &Columns::default()), Err(Error::UnknownName { .. })));
+        assert!(matches!(open("mrr.csv", None, &Columns::default()), Err(Error::Read { .. })));
+        let columns = Columns { text: Some("x".to_owned()), label: None };
+        assert!(matches!(open("reviews-en", None, &columns), Err(Error::Invalid { .. })));
+        assert_eq!(open("reviews-en", None, &Columns::default()).unwrap().name, "reviews-en");
         let folder = tempfile::tempdir().unwrap();
         let message = load("chnsenti", Some(folder.path())).unwrap_err().to_string();
         for part in ["ChnSentiCorp_htl_all.csv", "raw", "SophonPlus", "no such file"] {

@@ -16,7 +16,7 @@ mod summary;
 mod table;
 
 pub use dataset::{Dataset, Example, Report};
-pub use known::{KnownDataset, known, load};
+pub use known::{KnownDataset, known, load, open};
 pub use split::{Split, SplitRule, fold, split_of, text_hash};
 pub use summary::{Lengths, PartSummary, Summary};
 pub use table::{Columns, Format, Row, Table, read_file, read_texts, read_texts_from};
