@@ -18,6 +18,7 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Train(Box<verbs::train::Arguments>),
     Data(verbs::data::Arguments),
     Vectors(verbs::vectors::Arguments),
 }
@@ -25,6 +26,7 @@ enum Verb {
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     let outcome = match command_line.verb {
+        Verb::Train(arguments) => verbs::train::run(*arguments),
         Verb::Data(arguments) => verbs::data::run(arguments),
         Verb::Vectors(arguments) => verbs::vectors::run(arguments),
     };

@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder could not be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {cause}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said; the message tells it, so it is no `source()` that would be told again.
+        cause: std::io::Error,
     },
     /// A file or folder could not be written; nothing was left half-written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {cause}", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said; the message tells it, so it is no `source()` that would be told again.
+        cause: std::io::Error,
     },
     /// A file's content is not what its format says.
     #[error("{}{}: expected {expected}, got {got}", path.display(), line.map(|n| format!(":{n}")).unwrap_or_default())]
@@ -61,12 +61,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// A read failure at `path`; for use with `map_err`.
     pub fn read(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Read { path: path.as_ref().to_owned(), source }
+        move |cause| Self::Read { path: path.as_ref().to_owned(), cause }
     }
 
     /// A write failure at `path`; for use with `map_err`.
     pub fn write(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Write { path: path.as_ref().to_owned(), source }
+        move |cause| Self::Write { path: path.as_ref().to_owned(), cause }
     }
 
     /// A file whose content breaks its format at `line` (counted from 1; `None` where there are no lines).

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::{
     optim::AdamW,
-    tensor::{Device, Tensor},
+    tensor::Device,
 };
 use spiketext::{
     Result,

@@ -92,7 +92,7 @@ impl<const D: usize> Parameter<D> {
 /// If the tensor is not of 32-bit floats, which no tensor here is.
 #[must_use]
 pub fn numbers<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
-    tensor.to_data().into_vec::<f32>().expect("all tensors here are f32")
+    tensor.to_data().try_into_vec::<f32>().expect("all tensors here are f32")
 }
 
 /// A table of word codes, of which a batch touches few rows and of which the first `trainable` can learn.

@@ -13,6 +13,11 @@ use spiketext::data::{self, Columns, Dataset, Lengths, Summary};
 /// The environment variable that stands in for `--data-dir`.
 const DATA_DIR: &str = "SPIKETEXT_DATA_DIR";
 
+/// What stands in for `--data-dir` where it is not given.
+pub fn data_dir_from_environment() -> Option<PathBuf> {
+    std::env::var_os(DATA_DIR).map(PathBuf::from)
+}
+
 /// More classes than this are counted, not shown one by one: they are most often a wrong label column.
 const SHOWN_CLASSES: usize = 30;
 
@@ -107,7 +112,7 @@ fn list(arguments: &ListArguments, out: &mut impl Write) -> anyhow::Result<()> {
 
 fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
     let columns = Columns { text: arguments.text_column, label: arguments.label_column };
-    let data_dir = arguments.data_dir.or_else(|| std::env::var_os(DATA_DIR).map(PathBuf::from));
+    let data_dir = arguments.data_dir.or_else(data_dir_from_environment);
     let dataset = data::open(&arguments.name, data_dir.as_deref().map(Path::new), &columns)?;
     let summary = dataset.summary();
     if arguments.json {

@@ -1,4 +1,6 @@
 //! One verb a file: its arguments and what it prints. Work itself is done by the library crates.
 
 pub mod data;
+pub mod progress;
+pub mod train;
 pub mod vectors;

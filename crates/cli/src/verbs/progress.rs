@@ -1,0 +1,103 @@
+//! How training shows itself to a person: bars on a terminal, plain lines elsewhere, nothing beside JSON.
+
+use std::io::IsTerminal;
+
+use comfy_table::{Table, presets::NOTHING};
+use indicatif::{ProgressBar, ProgressStyle};
+use spiketext_train::events::Event;
+
+/// A table without lines, for the terminal.
+pub fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_preset(NOTHING);
+    table
+}
+
+/// Shows events on standard error.
+pub struct Progress {
+    quiet: bool,
+    terminal: bool,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// A display, or none at all when the output is for machines.
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet, terminal: std::io::stderr().is_terminal(), bar: None }
+    }
+
+    /// Prints a line above the bar.
+    pub fn line(&mut self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// Shows one event.
+    pub fn event(&mut self, event: &Event) {
+        match event {
+            Event::Prepared { train, development, test, classes, language, vectors, words, dimension, unknown_share } => {
+                self.line(&format!(
+                    "{train} training, {development} development and {test} test texts ({language}), {classes} classes"
+                ));
+                self.line(&format!(
+                    "{words} words of {dimension} dimensions ({vectors}); {:.1} % of the test tokens are unknown",
+                    100.0 * unknown_share
+                ));
+            }
+            Event::Resumed { phase, epochs_done } => {
+                self.line(&format!("going on with {} after epoch {epochs_done}", phase.name()));
+            }
+            Event::Step { phase, epoch, epochs, step, steps, texts } => {
+                if self.terminal && !self.quiet {
+                    let bar = self.bar.get_or_insert_with(|| {
+                        let bar = ProgressBar::new(0);
+                        let style = "{msg:<24} [{bar:30}] {pos}/{len} texts, {per_sec}, {eta} left";
+                        if let Ok(style) = ProgressStyle::with_template(style) {
+                            bar.set_style(style.progress_chars("=> "));
+                        }
+                        bar
+                    });
+                    if *step == 1 {
+                        bar.reset();
+                        bar.set_length((steps * texts) as u64);
+                        bar.set_message(format!("{} epoch {epoch}/{epochs}", phase.name()));
+                    }
+                    bar.inc(*texts as u64);
+                }
+            }
+            Event::Epoch { phase, epoch, train_loss, development_accuracy, best, seconds } => {
+                self.finish();
+                self.line(&format!(
+                    "{:<11} epoch {epoch:>3}: loss {train_loss:.4}, development {development_accuracy:.2} %{} ({seconds:.1} s)",
+                    phase.name(),
+                    if *best { ", best so far" } else { "" },
+                ));
+            }
+            Event::Converted { development_accuracy, extremes } => {
+                self.line(&format!(
+                    "converted: development {development_accuracy:.2} %; never / always firing: {} / {} of {} convolution \
+                     channels, {} / {} of {} features",
+                    extremes.convolution.dead,
+                    extremes.convolution.saturated,
+                    extremes.convolution.neurons,
+                    extremes.features.dead,
+                    extremes.features.saturated,
+                    extremes.features.neurons
+                ));
+            }
+            Event::Note { message } => self.line(&format!("note: {message}")),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! `spiketext train`: the main job, from labelled texts to a saved spiking classifier.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use serde_json::json;
+use spiketext::{
+    data::{self, Columns, Dataset},
+    energy::HOROWITZ_45NM_FP32,
+    model::Model,
+    text::Language,
+};
+use spiketext_train::{CHECKPOINT, Options, Recipe, VectorSource, events::Event, train};
+
+use super::progress::Progress;
+
+/// Train a spiking classifier on labelled texts.
+///
+/// Reads texts, trains a TextCNN on word vectors, converts it to a spiking network, fine-tunes that, and saves a model
+/// directory. Without FILE or --dataset it uses the built-in English reviews.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  spiketext train                                         the built-in reviews
+  spiketext train reviews.csv --out models/reviews        your own file, split 80/10/10
+  spiketext train --dataset sst2 --data-dir DIR --vectors glove.6B.300d.txt
+  spiketext train reviews.csv --set dnn.epochs=20 --set network.encoder=bernoulli
+
+--json prints one object a line: 'event' is prepared, resumed, epoch, converted, note, and last result.")]
+pub struct Arguments {
+    /// Labelled texts: CSV, TSV, JSON lines, Parquet, fastText lines, or a folder with a folder a class.
+    #[arg(value_name = "FILE", conflicts_with = "dataset")]
+    file: Option<PathBuf>,
+    /// A known data set (see `spiketext data list`).
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Test texts in a file of their own; without it FILE is split.
+    #[arg(long, value_name = "FILE", requires = "file")]
+    test: Option<PathBuf>,
+    /// The column of the text [default: text, sentence, review and the like].
+    #[arg(long, value_name = "COLUMN")]
+    text_column: Option<String>,
+    /// The column of the label [default: label, class, category and the like].
+    #[arg(long, value_name = "COLUMN")]
+    label_column: Option<String>,
+    /// The language of the texts: en or zh [default: found from their script].
+    #[arg(long, value_name = "LANGUAGE")]
+    language: Option<Language>,
+    /// Word vectors: a file (GloVe, word2vec, fastText; .gz, .zst, .zip), en or zh for the built-in ones, or random
+    /// [default: the built-in ones of the texts' language].
+    #[arg(long, value_name = "FILE|en|zh|random")]
+    vectors: Option<PathBuf>,
+    /// A named recipe: lean (works best) or paper (the published method) [default: lean].
+    #[arg(long, value_name = "NAME")]
+    recipe: Option<String>,
+    /// Time steps T [default: the recipe's: lean 8, paper 50].
+    #[arg(long, value_name = "T")]
+    steps: Option<usize>,
+    /// The seed of every random choice.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// A TOML file with any part of a recipe.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set one field of the recipe, as in `dnn.epochs=20`; may be repeated. `--print-recipe` shows all fields.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print the recipe as TOML, every field, and stop.
+    #[arg(long)]
+    print_recipe: bool,
+    /// The model directory to write [default: runs/NAME-RECIPE-SEED].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on from the checkpoint of an interrupted run with the same arguments; the result is the same as without the
+    /// interruption.
+    #[arg(long)]
+    resume: bool,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    let recipe = recipe(&arguments)?;
+    if arguments.print_recipe {
+        out.write_all(recipe.to_toml().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let dataset = dataset(&arguments)?;
+    let folder = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| Path::new("runs").join(format!("{}-{}-{}", dataset.name, recipe.name, arguments.seed)));
+    let checkpoints = checkpoint_folder(&folder)?;
+    let options = Options {
+        seed: arguments.seed,
+        language: arguments.language,
+        checkpoints: Some(checkpoints.clone()),
+        resume: arguments.resume,
+    };
+    let vectors = vectors(&arguments);
+    let mut progress = Progress::new(arguments.json);
+    if !arguments.json {
+        let report = &dataset.report;
+        if report.empty > 0 {
+            progress.line(&format!("{} empty texts left out", report.empty));
+        }
+    }
+    let mut failure = None;
+    let model = train(&dataset, &vectors, &recipe, &options, &mut |event| {
+        if arguments.json {
+            if !matches!(event, Event::Step { .. }) && failure.is_none() {
+                failure = serde_json::to_string(event).map_err(anyhow::Error::from).and_then(|line| Ok(writeln!(out, "{line}")?)).err();
+            }
+        } else {
+            progress.event(event);
+        }
+    })?;
+    progress.finish();
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    model.save(&folder)?;
+    // The model is safe: what was for an interruption can go.
+    std::fs::remove_file(checkpoints.join(CHECKPOINT)).ok();
+    std::fs::remove_dir(&checkpoints).ok();
+    if arguments.json {
+        writeln!(out, "{}", result(&model, &folder))?;
+    } else {
+        table(&model, &mut out)?;
+        writeln!(out, "\nsaved to {}", folder.display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The recipe after file and settings.
+fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
+    let mut recipe = Recipe::named(arguments.recipe.as_deref().unwrap_or("lean"))?;
+    if let Some(path) = &arguments.config {
+        recipe = recipe.with_file(path)?;
+        if let Some(name) = &arguments.recipe
+            && *name != recipe.name
+        {
+            anyhow::bail!("--recipe {name} and {} disagree: the file says name = \"{}\"", path.display(), recipe.name);
+        }
+    }
+    for setting in &arguments.set {
+        recipe = recipe.with_setting(setting)?;
+    }
+    if let Some(steps) = arguments.steps {
+        recipe.network.steps = steps;
+    }
+    recipe.check()?;
+    Ok(recipe)
+}
+
+fn dataset(arguments: &Arguments) -> anyhow::Result<Dataset> {
+    let columns = Columns { text: arguments.text_column.clone(), label: arguments.label_column.clone() };
+    let data_dir = arguments.data_dir.clone().or_else(super::data::data_dir_from_environment);
+    Ok(match (&arguments.file, &arguments.dataset) {
+        (Some(file), _) => Dataset::from_files(file, arguments.test.as_deref(), &columns)?,
+        (None, name) => data::load(name.as_deref().unwrap_or("reviews-en"), data_dir.as_deref())?,
+    })
+}
+
+fn vectors(arguments: &Arguments) -> VectorSource {
+    match arguments.vectors.as_deref() {
+        None => VectorSource::BuiltIn(None),
+        Some(path) => match path.to_str() {
+            Some("random") => VectorSource::Random,
+            Some("en") => VectorSource::BuiltIn(Some(Language::English)),
+            Some("zh") => VectorSource::BuiltIn(Some(Language::Chinese)),
+            _ => VectorSource::File(path.to_owned()),
+        },
+    }
+}
+
+/// A folder beside the model's for its checkpoint. Making it now also finds out early whether the place can be
+/// written.
+fn checkpoint_folder(folder: &Path) -> anyhow::Result<PathBuf> {
+    let mut name = folder.file_name().with_context(|| format!("--out {}: not a folder's name", folder.display()))?.to_owned();
+    name.push(".checkpoint");
+    let checkpoints = folder.with_file_name(name);
+    std::fs::create_dir_all(&checkpoints).with_context(|| format!("cannot write {}", checkpoints.display()))?;
+    Ok(checkpoints)
+}
+
+/// The last line of `--json`.
+fn result(model: &Model, folder: &Path) -> serde_json::Value {
+    let t = model.training();
+    let table = HOROWITZ_45NM_FP32;
+    json!({
+        "event": "result",
+        "dataset": t.dataset,
+        "recipe": t.recipe,
+        "vectors": t.vectors,
+        "seed": t.seed,
+        "model": folder,
+        "dnn_accuracy": t.test.dnn,
+        "converted_accuracy": t.test.converted,
+        "snn_accuracy": t.test.snn,
+        "development": t.development,
+        "steps": model.network().specification().steps,
+        "input_rate": t.costs.input_rate,
+        "convolution_rate": t.costs.convolution_rate,
+        "feature_rate": t.costs.feature_rate,
+        "output_rate": t.costs.output_rate,
+        "dnn_macs_per_text": t.costs.dnn_macs,
+        "snn_acs_per_text": t.costs.snn_acs,
+        "pooling_additions_per_text": t.costs.pooling_additions,
+        "energy_table": table.name,
+        "dnn_microjoules_per_text": table.microjoules(t.costs.dnn_macs, 0.0),
+        "snn_microjoules_per_text": table.microjoules(0.0, t.costs.snn_acs),
+        "energy_ratio": table.microjoules(0.0, t.costs.snn_acs) / table.microjoules(t.costs.dnn_macs, 0.0),
+        "dnn_epochs": t.dnn_epochs,
+        "fine_tuning_epochs": t.fine_tuning_epochs,
+        "unknown_share": t.unknown_share,
+        "seconds": t.seconds,
+    })
+}
+
+/// The closing table.
+fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
+    let t = model.training();
+    let costs = &t.costs;
+    let steps = model.network().specification().steps;
+    let prices = HOROWITZ_45NM_FP32;
+    let (dnn, snn) = (prices.microjoules(costs.dnn_macs, 0.0), prices.microjoules(0.0, costs.snn_acs));
+    let mut rates = format!(
+        "input {:.3}, convolution {:.3}, features {:.3}",
+        costs.input_rate, costs.convolution_rate, costs.feature_rate
+    );
+    if costs.output_rate > 0.0 {
+        rates.push_str(&format!(", outputs {:.3}", costs.output_rate));
+    }
+    let million = |count: f64| format!("{:.2} M", count / 1e6);
+    let mut table = super::progress::plain_table();
+    table.set_header(["", "DNN", "converted", "fine-tuned"]);
+    table.add_row([
+        "test accuracy".to_owned(),
+        format!("{:.2} %", t.test.dnn),
+        format!("{:.2} %", t.test.converted),
+        format!("{:.2} %", t.test.snn),
+    ]);
+    table.add_row(["time steps".to_owned(), "-".into(), steps.to_string(), steps.to_string()]);
+    table.add_row(["MACs a text".to_owned(), million(costs.dnn_macs), "-".into(), "-".into()]);
+    table.add_row(["ACs a text".to_owned(), "-".into(), String::new(), million(costs.snn_acs)]);
+    table.add_row(["energy a text".to_owned(), format!("{dnn:.2} uJ"), String::new(), format!("{snn:.2} uJ")]);
+    table.add_row(["of the DNN's".to_owned(), "1.00".into(), String::new(), format!("{:.2}", snn / dnn)]);
+    writeln!(out, "\n{table}\n")?;
+    writeln!(out, "firing rates: {rates}")?;
+    writeln!(out, "energy: arithmetic alone, {}; {} test texts", prices.name, t.texts[2])?;
+    if t.fine_tuning_epochs[1] == 0 {
+        writeln!(out, "fine-tuning did not improve the development accuracy: the converted weights are kept")?;
+    }
+    Ok(())
+}
