@@ -1,0 +1,159 @@
+//! Reads word2vec's binary format: a line `V D`, then V times a word, a blank and D little-endian floats.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
+
+use super::{
+    Format, MAX_DIMENSION, Selection, WordVectors,
+    collect::{Collector, Moments, is_wanted, word_hash},
+    source::parse_header,
+};
+use crate::{Error, Result};
+
+/// The longest word, and the longest header, that is read.
+const MAX_WORD: usize = 64 * 1024;
+
+/// Reads binary content from `stream`; `path` is for the errors, which give byte offsets of the unpacked content.
+pub(super) fn read(path: &Path, stream: &mut dyn Read, selection: &Selection) -> Result<WordVectors> {
+    let mut stream = BufReader::with_capacity(1 << 20, stream);
+    let refuse = |expected: String, got: String| Error::malformed(path, None, expected, got);
+    let mut header = Vec::new();
+    read_until(path, &mut stream, b'\n', &mut header)?;
+    let Some((words, dimension)) = parse_header(&header) else {
+        return Err(refuse("a header 'words dimensions'".into(), "something else".into()));
+    };
+    if words == 0 || !(1..=MAX_DIMENSION as u64).contains(&dimension) {
+        let expected = format!("a header of 1 or more words and 1 to {MAX_DIMENSION} dimensions");
+        return Err(refuse(expected, format!("{words} words, {dimension} dimensions")));
+    }
+    let dimension = dimension as usize;
+    let mut collector = Collector::new(Format::Word2vecBinary, dimension);
+    let (mut name, mut bytes, mut vector) = (Vec::new(), vec![0; 4 * dimension], Vec::with_capacity(dimension));
+    // The header is only believed as far as the file bears it out: nothing is reserved for its words.
+    let mut offset = header.len() as u64;
+    for row in 0..words {
+        let place = || format!("word {} of {words}, at byte {offset}", row + 1);
+        name.clear();
+        read_until(path, &mut stream, b' ', &mut name)?;
+        let mut length = name.len() as u64;
+        if name.pop() != Some(b' ') {
+            return Err(refuse(format!("a word and a blank as {}", place()), "no blank".into()));
+        }
+        // Some writers end each vector by a line feed, some do not.
+        let word = std::str::from_utf8(name.strip_prefix(b"\n").unwrap_or(&name));
+        let word = word.ok().filter(|word| !word.is_empty() && !word.contains(['\n', '\r']));
+        length += fill(path, &mut stream, &mut bytes)?;
+        if length < name.len() as u64 + 1 + bytes.len() as u64 {
+            return Err(refuse(format!("{dimension} numbers for {}", place()), "the end of the file".into()));
+        }
+        vector.clear();
+        vector.extend(bytes.as_chunks::<4>().0.iter().map(|number| f32::from_le_bytes(*number)));
+        let finite = vector.iter().all(|value| value.is_finite());
+        match word {
+            Some(word) if finite => {
+                collector.count(word_hash(word));
+                collector.add(Moments::of(&vector));
+                if is_wanted(selection, word, row) {
+                    collector.keep(word, &vector);
+                }
+            }
+            _ if selection.lenient => collector.skip(row + 1),
+            None => return Err(refuse(format!("UTF-8 text as {}", place()), "something else".into())),
+            Some(_) => {
+                return Err(refuse(format!("finite numbers for {}", place()), "one that is not finite".into()));
+            }
+        }
+        offset += length;
+    }
+    let mut rest = Vec::new();
+    stream.take(16).read_to_end(&mut rest).map_err(Error::read(path))?;
+    if !rest.trim_ascii().is_empty() && !selection.lenient {
+        return Err(refuse(format!("the end of the file after {words} words"), format!("more at byte {offset}")));
+    }
+    collector.finish(path)
+}
+
+/// Reads up to and with `end`, or to the end of the file; refuses more than [`MAX_WORD`] bytes.
+fn read_until(path: &Path, stream: &mut impl BufRead, end: u8, out: &mut Vec<u8>) -> Result<()> {
+    stream.take(MAX_WORD as u64).read_until(end, out).map_err(Error::read(path))?;
+    if out.len() == MAX_WORD && out.last() != Some(&end) {
+        let got = "a longer one: is this word2vec's binary format?";
+        return Err(Error::malformed(path, None, "a word of at most 64 KiB", got));
+    }
+    Ok(())
+}
+
+/// Fills `bytes` as far as the stream reaches; gives how far.
+fn fill(path: &Path, stream: &mut impl Read, bytes: &mut [u8]) -> Result<u64> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match stream.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(fault) if fault.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(fault) => return Err(Error::read(path)(fault)),
+        }
+    }
+    Ok(filled as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Content in word2vec's format, with or without line feeds after the vectors.
+    fn content(header: &str, rows: &[(&str, &[f32])], line_feeds: bool) -> Vec<u8> {
+        let mut bytes = format!("{header}\n").into_bytes();
+        for (word, vector) in rows {
+            bytes.extend(format!("{word} ").bytes());
+            bytes.extend(vector.iter().flat_map(|value| value.to_le_bytes()));
+            bytes.extend(line_feeds.then_some(b'\n'));
+        }
+        bytes
+    }
+
+    fn parse(bytes: &[u8]) -> Result<WordVectors> {
+        read(Path::new("v"), &mut &bytes[..], &Selection::everything())
+    }
+
+    fn fails(bytes: &[u8], message: &str) {
+        let error = parse(bytes).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+
+    const ROWS: [(&str, &[f32]); 2] = [("the", &[1.0, -2.0]), ("New_York", &[0.5, 4.5])];
+
+    #[test]
+    fn words_and_vectors_with_and_without_line_feeds() {
+        for line_feeds in [false, true] {
+            let vectors = parse(&content("2 2", &ROWS, line_feeds)).unwrap();
+            assert_eq!(vectors.words.words().collect::<Vec<_>>(), ["the", "new_york"]);
+            assert_eq!((vectors.values, vectors.mean), (vec![1.0, -2.0, 0.5, 4.5], 1.0));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_and_where() {
+        let good = content("2 2", &ROWS, true);
+        fails(&good[..good.len() - 3], "2 numbers for word 2 of 2, at byte 16, got the end of the file");
+        fails(&content("3 2", &ROWS, false), "a word and a blank as word 3 of 3, at byte 33, got no blank");
+        fails(&content("1 2", &ROWS, true), "the end of the file after 1 words, got more at byte 16");
+        fails(&content("2 2", &[ROWS[0], ("x", &[1.0, f32::NAN])], true), "finite numbers for word 2 of 2");
+        fails(&content("0 2", &[], true), "0 words, 2 dimensions");
+        fails(&content("2 999999999999", &ROWS, true), "999999999999 dimensions");
+        fails(&content("18446744073709551615 60000", &ROWS, true), "the end of the file");
+        fails(&[b"1 1\n".as_slice(), &[7; 100_000]].concat(), "at most 64 KiB");
+    }
+
+    proptest! {
+        #[test]
+        fn rubbish_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..80), header in "[0-9]{1,3} [0-3]\n") {
+            let _ = parse(&bytes);
+            let _ = parse(&[header.as_bytes(), &bytes].concat());
+        }
+    }
+}
