@@ -1,0 +1,231 @@
+//! Times the kernels, in texts a second: the paper's layer (T = 50), the lean one (T = 8) and a single text.
+//!
+//! `cargo bench -p spiketext-kernels` takes about 75 seconds on two busy cores. The naive references stand beside
+//! the fast kernels at a shape small enough that they end, with the fast kernel at the same shape.
+
+use std::{hint::black_box, time::Duration};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use spiketext_kernels::{
+    ConvolutionShape, Fire, NeuronParameters, SpikeTrain, TokenBatch,
+    neuron_scan::{self, Thresholds},
+    spiking_convolution,
+    text_convolution::{self, Pooling},
+};
+
+/// A layer and a batch with numbers in them.
+struct Case {
+    name: &'static str,
+    shape: ConvolutionShape,
+    steps: usize,
+    batch: TokenBatch,
+    spikes: SpikeTrain,
+    /// `[U, D]`.
+    codes: Vec<f32>,
+    /// `[D, M]`.
+    synapses: Vec<f32>,
+    /// `[M]`.
+    presence: Vec<f32>,
+    /// `[C]`.
+    bias: Vec<f32>,
+    /// Gradient with respect to the summed spikes, `[B, T, C]`.
+    up: Vec<f32>,
+}
+
+impl Case {
+    /// Widths 3, 4, 5; every row spikes at half its inputs, and weights are of a size at which neurons fire now and
+    /// then, which is what a trained network does.
+    fn new(
+        name: &'static str,
+        (dimension, filters): (usize, usize),
+        (texts, length, tokens, steps): (usize, usize, usize, usize),
+    ) -> Self {
+        let shape = ConvolutionShape { widths: vec![3, 4, 5], filters, dimension };
+        let mut state = 1u64;
+        let mut next = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as u32
+        };
+        let mut batch = TokenBatch::new(0);
+        for text in 0..texts {
+            // The first texts name each distinct token once, so that there are `tokens` of them.
+            batch.push((0..length).map(|p| match text * length + p {
+                first if first < tokens => first as u32,
+                _ => next() % tokens as u32,
+            }));
+        }
+        let mut spikes = SpikeTrain::silent(tokens * steps, dimension);
+        for row in 0..spikes.rows() {
+            for column in (0..dimension).filter(|_| next().is_multiple_of(2)).collect::<Vec<_>>() {
+                spikes.set(row, column);
+            }
+        }
+        let mut numbers = |count: usize, size: f32| -> Vec<f32> {
+            (0..count).map(|_| (next() as f32 / (1 << 23) as f32 - 1.0) * size).collect()
+        };
+        Self {
+            name,
+            steps,
+            batch,
+            spikes,
+            codes: numbers(tokens * dimension, 1.0),
+            synapses: numbers(dimension * shape.products(), 0.05),
+            presence: numbers(shape.products(), 0.1),
+            bias: numbers(shape.channels(), 0.1),
+            up: numbers(texts * steps * shape.channels(), 1.0),
+            shape,
+        }
+    }
+
+    fn weights(&self) -> spiking_convolution::Weights<'_> {
+        spiking_convolution::Weights { synapses: &self.synapses, presence: &self.presence, bias: &self.bias }
+    }
+
+    fn spiking_forward(&self, neuron: &NeuronParameters) -> (Vec<f32>, spiking_convolution::Products) {
+        spiking_convolution::forward(&self.shape, neuron, self.steps, &self.spikes, self.weights(), &self.batch)
+    }
+
+    fn text_forward(&self, pooling: Pooling) -> (Vec<f32>, text_convolution::Products) {
+        text_convolution::forward(&self.shape, pooling, &self.codes, &self.synapses, &self.bias, &self.batch)
+    }
+
+    fn expand(&self) -> Vec<f32> {
+        let mut dense = vec![0.0; self.spikes.rows() * self.shape.dimension];
+        self.spikes.expand(0, &mut dense);
+        dense
+    }
+}
+
+/// (D, F), (texts, tokens in a text, distinct tokens, T).
+fn cases() -> [Case; 3] {
+    [
+        Case::new("paper", (300, 100), (32, 20, 350, 50)),
+        Case::new("lean", (300, 100), (32, 20, 350, 8)),
+        Case::new("single", (300, 100), (1, 20, 20, 8)),
+    ]
+}
+
+fn small() -> Case {
+    Case::new("small", (50, 10), (4, 10, 25, 8))
+}
+
+fn spiking(criterion: &mut Criterion) {
+    let neuron = NeuronParameters::paper();
+    for case in cases().iter().chain([&small()]) {
+        let mut group = criterion.benchmark_group(format!("spiking_convolution/{}", case.name));
+        group.throughput(Throughput::Elements(case.batch.len() as u64));
+        group.bench_function("forward", |bencher| bencher.iter(|| case.spiking_forward(&neuron)));
+        group.bench_function("forward_backward", |bencher| {
+            bencher.iter(|| {
+                let (_, products) = case.spiking_forward(&neuron);
+                let weights = case.weights();
+                let (steps, spikes, batch) = (case.steps, &case.spikes, &case.batch);
+                spiking_convolution::backward(
+                    &case.shape,
+                    &neuron,
+                    steps,
+                    spikes,
+                    weights,
+                    batch,
+                    &products,
+                    &case.up,
+                )
+            });
+        });
+        group.finish();
+    }
+}
+
+fn text(criterion: &mut Criterion) {
+    for case in cases().iter().filter(|case| case.name != "lean").chain([&small()]) {
+        let mut group = criterion.benchmark_group(format!("text_convolution/{}", case.name));
+        group.throughput(Throughput::Elements(case.batch.len() as u64));
+        let up = &case.up[..case.batch.len() * case.shape.channels()];
+        for (pooling, name) in [(Pooling::Average, "average"), (Pooling::Maximum, "maximum")] {
+            group.bench_function(format!("forward_{name}"), |bencher| bencher.iter(|| case.text_forward(pooling)));
+            group.bench_function(format!("forward_backward_{name}"), |bencher| {
+                bencher.iter(|| {
+                    let (_, products) = case.text_forward(pooling);
+                    let operands = (&case.codes[..], &case.synapses[..], &case.bias[..]);
+                    text_convolution::backward(&case.shape, pooling, operands, &case.batch, &products, up)
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+fn neurons_and_spikes(criterion: &mut Criterion) {
+    let neuron = NeuronParameters::paper();
+    for case in cases() {
+        let (texts, channels) = (case.batch.len(), case.shape.channels());
+        // The pool layer: whole spikes against a threshold of one for every position.
+        let positions: Vec<f32> = (0..texts * channels)
+            .map(|i| case.batch.positions(i / channels, case.shape.widths[i % channels / case.shape.filters]) as f32)
+            .collect();
+        let thresholds = Thresholds { values: &positions, scales: &positions };
+        let (counts, _) = case.spiking_forward(&neuron);
+        let mut group = criterion.benchmark_group(format!("neuron_scan/{}", case.name));
+        group.throughput(Throughput::Elements(texts as u64));
+        group.bench_function("forward", |bencher| {
+            bencher.iter(|| neuron_scan::forward(&neuron, case.steps, channels, thresholds, &counts));
+        });
+        group.bench_function("backward", |bencher| {
+            bencher.iter(|| neuron_scan::backward(&neuron, case.steps, channels, thresholds, &counts, &case.up));
+        });
+        group.finish();
+
+        let mut group = criterion.benchmark_group(format!("spike_train/{}", case.name));
+        group.throughput(Throughput::Elements(texts as u64));
+        let mut dense = case.expand();
+        group.bench_function("expand", |bencher| {
+            bencher.iter(|| case.spikes.expand(0, black_box(&mut dense)));
+        });
+        group.finish();
+    }
+}
+
+fn references(criterion: &mut Criterion) {
+    let neuron = NeuronParameters::paper();
+    let case = small();
+    let dense = case.expand();
+    let inputs = spiking_convolution::reference::Inputs {
+        spikes: &dense[..],
+        synapses: &case.synapses,
+        presence: &case.presence,
+        bias: &case.bias,
+    };
+    let (shape, steps, batch) = (&case.shape, case.steps, &case.batch);
+    let mut group = criterion.benchmark_group("reference/small");
+    group.throughput(Throughput::Elements(batch.len() as u64));
+    let forward =
+        || spiking_convolution::reference::forward(shape, &neuron, Fire::Step, steps, inputs, batch, |_, _, _, _| {});
+    group.bench_function("spiking_forward", |bencher| bencher.iter(forward));
+    group.bench_function("spiking_forward_backward", |bencher| {
+        bencher.iter(|| {
+            let counts = forward();
+            let up = &case.up;
+            let gradients =
+                spiking_convolution::reference::backward(shape, &neuron, Fire::Step, steps, inputs, batch, up);
+            (counts, gradients)
+        });
+    });
+    group.bench_function("text_forward_average", |bencher| {
+        bencher.iter(|| {
+            let operands = (&case.codes[..], &case.synapses[..], &case.bias[..]);
+            text_convolution::reference::forward(shape, Pooling::Average, operands, batch)
+        });
+    });
+    group.finish();
+}
+
+/// Few samples and short ones: what is looked for is factors, not percents.
+fn quick() -> Criterion {
+    Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1200))
+}
+
+criterion_group! { name = benches; config = quick(); targets = spiking, text, neurons_and_spikes, references }
+criterion_main!(benches);
