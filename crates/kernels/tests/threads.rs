@@ -86,11 +86,7 @@ fn the_spiking_convolution_does_not_depend_on_the_threads() {
     let mut spikes = SpikeTrain::silent(TOKENS * STEPS, shape.dimension);
     for row in 0..spikes.rows() {
         for column in 0..shape.dimension {
-<<<<<<< HEAD
-            if next() % 2 == 0 {
-=======
             if next().is_multiple_of(2) {
->>>>>>> kernel-goldens
                 spikes.set(row, column);
             }
         }

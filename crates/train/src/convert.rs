@@ -63,7 +63,8 @@ pub fn convert(
         Normalisation::None => {}
         Normalisation::Model => {
             for (width_index, &width) in shape.widths.iter().enumerate() {
-                let columns = shape.first_product(width_index)..shape.first_product(width_index) + width * shape.filters;
+                let columns =
+                    shape.first_product(width_index)..shape.first_product(width_index) + width * shape.filters;
                 let of_width = |row: &[f32]| row[columns.clone()].iter().fold(0.0f32, |most, &w| most.max(w));
                 let most = weights.chunks_exact(products).map(of_width).fold(0.0, f32::max);
                 if most > 0.0 {
@@ -110,7 +111,15 @@ pub fn convert(
     }
     Network::new(
         specification.clone(),
-        Weights { codes, synapses: weights, presence, bias, feature_thresholds, output_synapses: output, output_bias },
+        Weights {
+            codes,
+            synapses: weights,
+            presence,
+            bias,
+            feature_thresholds,
+            output_synapses: output,
+            output_bias,
+        },
     )
 }
 

@@ -167,9 +167,11 @@ impl Trainee for TextCnn<'_> {
     fn train(&mut self, texts: &[&Encoded], step: u64) -> f64 {
         let (batch, rows) = self.batch(texts);
         let shape = Arc::new(self.specification.convolution.clone());
-        let mut codes =
-            Tensor::<2>::from_data(TensorData::new(self.codes.gather(&rows), [rows.len(), shape.dimension]), &self.device)
-                .autodiff();
+        let mut codes = Tensor::<2>::from_data(
+            TensorData::new(self.codes.gather(&rows), [rows.len(), shape.dimension]),
+            &self.device,
+        )
+        .autodiff();
         if self.codes.can_learn() {
             codes = codes.require_grad();
         }

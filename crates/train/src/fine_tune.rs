@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::{
-    optim::AdamW,
-    tensor::Device,
-};
+use burn::{optim::AdamW, tensor::Device};
 use spiketext::{
     Result,
     encode::{Noise, encode},
@@ -147,7 +144,8 @@ impl Trainee for SpikingTextCnn<'_> {
         let labels = texts.iter().map(|text| text.label);
         let loss = match specification.readout {
             Readout::Membrane => {
-                let mean = currents.reshape([texts.len(), steps, outputs]).mean_dim(1).reshape([texts.len(), outputs]);
+                let mean =
+                    currents.reshape([texts.len(), steps, outputs]).mean_dim(1).reshape([texts.len(), outputs]);
                 let logits = sum_groups(mean, specification.classes) / specification.outputs_per_class as f32;
                 cross_entropy(logits, &labels.collect::<Vec<_>>())
             }

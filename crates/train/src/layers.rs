@@ -239,8 +239,7 @@ pub mod composed {
                     let current = positions(&layer.shape, &layer.batch, b, w, &now, &bias, &device);
                     let threshold = current.zeros_like() + layer.neuron.threshold;
                     let scale = current.ones_like();
-                    let (spikes, state) =
-                        neuron_step(&layer.neuron, threshold, scale, states[w].take(), current);
+                    let (spikes, state) = neuron_step(&layer.neuron, threshold, scale, states[w].take(), current);
                     states[w] = Some(state);
                     spikes.sum_dim(0)
                 });
@@ -255,9 +254,8 @@ pub mod composed {
     pub fn neurons(layer: &NeuronLayer, currents: Tensor<3>) -> Tensor<3> {
         let device = currents.device();
         let [texts, steps, channels] = currents.dims();
-        let fixed = |values: &[f32]| {
-            Tensor::<2>::from_data(TensorData::new(values.to_vec(), [texts, channels]), &device)
-        };
+        let fixed =
+            |values: &[f32]| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [texts, channels]), &device);
         let (threshold, scale) = (fixed(&layer.thresholds), fixed(&layer.scales));
         let mut state = None;
         let spikes = (0..steps).map(|t| {

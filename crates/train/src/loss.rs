@@ -34,7 +34,6 @@ pub fn dropout_mask(
 ) -> Tensor<2> {
     let mut rng = stream(seed, Purpose::Dropout, phase, step);
     let kept = 1.0 / (1.0 - share);
-    let mask: Vec<f32> =
-        (0..rows * columns).map(|_| if uniform(&mut rng) < share { 0.0 } else { kept }).collect();
+    let mask: Vec<f32> = (0..rows * columns).map(|_| if uniform(&mut rng) < share { 0.0 } else { kept }).collect();
     Tensor::from_data(TensorData::new(mask, [rows, columns]), device)
 }

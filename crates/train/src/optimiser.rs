@@ -71,8 +71,7 @@ impl<const D: usize> Parameter<D> {
         let name = format!("{prefix}{}", self.name);
         let (shape, device) = (self.value.dims(), self.value.device());
         let length = shape.iter().product();
-        let tensor =
-            |values: Vec<f32>| Tensor::<D>::from_data(TensorData::new(values, shape), &device);
+        let tensor = |values: Vec<f32>| Tensor::<D>::from_data(TensorData::new(values, shape), &device);
         self.value = tensor(store.get(&name, length)?);
         self.state = match store.number(&format!("{name}.time")) {
             Some(time) => Some(AdamWState::new(AdaptiveMomentumState::new(
@@ -159,8 +158,7 @@ impl Rows {
             learning.iter().flat_map(|&i| &gradient[i * self.dimension..][..self.dimension]).copied().collect();
         let own = Tensor::<2>::from_data(TensorData::new(own, shape), &device);
         let momentum = AdaptiveMomentumState::new(self.time, pick(&self.moment_1), pick(&self.moment_2));
-        let (value, state) =
-            optimiser.step(learning_rate, pick(&self.values), own, Some(AdamWState::new(momentum)));
+        let (value, state) = optimiser.step(learning_rate, pick(&self.values), own, Some(AdamWState::new(momentum)));
         self.time += 1;
         let (low, high) = self.range;
         let clipped: Vec<f32> = numbers(&value).into_iter().map(|x| x.clamp(low, high)).collect();

@@ -39,11 +39,9 @@ impl Store {
     pub fn get(&self, name: &str, length: usize) -> Result<Vec<f32>> {
         match self.arrays.get(name) {
             Some(values) if values.len() == length => Ok(values.clone()),
-            Some(values) => Err(Error::invalid(
-                "checkpoint",
-                format!("{length} numbers in '{name}'"),
-                values.len().to_string(),
-            )),
+            Some(values) => {
+                Err(Error::invalid("checkpoint", format!("{length} numbers in '{name}'"), values.len().to_string()))
+            }
             None => Err(Error::invalid("checkpoint", format!("an array '{name}'"), "none")),
         }
     }

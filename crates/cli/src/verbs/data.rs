@@ -6,9 +6,11 @@ use std::{
     process::ExitCode,
 };
 
-use comfy_table::{CellAlignment, Table, presets::NOTHING};
+use comfy_table::Table;
 use serde_json::json;
 use spiketext::data::{self, Columns, Dataset, Lengths, Summary};
+
+use super::tables;
 
 /// The environment variable that stands in for `--data-dir`.
 const DATA_DIR: &str = "SPIKETEXT_DATA_DIR";
@@ -93,7 +95,7 @@ fn list(arguments: &ListArguments, out: &mut impl Write) -> anyhow::Result<()> {
         writeln!(out, "{}", serde_json::to_string_pretty(&sets)?)?;
         return Ok(());
     }
-    let mut table = plain_table(&["name", "language", "texts", "classes", "parts"], &[2]);
+    let mut table = tables::plain(&["name", "language", "texts", "classes", "parts"], &[2]);
     for set in data::known() {
         let texts = set.texts().to_string();
         table.add_row([set.name, set.language, &texts, &set.classes.join(", "), &set.rule.to_string()]);
@@ -160,7 +162,7 @@ fn class_table(dataset: &Dataset, summary: &Summary) -> Table {
     for part in &summary.parts {
         header.extend([part.split.name(), ""]);
     }
-    let mut table = plain_table(&header, &[1, 2, 3, 4, 5, 6]);
+    let mut table = tables::plain(&header, &[1, 2, 3, 4, 5, 6]);
     for (class, label) in dataset.labels.iter().enumerate().take(SHOWN_CLASSES) {
         let mut row = vec![one_line(label)];
         for part in &summary.parts {
@@ -181,7 +183,7 @@ fn class_table(dataset: &Dataset, summary: &Summary) -> Table {
 /// How long the texts are.
 fn length_table(summary: &Summary) -> Table {
     let header = ["characters", "shortest", "median", "mean", "90 % within", "99 % within", "longest"];
-    let mut table = plain_table(&header, &[1, 2, 3, 4, 5, 6]);
+    let mut table = tables::plain(&header, &[1, 2, 3, 4, 5, 6]);
     let mut add = |name: &str, lengths: &Lengths| {
         table.add_row([
             name.to_owned(),
@@ -214,19 +216,6 @@ fn remarks(dataset: &Dataset) -> Vec<String> {
     .filter(|remark| remark.0 > 0)
     .map(|(count, what)| format!("texts {what}: {count}"))
     .collect()
-}
-
-/// A table without lines; the columns in `right` are aligned to the right.
-fn plain_table(header: &[&str], right: &[usize]) -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(header.to_vec());
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if right.contains(&index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
 }
 
 /// `text` on one line that a terminal can bear: white space folded, control characters escaped, the end cut.

@@ -2,5 +2,6 @@
 
 pub mod data;
 pub mod progress;
+pub mod tables;
 pub mod train;
 pub mod vectors;

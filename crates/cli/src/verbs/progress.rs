@@ -2,16 +2,8 @@
 
 use std::io::IsTerminal;
 
-use comfy_table::{Table, presets::NOTHING};
 use indicatif::{ProgressBar, ProgressStyle};
 use spiketext_train::events::Event;
-
-/// A table without lines, for the terminal.
-pub fn plain_table() -> Table {
-    let mut table = Table::new();
-    table.load_preset(NOTHING);
-    table
-}
 
 /// Shows events on standard error.
 pub struct Progress {
@@ -40,7 +32,17 @@ impl Progress {
     /// Shows one event.
     pub fn event(&mut self, event: &Event) {
         match event {
-            Event::Prepared { train, development, test, classes, language, vectors, words, dimension, unknown_share } => {
+            Event::Prepared {
+                train,
+                development,
+                test,
+                classes,
+                language,
+                vectors,
+                words,
+                dimension,
+                unknown_share,
+            } => {
                 self.line(&format!(
                     "{train} training, {development} development and {test} test texts ({language}), {classes} classes"
                 ));

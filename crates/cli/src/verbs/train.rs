@@ -118,7 +118,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let model = train(&dataset, &vectors, &recipe, &options, &mut |event| {
         if arguments.json {
             if !matches!(event, Event::Step { .. }) && failure.is_none() {
-                failure = serde_json::to_string(event).map_err(anyhow::Error::from).and_then(|line| Ok(writeln!(out, "{line}")?)).err();
+                failure = serde_json::to_string(event)
+                    .map_err(anyhow::Error::from)
+                    .and_then(|line| Ok(writeln!(out, "{line}")?))
+                    .err();
             }
         } else {
             progress.event(event);
@@ -149,7 +152,11 @@ fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
         if let Some(name) = &arguments.recipe
             && *name != recipe.name
         {
-            anyhow::bail!("--recipe {name} and {} disagree: the file says name = \"{}\"", path.display(), recipe.name);
+            anyhow::bail!(
+                "--recipe {name} and {} disagree: the file says name = \"{}\"",
+                path.display(),
+                recipe.name
+            );
         }
     }
     for setting in &arguments.set {
@@ -186,7 +193,8 @@ fn vectors(arguments: &Arguments) -> VectorSource {
 /// A folder beside the model's for its checkpoint. Making it now also finds out early whether the place can be
 /// written.
 fn checkpoint_folder(folder: &Path) -> anyhow::Result<PathBuf> {
-    let mut name = folder.file_name().with_context(|| format!("--out {}: not a folder's name", folder.display()))?.to_owned();
+    let mut name =
+        folder.file_name().with_context(|| format!("--out {}: not a folder's name", folder.display()))?.to_owned();
     name.push(".checkpoint");
     let checkpoints = folder.with_file_name(name);
     std::fs::create_dir_all(&checkpoints).with_context(|| format!("cannot write {}", checkpoints.display()))?;
@@ -242,8 +250,7 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
         rates.push_str(&format!(", outputs {:.3}", costs.output_rate));
     }
     let million = |count: f64| format!("{:.2} M", count / 1e6);
-    let mut table = super::progress::plain_table();
-    table.set_header(["", "DNN", "converted", "fine-tuned"]);
+    let mut table = super::tables::plain(&["", "DNN", "converted", "fine-tuned"], &[1, 2, 3]);
     table.add_row([
         "test accuracy".to_owned(),
         format!("{:.2} %", t.test.dnn),
