@@ -20,9 +20,8 @@ use spiketext::{
 use spiketext_kernels::{TokenBatch, text_convolution};
 
 use crate::{
-    events::Phase,
     layers,
-    loss::{cross_entropy, dropout_mask, sum_groups},
+    loss::{Mask, cross_entropy, dropout_mask, sum_groups},
     optimiser::{Parameter, Rows, adamw, numbers},
     prepare::{Encoded, Prepared},
     recipe::{DnnChoices, Recipe},
@@ -164,7 +163,7 @@ fn best(scores: &[f32]) -> usize {
 }
 
 impl Trainee for TextCnn<'_> {
-    fn train(&mut self, texts: &[&Encoded], step: u64) -> f64 {
+    fn train(&mut self, texts: &[&Encoded], step: u64, pace: f64) -> f64 {
         let (batch, rows) = self.batch(texts);
         let shape = Arc::new(self.specification.convolution.clone());
         let mut codes = Tensor::<2>::from_data(
@@ -175,18 +174,19 @@ impl Trainee for TextCnn<'_> {
         if self.codes.can_learn() {
             codes = codes.require_grad();
         }
+        let seen = if self.choices.word_dropout > 0.0 {
+            let key = (self.seed, Mask::Words, step);
+            let mask = dropout_mask(key, self.choices.word_dropout, rows.len(), 1, &self.device);
+            codes.clone() * mask.autodiff()
+        } else {
+            codes.clone()
+        };
         let (weights, bias) = (self.weights.leaf(), self.bias.leaf());
         let (output, output_bias) = (self.output.leaf(), self.output_bias.leaf());
-        let pooled = layers::text_convolution(
-            &shape,
-            self.choices.pooling,
-            &batch,
-            codes.clone(),
-            weights.clone(),
-            bias.clone(),
-        );
+        let pooled =
+            layers::text_convolution(&shape, self.choices.pooling, &batch, seen, weights.clone(), bias.clone());
         let dropped = if self.choices.dropout > 0.0 {
-            let key = (self.seed, Phase::Dnn as u64, step);
+            let key = (self.seed, Mask::Features, step);
             let mask = dropout_mask(key, self.choices.dropout, texts.len(), shape.channels(), &self.device);
             pooled * mask.autodiff()
         } else {
@@ -197,7 +197,7 @@ impl Trainee for TextCnn<'_> {
         let labels: Vec<usize> = texts.iter().map(|text| text.label).collect();
         let loss = cross_entropy(logits, &labels);
         let gradients = loss.backward();
-        let rate = self.choices.learning_rate;
+        let rate = pace * self.choices.learning_rate;
         self.weights.update(&self.optimiser, rate, &weights, &gradients);
         self.output.update(&self.optimiser, rate, &output, &gradients);
         if self.biases {
@@ -207,7 +207,7 @@ impl Trainee for TextCnn<'_> {
         if self.codes.can_learn()
             && let Some(gradient) = codes.grad(&gradients)
         {
-            self.codes.update(&self.optimiser, self.choices.code_learning_rate, &rows, &numbers(&gradient));
+            self.codes.update(&self.optimiser, pace * self.choices.code_learning_rate, &rows, &numbers(&gradient));
         }
         f64::from(numbers(&loss)[0])
     }

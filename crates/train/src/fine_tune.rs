@@ -13,9 +13,8 @@ use spiketext::{
 };
 
 use crate::{
-    events::Phase,
     layers::{self, NeuronLayer, SpikingLayer},
-    loss::{cross_entropy, dropout_mask, sum_groups},
+    loss::{Mask, cross_entropy, dropout_mask, sum_groups},
     optimiser::{Parameter, adamw, numbers},
     prepare::{Encoded, Prepared},
     recipe::{FineTuningChoices, Recipe},
@@ -99,7 +98,7 @@ pub fn accuracy(network: &Network, noise: Noise, texts: &[Encoded]) -> f64 {
 }
 
 impl Trainee for SpikingTextCnn<'_> {
-    fn train(&mut self, texts: &[&Encoded], step: u64) -> f64 {
+    fn train(&mut self, texts: &[&Encoded], step: u64, pace: f64) -> f64 {
         let specification = &self.specification;
         let shape = &specification.convolution;
         let (steps, channels, outputs) = (specification.steps, shape.channels(), specification.outputs());
@@ -134,7 +133,7 @@ impl Trainee for SpikingTextCnn<'_> {
         };
         let mut features = layers::neurons(&features, counts);
         if self.choices.dropout > 0.0 {
-            let key = (self.seed, Phase::FineTuning as u64, step);
+            let key = (self.seed, Mask::FeatureSpikes, step);
             let mask = dropout_mask(key, self.choices.dropout, texts.len(), channels, &self.device);
             features = features * mask.autodiff().unsqueeze_dim::<3>(1);
         }
@@ -166,7 +165,7 @@ impl Trainee for SpikingTextCnn<'_> {
             }
         };
         let gradients = loss.backward();
-        let rate = self.choices.learning_rate;
+        let rate = pace * self.choices.learning_rate;
         self.synapses.update(&self.optimiser, rate, &synapses, &gradients);
         self.output.update(&self.optimiser, rate, &output, &gradients);
         if self.presence_learns {

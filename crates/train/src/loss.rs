@@ -23,16 +23,27 @@ pub fn sum_groups(outputs: Tensor<2>, classes: usize) -> Tensor<2> {
     outputs.reshape([rows, classes, all / classes]).sum_dim(2).reshape([rows, classes])
 }
 
+/// What a dropout mask is for; two uses never share a stream.
+#[derive(Clone, Copy, Debug)]
+pub enum Mask {
+    /// Pooled features of the DNN.
+    Features,
+    /// Words of the DNN's batch.
+    Words,
+    /// Feature spikes of the SNN.
+    FeatureSpikes,
+}
+
 /// A dropout mask `[rows, columns]`: 0 with probability `share`, else `1 / (1 - share)`. The stream is named by the
-/// phase and the step, so a resumed run draws the same.
+/// use and the step, so a resumed run draws the same.
 pub fn dropout_mask(
-    (seed, phase, step): (u64, u64, u64),
+    (seed, mask, step): (u64, Mask, u64),
     share: f32,
     rows: usize,
     columns: usize,
     device: &Device,
 ) -> Tensor<2> {
-    let mut rng = stream(seed, Purpose::Dropout, phase, step);
+    let mut rng = stream(seed, Purpose::Dropout, mask as u64, step);
     let kept = 1.0 / (1.0 - share);
     let mask: Vec<f32> = (0..rows * columns).map(|_| if uniform(&mut rng) < share { 0.0 } else { kept }).collect();
     Tensor::from_data(TensorData::new(mask, [rows, columns]), device)

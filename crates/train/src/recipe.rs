@@ -106,6 +106,10 @@ pub struct DnnChoices {
     pub weight_decay: f32,
     /// Share of pooled features dropped in training.
     pub dropout: f32,
+    /// Share of the distinct words of a batch whose codes are dropped in training (Gal and Ghahramani 2016).
+    pub word_dropout: f32,
+    /// Whether the learning rates fall to zero over the epochs along a half cosine (Loshchilov and Hutter 2017).
+    pub cosine: bool,
 }
 
 /// Conversion to spikes.
@@ -163,6 +167,8 @@ pub struct FineTuningChoices {
     pub weight_decay: f32,
     /// Share of feature spikes dropped in training (whole features, for all steps of a text).
     pub dropout: f32,
+    /// Whether the learning rate falls to zero over the epochs along a half cosine.
+    pub cosine: bool,
 }
 
 impl Recipe {
@@ -224,7 +230,9 @@ impl Recipe {
                 learning_rate: 1e-3,
                 code_learning_rate: 1e-3,
                 weight_decay: 1e-2,
-                dropout: 0.5,
+                dropout: 0.3,
+                word_dropout: 0.0,
+                cosine: false,
             },
             conversion: ConversionChoices {
                 normalisation: Normalisation::Percentile { q: 0.99 },
@@ -238,6 +246,7 @@ impl Recipe {
                 learning_rate: 1e-4,
                 weight_decay: 1e-2,
                 dropout: 0.2,
+                cosine: true,
             },
         }
     }
@@ -281,6 +290,8 @@ impl Recipe {
                 code_learning_rate: 0.0,
                 weight_decay: 0.0,
                 dropout: 0.5,
+                word_dropout: 0.0,
+                cosine: false,
             },
             conversion: ConversionChoices {
                 normalisation: Normalisation::None,
@@ -294,6 +305,7 @@ impl Recipe {
                 learning_rate: 1e-4,
                 weight_decay: 0.0,
                 dropout: 0.0,
+                cosine: false,
             },
         }
     }
@@ -356,9 +368,13 @@ impl Recipe {
         if self.dnn.epochs == 0 {
             return refuse("at least 1 epoch of DNN training", "0".into());
         }
-        for (what, share) in [("dnn", self.dnn.dropout), ("fine-tuning", self.fine_tuning.dropout)] {
+        for (what, share) in [
+            ("dnn.dropout", self.dnn.dropout),
+            ("dnn.word-dropout", self.dnn.word_dropout),
+            ("fine-tuning.dropout", self.fine_tuning.dropout),
+        ] {
             if !(0.0..1.0).contains(&share) {
-                return refuse("a dropout from 0 to below 1", format!("{what}.dropout = {share}"));
+                return refuse("a dropout from 0 to below 1", format!("{what} = {share}"));
             }
         }
         for rate in [self.dnn.learning_rate, self.dnn.code_learning_rate, self.fine_tuning.learning_rate] {

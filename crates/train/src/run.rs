@@ -94,6 +94,7 @@ pub fn train(
         epochs: recipe.dnn.epochs,
         patience: recipe.dnn.patience,
         batch: recipe.dnn.batch,
+        cosine: recipe.dnn.cosine,
         seed: options.seed,
     };
     // A checkpoint of the later phase carries the finished DNN, so that conversion can be done again.
@@ -139,6 +140,7 @@ pub fn train(
         epochs: recipe.fine_tuning.epochs,
         patience: recipe.fine_tuning.patience,
         batch: recipe.fine_tuning.batch,
+        cosine: recipe.fine_tuning.cosine,
         seed: options.seed,
     };
     let resume = found.as_ref().filter(|store| phase_of(store, Phase::FineTuning));

@@ -16,8 +16,9 @@ use crate::{
 
 /// A network in training.
 pub trait Trainee {
-    /// Trains on one batch, the `step`-th of the whole phase (from 0), and returns its loss.
-    fn train(&mut self, texts: &[&Encoded], step: u64) -> f64;
+    /// Trains on one batch, the `step`-th of the whole phase (from 0), with the learning rates times `pace`, and returns
+    /// its loss.
+    fn train(&mut self, texts: &[&Encoded], step: u64, pace: f64) -> f64;
 
     /// Share of the development texts it gets right.
     ///
@@ -46,6 +47,8 @@ pub struct Schedule {
     pub patience: usize,
     /// Texts of a step.
     pub batch: usize,
+    /// Whether learning rates fall along a half cosine.
+    pub cosine: bool,
     /// The run's seed.
     pub seed: u64,
 }
@@ -112,7 +115,14 @@ impl Schedule {
             let mut loss = 0.0;
             for (step, members) in order.chunks(self.batch).enumerate() {
                 let batch: Vec<&Encoded> = members.iter().map(|&i| &texts[i]).collect();
-                loss += trainee.train(&batch, (course.epochs * steps + step) as u64) * batch.len() as f64;
+                let step_of_all = course.epochs * steps + step;
+                let pace = if self.cosine {
+                    let done = step_of_all as f64 / (self.epochs * steps) as f64;
+                    0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+                } else {
+                    1.0
+                };
+                loss += trainee.train(&batch, step_of_all as u64, pace) * batch.len() as f64;
                 observer(&Event::Step {
                     phase: self.phase,
                     epoch,
