@@ -147,7 +147,7 @@ fn text(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     let (_, products) = case.text_forward(pooling);
                     let operands = (&case.codes[..], &case.synapses[..], &case.bias[..]);
-                    text_convolution::backward(&case.shape, pooling, operands, &case.batch, &products, up)
+                    text_convolution::backward(&case.shape, pooling, operands, &case.batch, &products, up, true)
                 });
             });
         }

@@ -33,7 +33,7 @@ pub struct Products(Vec<Vec<f32>>);
 /// Gradients of the loss.
 #[derive(Clone, Debug)]
 pub struct Gradients {
-    /// With respect to the token codes, `[U, D]`.
+    /// With respect to the token codes, `[U, D]`; empty if it was not asked for.
     pub codes: Vec<f32>,
     /// With respect to the weights, `[D, M]`.
     pub weights: Vec<f32>,
@@ -82,7 +82,8 @@ pub fn forward(
     (out, Products(parts.into_iter().map(|(_, y)| y).collect()))
 }
 
-/// Backward pass: from the gradient with respect to the pooled features `[B, C]`.
+/// Backward pass: from the gradient with respect to the pooled features `[B, C]`. The gradient of the codes, a third of
+/// the work, is left out unless asked for.
 ///
 /// # Panics
 /// As [`forward`].
@@ -94,6 +95,7 @@ pub fn backward(
     batch: &TokenBatch,
     products: &Products,
     d_pooled: &[f32],
+    codes_gradient: bool,
 ) -> Gradients {
     let tokens = check(shape, codes, weights, bias, batch);
     let channels = shape.channels();
@@ -112,14 +114,20 @@ pub fn backward(
             let d_y = Matrix::new(&d_y, tokens, block.columns());
             let mut d_weights = vec![0.0; shape.dimension * block.columns()];
             product(Matrix::new(codes, tokens, shape.dimension).transposed(), d_y, &mut d_weights, false);
-            let own = block.gather(shape, weights);
-            let mut d_codes = vec![0.0; codes.len()];
-            product(d_y, Matrix::new(&own, shape.dimension, block.columns()).transposed(), &mut d_codes, false);
+            let mut d_codes = Vec::new();
+            if codes_gradient {
+                let own = block.gather(shape, weights);
+                d_codes.resize(codes.len(), 0.0);
+                product(d_y, Matrix::new(&own, shape.dimension, block.columns()).transposed(), &mut d_codes, false);
+            }
             (d_weights, d_bias, d_codes)
         })
         .collect();
-    let mut gradients =
-        Gradients { codes: vec![0.0; codes.len()], weights: vec![0.0; weights.len()], bias: vec![0.0; channels] };
+    let mut gradients = Gradients {
+        codes: vec![0.0; if codes_gradient { codes.len() } else { 0 }],
+        weights: vec![0.0; weights.len()],
+        bias: vec![0.0; channels],
+    };
     for (block, (d_weights, d_bias, d_codes)) in blocks.iter().zip(&parts) {
         block.scatter(shape, d_weights, &mut gradients.weights);
         gradients.bias[block.first_channel(shape)..][..block.lanes].copy_from_slice(d_bias);
@@ -423,7 +431,7 @@ mod tests {
                 let (shape, batch, codes, weights, bias) = case(padded);
                 let up = numbers(batch.len() * shape.channels(), 4);
                 let (_, products) = forward(&shape, pooling, &codes, &weights, &bias, &batch);
-                let got = backward(&shape, pooling, (&codes, &weights, &bias), &batch, &products, &up);
+                let got = backward(&shape, pooling, (&codes, &weights, &bias), &batch, &products, &up, true);
                 let loss = |x: &[Vec<f64>; 3]| -> f64 {
                     reference::forward(&shape, pooling, (&x[0], &x[1], &x[2]), &batch)
                         .iter()

@@ -366,7 +366,7 @@ fn the_text_cnn_forward_and_backward() {
         check("linear weight", &d_weight, &numbers(&gradients["linear_weight"]));
         check("linear bias", &d_bias, &numbers(&gradients["linear_bias"]));
         let operands = (&codes[..], &weights[..], &bias[..]);
-        let got = text_convolution::backward(&shape, pooling, operands, &batch, &products, &d_features);
+        let got = text_convolution::backward(&shape, pooling, operands, &batch, &products, &d_features, true);
         check("input", &got.codes, &numbers(&gradients["input"]));
         check("convolution weights", &got.weights, &to_columns(&shape, &gradients["conv_weights"]));
         check("convolution biases", &got.bias, &numbers(&gradients["conv_biases"]));

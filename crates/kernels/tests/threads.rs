@@ -68,7 +68,7 @@ fn the_text_convolution_does_not_depend_on_the_threads() {
         same_in_every_pool(|| {
             let (pooled, products) = text_convolution::forward(&shape, pooling, &codes, &weights, &bias, &batch);
             let operands = (&codes[..], &weights[..], &bias[..]);
-            let gradients = text_convolution::backward(&shape, pooling, operands, &batch, &products, &up);
+            let gradients = text_convolution::backward(&shape, pooling, operands, &batch, &products, &up, true);
             vec![
                 ("features", pooled),
                 ("gradient of the codes", gradients.codes),

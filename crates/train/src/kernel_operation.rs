@@ -30,8 +30,8 @@ pub trait Kernel<const N: usize>: Debug + Clone + Send + Sync + 'static {
     /// The output, row-major, and what the backward pass needs.
     fn forward(&self, inputs: [&[f32]; N]) -> (Vec<f32>, Self::Kept);
 
-    /// From the gradient of the output, the gradient of each input.
-    fn backward(&self, inputs: [&[f32]; N], kept: &Self::Kept, gradient: &[f32]) -> [Vec<f32>; N];
+    /// From the gradient of the output, the gradient of each input; those not `asked` for are not used and may be empty.
+    fn backward(&self, inputs: [&[f32]; N], kept: &Self::Kept, gradient: &[f32], asked: [bool; N]) -> [Vec<f32>; N];
 }
 
 /// A tensor on the Flex device inside Burn's autodiff graph.
@@ -80,7 +80,8 @@ impl<K: Kernel<N>, const N: usize> Backward<Flex, N> for Step<K, N> {
     fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
         let State { values, kept } = ops.state;
-        let gradients = self.kernel.backward(values.each_ref().map(slice), &kept, slice(&gradient));
+        let asked = ops.parents.each_ref().map(Option::is_some);
+        let gradients = self.kernel.backward(values.each_ref().map(slice), &kept, slice(&gradient), asked);
         for ((parent, gradient), value) in ops.parents.into_iter().zip(gradients).zip(&values) {
             if let Some(parent) = parent {
                 let shape = value.layout().shape().clone();

@@ -80,7 +80,13 @@ impl Kernel<3> for TextConvolution {
         (pooled, Arc::new(products))
     }
 
-    fn backward(&self, [codes, weights, bias]: [&[f32]; 3], kept: &Self::Kept, gradient: &[f32]) -> [Vec<f32>; 3] {
+    fn backward(
+        &self,
+        [codes, weights, bias]: [&[f32]; 3],
+        kept: &Self::Kept,
+        gradient: &[f32],
+        [codes_asked, ..]: [bool; 3],
+    ) -> [Vec<f32>; 3] {
         let gradients = text_convolution::backward(
             &self.shape,
             self.pooling,
@@ -88,6 +94,7 @@ impl Kernel<3> for TextConvolution {
             &self.batch,
             kept,
             gradient,
+            codes_asked,
         );
         [gradients.codes, gradients.weights, gradients.bias]
     }
@@ -128,7 +135,7 @@ impl Kernel<3> for SpikingLayer {
         (counts, Arc::new(products))
     }
 
-    fn backward(&self, inputs: [&[f32]; 3], kept: &Self::Kept, gradient: &[f32]) -> [Vec<f32>; 3] {
+    fn backward(&self, inputs: [&[f32]; 3], kept: &Self::Kept, gradient: &[f32], _: [bool; 3]) -> [Vec<f32>; 3] {
         let gradients = spiking_convolution::backward(
             &self.shape,
             &self.neuron,
@@ -177,7 +184,7 @@ impl Kernel<1> for NeuronLayer {
         (neuron_scan::forward(&self.neuron, self.steps, self.channels, self.thresholds(), currents), ())
     }
 
-    fn backward(&self, [currents]: [&[f32]; 1], (): &(), gradient: &[f32]) -> [Vec<f32>; 1] {
+    fn backward(&self, [currents]: [&[f32]; 1], (): &(), gradient: &[f32], _: [bool; 1]) -> [Vec<f32>; 1] {
         [neuron_scan::backward(&self.neuron, self.steps, self.channels, self.thresholds(), currents, gradient)]
     }
 }
