@@ -10,6 +10,8 @@ pub enum Phase {
     Dnn,
     /// Surrogate-gradient training of the spiking network.
     FineTuning,
+    /// Training of the original TextCNN, for comparison.
+    Original,
 }
 
 impl Phase {
@@ -19,6 +21,7 @@ impl Phase {
         match self {
             Self::Dnn => "DNN",
             Self::FineTuning => "fine-tuning",
+            Self::Original => "original",
         }
     }
 }

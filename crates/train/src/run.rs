@@ -42,6 +42,8 @@ pub struct Options {
     pub checkpoints: Option<PathBuf>,
     /// Take up the checkpoint in that folder, if there is one.
     pub resume: bool,
+    /// Train the original TextCNN (maximum pooling, with biases) too, for comparison.
+    pub original: bool,
 }
 
 /// Trains, converts, fine-tunes and measures.
@@ -61,8 +63,9 @@ pub fn train(
     if recipe.dnn.pooling == Pooling::Maximum {
         return Err(Error::invalid(
             "train",
-            "average pooling: spikes cannot compute a maximum over positions",
-            "dnn.pooling = \"maximum\"",
+            "dnn.pooling = \"average\" (spikes cannot compute a maximum over positions; --original trains such a network \
+             beside)",
+            "\"maximum\"",
         ));
     }
     let prepared = prepare(dataset, options.language, vectors, &recipe.words, options.seed)?;
@@ -153,6 +156,12 @@ pub fn train(
         });
     }
 
+    let original = if options.original {
+        Some(100.0 * original_accuracy(recipe, &specification, &prepared, options.seed, observer)?)
+    } else {
+        None
+    };
+
     let test = engine::run(&network, noise, &words(&prepared.test.iter().collect::<Vec<_>>()));
     let right = test.labels.iter().zip(&prepared.test).filter(|(label, text)| **label == text.label).count();
     let percent = |share: f64| 100.0 * share;
@@ -177,6 +186,7 @@ pub fn train(
             converted: percent(accuracy(&converted, noise, &prepared.test)),
             snn: percent(right as f64 / prepared.test.len().max(1) as f64),
         },
+        original,
         unknown_share: prepared.unknown_share,
         extremes,
         costs: Costs::of(&test.firing, &test.operations),
@@ -192,6 +202,31 @@ pub fn train(
         network,
         training,
     )
+}
+
+/// Trains the original TextCNN (Kim 2014: maximum pooling, with biases) on the same words by the same recipe, and returns
+/// its accuracy on the test texts. It is short beside the main run and has no checkpoint of its own.
+fn original_accuracy(
+    recipe: &Recipe,
+    specification: &Specification,
+    prepared: &Prepared,
+    seed: u64,
+    observer: &mut Observer<'_>,
+) -> Result<f64> {
+    let mut recipe = recipe.clone();
+    recipe.dnn.pooling = Pooling::Maximum;
+    recipe.network.biases = true;
+    let mut network = TextCnn::new(&recipe, specification, prepared, seed);
+    let schedule = Schedule {
+        phase: Phase::Original,
+        epochs: recipe.dnn.epochs,
+        patience: recipe.dnn.patience,
+        batch: recipe.dnn.batch,
+        cosine: recipe.dnn.cosine,
+        seed,
+    };
+    schedule.run(&mut network, &prepared.train, false, None, None, None, observer)?;
+    Ok(network.accuracy(&prepared.test))
 }
 
 /// The network that a recipe describes, for words of `dimension` rates and `classes` classes.

@@ -81,6 +81,9 @@ pub struct Arguments {
     /// interruption.
     #[arg(long)]
     resume: bool,
+    /// Train the original TextCNN (maximum pooling) too and give its test accuracy, for comparison.
+    #[arg(long)]
+    original: bool,
     /// Print JSON, one object a line.
     #[arg(long)]
     json: bool,
@@ -105,6 +108,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         language: arguments.language,
         checkpoints: Some(checkpoints.clone()),
         resume: arguments.resume,
+        original: arguments.original,
     };
     let vectors = vectors(&arguments);
     let mut progress = Progress::new(arguments.json);
@@ -215,6 +219,7 @@ fn result(model: &Model, folder: &Path) -> serde_json::Value {
         "dnn_accuracy": t.test.dnn,
         "converted_accuracy": t.test.converted,
         "snn_accuracy": t.test.snn,
+        "original_accuracy": t.original,
         "development": t.development,
         "steps": model.network().specification().steps,
         "input_rate": t.costs.input_rate,
@@ -263,6 +268,9 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
     table.add_row(["energy a text".to_owned(), format!("{dnn:.2} uJ"), String::new(), format!("{snn:.2} uJ")]);
     table.add_row(["of the DNN's".to_owned(), "1.00".into(), String::new(), format!("{:.2}", snn / dnn)]);
     writeln!(out, "\n{table}\n")?;
+    if let Some(original) = t.original {
+        writeln!(out, "original TextCNN (maximum pooling): {original:.2} %")?;
+    }
     writeln!(out, "firing rates: {rates}")?;
     writeln!(out, "energy: arithmetic alone, {}; {} test texts", prices.name, t.texts[2])?;
     if t.fine_tuning_epochs[1] == 0 {

@@ -38,6 +38,9 @@ pub(super) fn write(model: &Model) -> String {
     ] {
         line(format!("| {name} | {test:.2} % | {development:.2} % |"));
     }
+    if let Some(original) = t.original {
+        line(format!("| original TextCNN (maximum pooling), beside | {original:.2} % | |"));
+    }
     if t.fine_tuning_epochs[1] == 0 {
         line("\nFine-tuning did not improve on the converted weights, so this SNN is the converted one.".into());
     }

@@ -61,6 +61,8 @@ pub struct Training {
     pub development: Accuracies,
     /// Accuracies on the test texts.
     pub test: Accuracies,
+    /// Test accuracy in percent of the original TextCNN (maximum pooling), if it was trained beside.
+    pub original: Option<f64>,
     /// Share of the test texts' tokens that are unknown.
     pub unknown_share: f64,
     /// Dead and saturated neurons after conversion, on the calibration texts.
@@ -314,6 +316,7 @@ mod tests {
             fine_tuning_epochs: [1, 0],
             development: accuracies,
             test: accuracies,
+            original: None,
             unknown_share: 0.25,
             extremes: Extremes { convolution: layer, features: layer },
             costs: Costs { dnn_macs: 1000.0, snn_acs: 4000.0, ..Costs::default() },
