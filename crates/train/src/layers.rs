@@ -343,9 +343,9 @@ pub mod composed {
                 (x * (alpha * std::f32::consts::FRAC_PI_2)).atan() * std::f32::consts::FRAC_1_PI
             }
             Surrogate::Triangle { slope } => {
-                let reach = x.clone().abs().clamp_max(1.0 / slope);
-                let area = reach.clone() - reach.clone() * reach * (0.5 * slope);
-                area * x.sign().detach()
+                // No factor of `sign(x)`, which would lose the derivative of a membrane exactly on its threshold.
+                let reach = x.clamp(-1.0 / slope, 1.0 / slope);
+                reach.clone() - reach.clone() * reach.abs() * (0.5 * slope)
             }
         }
     }

@@ -9,7 +9,7 @@ pub mod events;
 pub mod fine_tune;
 pub mod kernel_operation;
 pub mod layers;
-mod loss;
+pub mod loss;
 pub mod optimiser;
 pub mod prepare;
 pub mod recipe;

@@ -1,0 +1,232 @@
+//! Holds the training path through Burn to the golden files: what PyTorch and snnTorch get from the same small inputs.
+//!
+//! The files are `testdata/golden/*.json`; `reference/README.md` lists their keys. The layers are put together as
+//! `fine_tune` and `dnn` do it, and Burn carries the gradients between them. Tolerances are those to which
+//! `crates/kernels/tests/golden.rs` holds the bare kernels, for the same reasons.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use serde_json::Value;
+use spiketext_kernels::{
+    ConvolutionShape, NeuronParameters, Reset, SpikeTrain, Surrogate, TokenBatch, text_convolution::Pooling,
+};
+use spiketext_train::{
+    layers::{self, NeuronLayer, SpikingLayer},
+    loss::cross_entropy,
+    optimiser::numbers,
+};
+
+/// What a number may differ by: `absolute + relative |expected|`.
+#[derive(Clone, Copy)]
+struct Tolerance {
+    absolute: f32,
+    relative: f32,
+}
+
+/// Losses: a mean of a few logarithms near 1, so a few roundings of 6e-8.
+const LOSS: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-6 };
+
+/// Gradients through the paper's network: up to 252 summands of mixed sign behind a surrogate that falls to 1e-3.
+const SPIKING_GRADIENT: Tolerance = Tolerance { absolute: 1e-7, relative: 1e-4 };
+
+/// Features, logits and gradients of the text CNN, all of order 1: sums of at most 50 products.
+const TEXT_CNN: Tolerance = Tolerance { absolute: 1e-6, relative: 0.0 };
+
+/// Reads a golden file. A missing one is a failure, never a skipped test.
+fn golden(name: &str) -> Value {
+    let path = format!("{}/../../testdata/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("golden file {path}: {error}; reference/make_goldens.py makes it"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("golden file {path}: {error}"))
+}
+
+/// A nested array of numbers as one row-major slice.
+fn values(value: &Value) -> Vec<f32> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(values).collect(),
+        Value::Number(number) => vec![number.as_f64().expect("a finite number") as f32],
+        other => panic!("golden file: numbers expected, got {other}"),
+    }
+}
+
+fn number(value: &Value) -> f32 {
+    values(value)[0]
+}
+
+fn integers(value: &Value) -> Vec<usize> {
+    values(value).into_iter().map(|number| number as usize).collect()
+}
+
+/// Compares element by element, and names the worst one.
+fn assert_close(what: &str, got: &[f32], want: &[f32], tolerance: Tolerance) {
+    assert_eq!(got.len(), want.len(), "{what}: lengths");
+    let excess = |i: usize| (got[i] - want[i]).abs() / (tolerance.absolute + tolerance.relative * want[i].abs());
+    if let Some(i) = (0..want.len()).max_by(|&i, &j| excess(i).total_cmp(&excess(j))) {
+        assert!(excess(i) <= 1.0, "{what}[{i}]: {} for {}, {:.2} x the tolerance", got[i], want[i], excess(i));
+    }
+}
+
+/// Exchanges the first two of three axes: `[first, second, inner]` to `[second, first, inner]`.
+fn exchange(values: &[f32], first: usize, second: usize, inner: usize) -> Vec<f32> {
+    assert_eq!(values.len(), first * second * inner);
+    (0..second)
+        .flat_map(|j| (0..first).flat_map(move |i| &values[(i * second + j) * inner..][..inner]))
+        .copied()
+        .collect()
+}
+
+/// Rows and columns of `[rows, columns]` exchanged.
+fn transpose(values: &[f32], columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns)).copied().collect()
+}
+
+/// PyTorch's kernels, for each width `[F, width, D]`, as our `[D, M]` with columns (width, tap, filter).
+fn to_columns(shape: &ConvolutionShape, kernels: &Value) -> Vec<f32> {
+    let mut columns = vec![0.0; shape.dimension * shape.products()];
+    for (width_index, &width) in shape.widths.iter().enumerate() {
+        for (i, value) in values(&kernels[width_index]).into_iter().enumerate() {
+            let (filter, tap, d) = (i / shape.dimension / width, i / shape.dimension % width, i % shape.dimension);
+            columns[d * shape.products() + shape.first_product(width_index) + tap * shape.filters + filter] = value;
+        }
+    }
+    columns
+}
+
+fn leaf<const D: usize>(values: &[f32], shape: [usize; D]) -> Tensor<D> {
+    Tensor::<D>::from_data(TensorData::new(values.to_vec(), shape), &Device::flex()).autodiff().require_grad()
+}
+
+fn gradient<const D: usize>(leaf: &Tensor<D>, gradients: &Gradients) -> Vec<f32> {
+    numbers(&leaf.grad(gradients).expect("the loss depends on every weight"))
+}
+
+fn shape_of(file: &Value) -> ConvolutionShape {
+    let of_shape = |key: &str| integers(&file["shape"][key])[0];
+    ConvolutionShape { widths: integers(&file["widths"]), filters: of_shape("filters"), dimension: of_shape("dim") }
+}
+
+/// As `fine_tune` trains it with the spike-count read-out.
+#[test]
+fn the_paper_network_through_burn() {
+    let file = golden("paper_network.json");
+    let of_shape = |key: &str| integers(&file["shape"][key])[0];
+    let (steps, texts, length, classes) =
+        (of_shape("steps"), of_shape("batch"), of_shape("length"), of_shape("classes"));
+    let shape = shape_of(&file);
+    let (channels, d) = (shape.channels(), shape.dimension);
+    let threshold_of = |layer: &str| number(&file["thresholds"][layer]);
+    let neuron = NeuronParameters {
+        beta: number(&file["beta"]),
+        threshold: threshold_of("conv"),
+        initial: 0.0,
+        reset: Reset::Soft,
+        detach_reset: true,
+        surrogate: Surrogate::FastSigmoid { slope: number(&file["surrogate"]["slope"]) },
+    };
+    // Every (text, position) is a token of its own, with rows [B L, T, D].
+    let input = exchange(&values(&file["input_spikes"]), steps, texts * length, d);
+    let mut spikes = SpikeTrain::silent(texts * length * steps, d);
+    for (i, _) in input.iter().enumerate().filter(|(_, value)| **value == 1.0) {
+        spikes.set(i / d, i % d);
+    }
+    let mut batch = TokenBatch::new(length);
+    for (b, own) in integers(&file["lengths"]).into_iter().enumerate() {
+        batch.push((b * length..b * length + own).map(|row| row as u32));
+    }
+    let positions: Vec<f32> = (0..texts * channels)
+        .map(|i| batch.positions(i / channels, shape.widths[i % channels / shape.filters]) as f32)
+        .collect();
+
+    let layer = SpikingLayer {
+        shape: Arc::new(shape.clone()),
+        neuron,
+        steps,
+        spikes: Arc::new(spikes),
+        batch: Arc::new(batch),
+    };
+    let synapses = leaf(&to_columns(&shape, &file["conv_weights"]), [d, shape.products()]);
+    let (presence, bias) =
+        (leaf(&vec![0.0; shape.products()], [shape.products()]), leaf(&vec![0.0; channels], [channels]));
+    let counts = layers::spiking_convolution(&layer, synapses.clone(), presence, bias);
+    let over_time = numbers(&counts.clone().sum_dim(1));
+    assert_eq!(over_time, values(&file["conv_spike_counts"]), "convolution spikes");
+
+    let pool = NeuronLayer {
+        neuron,
+        texts,
+        steps,
+        channels,
+        thresholds: Arc::new(positions.iter().map(|positions| threshold_of("pool") * positions).collect()),
+        scales: Arc::new(positions),
+    };
+    let features = layers::neurons(&pool, counts);
+    let want = exchange(&values(&file["pool_spikes"]), steps, texts, channels);
+    assert_eq!(numbers(&features), want, "pool spikes");
+
+    let output = leaf(&transpose(&values(&file["linear_weight"]), channels), [channels, classes]);
+    let currents = features.reshape([texts * steps, channels]).matmul(output.clone());
+    let readout = NeuronLayer {
+        neuron,
+        texts,
+        steps,
+        channels: classes,
+        thresholds: Arc::new(vec![threshold_of("out"); texts * classes]),
+        scales: Arc::new(vec![1.0; texts * classes]),
+    };
+    let output_spikes = layers::neurons(&readout, currents.reshape([texts, steps, classes]));
+    let want = exchange(&values(&file["output_spikes"]), steps, texts, classes);
+    assert_eq!(numbers(&output_spikes), want, "output spikes");
+
+    let labels = integers(&file["labels"]);
+    let each_step: Vec<usize> = labels.into_iter().flat_map(|label| std::iter::repeat_n(label, steps)).collect();
+    let loss = cross_entropy(output_spikes.reshape([texts * steps, classes]), &each_step);
+    assert_close("loss", &numbers(&loss), &[number(&file["loss"])], LOSS);
+
+    let gradients = loss.backward();
+    let want = transpose(&values(&file["linear_weight_gradient"]), channels);
+    assert_close("linear weight", &gradient(&output, &gradients), &want, SPIKING_GRADIENT);
+    let want = to_columns(&shape, &file["conv_weight_gradients"]);
+    assert_close("convolution weights", &gradient(&synapses, &gradients), &want, SPIKING_GRADIENT);
+}
+
+/// As `dnn` trains it, without dropout.
+#[test]
+fn the_text_cnn_through_burn() {
+    let file = golden("text_cnn.json");
+    let of_shape = |key: &str| integers(&file["shape"][key])[0];
+    let (texts, length, classes) = (of_shape("batch"), of_shape("length"), of_shape("classes"));
+    let shape = shape_of(&file);
+    let (channels, d) = (shape.channels(), shape.dimension);
+    let mut batch = TokenBatch::new(0);
+    for (b, own) in integers(&file["lengths"]).into_iter().enumerate() {
+        batch.push((b * length..b * length + own).map(|row| row as u32));
+    }
+    let labels = integers(&file["labels"]);
+    let (shape, batch) = (Arc::new(shape), Arc::new(batch));
+    for (pooling, variant) in [(Pooling::Average, "average"), (Pooling::Maximum, "max")] {
+        let codes = leaf(&values(&file["input"]), [texts * length, d]);
+        let weights = leaf(&to_columns(&shape, &file["conv_weights"]), [d, shape.products()]);
+        let bias = leaf(&values(&file["conv_biases"]), [channels]);
+        let output = leaf(&transpose(&values(&file["linear_weight"]), channels), [channels, classes]);
+        let output_bias = leaf(&values(&file["linear_bias"]), [classes]);
+        let pooled = layers::text_convolution(&shape, pooling, &batch, codes.clone(), weights.clone(), bias.clone());
+        let logits = pooled.clone().matmul(output.clone()) + output_bias.clone().unsqueeze::<2>();
+        let loss = cross_entropy(logits.clone(), &labels);
+
+        let want = &file[variant];
+        let check = |what: &str, got: &[f32], want: &[f32]| {
+            assert_close(&format!("{variant}: {what}"), got, want, TEXT_CNN);
+        };
+        check("features", &numbers(&pooled), &values(&want["features"]));
+        check("logits", &numbers(&logits), &values(&want["logits"]));
+        assert_close(&format!("{variant}: loss"), &numbers(&loss), &[number(&want["loss"])], LOSS);
+        let gradients = loss.backward();
+        let want = &want["gradients"];
+        check("input", &gradient(&codes, &gradients), &values(&want["input"]));
+        check("convolution weights", &gradient(&weights, &gradients), &to_columns(&shape, &want["conv_weights"]));
+        check("convolution biases", &gradient(&bias, &gradients), &values(&want["conv_biases"]));
+        check("linear weight", &gradient(&output, &gradients), &transpose(&values(&want["linear_weight"]), channels));
+        check("linear bias", &gradient(&output_bias, &gradients), &values(&want["linear_bias"]));
+    }
+}

@@ -1,0 +1,240 @@
+//! Holds the two bodies of each layer to one another: the fast kernel with its hand-written backward pass, and the
+//! composition of tensor operations that Burn differentiates. One case list goes through both.
+//!
+//! Everything that reaches a neuron lies on a coarse binary grid, so that membranes are exact in any order of summation
+//! and spikes must be equal, not close. Many membranes then stand exactly on their threshold: that is on purpose.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use spiketext_kernels::{
+    ConvolutionShape, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, TokenBatch, text_convolution::Pooling,
+};
+use spiketext_train::{
+    layers::{self, NeuronLayer, SpikingLayer, composed},
+    optimiser::numbers,
+};
+
+/// What two f32 sums of the same terms in another order may differ by, as a share of the largest number of the array:
+/// the longest sums here have a few hundred terms of mixed sign, each with a rounding of 6e-8; surrogates add a few
+/// roundings of their own.
+const ANOTHER_ORDER: f32 = 1e-5;
+
+/// A fixed sequence of 24-bit numbers.
+fn sequence(seed: u64) -> impl FnMut() -> u32 {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as u32
+    }
+}
+
+/// `count` numbers in [-1, 1) without a grid, so that no two pre-activations tie for a maximum.
+fn numbers_of(count: usize, seed: u64) -> Vec<f32> {
+    let mut next = sequence(seed);
+    (0..count).map(|_| next() as f32 / (1 << 23) as f32 - 1.0).collect()
+}
+
+/// `count` multiples of 1/8 from -`most` to `most` eighths.
+fn grid_of(count: usize, most: u32, seed: u64) -> Vec<f32> {
+    let mut next = sequence(seed);
+    (0..count).map(|_| ((next() % (2 * most + 1)) as f32 - most as f32) / 8.0).collect()
+}
+
+fn leaf<const D: usize>(values: &[f32], shape: [usize; D]) -> Tensor<D> {
+    Tensor::<D>::from_data(TensorData::new(values.to_vec(), shape), &Device::flex()).autodiff().require_grad()
+}
+
+fn assert_close(what: &str, fast: &[f32], slow: &[f32]) {
+    assert_eq!(fast.len(), slow.len(), "{what}: lengths");
+    assert!(fast.iter().chain(slow).all(|value| value.is_finite()), "{what}: not finite");
+    let size = slow.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    for (i, (fast, slow)) in fast.iter().zip(slow).enumerate() {
+        assert!((fast - slow).abs() <= ANOTHER_ORDER * size, "{what}[{i}]: {fast} and {slow}, the largest {size}");
+    }
+}
+
+/// The output of a layer and the gradients of its inputs, for the loss `sum of output x upstream`.
+fn through<const I: usize, const O: usize>(
+    output: Tensor<O>,
+    upstream: &[f32],
+    gradients_of: impl Fn(&burn::tensor::Gradients) -> [Vec<f32>; I],
+) -> (Vec<f32>, [Vec<f32>; I]) {
+    let values = numbers(&output);
+    assert_eq!(values.len(), upstream.len(), "the output has the length of its gradient");
+    let upstream = Tensor::<O>::from_data(TensorData::new(upstream.to_vec(), output.dims()), &Device::flex());
+    let gradients = (output * upstream.autodiff()).sum().backward();
+    (values, gradients_of(&gradients))
+}
+
+fn gradient<const D: usize>(leaf: &Tensor<D>, gradients: &burn::tensor::Gradients) -> Vec<f32> {
+    numbers(&leaf.grad(gradients).expect("the output depends on every input"))
+}
+
+/// Texts over five rows: longer and shorter than every kernel, empty, with silent tokens inside and alone.
+fn batches() -> Vec<(&'static str, TokenBatch)> {
+    [("ragged", 0), ("padded", 7)]
+        .map(|(name, padded_length)| {
+            let mut batch = TokenBatch::new(padded_length);
+            batch.push([0, 1, 2, 3, 1, 4, 0, 0, 2]);
+            batch.push([2]);
+            batch.push([]);
+            batch.push([SILENT, 3, SILENT, 3, 4]);
+            batch.push([SILENT]);
+            batch.push([4, 1, 0]);
+            (name, batch)
+        })
+        .into()
+}
+
+const ROWS: usize = 5;
+
+/// Few channels, and more of them than a block of the fast kernel holds.
+fn shapes() -> [ConvolutionShape; 2] {
+    [
+        ConvolutionShape { widths: vec![1, 2, 4], filters: 3, dimension: 6 },
+        ConvolutionShape { widths: vec![3], filters: 70, dimension: 4 },
+    ]
+}
+
+/// Every kind of neuron: reset, leak, first membrane, gradient through the reset or not, surrogate.
+fn neuron_kinds() -> Vec<(String, NeuronParameters)> {
+    let mut kinds = Vec::new();
+    for reset in [Reset::Soft, Reset::Hard] {
+        for beta in [1.0, 0.5] {
+            for initial in [0.0, 0.5] {
+                for detach_reset in [true, false] {
+                    for surrogate in [
+                        Surrogate::FastSigmoid { slope: 25.0 },
+                        Surrogate::Arctangent { alpha: 2.0 },
+                        Surrogate::Triangle { slope: 0.5 },
+                    ] {
+                        let neuron =
+                            NeuronParameters { beta, threshold: 0.75, initial, reset, detach_reset, surrogate };
+                        kinds.push((format!("{neuron:?}"), neuron));
+                    }
+                }
+            }
+        }
+    }
+    kinds
+}
+
+#[test]
+fn text_convolutions_agree() {
+    for pooling in [Pooling::Average, Pooling::Maximum] {
+        for shape in shapes() {
+            for (name, batch) in batches() {
+                let (d, m, c) = (shape.dimension, shape.products(), shape.channels());
+                let codes = leaf(&numbers_of(ROWS * d, 1), [ROWS, d]);
+                let weights = leaf(&numbers_of(d * m, 2), [d, m]);
+                let bias = leaf(&numbers_of(c, 3), [c]);
+                let upstream = numbers_of(batch.len() * c, 4);
+                let (shape, batch) = (Arc::new(shape.clone()), Arc::new(batch));
+                let inputs = || (codes.clone(), weights.clone(), bias.clone());
+                let gradients = |g: &_| [gradient(&codes, g), gradient(&weights, g), gradient(&bias, g)];
+                let (x, w, b) = inputs();
+                let fast = layers::text_convolution(&shape, pooling, &batch, x, w, b);
+                assert_eq!(fast.dims(), [batch.len(), c]);
+                let (fast, fast_gradients) = through(fast, &upstream, gradients);
+                let (x, w, b) = inputs();
+                let slow = composed::text_convolution(&shape, pooling, &batch, x, w, b);
+                let (slow, slow_gradients) = through(slow, &upstream, gradients);
+                let what = |part: &str| format!("{pooling:?}, {name}, {:?}: {part}", shape.widths);
+                assert_close(&what("features"), &fast, &slow);
+                for (i, part) in ["codes", "weights", "bias"].into_iter().enumerate() {
+                    assert_close(&what(part), &fast_gradients[i], &slow_gradients[i]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn spiking_convolutions_agree() {
+    const STEPS: usize = 5;
+    for (kind, neuron) in neuron_kinds() {
+        for shape in shapes() {
+            for (name, batch) in batches() {
+                let (d, m, c) = (shape.dimension, shape.products(), shape.channels());
+                let mut next = sequence(11);
+                let mut spikes = SpikeTrain::silent(ROWS * STEPS, d);
+                for (row, column) in (0..ROWS * STEPS).flat_map(|row| (0..d).map(move |column| (row, column))) {
+                    if next().is_multiple_of(2) {
+                        spikes.set(row, column);
+                    }
+                }
+                let synapses = leaf(&grid_of(d * m, 4, 12), [d, m]);
+                let presence = leaf(&grid_of(m, 2, 13), [m]);
+                let bias = leaf(&grid_of(c, 2, 14), [c]);
+                let upstream = numbers_of(batch.len() * STEPS * c, 15);
+                let layer = SpikingLayer {
+                    shape: Arc::new(shape.clone()),
+                    neuron,
+                    steps: STEPS,
+                    spikes: Arc::new(spikes),
+                    batch: Arc::new(batch),
+                };
+                let inputs = || (synapses.clone(), presence.clone(), bias.clone());
+                let gradients = |g: &_| [gradient(&synapses, g), gradient(&presence, g), gradient(&bias, g)];
+                let (s, p, b) = inputs();
+                let fast = layers::spiking_convolution(&layer, s, p, b);
+                assert_eq!(fast.dims(), [layer.batch.len(), STEPS, c]);
+                let (fast, fast_gradients) = through(fast, &upstream, gradients);
+                let (s, p, b) = inputs();
+                let slow = composed::spiking_convolution(&layer, s, p, b);
+                let (slow, slow_gradients) = through(slow, &upstream, gradients);
+                let what = |part: &str| format!("{kind}, {name}, {:?}: {part}", shape.widths);
+                assert!(fast.iter().any(|&count| count > 0.0), "{}", what("no spikes at all"));
+                assert_eq!(fast, slow, "{}", what("spikes"));
+                for (i, part) in ["synapses", "presence", "bias"].into_iter().enumerate() {
+                    assert_close(&what(part), &fast_gradients[i], &slow_gradients[i]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn neurons_agree() {
+    const TEXTS: usize = 4;
+    const STEPS: usize = 9;
+    const CHANNELS: usize = 5;
+    for (kind, neuron) in neuron_kinds() {
+        // As pooled features have them: thresholds and units differ between texts and channels.
+        let scales: Vec<f32> = (0..TEXTS * CHANNELS).map(|i| (1 + i % 3) as f32).collect();
+        let layer = NeuronLayer {
+            neuron,
+            texts: TEXTS,
+            steps: STEPS,
+            channels: CHANNELS,
+            thresholds: Arc::new(scales.iter().map(|scale| 0.75 * scale).collect()),
+            scales: Arc::new(scales),
+        };
+        let currents = leaf(&grid_of(TEXTS * STEPS * CHANNELS, 12, 21), [TEXTS, STEPS, CHANNELS]);
+        let upstream = numbers_of(TEXTS * STEPS * CHANNELS, 22);
+        let gradients = |g: &_| [gradient(&currents, g)];
+        let (fast, [fast_gradient]) = through(layers::neurons(&layer, currents.clone()), &upstream, gradients);
+        let (slow, [slow_gradient]) = through(composed::neurons(&layer, currents.clone()), &upstream, gradients);
+        assert!(fast.contains(&1.0) && fast.contains(&0.0), "{kind}: no spikes or nothing else");
+        assert_eq!(fast, slow, "{kind}: spikes");
+        assert_close(&format!("{kind}: currents"), &fast_gradient, &slow_gradient);
+    }
+}
+
+/// A layer whose inputs are not all tracked on the Flex device goes the composed way, and gives the same numbers.
+#[test]
+fn untracked_inputs_take_the_composed_body() {
+    let layer = NeuronLayer {
+        neuron: NeuronParameters::paper(),
+        texts: 1,
+        steps: 4,
+        channels: 1,
+        thresholds: Arc::new(vec![1.0]),
+        scales: Arc::new(vec![1.0]),
+    };
+    let values = [0.5f32, 0.75, 0.5, 1.5];
+    let plain = Tensor::<3>::from_data(TensorData::new(values.to_vec(), [1, 4, 1]), &Device::flex());
+    assert_eq!(numbers(&layers::neurons(&layer, plain)), [0.0, 1.0, 0.0, 1.0]);
+    assert_eq!(numbers(&layers::neurons(&layer, leaf(&values, [1, 4, 1]))), [0.0, 1.0, 0.0, 1.0]);
+}
