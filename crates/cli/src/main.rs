@@ -4,7 +4,7 @@
 
 mod verbs;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -19,6 +19,9 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Train(Box<verbs::train::Arguments>),
+    Predict(verbs::predict::Arguments),
+    Evaluate(verbs::evaluate::Arguments),
+    Inspect(verbs::inspect::Arguments),
     Data(verbs::data::Arguments),
     Vectors(verbs::vectors::Arguments),
 }
@@ -27,6 +30,9 @@ fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     let outcome = match command_line.verb {
         Verb::Train(arguments) => verbs::train::run(*arguments),
+        Verb::Predict(arguments) => verbs::predict::run(&arguments),
+        Verb::Evaluate(arguments) => verbs::evaluate::run(&arguments),
+        Verb::Inspect(arguments) => verbs::inspect::run(&arguments),
         Verb::Data(arguments) => verbs::data::run(arguments),
         Verb::Vectors(arguments) => verbs::vectors::run(arguments),
     };
@@ -35,7 +41,12 @@ fn main() -> ExitCode {
         // A reader that closed its end (`| head`) has had what it wanted.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("spiketext: {error:#}");
+            // One line, whatever is in a file's name or a library's message.
+            let message = verbs::shown::one_line(&format!("{error:#}"), None);
+            // An error of the system without a word of where it happened is standard output's: all files are named.
+            let place = if error.is::<std::io::Error>() { "cannot write to standard output: " } else { "" };
+            // Nobody may be listening there either.
+            let _ = writeln!(std::io::stderr(), "spiketext: {place}{message}");
             ExitCode::from(2)
         }
     }

@@ -10,7 +10,7 @@ use comfy_table::Table;
 use serde_json::json;
 use spiketext::data::{self, Columns, Dataset, Lengths, Summary};
 
-use super::tables;
+use super::{shown, tables};
 
 /// The environment variable that stands in for `--data-dir`.
 const DATA_DIR: &str = "SPIKETEXT_DATA_DIR";
@@ -23,8 +23,8 @@ pub fn data_dir_from_environment() -> Option<PathBuf> {
 /// More classes than this are counted, not shown one by one: they are most often a wrong label column.
 const SHOWN_CLASSES: usize = 30;
 
-/// Characters of an example text on one line.
-const SHOWN_CHARACTERS: usize = 100;
+/// Columns of an example text on one line.
+const SHOWN_COLUMNS: usize = 100;
 
 /// List the known data sets, or show one data set or file.
 #[derive(Debug, clap::Args)]
@@ -218,27 +218,7 @@ fn remarks(dataset: &Dataset) -> Vec<String> {
     .collect()
 }
 
-/// `text` on one line that a terminal can bear: white space folded, control characters escaped, the end cut.
+/// `text` on one line: white space folded, control characters escaped, the end cut.
 fn one_line(text: &str) -> String {
-    let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut line: String = folded
-        .chars()
-        .take(SHOWN_CHARACTERS)
-        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-        .collect();
-    if folded.chars().nth(SHOWN_CHARACTERS).is_some() {
-        line.push('…');
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_one_line() {
-        assert_eq!(one_line(" a\n\tb \u{1b}[31m'好'"), "a b \\u{1b}[31m'好'");
-        assert_eq!(one_line(&"x".repeat(200)).chars().count(), SHOWN_CHARACTERS + 1);
-    }
+    shown::one_line(&text.split_whitespace().collect::<Vec<_>>().join(" "), Some(SHOWN_COLUMNS))
 }

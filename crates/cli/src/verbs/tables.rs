@@ -1,5 +1,7 @@
 //! Tables for people.
 
+use std::io::{self, Write};
+
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 
 /// A table without lines; the columns in `right` are aligned to the right.
@@ -13,4 +15,13 @@ pub fn plain(header: &[&str], right: &[usize]) -> Table {
         }
     }
     table
+}
+
+/// Names and what they stand for, one a line.
+pub fn facts(rows: &[(&str, String)], out: &mut impl Write) -> io::Result<()> {
+    let widest = rows.iter().map(|row| row.0.len()).max().unwrap_or(0);
+    for (name, fact) in rows {
+        writeln!(out, "{name:widest$}  {fact}")?;
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use std::{
     process::ExitCode,
 };
 
+use anyhow::Context;
 use serde::Serialize;
 use spiketext::{
     text::Language,
@@ -173,7 +174,8 @@ fn shrink(arguments: &Shrink) -> anyhow::Result<()> {
     let words = small.words.len();
     let spread = large.spread(words);
     let kept = if spread > 0.0 { small.spread(words) / spread } else { 1.0 };
-    let bytes = std::fs::metadata(&arguments.out)?.len();
+    let bytes =
+        std::fs::metadata(&arguments.out).with_context(|| format!("cannot read {}", arguments.out.display()))?.len();
     writeln!(
         io::stdout().lock(),
         "{}: {words} words x {} dimensions, {:.1} % of the variance, {bytes} bytes",

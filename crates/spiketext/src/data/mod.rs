@@ -19,4 +19,4 @@ pub use dataset::{Dataset, Example, Report};
 pub use known::{KnownDataset, known, load, open};
 pub use split::{Split, SplitRule, fold, split_of, text_hash};
 pub use summary::{Lengths, PartSummary, Summary};
-pub use table::{Columns, Format, Row, Table, read_file, read_texts, read_texts_from};
+pub use table::{Columns, Format, Row, Table, read_file, read_texts, read_texts_from, text_lines};

@@ -139,12 +139,20 @@ pub fn read_texts(path: impl AsRef<Path>, columns: &Columns) -> Result<Vec<Strin
 /// # Errors
 /// A failing read, another encoding than UTF-8, a line longer than 64 MiB.
 pub fn read_texts_from(reader: impl Read, name: impl AsRef<Path>) -> Result<Vec<String>> {
-    let mut lines = Lines::new(name.as_ref(), reader);
-    let mut texts = Vec::new();
-    while let Some((_, text)) = lines.next()? {
-        texts.push(text.trim().to_owned());
-    }
-    Ok(texts)
+    text_lines(reader, name).collect()
+}
+
+/// The texts of `reader`, one a line, as they come: for sources that are long or never end. Errors are those of
+/// [`read_texts_from`]; nothing more is read after one.
+pub fn text_lines(reader: impl Read, name: impl AsRef<Path>) -> impl Iterator<Item = Result<String>> {
+    let mut lines = Some(Lines::new(name.as_ref(), reader));
+    std::iter::from_fn(move || {
+        let next = lines.as_mut()?.next().map(|line| line.map(|(_, text)| text.trim().to_owned())).transpose();
+        if !matches!(next, Some(Ok(_))) {
+            lines = None;
+        }
+        next
+    })
 }
 
 fn read(path: &Path, columns: &Columns, labelled: bool) -> Result<Table> {

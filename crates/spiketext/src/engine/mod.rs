@@ -8,7 +8,8 @@ mod trace;
 
 use std::collections::HashMap;
 
-use spiketext_kernels::{SILENT, SpikeTrain, TokenBatch, neuron_scan, spiking_convolution};
+pub use spiketext_kernels::SpikeTrain;
+use spiketext_kernels::{SILENT, TokenBatch, neuron_scan, spiking_convolution};
 
 pub use operations::{Extremes, Firing, LayerExtremes, Operations};
 pub use trace::Trace;

@@ -45,17 +45,24 @@ struct Config {
     training: Training,
 }
 
-pub(super) fn save(model: &Model, folder: &Path) -> Result<()> {
-    let foreign = folder.exists() && !folder.join(CONFIG).is_file() && {
-        fs::read_dir(folder).map_err(Error::read(folder))?.next().is_some()
-    };
-    if foreign {
-        return Err(Error::invalid(
-            "save model",
-            "a new folder, an empty one or a model to replace",
-            format!("{}, which holds other files", folder.display()),
-        ));
+/// Whether [`save`] may write to `folder`.
+pub(super) fn check_target(folder: &Path) -> Result<()> {
+    let refuse =
+        |got: String| Err(Error::invalid("save model", "a new folder, an empty one or a model to replace", got));
+    if !folder.exists() || folder.join(CONFIG).is_file() {
+        return Ok(());
     }
+    if !folder.is_dir() {
+        return refuse(format!("{}, which is a file", folder.display()));
+    }
+    if fs::read_dir(folder).map_err(Error::read(folder))?.next().is_some() {
+        return refuse(format!("{}, which holds other files", folder.display()));
+    }
+    Ok(())
+}
+
+pub(super) fn save(model: &Model, folder: &Path) -> Result<()> {
+    check_target(folder)?;
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(Error::write(parent))?;
     // Everything goes into a sibling first, so that a failure (a full disk) leaves what was there.
@@ -270,6 +277,10 @@ mod tests {
         let error = model(Readout::Membrane).save(folder.path()).expect_err("refused").to_string();
         assert!(error.contains("other files"), "{error}");
         assert!(folder.path().join("thesis.tex").exists());
+        let file = folder.path().join("thesis.tex");
+        let error = model(Readout::Membrane).save(&file).expect_err("refused").to_string();
+        assert!(error.contains("which is a file"), "{error}");
+        assert_eq!(fs::read(&file).expect("read"), b"years of work");
     }
 
     /// Damages one file of a good model in many ways; each must be an error that names the file.

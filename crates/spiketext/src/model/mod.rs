@@ -188,10 +188,24 @@ impl Model {
         directory::save(self, folder)
     }
 
+    /// Whether [`Model::save`] would take `folder`, to find out before long work.
+    ///
+    /// # Errors
+    /// If `folder` is a file, or holds something that is not a model.
+    pub fn check_target(folder: &Path) -> Result<()> {
+        directory::check_target(folder)
+    }
+
     /// The names of the classes.
     #[must_use]
     pub fn labels(&self) -> &[String] {
         &self.labels
+    }
+
+    /// The shares of the classes in training.
+    #[must_use]
+    pub fn priors(&self) -> &[f32] {
+        &self.priors
     }
 
     /// The language it reads.

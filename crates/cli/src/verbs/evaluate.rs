@@ -1,0 +1,353 @@
+//! `spiketext evaluate`: how well a model labels texts whose labels are known, what that costs and how long it takes.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use spiketext::{
+    data::{self, Columns, Dataset, Example, Split},
+    model::{Costs, Model, Prediction},
+};
+
+use super::{confusion::Confusion, costs, shown, tables};
+
+/// Matrices of more classes are told by their largest entries.
+const MATRIX_CLASSES: usize = 12;
+/// The most mistakes that are listed instead.
+const LISTED_MISTAKES: usize = 15;
+/// Labelling is repeated until so much time was measured, so that small sets are timed too.
+const TIMED: Duration = Duration::from_millis(500);
+
+/// Measure a trained model on labelled texts.
+///
+/// Without FILE or --dataset it takes the data set that the model was trained on, if that is one that goes by a name.
+/// Of a data set the test texts are used, of a FILE those that its column `split` marks test, or all where it has none.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  spiketext evaluate runs/reviews-en-lean-0
+  spiketext evaluate MODEL labelled.csv --label-column stars
+  spiketext evaluate MODEL --dataset sst2 --data-dir DIR --split development --at-least 80
+
+--json prints one object: model, data, texts_used, texts, accuracy (percent), macro_f1, classes (label, texts,
+precision, recall, f1 in percent; null where there is nothing to divide by), confusion (rows are the texts' classes,
+columns the answers), unknown_texts, unknown_share (of the tokens), input_rate, convolution_rate, feature_rate,
+output_rate, dnn_macs_per_text, snn_acs_per_text, pooling_additions_per_text, energy_table, dnn_microjoules_per_text,
+snn_microjoules_per_text, energy_ratio, texts_per_second (tokenising included, loading the model not), timed_texts,
+seconds (that timed_texts took), at_least, passed.
+
+Exit code: 0 done, 1 the accuracy is below --at-least, 2 an error.")]
+pub struct Arguments {
+    /// The model directory.
+    model: PathBuf,
+    /// Labelled texts: CSV, TSV, JSON lines, Parquet, fastText lines, or a folder with a folder a class.
+    #[arg(value_name = "FILE", conflicts_with = "dataset")]
+    file: Option<PathBuf>,
+    /// A known data set (see `spiketext data list`).
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Which texts; a FILE without a column `split` is divided as `train` does.
+    #[arg(long, value_enum)]
+    split: Option<Part>,
+    /// The column of the text in FILE [default: text, sentence, review and the like].
+    #[arg(long, value_name = "COLUMN", requires = "file")]
+    text_column: Option<String>,
+    /// The column of the label in FILE [default: label, class, category and the like].
+    #[arg(long, value_name = "COLUMN", requires = "file")]
+    label_column: Option<String>,
+    /// End with exit code 1 if the accuracy is below this.
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    at_least: Option<f64>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--split` can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Test,
+    Development,
+    Train,
+    All,
+}
+
+impl Part {
+    /// The part of a data set; none for all of it.
+    fn split(self) -> Option<Split> {
+        match self {
+            Self::Test => Some(Split::Test),
+            Self::Development => Some(Split::Development),
+            Self::Train => Some(Split::Train),
+            Self::All => None,
+        }
+    }
+}
+
+/// The texts to measure on, with the model's numbers for their classes.
+struct Texts {
+    data: String,
+    used: String,
+    texts: Vec<String>,
+    classes: Vec<usize>,
+    empty: usize,
+}
+
+/// All that was found out.
+struct Outcome {
+    confusion: Confusion,
+    predictions: Vec<Prediction>,
+    costs: Costs,
+    timed_texts: usize,
+    seconds: f64,
+}
+
+/// Runs the verb.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let model = Model::load(&arguments.model)?;
+    let texts = texts(arguments, &model)?;
+    let outcome = measure(&model, &texts);
+    let accuracy = outcome.confusion.accuracy();
+    let passed = arguments.at_least.map(|least| accuracy >= least);
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        writeln!(out, "{}", json(arguments, &model, &texts, &outcome, passed))?;
+    } else {
+        print(&model, &texts, &outcome, &mut out)?;
+    }
+    out.flush()?;
+    match (passed, arguments.at_least) {
+        (Some(false), Some(least)) => {
+            let _ = writeln!(std::io::stderr(), "spiketext: an accuracy of {accuracy:.2} % is below {least} %");
+            Ok(ExitCode::FAILURE)
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').trim().parse() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("expected a number from 0 to 100".to_owned()),
+    }
+}
+
+/// The texts that the command line asks for.
+fn texts(arguments: &Arguments, model: &Model) -> anyhow::Result<Texts> {
+    let data_dir = arguments.data_dir.clone().or_else(super::data::data_dir_from_environment);
+    if let Some(file) = &arguments.file {
+        let columns = Columns { text: arguments.text_column.clone(), label: arguments.label_column.clone() };
+        return match arguments.split {
+            None | Some(Part::All) => from_file(file, &columns, arguments.split, model),
+            Some(part) => {
+                from_dataset(Dataset::from_files(file, None, &columns)?, &file.display().to_string(), part, model)
+            }
+        };
+    }
+    let training = model.training();
+    let name = match &arguments.dataset {
+        Some(name) => name,
+        // A file may be called like a known set; its source tells them apart.
+        None if data::known().iter().any(|set| set.name == training.dataset && set.source == training.source) => {
+            &training.dataset
+        }
+        None => anyhow::bail!(
+            "no texts to measure on: the model was trained on {}, which goes by no name; give FILE or --dataset NAME",
+            training.source
+        ),
+    };
+    let part = arguments.split.unwrap_or(Part::Test);
+    from_dataset(data::load(name, data_dir.as_deref())?, name, part, model)
+}
+
+/// The texts of a file as it stands.
+fn from_file(file: &Path, columns: &Columns, part: Option<Part>, model: &Model) -> anyhow::Result<Texts> {
+    let mut table = data::read_file(file, columns)?;
+    let mut used = "all texts of the file".to_owned();
+    if part.is_none() && table.rows.iter().any(|row| row.part == Some(Split::Test)) {
+        table.rows.retain(|row| row.part == Some(Split::Test));
+        used = "the texts that the file marks test".to_owned();
+    } else if model.training().source == file.display().to_string() {
+        used.push_str(", among them those that the model was trained on (--split test: only those held out)");
+    }
+    let classes = table
+        .rows
+        .iter()
+        .map(|row| class(model, &row.label, file.display(), row.line))
+        .collect::<anyhow::Result<_>>()?;
+    let texts = table.rows.into_iter().map(|row| row.text).collect();
+    Ok(Texts { data: file.display().to_string(), used, texts, classes, empty: table.empty })
+}
+
+/// One part of a data set, or all of them.
+fn from_dataset(dataset: Dataset, name: &str, part: Part, model: &Model) -> anyhow::Result<Texts> {
+    let used = match part.split() {
+        None => "all texts".to_owned(),
+        Some(part) => format!("the {} texts ({})", part.name(), dataset.rule),
+    };
+    let parts = Split::ALL.into_iter().filter(|&split| part.split().is_none_or(|part| part == split));
+    let (mut texts, mut classes) = (Vec::new(), Vec::new());
+    for Example { text, label } in parts.flat_map(|part| dataset.part(part)) {
+        texts.push(text.clone());
+        classes.push(class(model, &dataset.labels[*label], name, None)?);
+    }
+    if texts.is_empty() {
+        anyhow::bail!("{name}: expected texts to measure on, got none in {used}");
+    }
+    Ok(Texts { data: name.to_owned(), used, texts, classes, empty: 0 })
+}
+
+/// The model's number for a label.
+fn class(model: &Model, label: &str, place: impl std::fmt::Display, line: Option<u64>) -> anyhow::Result<usize> {
+    model.labels().iter().position(|known| known == label).ok_or_else(|| {
+        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+        let mut known: Vec<String> = model.labels().iter().take(20).map(|l| shown::one_line(l, Some(40))).collect();
+        if model.labels().len() > known.len() {
+            known.push("…".to_owned());
+        }
+        let (known, got) = (known.join(", "), shown::one_line(label, Some(40)));
+        anyhow::anyhow!("{place}{line}: expected a label of the model ({known}), got '{got}'")
+    })
+}
+
+/// Labels the texts, and again until the clock has something to go by.
+fn measure(model: &Model, texts: &Texts) -> Outcome {
+    // What is built on first use (a dictionary) is loading, not labelling.
+    let _ = model.predict(&texts.texts[..1]);
+    let started = Instant::now();
+    let (predictions, firing) = model.predict(&texts.texts);
+    let mut timed_texts = predictions.len();
+    while started.elapsed() < TIMED {
+        timed_texts += model.predict(&texts.texts).0.len();
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let operations: Vec<_> = predictions.iter().map(|prediction| prediction.operations.clone()).collect();
+    let pairs = texts.classes.iter().copied().zip(predictions.iter().map(|prediction| prediction.label));
+    Outcome {
+        confusion: Confusion::of(model.labels().len(), pairs),
+        costs: Costs::of(&firing, &operations),
+        predictions,
+        timed_texts,
+        seconds,
+    }
+}
+
+impl Outcome {
+    fn unknown_texts(&self) -> usize {
+        self.predictions.iter().filter(|prediction| prediction.unknown).count()
+    }
+
+    /// Share of the tokens that the model does not know.
+    fn unknown_share(&self) -> f64 {
+        let sum = |of: fn(&Prediction) -> usize| self.predictions.iter().map(of).sum::<usize>();
+        let (tokens, known) = (sum(|p| p.tokens), sum(|p| p.known_tokens));
+        (tokens - known) as f64 / tokens.max(1) as f64
+    }
+
+    fn texts_per_second(&self) -> f64 {
+        self.timed_texts as f64 / self.seconds
+    }
+}
+
+fn json(
+    arguments: &Arguments,
+    model: &Model,
+    texts: &Texts,
+    outcome: &Outcome,
+    passed: Option<bool>,
+) -> serde_json::Value {
+    let classes: Vec<_> = (0..model.labels().len())
+        .map(|class| {
+            let figures = outcome.confusion.figures(class);
+            json!({
+                "label": model.labels()[class], "texts": figures.texts, "precision": figures.precision,
+                "recall": figures.recall, "f1": figures.f1,
+            })
+        })
+        .collect();
+    let mut result = json!({
+        "model": arguments.model,
+        "data": texts.data,
+        "texts_used": texts.used,
+        "texts": texts.texts.len(),
+        "accuracy": outcome.confusion.accuracy(),
+        "macro_f1": outcome.confusion.macro_f1(),
+        "classes": classes,
+        "confusion": outcome.confusion.counts(),
+        "unknown_texts": outcome.unknown_texts(),
+        "unknown_share": outcome.unknown_share(),
+        "texts_per_second": outcome.texts_per_second(),
+        "timed_texts": outcome.timed_texts,
+        "seconds": outcome.seconds,
+        "at_least": arguments.at_least,
+        "passed": passed,
+    });
+    if let Some(result) = result.as_object_mut() {
+        result.extend(costs::keys(&outcome.costs));
+    }
+    result
+}
+
+fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) -> std::io::Result<()> {
+    let confusion = &outcome.confusion;
+    let counted = texts.texts.len();
+    writeln!(out, "{}: {counted} texts, {}", shown::one_line(&texts.data, None), texts.used)?;
+    if texts.empty > 0 {
+        writeln!(out, "empty texts left out: {}", texts.empty)?;
+    }
+    writeln!(out, "\naccuracy {:.2} %\n", confusion.accuracy())?;
+    let percent = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2} %"));
+    let label = |class: usize| shown::one_line(&model.labels()[class], Some(40));
+    let classes = 0..model.labels().len();
+    let mut table = tables::plain(&["class", "texts", "precision", "recall", "F1"], &[1, 2, 3, 4]);
+    for class in classes.clone() {
+        let figures = confusion.figures(class);
+        let texts = figures.texts.to_string();
+        table.add_row([
+            label(class),
+            texts,
+            percent(figures.precision),
+            percent(figures.recall),
+            percent(figures.f1),
+        ]);
+    }
+    let blank = String::new;
+    table.add_row(["mean".to_owned(), blank(), blank(), blank(), percent(confusion.macro_f1())]);
+    writeln!(out, "{}\n", table.trim_fmt())?;
+    if model.labels().len() <= MATRIX_CLASSES {
+        let mut header = vec!["answers:".to_owned()];
+        header.extend(classes.clone().map(label));
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
+        let mut table = tables::plain(&header, &(1..=model.labels().len()).collect::<Vec<_>>());
+        for class in classes {
+            let mut row = vec![label(class)];
+            row.extend(confusion.counts()[class].iter().map(usize::to_string));
+            table.add_row(row);
+        }
+        writeln!(out, "{}\n", table.trim_fmt())?;
+    } else {
+        let mistakes = confusion.mistakes();
+        let mut table = tables::plain(&["commonest mistakes", "taken for", "texts"], &[2]);
+        for &(class, answer, texts) in mistakes.iter().take(LISTED_MISTAKES) {
+            table.add_row([label(class), label(answer), texts.to_string()]);
+        }
+        writeln!(out, "{}\n", table.trim_fmt())?;
+    }
+    let rows = [
+        ("unknown", {
+            let share = 100.0 * outcome.unknown_share();
+            format!("{} texts without a known word, {share:.1} % of the tokens", outcome.unknown_texts())
+        }),
+        ("firing rates", costs::rates(&outcome.costs)),
+        ("operations a text", costs::operations(&outcome.costs)),
+        ("energy a text", costs::energy(&outcome.costs)),
+        ("speed", format!("{:.0} texts a second, tokenising included", outcome.texts_per_second())),
+    ];
+    tables::facts(&rows, out)
+}

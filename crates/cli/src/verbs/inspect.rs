@@ -1,0 +1,246 @@
+//! `spiketext inspect`: what a model is, how it came about and how well it did.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use serde_json::{Map, Value, json};
+use spiketext::{
+    engine::LayerExtremes,
+    model::{CONFIG, MODEL_CARD, Model, VOCABULARY, WEIGHTS},
+    network::{Averaging, Codes, Readout, UnknownWord},
+};
+
+use super::{costs, shown, tables};
+
+/// Show what a model is and how it came about.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "--json prints one object: model, language, labels, priors, network (with parameters, \
+codes_bits and words), files (bytes of each), training (the report as config.json keeps it), recipe (every choice), \
+and rates, operations and energy under the keys that `evaluate --json` has.")]
+pub struct Arguments {
+    /// The model directory.
+    model: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let model = Model::load(&arguments.model)?;
+    let files = files(&arguments.model)?;
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&json(&arguments.model, &model, &files)?)?)?;
+    } else {
+        print(&arguments.model, &model, &files, &mut out)?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The model's files and their sizes.
+fn files(folder: &Path) -> anyhow::Result<Vec<(&'static str, u64)>> {
+    let mut files = Vec::new();
+    for name in [CONFIG, WEIGHTS, VOCABULARY, MODEL_CARD] {
+        let path = folder.join(name);
+        match std::fs::metadata(&path) {
+            Ok(metadata) => files.push((name, metadata.len())),
+            // The card is for people; a model runs without it.
+            Err(error) if name == MODEL_CARD && error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+    Ok(files)
+}
+
+fn code_bits(model: &Model) -> u32 {
+    match model.network().weights().codes {
+        Codes::Eight(_) => 8,
+        Codes::Sixteen(_) => 16,
+    }
+}
+
+/// The recipe as it is stored: TOML.
+fn recipe(model: &Model) -> anyhow::Result<toml::Table> {
+    model.training().choices.parse().context("the recipe in config.json is no TOML")
+}
+
+fn json(folder: &Path, model: &Model, files: &[(&str, u64)]) -> anyhow::Result<Value> {
+    let network = model.network();
+    let mut described = serde_json::to_value(network.specification())?;
+    if let Some(described) = described.as_object_mut() {
+        described.insert("parameters".into(), network.parameters().into());
+        described.insert("codes_bits".into(), code_bits(model).into());
+        described.insert("words".into(), network.words().into());
+    }
+    let mut training = serde_json::to_value(model.training())?;
+    if let Some(training) = training.as_object_mut() {
+        // Told as `recipe`, in JSON.
+        training.remove("choices");
+    }
+    let files: Map<String, Value> = files.iter().map(|(name, bytes)| ((*name).to_owned(), (*bytes).into())).collect();
+    let mut shown = json!({
+        "model": folder,
+        "language": model.language(),
+        "labels": model.labels(),
+        "priors": model.priors(),
+        "network": described,
+        "files": files,
+        "training": training,
+        "recipe": recipe(model)?,
+    });
+    if let Some(shown) = shown.as_object_mut() {
+        shown.extend(costs::keys(&model.training().costs));
+    }
+    Ok(shown)
+}
+
+fn print(folder: &Path, model: &Model, files: &[(&str, u64)], out: &mut impl Write) -> anyhow::Result<()> {
+    let t = model.training();
+    writeln!(out, "{}: a spiking text classifier", folder.display())?;
+    section("What it is", &what_it_is(model, files), out)?;
+    section("How it came about", &how_it_came_about(model), out)?;
+    writeln!(out, "\nHow well it did\n")?;
+    let mut table = tables::plain(&["accuracy", "test", "development"], &[1, 2]);
+    for (name, test, development) in [
+        ("DNN", t.test.dnn, t.development.dnn),
+        ("converted", t.test.converted, t.development.converted),
+        ("this model", t.test.snn, t.development.snn),
+    ] {
+        table.add_row([name.to_owned(), format!("{test:.2} %"), format!("{development:.2} %")]);
+    }
+    writeln!(out, "{}\n", table.trim_fmt())?;
+    let extremes = |layer: LayerExtremes| format!("{} / {} of {}", layer.dead, layer.saturated, layer.neurons);
+    let rows = [
+        ("unknown tokens", format!("{:.1} % of the test texts' tokens", 100.0 * t.unknown_share)),
+        ("firing rates", costs::rates(&t.costs)),
+        (
+            "never / always firing",
+            format!(
+                "{} convolution channels, {} features (on the calibration texts)",
+                extremes(t.extremes.convolution),
+                extremes(t.extremes.features)
+            ),
+        ),
+        ("operations a text", costs::operations(&t.costs)),
+        ("energy a text", costs::energy(&t.costs)),
+    ];
+    tables::facts(&rows, out)?;
+    writeln!(out, "\nRecipe\n")?;
+    print_recipe(&recipe(model)?, "", out)?;
+    Ok(())
+}
+
+fn section(title: &str, rows: &[(&str, String)], out: &mut impl Write) -> std::io::Result<()> {
+    writeln!(out, "\n{title}\n")?;
+    tables::facts(rows, out)
+}
+
+fn what_it_is(model: &Model, files: &[(&str, u64)]) -> Vec<(&'static str, String)> {
+    let network = model.network();
+    let specification = network.specification();
+    let shape = &specification.convolution;
+    let widths = shape.widths.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    let neuron = &specification.convolution_neuron;
+    let kind = if neuron.beta == 1.0 {
+        "integrate-and-fire".to_owned()
+    } else {
+        format!("leaky integrate-and-fire, beta {}", neuron.beta)
+    };
+    let outputs = match (specification.readout, specification.outputs_per_class) {
+        (Readout::Membrane, 1) => "membrane of an output a class".to_owned(),
+        (Readout::Membrane, count) => format!("membranes of {count} outputs a class"),
+        (Readout::SpikeCount, 1) => "spikes of an output a class".to_owned(),
+        (Readout::SpikeCount, count) => format!("spikes of {count} outputs a class"),
+    };
+    let pooling = match specification.averaging {
+        Averaging::Valid => "average over the text, of any length".to_owned(),
+        Averaging::Padded { length } => format!("average over {length} tokens; longer texts are cut"),
+    };
+    let unknown = match specification.unknown {
+        UnknownWord::Silent => "make no spikes",
+        UnknownWord::Mean => "fire at rate 1/2",
+    };
+    let total: u64 = files.iter().map(|file| file.1).sum();
+    let sizes: Vec<String> = files.iter().map(|(name, bytes)| format!("{name} {}", size(*bytes))).collect();
+    vec![
+        ("language", model.language().to_string()),
+        ("labels", labels(model)),
+        (
+            "words",
+            format!(
+                "{} of {} dimensions, {} bits each; unknown ones {unknown}",
+                network.words(),
+                shape.dimension,
+                code_bits(model)
+            ),
+        ),
+        ("encoder", format!("{}, {} time steps", specification.encoder.name(), specification.steps)),
+        ("convolution", format!("widths {widths}, {} filters each", shape.filters)),
+        ("pooling", pooling),
+        ("neurons", format!("{kind}, threshold {}", neuron.threshold)),
+        ("read-out", outputs),
+        ("parameters", format!("{}, and {} of word codes", network.parameters(), network.weights().codes.len())),
+        ("files", format!("{} ({})", size(total), sizes.join(", "))),
+    ]
+}
+
+/// Labels with their shares in training, the first of many.
+fn labels(model: &Model) -> String {
+    const SHOWN: usize = 12;
+    let shares = model.labels().iter().zip(model.priors());
+    let mut shown: Vec<String> = shares
+        .take(SHOWN)
+        .map(|(label, prior)| format!("{} ({:.1} %)", shown::one_line(label, Some(40)), 100.0 * prior))
+        .collect();
+    if model.labels().len() > SHOWN {
+        shown.push(format!("… {} more", model.labels().len() - SHOWN));
+    }
+    shown.join(", ")
+}
+
+fn how_it_came_about(model: &Model) -> Vec<(&'static str, String)> {
+    let t = model.training();
+    let phase = |[run, best]: [usize; 2], none: &str| match (run, best) {
+        (0, _) => "none".to_owned(),
+        (run, 0) => format!("{run} epochs, {none}"),
+        (run, best) => format!("{run} epochs, the best was {best}"),
+    };
+    vec![
+        ("data", shown::one_line(&format!("{} ({})", t.dataset, t.source), None)),
+        ("texts", format!("{} training, {} development, {} test", t.texts[0], t.texts[1], t.texts[2])),
+        ("word vectors", shown::one_line(&t.vectors, None)),
+        ("DNN training", phase(t.dnn_epochs, "none better than the start")),
+        ("fine-tuning", phase(t.fine_tuning_epochs, "none better than the converted network, which was kept")),
+        ("made by", format!("{}, recipe {}, seed {}, in {:.1} s", t.program, t.recipe, t.seed, t.seconds)),
+    ]
+}
+
+/// One field a line under its dotted name, as `--set` takes it.
+fn print_recipe(table: &toml::Table, prefix: &str, out: &mut impl Write) -> std::io::Result<()> {
+    for (key, value) in table {
+        let name = format!("{prefix}{key}");
+        match value {
+            // A choice with its parameters is one value.
+            toml::Value::Table(inner) if !inner.contains_key("kind") => {
+                print_recipe(inner, &format!("{name}."), out)?;
+            }
+            value => writeln!(out, "{name} = {value}")?,
+        }
+    }
+    Ok(())
+}
+
+/// Bytes in a unit that a person can take in.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} B"),
+        10_000..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}

@@ -1,0 +1,192 @@
+//! `spiketext predict`: labels texts, and on request shows the spikes that led there.
+
+use std::{
+    io::{BufWriter, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use spiketext::{
+    data::{self, Columns},
+    model::{Model, Prediction},
+};
+
+use super::{
+    raster::{Raster, TraceAnswer},
+    shown,
+    waiting::Waiting,
+};
+
+/// Texts of a file that are labelled together.
+const BATCH_TEXTS: usize = 512;
+
+/// Label texts with a trained model.
+///
+/// Texts come from the command line, from a file, or one a line from standard input, in which case answers come while
+/// input is still read. A text without any word that the model knows is marked unknown; its answer is the share of the
+/// classes in training.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  spiketext predict runs/reviews-en-lean-0 \"a warm and funny film\"
+  spiketext predict MODEL - < texts.txt
+  spiketext predict MODEL --file reviews.csv --text-column body --json
+  spiketext predict MODEL \"not bad at all\" --trace
+
+--json prints one object a text: text, label, probability (of the label), probabilities (of each label), unknown,
+tokens, known_tokens, acs (accumulations it took). With --trace also trace: tokens with the input dimensions that fired
+at each step, and the neurons that fired at each step in convolution, features and outputs; null for unknown texts.")]
+pub struct Arguments {
+    /// The model directory.
+    model: PathBuf,
+    /// Texts to label; `-` reads one text a line from standard input, and so does no text at all in a pipe.
+    #[arg(value_name = "TEXT")]
+    texts: Vec<String>,
+    /// A file of texts: CSV, TSV, JSON lines or Parquet (labels are not needed), or plain text with one text a line.
+    #[arg(long, value_name = "FILE", conflicts_with = "texts")]
+    file: Option<PathBuf>,
+    /// The column of the text in FILE [default: text, sentence, review and the like].
+    #[arg(long, value_name = "COLUMN", requires = "file")]
+    text_column: Option<String>,
+    /// Show the spikes of each text, layer by layer and step by step.
+    #[arg(long)]
+    trace: bool,
+    /// Print JSON, one object a text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let from_pipe = arguments.texts.is_empty() && arguments.file.is_none();
+    if from_pipe && std::io::stdin().is_terminal() {
+        anyhow::bail!("no text to label: give TEXT, --file FILE, or `-` to type or pipe one text a line");
+    }
+    let model = Model::load(&arguments.model)?;
+    let mut answers = Answers {
+        model: &model,
+        arguments,
+        out: BufWriter::new(std::io::stdout().lock()),
+        columns: shown::terminal_columns(),
+    };
+    if let Some(file) = &arguments.file {
+        let columns = Columns { text: arguments.text_column.clone(), label: None };
+        for texts in data::read_texts(file, &columns)?.chunks(BATCH_TEXTS) {
+            answers.write(texts)?;
+        }
+    } else if from_pipe {
+        answers.write_standard_input()?;
+    }
+    for texts in arguments.texts.chunk_by(|a, b| a != "-" && b != "-") {
+        match texts {
+            [dash] if dash == "-" => answers.write_standard_input()?,
+            texts => answers.write(texts)?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where answers go.
+struct Answers<'a, W: Write> {
+    model: &'a Model,
+    arguments: &'a Arguments,
+    out: W,
+    /// The width of the terminal, if it is one.
+    columns: Option<usize>,
+}
+
+impl<W: Write> Answers<'_, W> {
+    fn write_standard_input(&mut self) -> anyhow::Result<()> {
+        let waiting = Waiting::on(std::io::stdin(), "standard input");
+        loop {
+            let texts = waiting.batch()?;
+            if texts.is_empty() {
+                return Ok(());
+            }
+            self.write(&texts)?;
+        }
+    }
+
+    /// Labels a batch and writes it out.
+    fn write(&mut self, texts: &[String]) -> anyhow::Result<()> {
+        let (predictions, _) = self.model.predict(texts);
+        for (text, prediction) in texts.iter().zip(&predictions) {
+            match (self.arguments.json, self.arguments.trace) {
+                (true, traced) => self.json(text, prediction, traced)?,
+                (false, false) => self.line(text, prediction)?,
+                (false, true) => {
+                    self.line(text, prediction)?;
+                    let raster = (!prediction.unknown).then(|| Raster::of(self.model, text));
+                    match raster {
+                        Some(raster) => raster.print(self.columns, &mut self.out)?,
+                        None => writeln!(self.out, "  no word of it is known, so nothing was run\n")?,
+                    }
+                }
+            }
+        }
+        self.out.flush()?;
+        Ok(())
+    }
+
+    /// Label, probability and the text, in columns.
+    fn line(&mut self, text: &str, prediction: &Prediction) -> std::io::Result<()> {
+        let labels = self.model.labels();
+        let label = |name: &str| shown::one_line(name, Some(24));
+        let widest = labels.iter().map(|name| shown::width(&label(name))).max().unwrap_or(0);
+        let probability = 100.0 * prediction.probabilities[prediction.label];
+        let mark = if prediction.unknown { "(unknown) " } else { "" };
+        let head =
+            format!("{}  {probability:5.1} %  {mark}", shown::padded(&label(&labels[prediction.label]), widest));
+        let left = self.columns.map(|columns| columns.saturating_sub(shown::width(&head)));
+        writeln!(self.out, "{head}{}", shown::one_line(text, left))
+    }
+
+    fn json(&mut self, text: &str, prediction: &Prediction, traced: bool) -> anyhow::Result<()> {
+        let labels = self.model.labels();
+        let answer = Answer {
+            text,
+            label: &labels[prediction.label],
+            probability: prediction.probabilities[prediction.label],
+            probabilities: Probabilities { labels, values: &prediction.probabilities },
+            unknown: prediction.unknown,
+            tokens: prediction.tokens,
+            known_tokens: prediction.known_tokens,
+            acs: prediction.operations.acs(),
+            trace: traced.then(|| (!prediction.unknown).then(|| Raster::of(self.model, text).answer())),
+        };
+        writeln!(self.out, "{}", serde_json::to_string(&answer)?)?;
+        Ok(())
+    }
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+struct Answer<'a> {
+    text: &'a str,
+    label: &'a str,
+    probability: f32,
+    probabilities: Probabilities<'a>,
+    unknown: bool,
+    tokens: usize,
+    known_tokens: usize,
+    acs: u64,
+    /// Absent where it was not asked for, null where nothing was run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Option<TraceAnswer>>,
+}
+
+/// Probabilities under the names of their labels, in the model's order.
+struct Probabilities<'a> {
+    labels: &'a [String],
+    values: &'a [f32],
+}
+
+impl Serialize for Probabilities<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.labels.len()))?;
+        for (label, value) in self.labels.iter().zip(self.values) {
+            map.serialize_entry(label, value)?;
+        }
+        map.end()
+    }
+}
