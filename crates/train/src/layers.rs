@@ -295,7 +295,7 @@ pub mod composed {
         let (text, positions) = (batch.text(b), batch.positions(b, width));
         let [rows, _] = products.dims();
         let channel = width_index * shape.filters;
-        let bias = bias.clone().slice([channel..channel + shape.filters]).unsqueeze::<2>();
+        let bias = bias.clone().narrow(0, channel, shape.filters).unsqueeze::<2>();
         let mut sum = bias.repeat_dim(0, positions);
         for tap in 0..width {
             let taps: Vec<i64> = (0..positions)

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn noise_depends_on_the_word_and_the_round_but_not_on_the_company() {
-        let rates = vec![32_768u16; 100];
+        let rates = [32_768u16; 100];
         let of = |identities: &[u64], round| {
             let noise = Noise { seed: 5, purpose: Purpose::TrainingSpikes, round };
             encode(Encoder::Bernoulli, 2, 100, noise, identities.len(), |i| {
