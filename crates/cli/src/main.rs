@@ -44,7 +44,8 @@ fn main() -> ExitCode {
             // One line, whatever is in a file's name or a library's message.
             let message = verbs::shown::one_line(&format!("{error:#}"), None);
             // An error of the system without a word of where it happened is standard output's: all files are named.
-            let place = if error.is::<std::io::Error>() { "cannot write to standard output: " } else { "" };
+            let bare = error.is::<std::io::Error>() && error.chain().count() == 1;
+            let place = if bare { "cannot write to standard output: " } else { "" };
             // Nobody may be listening there either.
             let _ = writeln!(std::io::stderr(), "spiketext: {place}{message}");
             ExitCode::from(2)

@@ -19,4 +19,4 @@ mod store;
 
 pub use prepare::VectorSource;
 pub use recipe::Recipe;
-pub use run::{CHECKPOINT, Options, train};
+pub use run::{CHECKPOINT, Options, specification, train};

@@ -15,9 +15,23 @@ use super::{shown, tables};
 /// The environment variable that stands in for `--data-dir`.
 const DATA_DIR: &str = "SPIKETEXT_DATA_DIR";
 
-/// What stands in for `--data-dir` where it is not given.
-pub fn data_dir_from_environment() -> Option<PathBuf> {
-    std::env::var_os(DATA_DIR).map(PathBuf::from)
+/// Reads the known data set `name`, its original files from `asked` or from the folder that stands in for it.
+pub fn load(name: &str, asked: Option<&Path>) -> anyhow::Result<Dataset> {
+    let folder = data_folder(name, asked)?;
+    Ok(data::load(name, folder.as_deref())?)
+}
+
+/// The folder of original files; an error that says what to do where `name` is a known set that needs one.
+fn data_folder(name: &str, asked: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
+    let folder = asked.map(Path::to_owned).or_else(|| std::env::var_os(DATA_DIR).map(PathBuf::from));
+    match data::known().iter().find(|set| set.name == name) {
+        Some(set) if folder.is_none() && !set.is_built_in() => anyhow::bail!(
+            "'{name}' is not built in and no data folder was given: --data-dir DIR (or ${DATA_DIR}) with {} (from {})",
+            set.files().join(", "),
+            set.source
+        ),
+        _ => Ok(folder),
+    }
 }
 
 /// More classes than this are counted, not shown one by one: they are most often a wrong label column.
@@ -114,8 +128,13 @@ fn list(arguments: &ListArguments, out: &mut impl Write) -> anyhow::Result<()> {
 
 fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
     let columns = Columns { text: arguments.text_column, label: arguments.label_column };
-    let data_dir = arguments.data_dir.or_else(data_dir_from_environment);
-    let dataset = data::open(&arguments.name, data_dir.as_deref().map(Path::new), &columns)?;
+    let folder = if columns == Columns::default() {
+        data_folder(&arguments.name, arguments.data_dir.as_deref())?
+    } else {
+        // Columns are for files, which need no folder.
+        arguments.data_dir
+    };
+    let dataset = data::open(&arguments.name, folder.as_deref(), &columns)?;
     let summary = dataset.summary();
     if arguments.json {
         let examples: Vec<_> = (0..dataset.labels.len())

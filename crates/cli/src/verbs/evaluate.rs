@@ -140,7 +140,6 @@ fn percent(text: &str) -> Result<f64, String> {
 
 /// The texts that the command line asks for.
 fn texts(arguments: &Arguments, model: &Model) -> anyhow::Result<Texts> {
-    let data_dir = arguments.data_dir.clone().or_else(super::data::data_dir_from_environment);
     if let Some(file) = &arguments.file {
         let columns = Columns { text: arguments.text_column.clone(), label: arguments.label_column.clone() };
         return match arguments.split {
@@ -163,7 +162,7 @@ fn texts(arguments: &Arguments, model: &Model) -> anyhow::Result<Texts> {
         ),
     };
     let part = arguments.split.unwrap_or(Part::Test);
-    from_dataset(data::load(name, data_dir.as_deref())?, name, part, model)
+    from_dataset(super::data::load(name, arguments.data_dir.as_deref())?, name, part, model)
 }
 
 /// The texts of a file as it stands.

@@ -1,6 +1,6 @@
 //! How training shows itself to a person: bars on a terminal, plain lines elsewhere, nothing beside JSON.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use spiketext_train::events::Event;
@@ -10,12 +10,14 @@ pub struct Progress {
     quiet: bool,
     terminal: bool,
     bar: Option<ProgressBar>,
+    /// Training texts: the length of an epoch, whose last batch may be smaller than the others.
+    texts: usize,
 }
 
 impl Progress {
     /// A display, or none at all when the output is for machines.
     pub fn new(quiet: bool) -> Self {
-        Self { quiet, terminal: std::io::stderr().is_terminal(), bar: None }
+        Self { quiet, terminal: std::io::stderr().is_terminal(), bar: None, texts: 0 }
     }
 
     /// Prints a line above the bar.
@@ -23,9 +25,11 @@ impl Progress {
         if self.quiet {
             return;
         }
+        // Progress that nobody reads is no reason to stop training.
+        let print = || drop(writeln!(std::io::stderr(), "{text}"));
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(print),
+            None => print(),
         }
     }
 
@@ -43,6 +47,7 @@ impl Progress {
                 dimension,
                 unknown_share,
             } => {
+                self.texts = *train;
                 self.line(&format!(
                     "{train} training, {development} development and {test} test texts ({language}), {classes} classes"
                 ));
@@ -52,13 +57,13 @@ impl Progress {
                 ));
             }
             Event::Resumed { phase, epochs_done } => {
-                self.line(&format!("going on with {} after epoch {epochs_done}", phase.name()));
+                self.line(&format!("going on from the checkpoint: {}, {epochs_done} epochs done", phase.name()));
             }
-            Event::Step { phase, epoch, epochs, step, steps, texts } => {
+            Event::Step { phase, epoch, epochs, step, texts, .. } => {
                 if self.terminal && !self.quiet {
                     let bar = self.bar.get_or_insert_with(|| {
                         let bar = ProgressBar::new(0);
-                        let style = "{msg:<24} [{bar:30}] {pos}/{len} texts, {per_sec}, {eta} left";
+                        let style = "{msg:<23} [{bar:30}] {pos}/{len} texts, {eta} left";
                         if let Ok(style) = ProgressStyle::with_template(style) {
                             bar.set_style(style.progress_chars("=> "));
                         }
@@ -66,8 +71,8 @@ impl Progress {
                     });
                     if *step == 1 {
                         bar.reset();
-                        bar.set_length((steps * texts) as u64);
-                        bar.set_message(format!("{} epoch {epoch}/{epochs}", phase.name()));
+                        bar.set_length(self.texts as u64);
+                        bar.set_message(format!("{:<11} epoch {epoch:>3}/{epochs}", phase.name()));
                     }
                     bar.inc(*texts as u64);
                 }

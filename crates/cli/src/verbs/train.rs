@@ -9,14 +9,13 @@ use std::{
 use anyhow::Context;
 use serde_json::json;
 use spiketext::{
-    data::{self, Columns, Dataset},
-    energy::HOROWITZ_45NM_FP32,
+    data::{Columns, Dataset},
     model::Model,
     text::Language,
 };
 use spiketext_train::{CHECKPOINT, Options, Recipe, VectorSource, events::Event, train};
 
-use super::progress::Progress;
+use super::{costs, progress::Progress};
 
 /// Train a spiking classifier on labelled texts.
 ///
@@ -102,24 +101,23 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .out
         .clone()
         .unwrap_or_else(|| Path::new("runs").join(format!("{}-{}-{}", dataset.name, recipe.name, arguments.seed)));
-    let checkpoints = checkpoint_folder(&folder)?;
+    // Better now than after an hour of training.
+    Model::check_target(&folder)?;
+    let checkpoints = CheckpointFolder::beside(&folder)?;
     let options = Options {
         seed: arguments.seed,
         language: arguments.language,
-        checkpoints: Some(checkpoints.clone()),
+        checkpoints: Some(checkpoints.path.clone()),
         resume: arguments.resume,
         original: arguments.original,
     };
     let vectors = vectors(&arguments);
     let mut progress = Progress::new(arguments.json);
-    if !arguments.json {
-        let report = &dataset.report;
-        if report.empty > 0 {
-            progress.line(&format!("{} empty texts left out", report.empty));
-        }
+    for note in notes(&arguments, &dataset, &checkpoints) {
+        progress.line(&note);
     }
     let mut failure = None;
-    let model = train(&dataset, &vectors, &recipe, &options, &mut |event| {
+    let trained = train(&dataset, &vectors, &recipe, &options, &mut |event| {
         if arguments.json {
             if !matches!(event, Event::Step { .. }) && failure.is_none() {
                 failure = serde_json::to_string(event)
@@ -130,15 +128,24 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         } else {
             progress.event(event);
         }
-    })?;
+    });
     progress.finish();
+    let saved = trained.and_then(|model| model.save(&folder).map(|()| model));
+    let model = match saved {
+        Ok(model) => {
+            // The model is safe: what was for an interruption can go.
+            checkpoints.discard();
+            model
+        }
+        Err(error) => {
+            checkpoints.leave();
+            return Err(error.into());
+        }
+    };
+    // Told only now: nobody listens any more, but the work of training is not lost.
     if let Some(error) = failure {
         return Err(error);
     }
-    model.save(&folder)?;
-    // The model is safe: what was for an interruption can go.
-    std::fs::remove_file(checkpoints.join(CHECKPOINT)).ok();
-    std::fs::remove_dir(&checkpoints).ok();
     if arguments.json {
         writeln!(out, "{}", result(&model, &folder))?;
     } else {
@@ -146,6 +153,30 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         writeln!(out, "\nsaved to {}", folder.display())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a person should know before training begins.
+fn notes(arguments: &Arguments, dataset: &Dataset, checkpoints: &CheckpointFolder) -> Vec<String> {
+    let mut notes = Vec::new();
+    let report = &dataset.report;
+    if report.empty > 0 {
+        notes.push(format!("note: empty texts left out: {}", report.empty));
+    }
+    if report.straddling > 0 {
+        notes.push(format!(
+            "note: development or test texts that stand in an earlier part too, as the parts were given: {}",
+            report.straddling
+        ));
+    }
+    match (arguments.resume, checkpoints.path.join(CHECKPOINT).exists()) {
+        (true, false) => notes.push("note: no checkpoint of an interrupted run is there: starting anew".to_owned()),
+        (false, true) => notes.push(
+            "note: a checkpoint of an interrupted run is there and will be replaced; --resume would go on from it"
+                .to_owned(),
+        ),
+        _ => {}
+    }
+    notes
 }
 
 /// The recipe after file and settings.
@@ -170,16 +201,17 @@ fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
         recipe.network.steps = steps;
     }
     recipe.check()?;
+    // What the network itself refuses shows before any file is read; dimension and classes are checked once known.
+    spiketext_train::specification(&recipe, 1, 2).check()?;
     Ok(recipe)
 }
 
 fn dataset(arguments: &Arguments) -> anyhow::Result<Dataset> {
     let columns = Columns { text: arguments.text_column.clone(), label: arguments.label_column.clone() };
-    let data_dir = arguments.data_dir.clone().or_else(super::data::data_dir_from_environment);
-    Ok(match (&arguments.file, &arguments.dataset) {
-        (Some(file), _) => Dataset::from_files(file, arguments.test.as_deref(), &columns)?,
-        (None, name) => data::load(name.as_deref().unwrap_or("reviews-en"), data_dir.as_deref())?,
-    })
+    match (&arguments.file, &arguments.dataset) {
+        (Some(file), _) => Ok(Dataset::from_files(file, arguments.test.as_deref(), &columns)?),
+        (None, name) => super::data::load(name.as_deref().unwrap_or("reviews-en"), arguments.data_dir.as_deref()),
+    }
 }
 
 fn vectors(arguments: &Arguments) -> VectorSource {
@@ -194,22 +226,50 @@ fn vectors(arguments: &Arguments) -> VectorSource {
     }
 }
 
-/// A folder beside the model's for its checkpoint. Making it now also finds out early whether the place can be
-/// written.
-fn checkpoint_folder(folder: &Path) -> anyhow::Result<PathBuf> {
-    let mut name =
-        folder.file_name().with_context(|| format!("--out {}: not a folder's name", folder.display()))?.to_owned();
-    name.push(".checkpoint");
-    let checkpoints = folder.with_file_name(name);
-    std::fs::create_dir_all(&checkpoints).with_context(|| format!("cannot write {}", checkpoints.display()))?;
-    Ok(checkpoints)
+/// A folder beside the model's for its checkpoint.
+struct CheckpointFolder {
+    path: PathBuf,
+    /// The folders above it that had to be made for it, innermost first.
+    made: Vec<PathBuf>,
+}
+
+impl CheckpointFolder {
+    /// Makes it. Making it before training also finds out early whether the place can be written.
+    fn beside(folder: &Path) -> anyhow::Result<Self> {
+        let mut name = folder
+            .file_name()
+            .with_context(|| format!("--out {}: not a folder's name", folder.display()))?
+            .to_owned();
+        name.push(".checkpoint");
+        let path = folder.with_file_name(name);
+        let made = path.ancestors().skip(1).take_while(|above| !above.exists()).map(Path::to_owned).collect();
+        let checkpoints = Self { path, made };
+        if let Err(error) = std::fs::create_dir_all(&checkpoints.path) {
+            checkpoints.leave();
+            return Err(error).with_context(|| format!("cannot write {}", checkpoints.path.display()));
+        }
+        Ok(checkpoints)
+    }
+
+    /// Removes it: the model was saved.
+    fn discard(&self) {
+        let _ = std::fs::remove_file(self.path.join(CHECKPOINT));
+        let _ = std::fs::remove_dir(&self.path);
+    }
+
+    /// Leaves a checkpoint for `--resume`, but no empty folders.
+    fn leave(&self) {
+        for folder in std::iter::once(&self.path).chain(&self.made) {
+            // The system refuses to remove a folder that holds something.
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
 }
 
 /// The last line of `--json`.
 fn result(model: &Model, folder: &Path) -> serde_json::Value {
     let t = model.training();
-    let table = HOROWITZ_45NM_FP32;
-    json!({
+    let mut result = json!({
         "event": "result",
         "dataset": t.dataset,
         "recipe": t.recipe,
@@ -222,46 +282,36 @@ fn result(model: &Model, folder: &Path) -> serde_json::Value {
         "original_accuracy": t.original,
         "development": t.development,
         "steps": model.network().specification().steps,
-        "input_rate": t.costs.input_rate,
-        "convolution_rate": t.costs.convolution_rate,
-        "feature_rate": t.costs.feature_rate,
-        "output_rate": t.costs.output_rate,
-        "dnn_macs_per_text": t.costs.dnn_macs,
-        "snn_acs_per_text": t.costs.snn_acs,
-        "pooling_additions_per_text": t.costs.pooling_additions,
-        "energy_table": table.name,
-        "dnn_microjoules_per_text": table.microjoules(t.costs.dnn_macs, 0.0),
-        "snn_microjoules_per_text": table.microjoules(0.0, t.costs.snn_acs),
-        "energy_ratio": table.microjoules(0.0, t.costs.snn_acs) / table.microjoules(t.costs.dnn_macs, 0.0),
         "dnn_epochs": t.dnn_epochs,
         "fine_tuning_epochs": t.fine_tuning_epochs,
         "unknown_share": t.unknown_share,
         "seconds": t.seconds,
-    })
+    });
+    if let Some(result) = result.as_object_mut() {
+        result.extend(costs::keys(&t.costs));
+    }
+    result
 }
 
 /// The closing table.
 fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
     let t = model.training();
     let costs = &t.costs;
-    let steps = model.network().specification().steps;
-    let prices = HOROWITZ_45NM_FP32;
-    let (dnn, snn) = (prices.microjoules(costs.dnn_macs, 0.0), prices.microjoules(0.0, costs.snn_acs));
-    let mut rates = format!(
-        "input {:.3}, convolution {:.3}, features {:.3}",
-        costs.input_rate, costs.convolution_rate, costs.feature_rate
-    );
-    if costs.output_rate > 0.0 {
-        rates.push_str(&format!(", outputs {:.3}", costs.output_rate));
-    }
-    let million = |count: f64| format!("{:.2} M", count / 1e6);
-    let mut table = super::tables::plain(&["", "DNN", "converted", "fine-tuned"], &[1, 2, 3]);
+    let steps = model.network().specification().steps.to_string();
+    let (dnn, snn) = costs::microjoules(costs);
+    let ratio = costs::ratio(costs).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+    let [run, best] = t.fine_tuning_epochs;
+    // What was not measured stays blank; operations were counted on the finished network alone.
+    let finished = if best == 0 { "SNN" } else { "fine-tuned" };
+    let blank = String::new;
+    let mut table = super::tables::plain(&["", "DNN", "converted", finished], &[1, 2, 3]);
     table.add_row([
         "test accuracy".to_owned(),
         format!("{:.2} %", t.test.dnn),
         format!("{:.2} %", t.test.converted),
         format!("{:.2} %", t.test.snn),
     ]);
+<<<<<<< HEAD
     table.add_row(["time steps".to_owned(), "-".into(), steps.to_string(), steps.to_string()]);
     table.add_row(["MACs a text".to_owned(), million(costs.dnn_macs), "-".into(), "-".into()]);
     table.add_row(["ACs a text".to_owned(), "-".into(), String::new(), million(costs.snn_acs)]);
@@ -275,6 +325,19 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
     writeln!(out, "energy: arithmetic alone, {}; {} test texts", prices.name, t.texts[2])?;
     if t.fine_tuning_epochs[1] == 0 {
         writeln!(out, "fine-tuning did not improve the development accuracy: the converted weights are kept")?;
+=======
+    table.add_row(["time steps".to_owned(), blank(), steps.clone(), steps]);
+    table.add_row(["MACs a text".to_owned(), costs::count(costs.dnn_macs), blank(), blank()]);
+    table.add_row(["ACs a text".to_owned(), blank(), blank(), costs::count(costs.snn_acs)]);
+    table.add_row(["energy a text".to_owned(), format!("{dnn:.2} uJ"), blank(), format!("{snn:.2} uJ")]);
+    table.add_row(["of the DNN's".to_owned(), "1.00".into(), blank(), ratio]);
+    writeln!(out, "\n{}\n", table.trim_fmt())?;
+    match (run, best) {
+        (0, _) => writeln!(out, "no fine-tuning: the SNN is the converted network")?,
+        (_, 0) => writeln!(out, "no epoch of fine-tuning was better: the SNN is the converted network")?,
+        _ => {}
+>>>>>>> 4ffde9f (CLI: train checks its output folder and numbers first, leaves no empty folders)
     }
-    Ok(())
+    writeln!(out, "firing rates: {}", costs::rates(costs))?;
+    writeln!(out, "energy: arithmetic alone, {}; {} test texts", costs::PRICES.name, t.texts[2])
 }
