@@ -74,7 +74,7 @@ impl Confusion {
 }
 
 fn percent(part: usize, whole: usize) -> Option<f64> {
-    (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
+    (whole > 0).then(|| 100.0 * (part as f64 / whole as f64))
 }
 
 #[cfg(test)]

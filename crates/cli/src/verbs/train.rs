@@ -311,32 +311,19 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
         format!("{:.2} %", t.test.converted),
         format!("{:.2} %", t.test.snn),
     ]);
-<<<<<<< HEAD
-    table.add_row(["time steps".to_owned(), "-".into(), steps.to_string(), steps.to_string()]);
-    table.add_row(["MACs a text".to_owned(), million(costs.dnn_macs), "-".into(), "-".into()]);
-    table.add_row(["ACs a text".to_owned(), "-".into(), String::new(), million(costs.snn_acs)]);
-    table.add_row(["energy a text".to_owned(), format!("{dnn:.2} uJ"), String::new(), format!("{snn:.2} uJ")]);
-    table.add_row(["of the DNN's".to_owned(), "1.00".into(), String::new(), format!("{:.2}", snn / dnn)]);
-    writeln!(out, "\n{table}\n")?;
-    if let Some(original) = t.original {
-        writeln!(out, "original TextCNN (maximum pooling): {original:.2} %")?;
-    }
-    writeln!(out, "firing rates: {rates}")?;
-    writeln!(out, "energy: arithmetic alone, {}; {} test texts", prices.name, t.texts[2])?;
-    if t.fine_tuning_epochs[1] == 0 {
-        writeln!(out, "fine-tuning did not improve the development accuracy: the converted weights are kept")?;
-=======
     table.add_row(["time steps".to_owned(), blank(), steps.clone(), steps]);
     table.add_row(["MACs a text".to_owned(), costs::count(costs.dnn_macs), blank(), blank()]);
     table.add_row(["ACs a text".to_owned(), blank(), blank(), costs::count(costs.snn_acs)]);
     table.add_row(["energy a text".to_owned(), format!("{dnn:.2} uJ"), blank(), format!("{snn:.2} uJ")]);
     table.add_row(["of the DNN's".to_owned(), "1.00".into(), blank(), ratio]);
     writeln!(out, "\n{}\n", table.trim_fmt())?;
+    if let Some(original) = t.original {
+        writeln!(out, "original TextCNN (maximum pooling): {original:.2} %")?;
+    }
     match (run, best) {
         (0, _) => writeln!(out, "no fine-tuning: the SNN is the converted network")?,
         (_, 0) => writeln!(out, "no epoch of fine-tuning was better: the SNN is the converted network")?,
         _ => {}
->>>>>>> 4ffde9f (CLI: train checks its output folder and numbers first, leaves no empty folders)
     }
     writeln!(out, "firing rates: {}", costs::rates(costs))?;
     writeln!(out, "energy: arithmetic alone, {}; {} test texts", costs::PRICES.name, t.texts[2])
