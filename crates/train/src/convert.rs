@@ -178,7 +178,7 @@ impl Activations {
 
 /// The q-quantile of the positive activations, of each neuron or of the layer. Negative ones can make no spike, and a
 /// channel that is active at few positions would get a threshold of zero if they counted.
-fn thresholds(lists: &[Vec<f32>], q: f32, scope: Scope) -> Vec<f32> {
+fn thresholds(lists: &[Vec<f32>], q: f64, scope: Scope) -> Vec<f32> {
     let all = || quantile(lists.iter().flatten().copied().filter(|&a| a > 0.0).collect(), q);
     match scope {
         Scope::Layer => vec![positive(all()); lists.len()],
@@ -190,11 +190,12 @@ fn thresholds(lists: &[Vec<f32>], q: f32, scope: Scope) -> Vec<f32> {
 }
 
 /// The value below which a share `q` of `values` lies (nearest rank); 0 if there are none.
-fn quantile(mut values: Vec<f32>, q: f32) -> f32 {
+fn quantile(mut values: Vec<f32>, q: f64) -> f32 {
     if values.is_empty() {
         return 0.0;
     }
-    let rank = ((f64::from(q) * values.len() as f64).ceil() as usize).clamp(1, values.len()) - 1;
+    // 0.07 x 100 is a little above 7 in binary; that hair must not take the next rank.
+    let rank = ((q * values.len() as f64 - 1e-9).ceil() as usize).clamp(1, values.len()) - 1;
     *values.select_nth_unstable_by(rank, f32::total_cmp).1
 }
 
@@ -210,8 +211,9 @@ mod tests {
     #[test]
     fn quantiles_are_nearest_ranks() {
         let values = || (1..=100).rev().map(|i| i as f32).collect::<Vec<_>>();
-        // A share that `f32` holds exactly: 0.99 is a little more than 99 hundredths there, and its rank is the next.
-        assert_eq!(quantile(values(), 0.75), 75.0);
+        assert_eq!(quantile(values(), 0.99), 99.0);
+        assert_eq!(quantile(values(), 0.07), 7.0);
+        assert_eq!(quantile(values(), 0.991), 100.0);
         assert_eq!(quantile(values(), 1.0), 100.0);
         assert_eq!(quantile(values(), 0.005), 1.0);
         assert_eq!(quantile(vec![], 0.5), 0.0);

@@ -14,6 +14,7 @@ use burn::{
 use spiketext::{
     Result,
     engine::batch_of,
+    model::largest,
     network::Specification,
     seed::{Purpose, stream, uniform},
 };
@@ -125,28 +126,32 @@ impl<'a> TextCnn<'a> {
     /// Share of `texts` whose label the network finds.
     #[must_use]
     pub fn accuracy(&self, texts: &[Encoded]) -> f64 {
+        self.prepared.accuracy(self.specification, texts, |words| self.labels(words))
+    }
+
+    /// The labels of texts given as word ids.
+    fn labels(&self, texts: &[Vec<u32>]) -> Vec<usize> {
         let (weights, bias) = (self.weights.values(), self.bias.values());
         let (output, output_bias) = (self.output.values(), self.output_bias.values());
         let specification = self.specification;
         let (outputs, group) = (specification.outputs(), specification.outputs_per_class);
-        let mut right = 0;
+        let mut labels = Vec::with_capacity(texts.len());
         for texts in texts.chunks(256) {
-            let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
-            let (batch, rows) = batch_of(specification, &words);
+            let (batch, rows) = batch_of(specification, texts);
             let codes = self.codes.gather(&rows);
             let pooling = self.choices.pooling;
             let (pooled, _) =
                 text_convolution::forward(&specification.convolution, pooling, &codes, &weights, &bias, &batch);
-            for (pooled, text) in pooled.chunks_exact(specification.convolution.channels()).zip(texts) {
+            for pooled in pooled.chunks_exact(specification.convolution.channels()) {
                 let mut sums = output_bias.clone();
                 for (feature, row) in pooled.iter().zip(output.chunks_exact(outputs)) {
                     sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += feature * weight);
                 }
                 let scores: Vec<f32> = sums.chunks_exact(group).map(|group| group.iter().sum()).collect();
-                right += usize::from(best(&scores) == text.label);
+                labels.push(largest(&scores));
             }
         }
-        right as f64 / texts.len().max(1) as f64
+        labels
     }
 
     /// A batch of distinct words and texts in terms of them.
@@ -155,11 +160,6 @@ impl<'a> TextCnn<'a> {
         let (batch, rows) = batch_of(self.specification, &words);
         (Arc::new(batch), rows)
     }
-}
-
-/// The first index of the largest score.
-fn best(scores: &[f32]) -> usize {
-    (1..scores.len()).fold(0, |best, k| if scores[k] > scores[best] { k } else { best })
 }
 
 impl Trainee for TextCnn<'_> {

@@ -90,11 +90,8 @@ impl<'a> SpikingTextCnn<'a> {
 
 /// Share of `texts` that a network labels right.
 #[must_use]
-pub fn accuracy(network: &Network, noise: Noise, texts: &[Encoded]) -> f64 {
-    let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
-    let labels = run(network, noise, &words).labels;
-    let right = labels.iter().zip(texts).filter(|(label, text)| **label == text.label).count();
-    right as f64 / texts.len().max(1) as f64
+pub fn accuracy(network: &Network, noise: Noise, prepared: &Prepared, texts: &[Encoded]) -> f64 {
+    prepared.accuracy(network.specification(), texts, |words| run(network, noise, words).labels)
 }
 
 impl Trainee for SpikingTextCnn<'_> {
@@ -179,7 +176,7 @@ impl Trainee for SpikingTextCnn<'_> {
     }
 
     fn development_accuracy(&self) -> Result<f64> {
-        Ok(accuracy(&self.network()?, Noise::inference(self.seed), &self.prepared.development))
+        Ok(accuracy(&self.network()?, Noise::inference(self.seed), self.prepared, &self.prepared.development))
     }
 
     fn save(&self, prefix: &str, store: &mut Store) {

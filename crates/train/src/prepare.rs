@@ -9,6 +9,9 @@ use rayon::prelude::*;
 use spiketext::{
     Result,
     data::{Dataset, Example, Split},
+    engine::known_words,
+    model::largest,
+    network::Specification,
     text::{Language, Tokenizer, UNKNOWN, Vocabulary, candidate_words, detect_language},
     vectors::{self, Selection},
 };
@@ -66,6 +69,8 @@ pub struct Prepared {
     pub development: Vec<Encoded>,
     /// Test texts.
     pub test: Vec<Encoded>,
+    /// Shares of the classes in the training texts, `[K]`: the answer for a text without a known word.
+    pub priors: Vec<f32>,
     /// Share of the test texts' tokens that are unknown.
     pub unknown_share: f64,
     /// The name of the vectors.
@@ -147,13 +152,35 @@ pub fn prepare(
         training_words,
         dimension,
         rates,
+        unknown_share: unknown as f64 / tokens.max(1) as f64,
+        priors: (0..dataset.labels.len())
+            .map(|class| train.iter().filter(|text| text.label == class).count() as f32 / train.len().max(1) as f32)
+            .collect(),
+        vectors: source.name(language),
+        vocabulary,
         train,
         development,
         test,
-        unknown_share: unknown as f64 / tokens.max(1) as f64,
-        vectors: source.name(language),
-        vocabulary,
     })
+}
+
+impl Prepared {
+    /// Share of `texts` whose label is found, as [`spiketext::model::Model::predict`] finds labels: `label` names the
+    /// classes of texts, a text without a known word has the most frequent class.
+    pub fn accuracy(
+        &self,
+        specification: &Specification,
+        texts: &[Encoded],
+        label: impl FnOnce(&[Vec<u32>]) -> Vec<usize>,
+    ) -> f64 {
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            texts.iter().partition(|text| known_words(specification, &text.words) > 0);
+        let words: Vec<Vec<u32>> = known.iter().map(|text| text.words.clone()).collect();
+        let usual = largest(&self.priors);
+        let right = label(&words).iter().zip(&known).filter(|(label, text)| **label == text.label).count()
+            + unknown.iter().filter(|text| text.label == usual).count();
+        right as f64 / texts.len().max(1) as f64
+    }
 }
 
 /// Known words in the order of the vocabulary: those of the training texts first.

@@ -136,8 +136,8 @@ pub enum Normalisation {
     Data,
     /// Thresholds at the q-quantile of the pre-activations on the calibration texts (equation 9); q = 1 is the largest.
     Percentile {
-        /// The quantile in (0, 1].
-        q: f32,
+        /// The quantile in (0, 1]. In double precision, so that 0.99 of 100 values is the 99th of them.
+        q: f64,
     },
 }
 

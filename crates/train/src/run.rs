@@ -10,7 +10,7 @@ use spiketext::{
     Error, Result,
     data::{Dataset, Split},
     encode::Noise,
-    engine,
+    engine::{self, Operations},
     model::{Accuracies, Costs, Model, Training},
     network::Specification,
     text::Language,
@@ -49,7 +49,7 @@ pub struct Options {
 /// Trains, converts, fine-tunes and measures.
 ///
 /// # Errors
-/// If vectors cannot be read, a choice cannot be, a checkpoint does not belong to this run or cannot be written, or
+/// If the data set lacks a part or a second class, vectors cannot be read, a choice cannot be, a checkpoint does not belong to this run or cannot be written, or
 /// training leaves the finite numbers.
 pub fn train(
     dataset: &Dataset,
@@ -60,6 +60,7 @@ pub fn train(
 ) -> Result<Model> {
     let started = Instant::now();
     recipe.check()?;
+    check(dataset)?;
     if recipe.dnn.pooling == Pooling::Maximum {
         return Err(Error::invalid(
             "train",
@@ -122,7 +123,7 @@ pub fn train(
     let noise = Noise::inference(options.seed);
     let words = |texts: &[&crate::prepare::Encoded]| texts.iter().map(|text| text.words.clone()).collect::<Vec<_>>();
     let extremes = engine::run(&converted, noise, &words(&calibration)).firing.extremes();
-    let converted_development = accuracy(&converted, noise, &prepared.development);
+    let converted_development = accuracy(&converted, noise, &prepared, &prepared.development);
     observer(&Event::Converted { development_accuracy: 100.0 * converted_development, extremes });
     for (layer, neurons) in [("convolution channels", extremes.convolution), ("features", extremes.features)] {
         let odd = neurons.dead + neurons.saturated;
@@ -162,8 +163,16 @@ pub fn train(
         None
     };
 
-    let test = engine::run(&network, noise, &words(&prepared.test.iter().collect::<Vec<_>>()));
-    let right = test.labels.iter().zip(&prepared.test).filter(|(label, text)| **label == text.label).count();
+    let mut firing = None;
+    let mut operations = Vec::new();
+    let snn_test = prepared.accuracy(&specification, &prepared.test, |words| {
+        let run = engine::run(&network, noise, words);
+        operations = run.operations;
+        firing = Some(run.firing);
+        run.labels
+    });
+    // A text without a known word costs nothing, and counts among the texts.
+    operations.resize(prepared.test.len(), Operations::default());
     let percent = |share: f64| 100.0 * share;
     let training = Training {
         program: format!("spiketext {}", env!("CARGO_PKG_VERSION")),
@@ -183,20 +192,19 @@ pub fn train(
         },
         test: Accuracies {
             dnn: percent(dnn.accuracy(&prepared.test)),
-            converted: percent(accuracy(&converted, noise, &prepared.test)),
-            snn: percent(right as f64 / prepared.test.len().max(1) as f64),
+            converted: percent(accuracy(&converted, noise, &prepared, &prepared.test)),
+            snn: percent(snn_test),
         },
         original,
         unknown_share: prepared.unknown_share,
         extremes,
-        costs: Costs::of(&test.firing, &test.operations),
+        costs: firing.map(|firing| Costs::of(&firing, &operations)).unwrap_or_default(),
         seconds: started.elapsed().as_secs_f64(),
     };
-    let priors = priors(dataset);
     Model::new(
         prepared.language,
         dataset.labels.clone(),
-        priors,
+        prepared.priors,
         options.seed,
         prepared.vocabulary,
         network,
@@ -256,12 +264,24 @@ pub fn specification(recipe: &Recipe, dimension: usize, classes: usize) -> Speci
     }
 }
 
-/// Shares of the classes in the training texts.
-fn priors(dataset: &Dataset) -> Vec<f32> {
-    let train = dataset.part(Split::Train);
-    (0..dataset.labels.len())
-        .map(|class| train.iter().filter(|example| example.label == class).count() as f32 / train.len().max(1) as f32)
-        .collect()
+/// Refuses what cannot be trained on. The readers of [`spiketext::data`] let none of it through; a data set put together
+/// by hand may hold it.
+fn check(dataset: &Dataset) -> Result<()> {
+    let classes = dataset.labels.len();
+    if classes < 2 {
+        return Err(Error::invalid("train", "texts of two classes or more", classes.to_string()));
+    }
+    for (part, name) in [(Split::Train, "training"), (Split::Development, "development"), (Split::Test, "test")] {
+        let examples = dataset.part(part);
+        if examples.is_empty() {
+            return Err(Error::invalid("train", format!("{name} texts"), "none"));
+        }
+        if let Some(example) = examples.iter().find(|example| example.label >= classes) {
+            let got = format!("{} for a {name} text", example.label);
+            return Err(Error::invalid("train", format!("a class from 0 to {}", classes - 1), got));
+        }
+    }
+    Ok(())
 }
 
 /// A hash of everything that decides the result.

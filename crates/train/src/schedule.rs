@@ -4,7 +4,7 @@
 use std::{path::Path, time::Instant};
 
 use spiketext::{
-    Result,
+    Error, Result,
     seed::{Purpose, shuffle, stream},
 };
 
@@ -78,7 +78,7 @@ impl Schedule {
     /// stand unless an epoch beats them. What `carry` holds goes into each checkpoint.
     ///
     /// # Errors
-    /// If a checkpoint cannot be written or the network becomes unusable.
+    /// If a checkpoint cannot be written, or loss or weights leave the finite numbers.
     #[allow(clippy::too_many_arguments)]
     pub fn run(
         &self,
@@ -122,7 +122,15 @@ impl Schedule {
                 } else {
                     1.0
                 };
-                loss += trainee.train(&batch, step_of_all as u64, pace) * batch.len() as f64;
+                let batch_loss = trainee.train(&batch, step_of_all as u64, pace);
+                if !batch_loss.is_finite() {
+                    return Err(Error::invalid(
+                        self.phase.name(),
+                        "a finite loss (a lower learning rate may keep it so)",
+                        format!("{batch_loss} at step {} of epoch {epoch}", step + 1),
+                    ));
+                }
+                loss += batch_loss * batch.len() as f64;
                 observer(&Event::Step {
                     phase: self.phase,
                     epoch,

@@ -171,6 +171,13 @@ pub fn batch_of(specification: &Specification, texts: &[Vec<u32>]) -> (TokenBatc
     (batch, words)
 }
 
+/// How many words of a text the network knows, among those that it reads. A text without any is not run: its answer is
+/// the classes' shares in training.
+#[must_use]
+pub fn known_words(specification: &Specification, text: &[u32]) -> usize {
+    text.iter().take(specification.averaging.longest()).filter(|&&word| word != UNKNOWN).count()
+}
+
 /// Thresholds of the pooled features in whole spikes summed over positions, and the unit of their surrogate, `[B, C]`.
 #[must_use]
 pub fn feature_thresholds(

@@ -17,7 +17,7 @@ use crate::{
     encode::Noise,
     engine::{self, Extremes, Firing, Operations, Trace},
     network::{Network, Readout},
-    text::{Language, Tokenizer, UNKNOWN, Vocabulary},
+    text::{Language, Tokenizer, Vocabulary},
 };
 
 /// A spiking text classifier.
@@ -236,8 +236,7 @@ impl Model {
     #[must_use]
     pub fn predict<S: AsRef<str> + Sync>(&self, texts: &[S]) -> (Vec<Prediction>, Firing) {
         let words: Vec<Vec<u32>> = texts.par_iter().map(|text| self.words(text.as_ref()).1).collect();
-        let longest = self.network.specification().averaging.longest();
-        let known = |words: &[u32]| words.iter().take(longest).filter(|&&word| word != UNKNOWN).count();
+        let known = |words: &[u32]| engine::known_words(self.network.specification(), words);
         let run_on: Vec<Vec<u32>> = words.iter().filter(|words| known(words) > 0).cloned().collect();
         let run = engine::run(&self.network, self.noise(), &run_on);
         let classes = self.labels.len();
@@ -302,7 +301,9 @@ impl Model {
     }
 }
 
-fn largest(values: &[f32]) -> usize {
+/// The first index of the largest value: how scores and shares become a label.
+#[must_use]
+pub fn largest(values: &[f32]) -> usize {
     (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
 }
 
