@@ -54,7 +54,7 @@ impl<'a> SpikingTextCnn<'a> {
             choices: &recipe.fine_tuning,
             prepared,
             seed,
-            biases: recipe.network.biases,
+            biases: recipe.fine_tuning.biases,
             presence_learns: recipe.words.centred,
             optimiser: adamw(recipe.fine_tuning.weight_decay),
             synapses: Parameter::new("synapses", weights.synapses.clone(), [d, m], &device),

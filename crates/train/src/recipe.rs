@@ -169,6 +169,9 @@ pub struct FineTuningChoices {
     pub dropout: f32,
     /// Whether the learning rate falls to zero over the epochs along a half cosine.
     pub cosine: bool,
+    /// Whether biases learn, from zero where the DNN has none: in the published code the spiking network has biases and
+    /// the DNN that it is made from does not.
+    pub biases: bool,
 }
 
 impl Recipe {
@@ -247,6 +250,7 @@ impl Recipe {
                 weight_decay: 1e-2,
                 dropout: 0.2,
                 cosine: true,
+                biases: true,
             },
         }
     }
@@ -306,6 +310,7 @@ impl Recipe {
                 weight_decay: 0.0,
                 dropout: 0.0,
                 cosine: false,
+                biases: true,
             },
         }
     }
