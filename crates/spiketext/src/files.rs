@@ -12,7 +12,8 @@ use crate::{Error, Result};
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::write(path))?;
-    file.write_all(bytes).map_err(Error::write(path))?;
+    // To the file itself, whose errors do not name the temporary path.
+    file.as_file_mut().write_all(bytes).map_err(Error::write(path))?;
     file.as_file().sync_all().map_err(Error::write(path))?;
     // A temporary file is private to its owner; a finished one has the permissions of any new file.
     #[cfg(unix)]

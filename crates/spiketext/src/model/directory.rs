@@ -181,19 +181,35 @@ pub(super) fn load(folder: &Path) -> Result<Model> {
         ));
     }
     let config: Config = serde_json::from_str(&text).map_err(broken)?;
-    config.network.check()?;
+    let config_path = path;
+    of_file(&config_path, config.network.check())?;
     let path = folder.join(VOCABULARY);
     let words = fs::read_to_string(&path).map_err(Error::read(&path))?;
     let vocabulary = Vocabulary::parse(&path, &words)?;
+    let vocabulary_path = path;
     let path = folder.join(WEIGHTS);
     let bytes = fs::read(&path).map_err(Error::read(&path))?;
-    let weights = weights(&path, &bytes, &config, vocabulary.len())?;
-    let network = Network::new(config.network, weights)?;
-    Model::new(config.language, config.labels, config.priors, config.seed, vocabulary, network, config.training)
+    let weights = weights(&path, &bytes, &config)?;
+    let network = of_file(&path, Network::new(config.network, weights))?;
+    if network.words() != vocabulary.len() {
+        let expected = format!("{} words, one for each code in {WEIGHTS}", network.words());
+        return Err(Error::malformed(vocabulary_path, None, expected, vocabulary.len().to_string()));
+    }
+    let (labels, priors) = (config.labels, config.priors);
+    let model = Model::new(config.language, labels, priors, config.seed, vocabulary, network, config.training);
+    of_file(&config_path, model)
+}
+
+/// Names the file whose content an operation refused.
+fn of_file<T>(path: &Path, result: Result<T>) -> Result<T> {
+    result.map_err(|error| match error {
+        Error::Invalid { expected, got, .. } => Error::malformed(path, None, expected, got),
+        other => other,
+    })
 }
 
 /// Takes the weights out of the file's bytes, every type and shape checked.
-fn weights(path: &Path, bytes: &[u8], config: &Config, words: usize) -> Result<Weights> {
+fn weights(path: &Path, bytes: &[u8], config: &Config) -> Result<Weights> {
     let broken = |expected: &str, got: String| Error::malformed(path, None, expected, got);
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| broken("a safetensors file", error.to_string()))?;
     let shape = &config.network.convolution;
@@ -227,6 +243,8 @@ fn weights(path: &Path, bytes: &[u8], config: &Config, words: usize) -> Result<W
         let view = part(name, &[Dtype::I32], &[length])?;
         Ok(view.data().as_chunks::<4>().0.iter().map(|b| i32::from_le_bytes(*b) as f32 * unit).collect())
     };
+    // How many words there are, the codes themselves say.
+    let words = tensors.tensor("codes").ok().and_then(|codes| codes.shape().first().copied()).unwrap_or(0);
     let codes = part("codes", &[Dtype::U8, Dtype::U16], &[words, d])?;
     let thresholds = part("feature_thresholds", &[Dtype::F32], &[c])?;
     Ok(Weights {
@@ -320,6 +338,7 @@ mod tests {
             fs::write(&file, damage(good.clone())).expect("damaged");
             let error = Model::load(&path).expect_err(&format!("case {i}: damaged {name}")).to_string();
             assert!(!error.contains('\n'), "one line: {error}");
+            assert!(error.contains(&path.display().to_string()), "case {i} names no file: {error}");
             fs::write(&file, good).expect("mended");
         }
         assert!(Model::load(&path).is_ok());
