@@ -183,11 +183,17 @@ fn thresholds(lists: &[Vec<f32>], q: f64, scope: Scope) -> Vec<f32> {
     match scope {
         Scope::Layer => vec![positive(all()); lists.len()],
         Scope::Channel => {
+            // A channel that is all but silent would get a threshold so low that its weights, divided by it, leave the
+            // others below the unit of their common grid (see `spiketext::network`).
+            let least = all() / LEAST_SHARE;
             let own = |list: &Vec<f32>| quantile(list.iter().copied().filter(|&a| a > 0.0).collect(), q);
-            lists.iter().map(|list| positive(own(list))).collect()
+            lists.iter().map(|list| positive(own(list).max(least))).collect()
         }
     }
 }
+
+/// A channel's own threshold is at least the layer's divided by this.
+const LEAST_SHARE: f32 = 64.0;
 
 /// The value below which a share `q` of `values` lies (nearest rank); 0 if there are none.
 fn quantile(mut values: Vec<f32>, q: f64) -> f32 {
@@ -217,6 +223,16 @@ mod tests {
         assert_eq!(quantile(values(), 1.0), 100.0);
         assert_eq!(quantile(values(), 0.005), 1.0);
         assert_eq!(quantile(vec![], 0.5), 0.0);
+    }
+
+    #[test]
+    fn one_faint_channel_does_not_drown_the_others() {
+        let mut lists: Vec<Vec<f32>> = (1..9).map(|c| (1..=100).map(|i| (c * i) as f32 / 100.0).collect()).collect();
+        lists.push(vec![1e-7; 3]);
+        lists.push(vec![]);
+        let (layer, own) = (thresholds(&lists, 0.99, Scope::Layer)[0], thresholds(&lists, 0.99, Scope::Channel));
+        assert_eq!(own[..8], [0.99, 1.98, 2.97, 3.96, 4.95, 5.94, 6.93, 7.92]);
+        assert_eq!(own[8..], [layer / LEAST_SHARE; 2]);
     }
 
     #[test]

@@ -1,0 +1,115 @@
+//! What the fuzz targets share: files of their bytes, and a small model whose files they replace.
+
+use std::{io::Write, path::Path};
+
+use spiketext::{
+    encode::Encoder,
+    engine::{Extremes, LayerExtremes},
+    model::{Accuracies, Costs, Model, Training},
+    network::{Averaging, Codes, Network, Readout, Specification, UnknownWord, Weights},
+    text::{Language, Vocabulary},
+};
+use spiketext_kernels::{ConvolutionShape, NeuronParameters};
+
+/// A temporary file of `bytes` whose name ends in `name`; it goes away with the value.
+pub fn file(name: &str, bytes: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::Builder::new().suffix(name).tempfile().expect("a temporary file");
+    file.write_all(bytes).expect("written");
+    file
+}
+
+/// A model of three words and two classes.
+pub fn model() -> Model {
+    let neuron = NeuronParameters::paper();
+    let specification = Specification {
+        convolution: ConvolutionShape { widths: vec![1, 2], filters: 2, dimension: 3 },
+        classes: 2,
+        outputs_per_class: 1,
+        steps: 2,
+        encoder: Encoder::Regular,
+        unknown: UnknownWord::Silent,
+        averaging: Averaging::Valid,
+        readout: Readout::SpikeCount,
+        convolution_neuron: neuron,
+        feature_neuron: neuron,
+        output_neuron: neuron,
+    };
+    let weights = Weights {
+        codes: Codes::Eight((0..9).map(|i| i * 28).collect()),
+        synapses: (0..18).map(|i| i as f32 / 8.0 - 1.0).collect(),
+        presence: vec![0.25; 6],
+        bias: vec![0.5; 4],
+        feature_thresholds: vec![0.5; 4],
+        output_synapses: (0..8).map(|i| 1.0 - i as f32 / 4.0).collect(),
+        output_bias: vec![0.0; 2],
+    };
+    let none = LayerExtremes { neurons: 4, dead: 0, saturated: 0 };
+    let accuracies = Accuracies { dnn: 50.0, converted: 50.0, snn: 50.0 };
+    let training = Training {
+        program: "fuzz".into(),
+        dataset: "none".into(),
+        source: "none".into(),
+        texts: [1, 1, 1],
+        vectors: "none".into(),
+        recipe: "none".into(),
+        choices: String::new(),
+        seed: 1,
+        dnn_epochs: [1, 1],
+        fine_tuning_epochs: [0, 0],
+        development: accuracies,
+        test: accuracies,
+        original: None,
+        unknown_share: 0.0,
+        extremes: Extremes { convolution: none, features: none },
+        costs: Costs::default(),
+        seconds: 1.0,
+    };
+    let words = ["good", "bad", "film"].map(str::to_owned).to_vec();
+    Model::new(
+        Language::English,
+        vec!["negative".into(), "positive".into()],
+        vec![0.5, 0.5],
+        1,
+        Vocabulary::from_words(words).expect("words"),
+        Network::new(specification, weights).expect("a network"),
+        training,
+    )
+    .expect("a model")
+}
+
+/// The files of a model that a target may replace; the first byte of its input chooses one.
+pub const MODEL_FILES: [&str; 3] = [spiketext::model::CONFIG, spiketext::model::WEIGHTS, spiketext::model::VOCABULARY];
+
+/// The names under which the data target writes its file; the first byte of its input chooses one. The last has no
+/// extension that says anything, so that the content must tell.
+pub const DATA_NAMES: [&str; 6] = ["a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.txt", "a"];
+
+/// A very small training run with a checkpoint folder.
+#[cfg(feature = "train")]
+pub fn train(folder: &Path, resume: bool) -> spiketext::Result<Model> {
+    use spiketext::data::Dataset;
+    use spiketext_train::{Options, Recipe, VectorSource};
+
+    let rows: String = (0..12)
+        .flat_map(|i| ["train", "dev", "test"].map(|part| format!("{part},{},good bad film {i}\n", i % 2)))
+        .collect();
+    let data = file("data.csv", format!("split,label,text\n{rows}").as_bytes());
+    let mut dataset = Dataset::from_files(data.path(), None, &Default::default())?;
+    // The temporary name must not show.
+    dataset.name = "fuzz".into();
+    dataset.source = "fuzz".into();
+    let mut recipe = Recipe::lean();
+    recipe.network.widths = vec![1, 2];
+    recipe.network.filters = 2;
+    recipe.network.steps = 2;
+    recipe.words.random_dimension = 3;
+    recipe.dnn.epochs = 2;
+    recipe.fine_tuning.epochs = 2;
+    let options = Options { seed: 1, checkpoints: Some(folder.to_owned()), resume, ..Options::default() };
+    spiketext_train::train(&dataset, &VectorSource::Random, &recipe, &options, &mut |_| {})
+}
+
+/// Where seeds of a target go.
+pub fn corpus(target: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target)
+}
