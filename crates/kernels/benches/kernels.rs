@@ -24,6 +24,8 @@ struct Case {
     codes: Vec<f32>,
     /// `[D, M]`.
     synapses: Vec<f32>,
+    /// The same as whole numbers of a unit, as a finished network has them: what is looked up instead of multiplied.
+    whole: Vec<f32>,
     /// `[M]`.
     presence: Vec<f32>,
     /// `[C]`.
@@ -63,13 +65,15 @@ impl Case {
         let mut numbers = |count: usize, size: f32| -> Vec<f32> {
             (0..count).map(|_| (next() as f32 / (1 << 23) as f32 - 1.0) * size).collect()
         };
+        let synapses = numbers(dimension * shape.products(), 0.05);
         Self {
             name,
+            whole: synapses.iter().map(|weight| (weight * 32_768.0).round() / 32_768.0).collect(),
+            synapses,
             steps,
             batch,
             spikes,
             codes: numbers(tokens * dimension, 1.0),
-            synapses: numbers(dimension * shape.products(), 0.05),
             presence: numbers(shape.products(), 0.1),
             bias: numbers(shape.channels(), 0.1),
             up: numbers(texts * steps * shape.channels(), 1.0),
@@ -78,7 +82,7 @@ impl Case {
     }
 
     fn weights(&self) -> spiking_convolution::Weights<'_> {
-        spiking_convolution::Weights { synapses: &self.synapses, presence: &self.presence, bias: &self.bias }
+        spiking_convolution::Weights::new(&self.synapses, &self.presence, &self.bias)
     }
 
     fn spiking_forward(&self, neuron: &NeuronParameters) -> (Vec<f32>, spiking_convolution::Products) {
@@ -115,6 +119,14 @@ fn spiking(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("spiking_convolution/{}", case.name));
         group.throughput(Throughput::Elements(case.batch.len() as u64));
         group.bench_function("forward", |bencher| bencher.iter(|| case.spiking_forward(&neuron)));
+        let tables = spiking_convolution::Tables::new(&case.shape, &case.whole);
+        let weights =
+            spiking_convolution::Weights { synapses: &case.whole, tables: tables.as_ref(), ..case.weights() };
+        group.bench_function("forward_whole_weights", |bencher| {
+            bencher.iter(|| {
+                spiking_convolution::forward(&case.shape, &neuron, case.steps, &case.spikes, weights, &case.batch)
+            });
+        });
         group.bench_function("forward_backward", |bencher| {
             bencher.iter(|| {
                 let (_, products) = case.spiking_forward(&neuron);

@@ -15,6 +15,7 @@ pub mod batch;
 pub mod matrix;
 pub mod neuron;
 pub mod neuron_scan;
+pub mod spike_product;
 pub mod spike_train;
 pub mod spiking_convolution;
 pub mod surrogate;

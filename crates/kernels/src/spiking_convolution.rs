@@ -18,6 +18,7 @@ use crate::{
     ChannelBlock, ConvolutionShape, Fire, NeuronParameters, SILENT, SpikeTrain, TokenBatch,
     matrix::{Matrix, product},
     neuron::{step, step_backward},
+    spike_product::{self, unit_of},
 };
 
 /// Trained numbers of the layer.
@@ -29,6 +30,36 @@ pub struct Weights<'a> {
     pub presence: &'a [f32],
     /// Biases b, `[C]`.
     pub bias: &'a [f32],
+    /// Tables of the synapses, if they were made before: worth it where the same weights run again.
+    pub tables: Option<&'a Tables>,
+}
+
+impl<'a> Weights<'a> {
+    /// Weights without tables.
+    #[must_use]
+    pub fn new(synapses: &'a [f32], presence: &'a [f32], bias: &'a [f32]) -> Self {
+        Self { synapses, presence, bias, tables: None }
+    }
+}
+
+/// Synapses as sums to look up, block by block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tables(Vec<spike_product::Tables>);
+
+impl Tables {
+    /// Tables of synapses `[D, M]`; `None` where they are no whole numbers of a unit or the processor has no use for
+    /// tables.
+    #[must_use]
+    pub fn new(shape: &ConvolutionShape, synapses: &[f32]) -> Option<Self> {
+        if !spike_product::is_fast() || unit_of(synapses).is_none() {
+            return None;
+        }
+        let blocks = shape.blocks();
+        let tables = blocks.par_iter().map(|block| {
+            spike_product::Tables::new(&block.gather(shape, synapses), shape.dimension, block.columns())
+        });
+        tables.collect::<Option<_>>().map(Self)
+    }
 }
 
 /// What the forward pass leaves for the backward pass.
@@ -61,35 +92,39 @@ pub fn forward(
     batch: &TokenBatch,
 ) -> (Vec<f32>, Products) {
     check(shape, steps, spikes.rows(), spikes.dimension(), weights, batch);
-    let expanded = expand(spikes);
     let blocks = shape.blocks();
+    let made = match weights.tables {
+        None if spikes.rows() >= LOOK_UP_FROM => Tables::new(shape, weights.synapses),
+        _ => None,
+    };
+    let multiply = match weights.tables.or(made.as_ref()) {
+        Some(tables) => {
+            assert!(
+                tables.0.iter().map(|t| t.columns()).eq(blocks.iter().map(ChannelBlock::columns)),
+                "spiking_convolution: tables of another shape"
+            );
+            Multiply::LookUp { bytes: spike_product::Bytes::of(spikes), tables }
+        }
+        None => Multiply::Matrix { expanded: expand(spikes) },
+    };
     let parts: Vec<(Vec<f32>, Vec<f32>)> = blocks
         .par_iter()
-        .map(|block| {
-            let own = block.gather(shape, weights.synapses);
-            let presence = block.gather(shape, weights.presence);
-            let mut y = presence.repeat(spikes.rows());
-            product(
-                Matrix::new(&expanded, spikes.rows(), shape.dimension),
-                Matrix::new(&own, shape.dimension, block.columns()),
-                &mut y,
-                true,
-            );
-            let bias = &weights.bias[block.first_channel(shape)..][..block.lanes];
+        .enumerate()
+        .map(|(which, block)| {
+            let y = multiply.products(shape, block, which, spikes, weights);
+            let bias = block.take(shape, weights.bias);
             let mut counts = vec![0.0; batch.len() * steps * block.lanes];
             counts
                 .par_chunks_exact_mut((steps * block.lanes).max(1))
                 .enumerate()
-                .for_each(|(b, counts)| scan_text(block, neuron, steps, &y, bias, batch, b, counts));
+                .for_each(|(b, counts)| scan_text(block, neuron, steps, &y, &bias, batch, b, counts));
             (counts, y)
         })
         .collect();
     let channels = shape.channels();
     let mut out = vec![0.0; batch.len() * steps * channels];
     for (block, (counts, _)) in blocks.iter().zip(&parts) {
-        for (row, lanes) in out.chunks_exact_mut(channels).zip(counts.chunks_exact(block.lanes)) {
-            row[block.first_channel(shape)..][..block.lanes].copy_from_slice(lanes);
-        }
+        block.put(shape, counts, &mut out);
     }
     (out, Products(parts.into_iter().map(|(_, y)| y).collect()))
 }
@@ -119,13 +154,10 @@ pub fn backward(
         .par_iter()
         .zip(&products.0)
         .map(|(block, y)| {
-            let first = block.first_channel(shape);
             let mut d_y = vec![0.0; y.len()];
             let mut d_bias = vec![0.0; block.lanes];
-            let gradient: Vec<f32> =
-                d_counts.chunks_exact(channels).flat_map(|row| row[first..][..block.lanes].iter().copied()).collect();
-            let bias = &weights.bias[first..][..block.lanes];
-            replay(block, neuron, steps, y, bias, batch, &gradient, &mut d_y, &mut d_bias);
+            let (gradient, bias) = (block.take(shape, d_counts), block.take(shape, weights.bias));
+            replay(block, neuron, steps, y, &bias, batch, &gradient, &mut d_y, &mut d_bias);
             let mut d_presence = vec![0.0; block.columns()];
             for row in d_y.chunks_exact(block.columns()) {
                 d_presence.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
@@ -148,9 +180,52 @@ pub fn backward(
     for (block, [d_synapses, d_presence, d_bias]) in blocks.iter().zip(&parts) {
         block.scatter(shape, d_synapses, &mut gradients.synapses);
         block.scatter(shape, d_presence, &mut gradients.presence);
-        gradients.bias[block.first_channel(shape)..][..block.lanes].copy_from_slice(d_bias);
+        block.put(shape, d_bias, &mut gradients.bias);
     }
     gradients
+}
+
+/// Rows of spikes from which tables of sums are worth their making.
+const LOOK_UP_FROM: usize = 1024;
+
+/// How token products are made: by look-up where weights are whole numbers of a unit (those of a finished network), rows
+/// are many and the processor is made for it; else by matrix product. The result is the same to the bit where sums
+/// are exact, which they are for such weights.
+enum Multiply<'a> {
+    LookUp { bytes: spike_product::Bytes, tables: &'a Tables },
+    Matrix { expanded: Vec<f32> },
+}
+
+impl Multiply<'_> {
+    /// The token products Y of one block, `[U T, columns]`.
+    fn products(
+        &self,
+        shape: &ConvolutionShape,
+        block: &ChannelBlock,
+        which: usize,
+        spikes: &SpikeTrain,
+        weights: Weights<'_>,
+    ) -> Vec<f32> {
+        let presence = block.gather(shape, weights.presence);
+        match self {
+            Self::LookUp { bytes, tables } => {
+                let mut y = vec![0.0; spikes.rows() * block.columns()];
+                spike_product::product(bytes, &tables.0[which], &presence, &mut y);
+                y
+            }
+            Self::Matrix { expanded } => {
+                let own = block.gather(shape, weights.synapses);
+                let mut y = presence.repeat(spikes.rows());
+                product(
+                    Matrix::new(expanded, spikes.rows(), shape.dimension),
+                    Matrix::new(&own, shape.dimension, block.columns()),
+                    &mut y,
+                    true,
+                );
+                y
+            }
+        }
+    }
 }
 
 /// Every spike of one text of a batch that [`forward`] has run: a train `[T P, F]` for each width, row `t P + p`.
@@ -168,15 +243,16 @@ pub fn trace(
     let mut trains: Vec<SpikeTrain> =
         positions.iter().map(|positions| SpikeTrain::silent(steps * positions, shape.filters)).collect();
     for (block, y) in shape.blocks().iter().zip(&products.0) {
-        let bias = &weights.bias[block.first_channel(shape)..][..block.lanes];
+        let bias = block.take(shape, weights.bias);
         let (mut taps, mut current) = (vec![None; block.width], vec![0.0; block.lanes]);
         let mut membrane = vec![0.0; block.lanes];
         for p in 0..positions[block.width_index] {
             taps_at(block, steps, batch.text(text), p, &mut taps);
             membrane.fill(neuron.first_membrane());
             for t in 0..steps {
-                currents(block, y, bias, &taps, t, &mut current);
-                for (lane, (membrane, &current)) in membrane.iter_mut().zip(&current).enumerate() {
+                currents(block, y, &bias, &taps, t, &mut current);
+                let channels = membrane.iter_mut().zip(&current).enumerate().take(block.channels);
+                for (lane, (membrane, &current)) in channels {
                     let (spike, _) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current);
                     if spike > 0.0 {
                         trains[block.width_index].set(t * positions[block.width_index] + p, block.first + lane);
@@ -524,7 +600,7 @@ mod tests {
         }
 
         fn weights(&self) -> Weights<'_> {
-            Weights { synapses: &self.synapses, presence: &self.presence, bias: &self.bias }
+            Weights::new(&self.synapses, &self.presence, &self.bias)
         }
     }
 
@@ -551,6 +627,12 @@ mod tests {
         let want = reference::forward(shape, neuron, Fire::Step, steps, inputs, &case.batch, |_, _, _, _| {});
         let (got, products) = forward(shape, neuron, steps, &case.spikes, case.weights(), &case.batch);
         assert_eq!(got, want, "{neuron:?}");
+        // These weights are whole numbers of a unit, so they can be looked up wherever the processor is made for it.
+        let tables = Tables::new(shape, &case.synapses);
+        assert_eq!(tables.is_some(), spike_product::is_fast());
+        let looked_up = Weights { tables: tables.as_ref(), ..case.weights() };
+        let (got, _) = forward(shape, neuron, steps, &case.spikes, looked_up, &case.batch);
+        assert_eq!(got, want, "looked up, {neuron:?}");
         let want = reference::backward(shape, neuron, Fire::Step, steps, inputs, &case.batch, &case.up);
         let got = backward(shape, neuron, steps, &case.spikes, case.weights(), &case.batch, &products, &case.up);
         for (got, want) in [&got.synapses, &got.presence, &got.bias].into_iter().zip(&want) {

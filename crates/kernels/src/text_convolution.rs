@@ -69,15 +69,13 @@ pub fn forward(
                 false,
             );
             let mut pooled = vec![0.0; batch.len() * block.lanes];
-            pool(block, pooling, &y, &bias[block.first_channel(shape)..][..block.lanes], batch, &mut pooled);
+            pool(block, pooling, &y, &block.take(shape, bias), batch, &mut pooled);
             (pooled, y)
         })
         .collect();
     let mut out = vec![0.0; batch.len() * channels];
     for (block, (pooled, _)) in shape.blocks().iter().zip(&parts) {
-        for (row, lanes) in out.chunks_exact_mut(channels).zip(pooled.chunks_exact(block.lanes)) {
-            row[block.first_channel(shape)..][..block.lanes].copy_from_slice(lanes);
-        }
+        block.put(shape, pooled, &mut out);
     }
     (out, Products(parts.into_iter().map(|(_, y)| y).collect()))
 }
@@ -105,12 +103,10 @@ pub fn backward(
         .par_iter()
         .zip(&products.0)
         .map(|(block, y)| {
-            let first = block.first_channel(shape);
             let mut d_y = vec![0.0; y.len()];
             let mut d_bias = vec![0.0; block.lanes];
-            let gradient: Vec<f32> =
-                d_pooled.chunks_exact(channels).flat_map(|row| row[first..][..block.lanes].iter().copied()).collect();
-            unpool(block, pooling, y, &bias[first..][..block.lanes], batch, &gradient, &mut d_y, &mut d_bias);
+            let (gradient, bias) = (block.take(shape, d_pooled), block.take(shape, bias));
+            unpool(block, pooling, y, &bias, batch, &gradient, &mut d_y, &mut d_bias);
             let d_y = Matrix::new(&d_y, tokens, block.columns());
             let mut d_weights = vec![0.0; shape.dimension * block.columns()];
             product(Matrix::new(codes, tokens, shape.dimension).transposed(), d_y, &mut d_weights, false);
@@ -130,7 +126,7 @@ pub fn backward(
     };
     for (block, (d_weights, d_bias, d_codes)) in blocks.iter().zip(&parts) {
         block.scatter(shape, d_weights, &mut gradients.weights);
-        gradients.bias[block.first_channel(shape)..][..block.lanes].copy_from_slice(d_bias);
+        block.put(shape, d_bias, &mut gradients.bias);
         for (sum, part) in gradients.codes.iter_mut().zip(d_codes) {
             *sum += part;
         }
@@ -160,12 +156,12 @@ pub fn pre_activations(
             let mut y = vec![0.0; tokens * block.columns()];
             let codes = Matrix::new(codes, tokens, shape.dimension);
             product(codes, Matrix::new(&own, shape.dimension, block.columns()), &mut y, false);
-            let bias = &bias[block.first_channel(shape)..][..block.lanes];
+            let bias = block.take(shape, bias);
             let mut c = vec![0.0; block.lanes];
-            let mut lists = vec![Vec::new(); block.lanes];
+            let mut lists = vec![Vec::new(); block.channels];
             for b in 0..batch.len() {
                 for p in 0..batch.live_positions(b, block.width) {
-                    position(block, &y, bias, batch.text(b), p, &mut c);
+                    position(block, &y, &bias, batch.text(b), p, &mut c);
                     lists.iter_mut().zip(&c).for_each(|(list, &c)| list.push(c));
                 }
             }

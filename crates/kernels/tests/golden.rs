@@ -288,7 +288,7 @@ fn the_paper_network_forward_and_backward() {
     // Forward. The file's convolution has neither presence current nor bias.
     let synapses = to_columns(&shape, &file["conv_weights"]);
     let (presence, bias) = (vec![0.0; shape.products()], vec![0.0; channels]);
-    let weights = spiking_convolution::Weights { synapses: &synapses, presence: &presence, bias: &bias };
+    let weights = spiking_convolution::Weights::new(&synapses, &presence, &bias);
     let (counts, products) = spiking_convolution::forward(&shape, &neuron, steps, &spikes, weights, &batch);
     let over_time: Vec<f32> = counts
         .chunks_exact(steps * channels)

@@ -97,7 +97,7 @@ fn the_spiking_convolution_does_not_depend_on_the_threads() {
     let up = numbers(TEXTS * STEPS * shape.channels(), 1.0, 10);
     let neuron = NeuronParameters::paper();
     same_in_every_pool(|| {
-        let weights = spiking_convolution::Weights { synapses: &synapses, presence: &presence, bias: &bias };
+        let weights = spiking_convolution::Weights::new(&synapses, &presence, &bias);
         let (counts, products) = spiking_convolution::forward(&shape, &neuron, STEPS, &spikes, weights, &batch);
         let gradients =
             spiking_convolution::backward(&shape, &neuron, STEPS, &spikes, weights, &batch, &products, &up);

@@ -7,7 +7,7 @@ use spiketext::{
     Result,
     encode::{Noise, encode},
     engine::{batch_of, feature_thresholds, run},
-    network::{Network, Readout, Specification, Weights},
+    network::{Network, Readout, Specification, Weights, on_common_grid},
     seed::Purpose,
     text::UNKNOWN,
 };
@@ -117,8 +117,15 @@ impl Trainee for SpikingTextCnn<'_> {
             spikes: Arc::new(spikes),
             batch: Arc::new(batch),
         };
-        let (synapses, presence, bias) = (self.synapses.leaf(), self.presence.leaf(), self.bias.leaf());
-        let (output, output_bias) = (self.output.leaf(), self.output_bias.leaf());
+        // The forward pass sees the weights on their grid, as they would be saved; gradients go to the unrounded ones.
+        let (mut synapses, mut presence, mut bias) =
+            (self.synapses.values(), self.presence.values(), self.bias.values());
+        on_common_grid(&mut synapses, [&mut presence, &mut bias]);
+        let (mut output, mut output_bias) = (self.output.values(), self.output_bias.values());
+        on_common_grid(&mut output, [&mut output_bias, &mut []]);
+        let (synapses, presence, bias) =
+            (self.synapses.leaf_of(synapses), self.presence.leaf_of(presence), self.bias.leaf_of(bias));
+        let (output, output_bias) = (self.output.leaf_of(output), self.output_bias.leaf_of(output_bias));
         let counts = layers::spiking_convolution(&layer, synapses.clone(), presence.clone(), bias.clone());
         let features = NeuronLayer {
             neuron: specification.feature_neuron,

@@ -117,7 +117,7 @@ pub struct SpikingLayer {
 
 impl SpikingLayer {
     fn weights<'a>([synapses, presence, bias]: [&'a [f32]; 3]) -> spiking_convolution::Weights<'a> {
-        spiking_convolution::Weights { synapses, presence, bias }
+        spiking_convolution::Weights::new(synapses, presence, bias)
     }
 }
 

@@ -37,6 +37,17 @@ impl<const D: usize> Parameter<D> {
         self.value.clone().autodiff().require_grad()
     }
 
+    /// `values` in the place of the value (as it is after rounding, say) as a leaf of a new graph. [`Self::update`] takes
+    /// its gradient for that of the value.
+    ///
+    /// # Panics
+    /// If `values` does not fill the shape.
+    #[must_use]
+    pub fn leaf_of(&self, values: Vec<f32>) -> Tensor<D> {
+        let data = TensorData::new(values, self.value.dims());
+        Tensor::from_data(data, &self.value.device()).autodiff().require_grad()
+    }
+
     /// The value as numbers, row-major.
     #[must_use]
     pub fn values(&self) -> Vec<f32> {

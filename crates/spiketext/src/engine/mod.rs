@@ -104,7 +104,10 @@ impl<'a> Input<'a> {
 
     fn weights(&self) -> spiking_convolution::Weights<'_> {
         let weights = self.network.weights();
-        spiking_convolution::Weights { synapses: &weights.synapses, presence: &weights.presence, bias: &weights.bias }
+        spiking_convolution::Weights {
+            tables: self.network.tables(),
+            ..spiking_convolution::Weights::new(&weights.synapses, &weights.presence, &weights.bias)
+        }
     }
 
     fn run(&self) -> Layers {

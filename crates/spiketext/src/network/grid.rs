@@ -55,6 +55,13 @@ pub fn on_grid(grid: Grid, values: &mut [f32]) {
     }
 }
 
+/// Rounds `synapses` to their own grid, and the currents that are added to theirs to the same.
+pub fn on_common_grid(synapses: &mut [f32], others: [&mut [f32]; 2]) {
+    let grid = Grid::of(synapses);
+    on_grid(grid, synapses);
+    others.into_iter().for_each(|values| on_grid(grid, values));
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

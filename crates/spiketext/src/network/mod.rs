@@ -7,10 +7,10 @@
 
 mod grid;
 
-pub use grid::{Grid, on_grid};
+pub use grid::{Grid, on_common_grid};
 
 use serde::{Deserialize, Serialize};
-use spiketext_kernels::{ConvolutionShape, NeuronParameters};
+use spiketext_kernels::{ConvolutionShape, NeuronParameters, spiking_convolution::Tables};
 
 use crate::{Error, Result, encode::Encoder};
 
@@ -220,6 +220,8 @@ pub struct Weights {
 pub struct Network {
     specification: Specification,
     weights: Weights,
+    /// The synapses once more, in the form that kernels look up, where there is one for this processor.
+    tables: Option<Tables>,
 }
 
 impl Network {
@@ -273,14 +275,10 @@ impl Network {
                 format!("{} at index {at}", weights.feature_thresholds[at]),
             ));
         }
-        let grid = Grid::of(&weights.synapses);
-        on_grid(grid, &mut weights.synapses);
-        on_grid(grid, &mut weights.presence);
-        on_grid(grid, &mut weights.bias);
-        let grid = Grid::of(&weights.output_synapses);
-        on_grid(grid, &mut weights.output_synapses);
-        on_grid(grid, &mut weights.output_bias);
-        Ok(Self { specification, weights })
+        on_common_grid(&mut weights.synapses, [&mut weights.presence, &mut weights.bias]);
+        on_common_grid(&mut weights.output_synapses, [&mut weights.output_bias, &mut []]);
+        let tables = Tables::new(&specification.convolution, &weights.synapses);
+        Ok(Self { specification, weights, tables })
     }
 
     /// What the network is.
@@ -293,6 +291,11 @@ impl Network {
     #[must_use]
     pub fn weights(&self) -> &Weights {
         &self.weights
+    }
+
+    /// The synapses as tables of sums, where this processor has a use for them.
+    pub(crate) fn tables(&self) -> Option<&Tables> {
+        self.tables.as_ref()
     }
 
     /// Words that have a code.
