@@ -7,7 +7,7 @@ use std::{hint::black_box, time::Duration};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use spiketext_kernels::{
-    ConvolutionShape, Fire, NeuronParameters, SpikeTrain, TokenBatch,
+    ConvolutionShape, Fire, NeuronParameters, SpikeTrain, TokenBatch, Workspace,
     neuron_scan::{self, Thresholds},
     spiking_convolution,
     text_convolution::{self, Pooling},
@@ -32,6 +32,8 @@ struct Case {
     bias: Vec<f32>,
     /// Gradient with respect to the summed spikes, `[B, T, C]`.
     up: Vec<f32>,
+    /// Kept over the runs, as training and evaluation keep it.
+    workspace: Workspace,
 }
 
 impl Case {
@@ -78,6 +80,7 @@ impl Case {
             bias: numbers(shape.channels(), 0.1),
             up: numbers(texts * steps * shape.channels(), 1.0),
             shape,
+            workspace: Workspace::default(),
         }
     }
 
@@ -86,7 +89,16 @@ impl Case {
     }
 
     fn spiking_forward(&self, neuron: &NeuronParameters) -> (Vec<f32>, spiking_convolution::Products) {
-        spiking_convolution::forward(&self.shape, neuron, self.steps, &self.spikes, self.weights(), &self.batch)
+        self.forward_with(neuron, self.weights())
+    }
+
+    fn forward_with(
+        &self,
+        neuron: &NeuronParameters,
+        weights: spiking_convolution::Weights<'_>,
+    ) -> (Vec<f32>, spiking_convolution::Products) {
+        let (shape, steps) = (&self.shape, self.steps);
+        spiking_convolution::forward(shape, neuron, steps, &self.spikes, weights, &self.batch, &self.workspace)
     }
 
     fn text_forward(&self, pooling: Pooling) -> (Vec<f32>, text_convolution::Products) {
@@ -123,9 +135,7 @@ fn spiking(criterion: &mut Criterion) {
         let weights =
             spiking_convolution::Weights { synapses: &case.whole, tables: tables.as_ref(), ..case.weights() };
         group.bench_function("forward_whole_weights", |bencher| {
-            bencher.iter(|| {
-                spiking_convolution::forward(&case.shape, &neuron, case.steps, &case.spikes, weights, &case.batch)
-            });
+            bencher.iter(|| case.forward_with(&neuron, weights));
         });
         group.bench_function("forward_backward", |bencher| {
             bencher.iter(|| {

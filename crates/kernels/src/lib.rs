@@ -20,11 +20,13 @@ pub mod spike_train;
 pub mod spiking_convolution;
 pub mod surrogate;
 pub mod text_convolution;
+pub mod workspace;
 
 pub use batch::{ChannelBlock, ConvolutionShape, SILENT, TokenBatch};
 pub use neuron::{NeuronParameters, Reset};
 pub use spike_train::SpikeTrain;
 pub use surrogate::{Fire, Surrogate};
+pub use workspace::Workspace;
 
 /// The numbers a reference kernel can be run in: `f32` to compare with the fast kernels, `f64` for finite differences.
 pub trait Real:

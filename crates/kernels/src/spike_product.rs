@@ -188,30 +188,38 @@ mod avx512 {
 
     use super::{Bytes, Entry, INPUTS, SIDE, Tables};
 
+    /// Blocks of rows that all columns are made of before the next: their part of the result (a few hundred kB) and the
+    /// tables then stay in a second-level cache, and its pages in the translation buffer.
+    const BLOCKS: usize = 16;
+
     /// See [`super::product`]. Sixteen columns at a time fill whole cache lines of the result; eight columns of two blocks of
     /// rows would load each table half as often, but their half lines cost more than that saves.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     pub(super) fn product(spikes: &Bytes, tables: &Tables, addend: &[f32], out: &mut [f32]) {
         let (groups, columns) = (tables.dimension.div_ceil(INPUTS), tables.columns);
         let unit = _mm512_set1_ps(tables.unit);
-        for (panel, entries) in tables.entries.chunks_exact(groups * SIDE).enumerate() {
-            let first = panel * SIDE;
-            let lanes = SIDE.min(columns - first);
-            let mut own = [0.0f32; SIDE];
-            own[..lanes].copy_from_slice(&addend[first..][..lanes]);
-            // SAFETY: `own` holds sixteen numbers.
-            #[allow(unsafe_code)]
-            let addend = unsafe { _mm512_loadu_ps(own.as_ptr()) };
-            let mask = (u32::MAX >> (32 - lanes)) as u16;
-            for (block, bytes) in spikes.bytes.chunks_exact(groups * SIDE).enumerate() {
-                let rows = SIDE.min(spikes.rows - block * SIDE);
-                for (r, sums) in transposed(look_up(bytes, entries)).into_iter().enumerate().take(rows) {
-                    let values = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), unit), addend);
-                    let out = &mut out[(block * SIDE + r) * columns + first..][..lanes];
-                    // SAFETY: the mask lets through as many lanes as the slice is long.
-                    #[allow(unsafe_code)]
-                    unsafe {
-                        _mm512_mask_storeu_ps(out.as_mut_ptr(), mask, values);
+        let part = BLOCKS * groups * SIDE;
+        for (bytes, out) in spikes.bytes.chunks(part).zip(out.chunks_mut(BLOCKS * SIDE * columns)) {
+            for (panel, entries) in tables.entries.chunks_exact(groups * SIDE).enumerate() {
+                let first = panel * SIDE;
+                let lanes = SIDE.min(columns - first);
+                let mut own = [0.0f32; SIDE];
+                own[..lanes].copy_from_slice(&addend[first..][..lanes]);
+                // SAFETY: `own` holds sixteen numbers.
+                #[allow(unsafe_code)]
+                let addend = unsafe { _mm512_loadu_ps(own.as_ptr()) };
+                let mask = (u32::MAX >> (32 - lanes)) as u16;
+                for (bytes, out) in bytes.chunks_exact(groups * SIDE).zip(out.chunks_mut(SIDE * columns)) {
+                    for (sums, row) in
+                        transposed(look_up(bytes, entries)).into_iter().zip(out.chunks_exact_mut(columns))
+                    {
+                        let values = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), unit), addend);
+                        let out = &mut row[first..][..lanes];
+                        // SAFETY: the mask lets through as many lanes as the slice is long.
+                        #[allow(unsafe_code)]
+                        unsafe {
+                            _mm512_mask_storeu_ps(out.as_mut_ptr(), mask, values);
+                        }
                     }
                 }
             }

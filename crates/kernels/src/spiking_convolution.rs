@@ -19,6 +19,7 @@ use crate::{
     matrix::{Matrix, product},
     neuron::{step, step_backward},
     spike_product::{self, unit_of},
+    workspace::{Buffer, Workspace},
 };
 
 /// Trained numbers of the layer.
@@ -63,8 +64,11 @@ impl Tables {
 }
 
 /// What the forward pass leaves for the backward pass.
-#[derive(Clone, Debug)]
-pub struct Products(Vec<Vec<f32>>);
+#[derive(Debug)]
+pub struct Products {
+    blocks: Vec<Buffer>,
+    workspace: Workspace,
+}
 
 /// Gradients of the loss, in the shapes of [`Weights`].
 #[derive(Clone, Debug)]
@@ -90,6 +94,7 @@ pub fn forward(
     spikes: &SpikeTrain,
     weights: Weights<'_>,
     batch: &TokenBatch,
+    workspace: &Workspace,
 ) -> (Vec<f32>, Products) {
     check(shape, steps, spikes.rows(), spikes.dimension(), weights, batch);
     let blocks = shape.blocks();
@@ -105,15 +110,15 @@ pub fn forward(
             );
             Multiply::LookUp { bytes: spike_product::Bytes::of(spikes), tables }
         }
-        None => Multiply::Matrix { expanded: expand(spikes) },
+        None => Multiply::Matrix { expanded: expand(spikes, workspace) },
     };
-    let parts: Vec<(Vec<f32>, Vec<f32>)> = blocks
+    let parts: Vec<(Buffer, Buffer)> = blocks
         .par_iter()
         .enumerate()
         .map(|(which, block)| {
-            let y = multiply.products(shape, block, which, spikes, weights);
+            let y = multiply.products(shape, block, which, spikes, weights, workspace);
             let bias = block.take(shape, weights.bias);
-            let mut counts = vec![0.0; batch.len() * steps * block.lanes];
+            let mut counts = workspace.zeros(batch.len() * steps * block.lanes);
             counts
                 .par_chunks_exact_mut((steps * block.lanes).max(1))
                 .enumerate()
@@ -126,7 +131,7 @@ pub fn forward(
     for (block, (counts, _)) in blocks.iter().zip(&parts) {
         block.put(shape, counts, &mut out);
     }
-    (out, Products(parts.into_iter().map(|(_, y)| y).collect()))
+    (out, Products { blocks: parts.into_iter().map(|(_, y)| y).collect(), workspace: workspace.clone() })
 }
 
 /// Backward pass: from the gradient with respect to the summed spikes, `[B, T, C]`.
@@ -148,13 +153,14 @@ pub fn backward(
     check(shape, steps, spikes.rows(), spikes.dimension(), weights, batch);
     let channels = shape.channels();
     assert_eq!(d_counts.len(), batch.len() * steps * channels, "spiking_convolution::backward: gradient of the sums");
-    let expanded = expand(spikes);
+    let workspace = &products.workspace;
+    let expanded = expand(spikes, workspace);
     let blocks = shape.blocks();
-    let parts: Vec<[Vec<f32>; 3]> = blocks
+    let parts: Vec<(Buffer, [Vec<f32>; 2])> = blocks
         .par_iter()
-        .zip(&products.0)
+        .zip(&products.blocks)
         .map(|(block, y)| {
-            let mut d_y = vec![0.0; y.len()];
+            let mut d_y = workspace.zeros(y.len());
             let mut d_bias = vec![0.0; block.lanes];
             let (gradient, bias) = (block.take(shape, d_counts), block.take(shape, weights.bias));
             replay(block, neuron, steps, y, &bias, batch, &gradient, &mut d_y, &mut d_bias);
@@ -162,14 +168,14 @@ pub fn backward(
             for row in d_y.chunks_exact(block.columns()) {
                 d_presence.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
             }
-            let mut d_synapses = vec![0.0; shape.dimension * block.columns()];
+            let mut d_synapses = workspace.take(shape.dimension * block.columns());
             product(
                 Matrix::new(&expanded, spikes.rows(), shape.dimension).transposed(),
                 Matrix::new(&d_y, spikes.rows(), block.columns()),
                 &mut d_synapses,
                 false,
             );
-            [d_synapses, d_presence, d_bias]
+            (d_synapses, [d_presence, d_bias])
         })
         .collect();
     let mut gradients = Gradients {
@@ -177,7 +183,7 @@ pub fn backward(
         presence: vec![0.0; weights.presence.len()],
         bias: vec![0.0; channels],
     };
-    for (block, [d_synapses, d_presence, d_bias]) in blocks.iter().zip(&parts) {
+    for (block, (d_synapses, [d_presence, d_bias])) in blocks.iter().zip(&parts) {
         block.scatter(shape, d_synapses, &mut gradients.synapses);
         block.scatter(shape, d_presence, &mut gradients.presence);
         block.put(shape, d_bias, &mut gradients.bias);
@@ -193,7 +199,7 @@ const LOOK_UP_FROM: usize = 1024;
 /// are exact, which they are for such weights.
 enum Multiply<'a> {
     LookUp { bytes: spike_product::Bytes, tables: &'a Tables },
-    Matrix { expanded: Vec<f32> },
+    Matrix { expanded: Buffer },
 }
 
 impl Multiply<'_> {
@@ -205,17 +211,19 @@ impl Multiply<'_> {
         which: usize,
         spikes: &SpikeTrain,
         weights: Weights<'_>,
-    ) -> Vec<f32> {
+        workspace: &Workspace,
+    ) -> Buffer {
         let presence = block.gather(shape, weights.presence);
         match self {
             Self::LookUp { bytes, tables } => {
-                let mut y = vec![0.0; spikes.rows() * block.columns()];
+                let mut y = workspace.take(spikes.rows() * block.columns());
                 spike_product::product(bytes, &tables.0[which], &presence, &mut y);
                 y
             }
             Self::Matrix { expanded } => {
                 let own = block.gather(shape, weights.synapses);
-                let mut y = presence.repeat(spikes.rows());
+                let mut y = workspace.take(spikes.rows() * block.columns());
+                y.chunks_exact_mut(block.columns()).for_each(|row| row.copy_from_slice(&presence));
                 product(
                     Matrix::new(expanded, spikes.rows(), shape.dimension),
                     Matrix::new(&own, shape.dimension, block.columns()),
@@ -242,7 +250,7 @@ pub fn trace(
     let positions: Vec<usize> = shape.widths.iter().map(|&width| batch.positions(text, width)).collect();
     let mut trains: Vec<SpikeTrain> =
         positions.iter().map(|positions| SpikeTrain::silent(steps * positions, shape.filters)).collect();
-    for (block, y) in shape.blocks().iter().zip(&products.0) {
+    for (block, y) in shape.blocks().iter().zip(&products.blocks) {
         let bias = block.take(shape, weights.bias);
         let (mut taps, mut current) = (vec![None; block.width], vec![0.0; block.lanes]);
         let mut membrane = vec![0.0; block.lanes];
@@ -283,9 +291,9 @@ fn check(
 }
 
 /// All spikes as 0.0 and 1.0 for the matrix product.
-fn expand(spikes: &SpikeTrain) -> Vec<f32> {
+fn expand(spikes: &SpikeTrain, workspace: &Workspace) -> Buffer {
     const ROWS: usize = 256;
-    let mut expanded = vec![0.0; spikes.rows() * spikes.dimension()];
+    let mut expanded = workspace.take(spikes.rows() * spikes.dimension());
     expanded
         .par_chunks_mut((ROWS * spikes.dimension()).max(1))
         .enumerate()
@@ -616,7 +624,7 @@ mod tests {
     }
 
     fn agrees_with_reference(case: &Case, neuron: &NeuronParameters) {
-        let dense = expand(&case.spikes);
+        let dense = expand(&case.spikes, &Workspace::default());
         let inputs = reference::Inputs {
             spikes: &dense[..],
             synapses: &case.synapses,
@@ -625,13 +633,17 @@ mod tests {
         };
         let (shape, steps) = (&case.shape, case.steps);
         let want = reference::forward(shape, neuron, Fire::Step, steps, inputs, &case.batch, |_, _, _, _| {});
-        let (got, products) = forward(shape, neuron, steps, &case.spikes, case.weights(), &case.batch);
+        // The second run finds what the first has left behind.
+        let workspace = Workspace::default();
+        let run = |weights| forward(shape, neuron, steps, &case.spikes, weights, &case.batch, &workspace);
+        drop(run(case.weights()));
+        let (got, products) = run(case.weights());
         assert_eq!(got, want, "{neuron:?}");
         // These weights are whole numbers of a unit, so they can be looked up wherever the processor is made for it.
         let tables = Tables::new(shape, &case.synapses);
         assert_eq!(tables.is_some(), spike_product::is_fast());
         let looked_up = Weights { tables: tables.as_ref(), ..case.weights() };
-        let (got, _) = forward(shape, neuron, steps, &case.spikes, looked_up, &case.batch);
+        let (got, _) = run(looked_up);
         assert_eq!(got, want, "looked up, {neuron:?}");
         let want = reference::backward(shape, neuron, Fire::Step, steps, inputs, &case.batch, &case.up);
         let got = backward(shape, neuron, steps, &case.spikes, case.weights(), &case.batch, &products, &case.up);
@@ -646,7 +658,7 @@ mod tests {
     fn a_trace_shows_the_spikes_that_the_reference_sees() {
         let case = Case::new(vec![3, 1, 5], 70, 10, 5, 9, 40);
         let neuron = neurons()[1];
-        let dense = expand(&case.spikes);
+        let dense = expand(&case.spikes, &Workspace::default());
         let inputs = reference::Inputs {
             spikes: &dense[..],
             synapses: &case.synapses,
@@ -658,7 +670,9 @@ mod tests {
             reference::forward(&case.shape, &neuron, Fire::Step, case.steps, inputs, &case.batch, |b, t, p, c| {
                 want.insert((b, t, p, c));
             });
-        let (_, products) = forward(&case.shape, &neuron, case.steps, &case.spikes, case.weights(), &case.batch);
+        let workspace = Workspace::default();
+        let (_, products) =
+            forward(&case.shape, &neuron, case.steps, &case.spikes, case.weights(), &case.batch, &workspace);
         let mut got = std::collections::BTreeSet::new();
         for b in 0..case.batch.len() {
             let trains = trace(&case.shape, &neuron, case.steps, case.weights(), &case.batch, &products, b);
@@ -705,7 +719,7 @@ mod tests {
     fn the_backward_pass_is_the_gradient_of_the_smooth_network() {
         let case = Case::new(vec![2, 3], 3, 4, 5, 6, 40);
         let wide = |v: &[f32]| v.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
-        let dense = wide(&expand(&case.spikes));
+        let dense = wide(&expand(&case.spikes, &Workspace::default()));
         let up = wide(&case.up);
         for neuron in neurons() {
             // A detached reset is not a gradient of anything, so the check attaches it.

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 use spiketext_kernels::{
-    ConvolutionShape, Fire, NeuronParameters, Real, Reset, SpikeTrain, Surrogate, TokenBatch,
+    ConvolutionShape, Fire, NeuronParameters, Real, Reset, SpikeTrain, Surrogate, TokenBatch, Workspace,
     neuron::step,
     neuron_scan::{self, Thresholds},
     spiking_convolution,
@@ -289,7 +289,8 @@ fn the_paper_network_forward_and_backward() {
     let synapses = to_columns(&shape, &file["conv_weights"]);
     let (presence, bias) = (vec![0.0; shape.products()], vec![0.0; channels]);
     let weights = spiking_convolution::Weights::new(&synapses, &presence, &bias);
-    let (counts, products) = spiking_convolution::forward(&shape, &neuron, steps, &spikes, weights, &batch);
+    let (counts, products) =
+        spiking_convolution::forward(&shape, &neuron, steps, &spikes, weights, &batch, &Workspace::default());
     let over_time: Vec<f32> = counts
         .chunks_exact(steps * channels)
         .flat_map(|text| (0..channels).map(|c| text.iter().skip(c).step_by(channels).sum::<f32>()))

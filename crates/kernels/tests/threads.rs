@@ -2,7 +2,7 @@
 //! paper's layer size.
 
 use spiketext_kernels::{
-    ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch, spiking_convolution,
+    ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch, Workspace, spiking_convolution,
     text_convolution::{self, Pooling},
 };
 
@@ -98,7 +98,8 @@ fn the_spiking_convolution_does_not_depend_on_the_threads() {
     let neuron = NeuronParameters::paper();
     same_in_every_pool(|| {
         let weights = spiking_convolution::Weights::new(&synapses, &presence, &bias);
-        let (counts, products) = spiking_convolution::forward(&shape, &neuron, STEPS, &spikes, weights, &batch);
+        let (counts, products) =
+            spiking_convolution::forward(&shape, &neuron, STEPS, &spikes, weights, &batch, &Workspace::default());
         let gradients =
             spiking_convolution::backward(&shape, &neuron, STEPS, &spikes, weights, &batch, &products, &up);
         vec![

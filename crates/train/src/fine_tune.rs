@@ -11,6 +11,7 @@ use spiketext::{
     seed::Purpose,
     text::UNKNOWN,
 };
+use spiketext_kernels::Workspace;
 
 use crate::{
     layers::{self, NeuronLayer, SpikingLayer},
@@ -32,6 +33,7 @@ pub struct SpikingTextCnn<'a> {
     biases: bool,
     presence_learns: bool,
     optimiser: AdamW,
+    workspace: Workspace,
     device: Device,
     synapses: Parameter<2>,
     presence: Parameter<1>,
@@ -57,6 +59,7 @@ impl<'a> SpikingTextCnn<'a> {
             biases: recipe.fine_tuning.biases,
             presence_learns: recipe.words.centred,
             optimiser: adamw(recipe.fine_tuning.weight_decay),
+            workspace: Workspace::default(),
             synapses: Parameter::new("synapses", weights.synapses.clone(), [d, m], &device),
             presence: parameter("presence", &weights.presence),
             bias: parameter("bias", &weights.bias),
@@ -116,6 +119,7 @@ impl Trainee for SpikingTextCnn<'_> {
             steps,
             spikes: Arc::new(spikes),
             batch: Arc::new(batch),
+            workspace: self.workspace.clone(),
         };
         // The forward pass sees the weights on their grid, as they would be saved; gradients go to the unrounded ones.
         let (mut synapses, mut presence, mut bias) =

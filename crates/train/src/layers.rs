@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use spiketext_kernels::{
-    ConvolutionShape, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, TokenBatch, neuron_scan,
+    ConvolutionShape, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, TokenBatch, Workspace, neuron_scan,
     spiking_convolution,
     text_convolution::{self, Pooling},
 };
@@ -113,6 +113,8 @@ pub struct SpikingLayer {
     pub spikes: Arc<SpikeTrain>,
     /// The texts.
     pub batch: Arc<TokenBatch>,
+    /// Memory for the kernel.
+    pub workspace: Workspace,
 }
 
 impl SpikingLayer {
@@ -130,8 +132,15 @@ impl Kernel<3> for SpikingLayer {
 
     fn forward(&self, inputs: [&[f32]; 3]) -> (Vec<f32>, Self::Kept) {
         let weights = Self::weights(inputs);
-        let (counts, products) =
-            spiking_convolution::forward(&self.shape, &self.neuron, self.steps, &self.spikes, weights, &self.batch);
+        let (counts, products) = spiking_convolution::forward(
+            &self.shape,
+            &self.neuron,
+            self.steps,
+            &self.spikes,
+            weights,
+            &self.batch,
+            &self.workspace,
+        );
         (counts, Arc::new(products))
     }
 

@@ -144,6 +144,7 @@ fn the_paper_network_through_burn() {
         steps,
         spikes: Arc::new(spikes),
         batch: Arc::new(batch),
+        workspace: spiketext_kernels::Workspace::default(),
     };
     let synapses = leaf(&to_columns(&shape, &file["conv_weights"]), [d, shape.products()]);
     let (presence, bias) =

@@ -174,6 +174,7 @@ fn spiking_convolutions_agree() {
                     steps: STEPS,
                     spikes: Arc::new(spikes),
                     batch: Arc::new(batch),
+                    workspace: spiketext_kernels::Workspace::default(),
                 };
                 let inputs = || (synapses.clone(), presence.clone(), bias.clone());
                 let gradients = |g: &_| [gradient(&synapses, g), gradient(&presence, g), gradient(&bias, g)];

@@ -9,7 +9,7 @@ mod trace;
 use std::collections::HashMap;
 
 pub use spiketext_kernels::SpikeTrain;
-use spiketext_kernels::{SILENT, TokenBatch, neuron_scan, spiking_convolution};
+use spiketext_kernels::{SILENT, TokenBatch, Workspace, neuron_scan, spiking_convolution};
 
 pub use operations::{Extremes, Firing, LayerExtremes, Operations};
 pub use trace::Trace;
@@ -43,9 +43,10 @@ pub struct Run {
 #[must_use]
 pub fn run(network: &Network, noise: Noise, texts: &[Vec<u32>]) -> Run {
     let mut all = Run { firing: Firing::new(network.specification()), ..Run::default() };
+    let workspace = Workspace::default();
     for texts in texts.chunks(TEXTS_A_BATCH) {
         let input = Input::new(network, noise, texts);
-        let layers = input.run();
+        let layers = input.run(&workspace);
         layers.collect(&input, &mut all);
     }
     all
@@ -60,7 +61,7 @@ pub fn run_traced(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace)
     let mut all = Run { firing: Firing::new(network.specification()), ..Run::default() };
     let texts = [text.to_vec()];
     let input = Input::new(network, noise, &texts);
-    let layers = input.run();
+    let layers = input.run(&Workspace::default());
     layers.collect(&input, &mut all);
     let trace = Trace::new(&input, &layers);
     (all, trace)
@@ -110,7 +111,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    fn run(&self) -> Layers {
+    fn run(&self, workspace: &Workspace) -> Layers {
         let specification = self.network.specification();
         let weights = self.network.weights();
         let (steps, shape) = (specification.steps, &specification.convolution);
@@ -121,6 +122,7 @@ impl<'a> Input<'a> {
             &self.spikes,
             self.weights(),
             &self.batch,
+            workspace,
         );
         let (thresholds, scales) = feature_thresholds(specification, &weights.feature_thresholds, &self.batch);
         let features = neuron_scan::forward(
