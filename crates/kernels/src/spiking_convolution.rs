@@ -15,7 +15,7 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::{
-    ChannelBlock, ConvolutionShape, Fire, NeuronParameters, SILENT, SpikeTrain, TokenBatch,
+    ChannelBlock, ConvolutionShape, Fire, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, TokenBatch,
     matrix::{Matrix, product},
     neuron::{step, step_backward},
     spike_product::{self, unit_of},
@@ -365,6 +365,15 @@ fn scan_text(
     }
 }
 
+/// One step back for all lanes: `delta` holds the gradient of the membrane after the reset, then that of the charged one.
+#[inline(always)]
+fn deltas(neuron: &NeuronParameters, charged: &[f32], up: &[f32], delta: &mut [f32]) {
+    for ((delta, &charged), &up) in delta.iter_mut().zip(charged).zip(up) {
+        let spike = Fire::Step.spike(neuron.surrogate, charged - neuron.threshold);
+        *delta = step_backward(neuron, neuron.threshold, 1.0, charged, spike, up, *delta);
+    }
+}
+
 /// Replays each position of every text and sends the gradient back through time into the token products.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 #[allow(clippy::too_many_arguments)]
@@ -408,9 +417,17 @@ fn replay(
             for t in (0..steps).rev() {
                 let charged = &charged[t * lanes..][..lanes];
                 let up = &d_counts[t * lanes..][..lanes];
-                for ((delta, &charged), &up) in delta.iter_mut().zip(charged).zip(up) {
-                    let spike = Fire::Step.spike(neuron.surrogate, charged - neuron.threshold);
-                    *delta = step_backward(neuron, neuron.threshold, 1.0, charged, spike, up, *delta);
+                // A loop of its own for the usual kinds, so that the choice is made outside of it and vectors are used.
+                let soft =
+                    |surrogate| NeuronParameters { surrogate, reset: Reset::Soft, detach_reset: true, ..*neuron };
+                match (neuron.surrogate, neuron.reset, neuron.detach_reset) {
+                    (Surrogate::FastSigmoid { slope }, Reset::Soft, true) => {
+                        deltas(&soft(Surrogate::FastSigmoid { slope }), charged, up, &mut delta);
+                    }
+                    (Surrogate::Arctangent { alpha }, Reset::Soft, true) => {
+                        deltas(&soft(Surrogate::Arctangent { alpha }), charged, up, &mut delta);
+                    }
+                    _ => deltas(neuron, charged, up, &mut delta),
                 }
                 for (sum, delta) in d_bias.iter_mut().zip(&delta) {
                     *sum += weight * delta;
@@ -558,7 +575,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Reset, Surrogate};
 
     struct Case {
         shape: ConvolutionShape,
