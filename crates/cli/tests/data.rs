@@ -1,23 +1,14 @@
 //! `spiketext data` as users meet it: the real binary, a fresh folder, good files and hostile ones.
 
-use std::{
-    path::Path,
-    process::{Command, Output},
-};
+mod common;
+
+use std::{path::Path, process::Output};
+
+use common::text;
 
 /// Runs `spiketext data` with `arguments` in `folder`.
 fn data(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_spiketext"))
-        .arg("data")
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("SPIKETEXT_DATA_DIR")
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
+    common::run(folder, &[&["data"], arguments].concat())
 }
 
 /// The output of a run that must succeed and say nothing on standard error.
@@ -28,14 +19,9 @@ fn succeeds(folder: &Path, arguments: &[&str]) -> String {
     text(&output.stdout).to_owned()
 }
 
-/// The line of a run that must fail with exit code 2, one line on standard error and nothing else.
+/// The line of a run that must fail.
 fn fails(folder: &Path, arguments: &[&str]) -> String {
-    let output = data(folder, arguments);
-    let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
-    assert_eq!(text(&output.stdout), "", "{arguments:?}");
-    assert!(error.starts_with("spiketext: ") && error.ends_with('\n') && error.lines().count() == 1, "{error}");
-    error.to_owned()
+    common::fails(folder, &[&["data"], arguments].concat())
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub mod spike_train;
 pub mod spiking_convolution;
 pub mod surrogate;
 pub mod text_convolution;
+mod token_products;
 pub mod workspace;
 
 pub use batch::{ChannelBlock, ConvolutionShape, SILENT, TokenBatch};

@@ -18,9 +18,11 @@ use crate::{
     ChannelBlock, ConvolutionShape, Fire, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, TokenBatch,
     matrix::{Matrix, product},
     neuron::{step, step_backward},
-    spike_product::{self, unit_of},
+    token_products::{Operand, expand},
     workspace::{Buffer, Workspace},
 };
+
+pub use crate::token_products::Tables;
 
 /// Trained numbers of the layer.
 #[derive(Clone, Copy, Debug)]
@@ -40,26 +42,6 @@ impl<'a> Weights<'a> {
     #[must_use]
     pub fn new(synapses: &'a [f32], presence: &'a [f32], bias: &'a [f32]) -> Self {
         Self { synapses, presence, bias, tables: None }
-    }
-}
-
-/// Synapses as sums to look up, block by block.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tables(Vec<spike_product::Tables>);
-
-impl Tables {
-    /// Tables of synapses `[D, M]`; `None` where they are no whole numbers of a unit or the processor has no use for
-    /// tables.
-    #[must_use]
-    pub fn new(shape: &ConvolutionShape, synapses: &[f32]) -> Option<Self> {
-        if !spike_product::is_fast() || unit_of(synapses).is_none() {
-            return None;
-        }
-        let blocks = shape.blocks();
-        let tables = blocks.par_iter().map(|block| {
-            spike_product::Tables::new(&block.gather(shape, synapses), shape.dimension, block.columns())
-        });
-        tables.collect::<Option<_>>().map(Self)
     }
 }
 
@@ -99,24 +81,16 @@ pub fn forward(
     check(shape, steps, spikes.rows(), spikes.dimension(), weights, batch);
     let blocks = shape.blocks();
     let made = match weights.tables {
-        None if spikes.rows() >= LOOK_UP_FROM => Tables::new(shape, weights.synapses),
-        _ => None,
+        Some(_) => None,
+        None => Tables::for_rows(shape, weights.synapses, spikes.rows()),
     };
-    let multiply = match weights.tables.or(made.as_ref()) {
-        Some(tables) => {
-            assert!(
-                tables.0.iter().map(|t| t.columns()).eq(blocks.iter().map(ChannelBlock::columns)),
-                "spiking_convolution: tables of another shape"
-            );
-            Multiply::LookUp { bytes: spike_product::Bytes::of(spikes), tables }
-        }
-        None => Multiply::Matrix { expanded: expand(spikes, workspace) },
-    };
+    let operand = Operand::new(&blocks, spikes, weights.tables.or(made.as_ref()), workspace);
     let parts: Vec<(Buffer, Buffer)> = blocks
         .par_iter()
         .enumerate()
         .map(|(which, block)| {
-            let y = multiply.products(shape, block, which, spikes, weights, workspace);
+            let numbers = (weights.synapses, weights.presence);
+            let y = operand.times(shape, (which, block), spikes.rows(), numbers, workspace);
             let bias = block.take(shape, weights.bias);
             let mut counts = workspace.zeros(batch.len() * steps * block.lanes);
             counts
@@ -191,51 +165,6 @@ pub fn backward(
     gradients
 }
 
-/// Rows of spikes from which tables of sums are worth their making.
-const LOOK_UP_FROM: usize = 1024;
-
-/// How token products are made: by look-up where weights are whole numbers of a unit (those of a finished network), rows
-/// are many and the processor is made for it; else by matrix product. The result is the same to the bit where sums
-/// are exact, which they are for such weights.
-enum Multiply<'a> {
-    LookUp { bytes: spike_product::Bytes, tables: &'a Tables },
-    Matrix { expanded: Buffer },
-}
-
-impl Multiply<'_> {
-    /// The token products Y of one block, `[U T, columns]`.
-    fn products(
-        &self,
-        shape: &ConvolutionShape,
-        block: &ChannelBlock,
-        which: usize,
-        spikes: &SpikeTrain,
-        weights: Weights<'_>,
-        workspace: &Workspace,
-    ) -> Buffer {
-        let presence = block.gather(shape, weights.presence);
-        match self {
-            Self::LookUp { bytes, tables } => {
-                let mut y = workspace.take(spikes.rows() * block.columns());
-                spike_product::product(bytes, &tables.0[which], &presence, &mut y);
-                y
-            }
-            Self::Matrix { expanded } => {
-                let own = block.gather(shape, weights.synapses);
-                let mut y = workspace.take(spikes.rows() * block.columns());
-                y.chunks_exact_mut(block.columns()).for_each(|row| row.copy_from_slice(&presence));
-                product(
-                    Matrix::new(expanded, spikes.rows(), shape.dimension),
-                    Matrix::new(&own, shape.dimension, block.columns()),
-                    &mut y,
-                    true,
-                );
-                y
-            }
-        }
-    }
-}
-
 /// Every spike of one text of a batch that [`forward`] has run: a train `[T P, F]` for each width, row `t P + p`.
 #[must_use]
 pub fn trace(
@@ -288,17 +217,6 @@ fn check(
     if let Some(last) = batch.last_row() {
         assert!((last as usize + 1) * steps <= rows, "spiking_convolution: token {last}, {rows} rows of spikes");
     }
-}
-
-/// All spikes as 0.0 and 1.0 for the matrix product.
-fn expand(spikes: &SpikeTrain, workspace: &Workspace) -> Buffer {
-    const ROWS: usize = 256;
-    let mut expanded = workspace.take(spikes.rows() * spikes.dimension());
-    expanded
-        .par_chunks_mut((ROWS * spikes.dimension()).max(1))
-        .enumerate()
-        .for_each(|(chunk, out)| spikes.expand(chunk * ROWS, out));
-    expanded
 }
 
 /// The currents of one position and step: biases, then the taps in order.
@@ -657,7 +575,7 @@ mod tests {
         assert_eq!(got, want, "{neuron:?}");
         // These weights are whole numbers of a unit, so they can be looked up wherever the processor is made for it.
         let tables = Tables::new(shape, &case.synapses);
-        assert_eq!(tables.is_some(), spike_product::is_fast());
+        assert_eq!(tables.is_some(), crate::spike_product::is_fast());
         let looked_up = Weights { tables: tables.as_ref(), ..case.weights() };
         let (got, _) = run(looked_up);
         assert_eq!(got, want, "looked up, {neuron:?}");

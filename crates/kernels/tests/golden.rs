@@ -4,7 +4,10 @@
 //! Spikes must be equal (every membrane in the files keeps 1e-4 away from its threshold); numbers have tolerances.
 //! The kernels against their own references, and gradients against finite differences, are tested beside the kernels.
 
-use serde_json::Value;
+#[path = "../../../testdata/golden/reader.rs"]
+mod reader;
+
+use reader::*;
 use spiketext_kernels::{
     ConvolutionShape, Fire, NeuronParameters, Real, Reset, SpikeTrain, Surrogate, TokenBatch, Workspace,
     neuron::step,
@@ -13,13 +16,6 @@ use spiketext_kernels::{
     text_convolution::{self, Pooling},
 };
 
-/// What a number may differ by: `absolute + relative |expected|`.
-#[derive(Clone, Copy)]
-struct Tolerance {
-    absolute: f64,
-    relative: f64,
-}
-
 /// Membranes and gradients of one layer: the script holds PyTorch's float32 to its own float64 no tighter than this
 /// (membranes reach 29, where one f32 rounding is 1e-6 and 20 steps collect some).
 const LAYER: Tolerance = Tolerance { absolute: 1e-5, relative: 1e-4 };
@@ -27,85 +23,8 @@ const LAYER: Tolerance = Tolerance { absolute: 1e-5, relative: 1e-4 };
 /// Derivatives of the surrogates: four roundings of numbers of at most 1; the script holds them to the same.
 const DERIVATIVE: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-6 };
 
-/// Losses: a mean of a few logarithms near 1, so a few roundings of 6e-8; the script's figure for the paper network.
-const LOSS: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-6 };
-
-/// Gradients through the paper's network: up to 252 summands of mixed sign (12 steps, 3 texts, 7 positions) behind a
-/// surrogate that falls to 1e-3; the script's figure for PyTorch's float32 against float64.
-const SPIKING_GRADIENT: Tolerance = Tolerance { absolute: 1e-7, relative: 1e-4 };
-
-/// Features, logits and gradients of the text CNN, all of order 1: sums of at most 50 products, each with a rounding
-/// of 6e-8. No relative part: nothing in the file is large.
-const TEXT_CNN: Tolerance = Tolerance { absolute: 1e-6, relative: 0.0 };
-
-/// Reads a golden file. A missing one is a failure, never a skipped test.
-fn golden(name: &str) -> Value {
-    let path = format!("{}/../../testdata/golden/{name}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("golden file {path}: {error}; reference/make_goldens.py makes it"));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("golden file {path}: {error}"))
-}
-
-/// A nested array of numbers as one row-major slice.
-fn numbers(value: &Value) -> Vec<f32> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(numbers).collect(),
-        Value::Number(number) => vec![number.as_f64().expect("a finite number") as f32],
-        other => panic!("golden file: numbers expected, got {other}"),
-    }
-}
-
-fn number(value: &Value) -> f32 {
-    numbers(value)[0]
-}
-
-fn integers(value: &Value) -> Vec<usize> {
-    numbers(value).into_iter().map(|number| number as usize).collect()
-}
-
 fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&value| f64::from(value)).collect()
-}
-
-/// Compares element by element, and names the worst one.
-fn assert_close<F: Copy + Into<f64>>(what: &str, got: &[F], want: &[f32], tolerance: Tolerance) {
-    assert_eq!(got.len(), want.len(), "{what}: lengths");
-    let excess = |i: usize| {
-        let (got, want): (f64, f64) = (got[i].into(), want[i].into());
-        (got - want).abs() / (tolerance.absolute + tolerance.relative * want.abs())
-    };
-    let worst = (0..want.len()).max_by(|&i, &j| excess(i).total_cmp(&excess(j)));
-    if let Some(i) = worst {
-        let share = excess(i);
-        assert!(share <= 1.0, "{what}[{i}]: {} instead of {}, {share:.2} x the tolerance", got[i].into(), want[i]);
-    }
-}
-
-/// Exchanges the first two of three axes: `[first, second, inner]` to `[second, first, inner]`.
-fn exchange(values: &[f32], first: usize, second: usize, inner: usize) -> Vec<f32> {
-    assert_eq!(values.len(), first * second * inner);
-    let mut out = Vec::with_capacity(values.len());
-    for j in 0..second {
-        for i in 0..first {
-            out.extend_from_slice(&values[(i * second + j) * inner..][..inner]);
-        }
-    }
-    out
-}
-
-/// PyTorch's kernels, for each width `[F, width, D]`, as our `[D, M]` with columns (width, tap, filter).
-fn to_columns(shape: &ConvolutionShape, kernels: &Value) -> Vec<f32> {
-    let mut columns = vec![0.0; shape.dimension * shape.products()];
-    for (width_index, &width) in shape.widths.iter().enumerate() {
-        let kernel = numbers(&kernels[width_index]);
-        assert_eq!(kernel.len(), shape.filters * width * shape.dimension, "kernel of width {width}");
-        for (i, value) in kernel.into_iter().enumerate() {
-            let (filter, tap, d) = (i / shape.dimension / width, i / shape.dimension % width, i % shape.dimension);
-            let column = shape.first_product(width_index) + tap * shape.filters + filter;
-            columns[d * shape.products() + column] = value;
-        }
-    }
-    columns
 }
 
 /// Cross-entropy of a softmax over `logits` `[rows, K]`, mean over the rows, and its gradient; in f64.
@@ -188,10 +107,10 @@ fn neurons_forward_and_backward() {
         };
         let detached = NeuronParameters { detach_reset: true, ..attached };
         let name = |what: &str| format!("{what} of the case with seed {} ({attached:?})", case["seed"]);
-        let (input, upstream) = (numbers(&case["input"]), numbers(&case["upstream_gradient"]));
+        let (input, upstream) = (values(&case["input"]), values(&case["upstream_gradient"]));
         let (threshold, ones) = (vec![attached.threshold; neurons], vec![1.0; neurons]);
         let thresholds = Thresholds { values: &threshold, scales: &ones };
-        let want = numbers(&case["spikes"]);
+        let want = values(&case["spikes"]);
 
         let spikes = neuron_scan::forward(&attached, steps, neurons, thresholds, &input);
         assert_eq!(spikes, want, "{}", name("spikes"));
@@ -202,12 +121,12 @@ fn neurons_forward_and_backward() {
         let loss: f64 = spikes.iter().zip(&wide_upstream).map(|(spike, gradient)| spike * gradient).sum();
         assert_close(&name("loss"), &[loss], &[number(&case["loss"])], LAYER);
 
-        let want = numbers(&case["membrane"]);
+        let want = values(&case["membrane"]);
         assert_close(&name("membrane"), &membranes(&attached, neurons, &input), &want, LAYER);
         assert_close(&name("membrane in f64"), &membranes(&attached, neurons, &wide_input), &want, LAYER);
 
         for (neuron, key) in [(detached, "input_gradient_detached"), (attached, "input_gradient_attached")] {
-            let want = numbers(&case[key]);
+            let want = values(&case[key]);
             let got = neuron_scan::backward(&neuron, steps, neurons, thresholds, &input, &upstream);
             assert_close(&name(key), &got, &want, LAYER);
             let mut got = vec![0.0; want.len()];
@@ -228,7 +147,7 @@ fn neurons_forward_and_backward() {
 #[test]
 fn surrogate_derivatives() {
     let file = golden("surrogate_values.json");
-    let x = numbers(&file["x"]);
+    let x = values(&file["x"]);
     assert!(x.len() > 80, "surrogate_values.json: x");
     let parameter = |family: &str, key: &str| number(&file["families"][family]["parameters"][key]);
     // "snntorch_triangular" is in the file to be known, not to be implemented: it is no triangle.
@@ -238,7 +157,7 @@ fn surrogate_derivatives() {
         // The file's triangle has area 1, ours height 1: the same for its width of 1.
         ("triangle", Surrogate::Triangle { slope: 1.0 / parameter("triangle", "width") }),
     ] {
-        let want = numbers(&file["families"][family]["derivative"]);
+        let want = values(&file["families"][family]["derivative"]);
         let got: Vec<f32> = x.iter().map(|&x| surrogate.derivative(x)).collect();
         assert_close(family, &got, &want, DERIVATIVE);
         let got: Vec<f64> = x.iter().map(|&x| surrogate.derivative(f64::from(x))).collect();
@@ -272,7 +191,7 @@ fn the_paper_network_forward_and_backward() {
 
     // Every (text, position) has rows of its own, [B L, T, D]; what lies past a text's length is not given at all and
     // must come out as the silence that it is in the file.
-    let input = exchange(&numbers(&file["input_spikes"]), steps, texts * length, shape.dimension);
+    let input = exchange(&values(&file["input_spikes"]), steps, texts * length, shape.dimension);
     let mut spikes = SpikeTrain::silent(texts * length * steps, shape.dimension);
     for (i, _) in input.iter().enumerate().filter(|(_, value)| **value == 1.0) {
         spikes.set(i / shape.dimension, i % shape.dimension);
@@ -295,7 +214,7 @@ fn the_paper_network_forward_and_backward() {
         .chunks_exact(steps * channels)
         .flat_map(|text| (0..channels).map(|c| text.iter().skip(c).step_by(channels).sum::<f32>()))
         .collect();
-    assert_eq!(over_time, numbers(&file["conv_spike_counts"]), "convolution spikes");
+    assert_eq!(over_time, values(&file["conv_spike_counts"]), "convolution spikes");
 
     let positions: Vec<f32> = (0..texts * channels)
         .map(|i| batch.positions(i / channels, shape.widths[i % channels / shape.filters]) as f32)
@@ -303,15 +222,15 @@ fn the_paper_network_forward_and_backward() {
     let pool_values: Vec<f32> = positions.iter().map(|positions| threshold_of("pool") * positions).collect();
     let pool = Thresholds { values: &pool_values, scales: &positions };
     let pool_spikes = neuron_scan::forward(&neuron, steps, channels, pool, &counts);
-    let want = exchange(&numbers(&file["pool_spikes"]), steps, texts, channels);
+    let want = exchange(&values(&file["pool_spikes"]), steps, texts, channels);
     assert_eq!(pool_spikes, want, "pool spikes");
 
-    let weight = numbers(&file["linear_weight"]);
+    let weight = values(&file["linear_weight"]);
     let currents = linear(&pool_spikes, &weight, &vec![0.0; classes]);
     let (out_values, ones) = (vec![threshold_of("out"); texts * classes], vec![1.0; texts * classes]);
     let out = Thresholds { values: &out_values, scales: &ones };
     let output_spikes = neuron_scan::forward(&neuron, steps, classes, out, &currents);
-    let want = exchange(&numbers(&file["output_spikes"]), steps, texts, classes);
+    let want = exchange(&values(&file["output_spikes"]), steps, texts, classes);
     assert_eq!(output_spikes, want, "output spikes");
 
     let labels = integers(&file["labels"]);
@@ -321,7 +240,7 @@ fn the_paper_network_forward_and_backward() {
     // Backward.
     let d_currents = neuron_scan::backward(&neuron, steps, classes, out, &currents, &d_output);
     let (d_pool_spikes, d_weight, _) = linear_backward(&pool_spikes, &weight, classes, &d_currents);
-    assert_close("linear weight", &d_weight, &numbers(&file["linear_weight_gradient"]), SPIKING_GRADIENT);
+    assert_close("linear weight", &d_weight, &values(&file["linear_weight_gradient"]), SPIKING_GRADIENT);
     let d_counts = neuron_scan::backward(&neuron, steps, channels, pool, &counts, &d_pool_spikes);
     let gradients =
         spiking_convolution::backward(&shape, &neuron, steps, &spikes, weights, &batch, &products, &d_counts);
@@ -339,10 +258,10 @@ fn the_text_cnn_forward_and_backward() {
         filters: of_shape("filters"),
         dimension: of_shape("dim"),
     };
-    let codes = numbers(&file["input"]);
+    let codes = values(&file["input"]);
     let weights = to_columns(&shape, &file["conv_weights"]);
-    let bias = numbers(&file["conv_biases"]);
-    let (linear_weight, linear_bias) = (numbers(&file["linear_weight"]), numbers(&file["linear_bias"]));
+    let bias = values(&file["conv_biases"]);
+    let (linear_weight, linear_bias) = (values(&file["linear_weight"]), values(&file["linear_bias"]));
     let labels = integers(&file["labels"]);
     let mut batch = TokenBatch::new(0);
     for (b, own) in integers(&file["lengths"]).into_iter().enumerate() {
@@ -356,20 +275,20 @@ fn the_text_cnn_forward_and_backward() {
             assert_close(&format!("{variant}: {what}"), got, want, TEXT_CNN);
         };
         let (features, products) = text_convolution::forward(&shape, pooling, &codes, &weights, &bias, &batch);
-        check("features", &features, &numbers(&want["features"]));
+        check("features", &features, &values(&want["features"]));
         let logits = linear(&features, &linear_weight, &linear_bias);
-        check("logits", &logits, &numbers(&want["logits"]));
+        check("logits", &logits, &values(&want["logits"]));
         let (loss, d_logits) = cross_entropy(&logits, classes, |row| labels[row]);
         assert_close(&format!("{variant}: loss"), &[loss], &[number(&want["loss"])], LOSS);
 
         let gradients = &want["gradients"];
         let (d_features, d_weight, d_bias) = linear_backward(&features, &linear_weight, classes, &d_logits);
-        check("linear weight", &d_weight, &numbers(&gradients["linear_weight"]));
-        check("linear bias", &d_bias, &numbers(&gradients["linear_bias"]));
+        check("linear weight", &d_weight, &values(&gradients["linear_weight"]));
+        check("linear bias", &d_bias, &values(&gradients["linear_bias"]));
         let operands = (&codes[..], &weights[..], &bias[..]);
         let got = text_convolution::backward(&shape, pooling, operands, &batch, &products, &d_features, true);
-        check("input", &got.codes, &numbers(&gradients["input"]));
+        check("input", &got.codes, &values(&gradients["input"]));
         check("convolution weights", &got.weights, &to_columns(&shape, &gradients["conv_weights"]));
-        check("convolution biases", &got.bias, &numbers(&gradients["conv_biases"]));
+        check("convolution biases", &got.bias, &values(&gradients["conv_biases"]));
     }
 }

@@ -4,9 +4,15 @@
 //! `fine_tune` and `dnn` do it, and Burn carries the gradients between them. Tolerances are those to which
 //! `crates/kernels/tests/golden.rs` holds the bare kernels, for the same reasons.
 
+#[path = "../../../testdata/golden/reader.rs"]
+mod reader;
+
 use std::sync::Arc;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use reader::{
+    LOSS, SPIKING_GRADIENT, TEXT_CNN, assert_close, exchange, golden, integers, number, to_columns, values,
+};
 use serde_json::Value;
 use spiketext_kernels::{
     ConvolutionShape, NeuronParameters, Reset, SpikeTrain, Surrogate, TokenBatch, text_convolution::Pooling,
@@ -17,80 +23,9 @@ use spiketext_train::{
     optimiser::numbers,
 };
 
-/// What a number may differ by: `absolute + relative |expected|`.
-#[derive(Clone, Copy)]
-struct Tolerance {
-    absolute: f32,
-    relative: f32,
-}
-
-/// Losses: a mean of a few logarithms near 1, so a few roundings of 6e-8.
-const LOSS: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-6 };
-
-/// Gradients through the paper's network: up to 252 summands of mixed sign behind a surrogate that falls to 1e-3.
-const SPIKING_GRADIENT: Tolerance = Tolerance { absolute: 1e-7, relative: 1e-4 };
-
-/// Features, logits and gradients of the text CNN, all of order 1: sums of at most 50 products.
-const TEXT_CNN: Tolerance = Tolerance { absolute: 1e-6, relative: 0.0 };
-
-/// Reads a golden file. A missing one is a failure, never a skipped test.
-fn golden(name: &str) -> Value {
-    let path = format!("{}/../../testdata/golden/{name}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("golden file {path}: {error}; reference/make_goldens.py makes it"));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("golden file {path}: {error}"))
-}
-
-/// A nested array of numbers as one row-major slice.
-fn values(value: &Value) -> Vec<f32> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(values).collect(),
-        Value::Number(number) => vec![number.as_f64().expect("a finite number") as f32],
-        other => panic!("golden file: numbers expected, got {other}"),
-    }
-}
-
-fn number(value: &Value) -> f32 {
-    values(value)[0]
-}
-
-fn integers(value: &Value) -> Vec<usize> {
-    values(value).into_iter().map(|number| number as usize).collect()
-}
-
-/// Compares element by element, and names the worst one.
-fn assert_close(what: &str, got: &[f32], want: &[f32], tolerance: Tolerance) {
-    assert_eq!(got.len(), want.len(), "{what}: lengths");
-    let excess = |i: usize| (got[i] - want[i]).abs() / (tolerance.absolute + tolerance.relative * want[i].abs());
-    if let Some(i) = (0..want.len()).max_by(|&i, &j| excess(i).total_cmp(&excess(j))) {
-        assert!(excess(i) <= 1.0, "{what}[{i}]: {} for {}, {:.2} x the tolerance", got[i], want[i], excess(i));
-    }
-}
-
-/// Exchanges the first two of three axes: `[first, second, inner]` to `[second, first, inner]`.
-fn exchange(values: &[f32], first: usize, second: usize, inner: usize) -> Vec<f32> {
-    assert_eq!(values.len(), first * second * inner);
-    (0..second)
-        .flat_map(|j| (0..first).flat_map(move |i| &values[(i * second + j) * inner..][..inner]))
-        .copied()
-        .collect()
-}
-
 /// Rows and columns of `[rows, columns]` exchanged.
 fn transpose(values: &[f32], columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns)).copied().collect()
-}
-
-/// PyTorch's kernels, for each width `[F, width, D]`, as our `[D, M]` with columns (width, tap, filter).
-fn to_columns(shape: &ConvolutionShape, kernels: &Value) -> Vec<f32> {
-    let mut columns = vec![0.0; shape.dimension * shape.products()];
-    for (width_index, &width) in shape.widths.iter().enumerate() {
-        for (i, value) in values(&kernels[width_index]).into_iter().enumerate() {
-            let (filter, tap, d) = (i / shape.dimension / width, i / shape.dimension % width, i % shape.dimension);
-            columns[d * shape.products() + shape.first_product(width_index) + tap * shape.filters + filter] = value;
-        }
-    }
-    columns
 }
 
 fn leaf<const D: usize>(values: &[f32], shape: [usize; D]) -> Tensor<D> {
