@@ -67,28 +67,33 @@ impl Case {
         let mut numbers = |count: usize, size: f32| -> Vec<f32> {
             (0..count).map(|_| (next() as f32 / (1 << 23) as f32 - 1.0) * size).collect()
         };
+        let whole = |weight: f32| (weight * 8_192.0).round() / 8_192.0;
         let synapses = numbers(dimension * shape.products(), 0.05);
         Self {
             name,
-            whole: synapses.iter().map(|weight| (weight * 32_768.0).round() / 32_768.0).collect(),
+            whole: synapses.iter().copied().map(whole).collect(),
             synapses,
             steps,
             batch,
             spikes,
             codes: numbers(tokens * dimension, 1.0),
-            presence: numbers(shape.products(), 0.1),
-            bias: numbers(shape.channels(), 0.1),
+            presence: numbers(shape.products(), 0.1).into_iter().map(whole).collect(),
+            bias: numbers(shape.channels(), 0.1).into_iter().map(whole).collect(),
             up: numbers(texts * steps * shape.channels(), 1.0),
             shape,
             workspace: Workspace::default(),
         }
     }
 
+    fn whole_weights(&self) -> spiking_convolution::Weights<'_> {
+        spiking_convolution::Weights::new(&self.whole, &self.presence, &self.bias)
+    }
+
     fn weights(&self) -> spiking_convolution::Weights<'_> {
         spiking_convolution::Weights::new(&self.synapses, &self.presence, &self.bias)
     }
 
-    fn spiking_forward(&self, neuron: &NeuronParameters) -> (Vec<f32>, spiking_convolution::Products) {
+    fn spiking_forward(&self, neuron: &NeuronParameters) -> (Vec<f32>, spiking_convolution::Kept) {
         self.forward_with(neuron, self.weights())
     }
 
@@ -96,9 +101,19 @@ impl Case {
         &self,
         neuron: &NeuronParameters,
         weights: spiking_convolution::Weights<'_>,
-    ) -> (Vec<f32>, spiking_convolution::Products) {
+    ) -> (Vec<f32>, spiking_convolution::Kept) {
         let (shape, steps) = (&self.shape, self.steps);
-        spiking_convolution::forward(shape, neuron, steps, &self.spikes, weights, &self.batch, &self.workspace)
+        spiking_convolution::forward_kept(shape, neuron, steps, &self.spikes, weights, &self.batch, &self.workspace)
+    }
+
+    fn forward_backward(
+        &self,
+        neuron: &NeuronParameters,
+        weights: spiking_convolution::Weights<'_>,
+    ) -> spiking_convolution::Gradients {
+        let (_, kept) = self.forward_with(neuron, weights);
+        let (shape, steps, spikes, batch) = (&self.shape, self.steps, &self.spikes, &self.batch);
+        spiking_convolution::backward(shape, neuron, steps, spikes, weights, batch, &kept, &self.up)
     }
 
     fn text_forward(&self, pooling: Pooling) -> (Vec<f32>, text_convolution::Products) {
@@ -131,29 +146,16 @@ fn spiking(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("spiking_convolution/{}", case.name));
         group.throughput(Throughput::Elements(case.batch.len() as u64));
         group.bench_function("forward", |bencher| bencher.iter(|| case.spiking_forward(&neuron)));
-        let tables = spiking_convolution::Tables::new(&case.shape, &case.whole);
-        let weights =
-            spiking_convolution::Weights { synapses: &case.whole, tables: tables.as_ref(), ..case.weights() };
+        let packed = spiking_convolution::Packed::new(&case.shape, &case.whole, &case.presence);
+        let weights = spiking_convolution::Weights { packed: packed.as_ref(), ..case.whole_weights() };
         group.bench_function("forward_whole_weights", |bencher| {
             bencher.iter(|| case.forward_with(&neuron, weights));
         });
-        group.bench_function("forward_backward", |bencher| {
-            bencher.iter(|| {
-                let (_, products) = case.spiking_forward(&neuron);
-                let weights = case.weights();
-                let (steps, spikes, batch) = (case.steps, &case.spikes, &case.batch);
-                spiking_convolution::backward(
-                    &case.shape,
-                    &neuron,
-                    steps,
-                    spikes,
-                    weights,
-                    batch,
-                    &products,
-                    &case.up,
-                )
-            });
-        });
+        for (name, weights) in
+            [("forward_backward", case.weights()), ("forward_backward_whole_weights", case.whole_weights())]
+        {
+            group.bench_function(name, |bencher| bencher.iter(|| case.forward_backward(&neuron, weights)));
+        }
         group.finish();
     }
 }

@@ -1,5 +1,7 @@
 //! The shapes of a batch: ragged texts as rows of a table of distinct tokens, and the text convolution over them.
 
+use crate::lanes::{LANES, Lanes, flat};
+
 /// A token that makes no current at all: padding, or an unknown word under the silent policy.
 pub const SILENT: u32 = u32::MAX;
 
@@ -22,6 +24,12 @@ impl TokenBatch {
     pub fn push(&mut self, rows: impl IntoIterator<Item = u32>) {
         self.rows.extend(rows);
         self.offsets.push(self.rows.len());
+    }
+
+    /// Texts count as at least so many positions long.
+    #[must_use]
+    pub fn padded_length(&self) -> usize {
+        self.padded_length
     }
 
     /// The number of texts B.
@@ -114,6 +122,24 @@ impl ConvolutionShape {
         blocks.sort_by_key(|block| std::cmp::Reverse(block.width));
         blocks
     }
+
+    /// Cuts the channels into strips of at most 64 of one width. A strip's products, (tap, channel), fill rows of [`LANES`]
+    /// without gaps but at the end. Wide kernels come first.
+    #[must_use]
+    pub fn strips(&self) -> Vec<ChannelBlock> {
+        let parts = self.filters.div_ceil(2 * LANES);
+        let mut strips: Vec<ChannelBlock> = (0..self.widths.len())
+            .flat_map(|width_index| {
+                (0..parts).map(move |part| {
+                    let (first, end) = (part * self.filters / parts, (part + 1) * self.filters / parts);
+                    let (width, channels) = (self.widths[width_index], end - first);
+                    ChannelBlock { width_index, width, first, channels, lanes: channels }
+                })
+            })
+            .collect();
+        strips.sort_by_key(|strip| std::cmp::Reverse(strip.width));
+        strips
+    }
 }
 
 /// Lanes come in whole vectors of sixteen numbers; those past the last channel have weights of zero. Loops over a rest of
@@ -189,6 +215,35 @@ impl ChannelBlock {
         }
     }
 
+    /// Rows of [`LANES`] that the channels fill.
+    #[must_use]
+    pub fn channel_rows(&self) -> usize {
+        self.channels.div_ceil(LANES)
+    }
+
+    /// Rows of [`LANES`] that the products of one (token, step) fill.
+    #[must_use]
+    pub fn product_rows(&self) -> usize {
+        self.columns().div_ceil(LANES)
+    }
+
+    /// The channels of rows `[rows, C]` as `[rows, channel rows]` of lanes, those past the channels zero.
+    #[must_use]
+    pub fn take_lanes(&self, shape: &ConvolutionShape, rows: &[f32]) -> Vec<Lanes<f32>> {
+        rows.chunks_exact(shape.channels())
+            .flat_map(|row| row[self.first_channel(shape)..][..self.channels].chunks(LANES))
+            .map(|lanes| Lanes::of(lanes, 0.0))
+            .collect()
+    }
+
+    /// Copies the channels of `[rows, channel rows]` of lanes back into rows `[rows, C]`: the inverse of
+    /// [`Self::take_lanes`].
+    pub fn put_lanes(&self, shape: &ConvolutionShape, own: &[Lanes<f32>], rows: &mut [f32]) {
+        for (row, own) in rows.chunks_exact_mut(shape.channels()).zip(own.chunks_exact(self.channel_rows())) {
+            row[self.first_channel(shape)..][..self.channels].copy_from_slice(&flat(own)[..self.channels]);
+        }
+    }
+
     /// Copies the block's columns back: the inverse of [`Self::gather`].
     pub fn scatter(&self, shape: &ConvolutionShape, own: &[f32], full: &mut [f32]) {
         for (row, part) in full.chunks_exact_mut(shape.products()).zip(own.chunks_exact(self.columns())) {
@@ -222,7 +277,7 @@ mod tests {
         let shape = ConvolutionShape { widths: vec![3, 4, 5], filters: 130, dimension: 2 };
         let full: Vec<f32> = (0..2 * shape.products()).map(|i| i as f32).collect();
         let mut back = vec![-1.0; full.len()];
-        for block in shape.blocks() {
+        for block in shape.blocks().into_iter().chain(shape.strips()) {
             block.scatter(&shape, &block.gather(&shape, &full), &mut back);
         }
         assert_eq!(full, back);

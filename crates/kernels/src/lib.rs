@@ -12,15 +12,16 @@
 //! order.
 
 pub mod batch;
+pub mod lanes;
+pub mod look_up;
 pub mod matrix;
 pub mod neuron;
 pub mod neuron_scan;
-pub mod spike_product;
+pub mod spike_patterns;
 pub mod spike_train;
 pub mod spiking_convolution;
 pub mod surrogate;
 pub mod text_convolution;
-mod token_products;
 pub mod workspace;
 
 pub use batch::{ChannelBlock, ConvolutionShape, SILENT, TokenBatch};

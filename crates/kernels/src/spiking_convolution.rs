@@ -8,21 +8,41 @@
 //! ```
 //!
 //! `q` is the presence input: a constant current of each real token at each tap, which centred training needs
-//! (equation 10). The backward pass keeps the token products and replays the membranes of one position at a time, so
-//! no step's membrane outlives its position.
+//! (equation 10).
+//!
+//! The work is cut into strips of at most 64 channels of one width, which share nothing and run in parallel, and a strip's time into
+//! chunks of a few steps, so that the token products of a chunk stay in a core's caches and memory does not grow with T:
+//!
+//! ```text
+//! forward    for each chunk: products of its steps, then every position a few steps on     (keeps a membrane a position)
+//! backward   for each chunk, last first: products again, membranes replayed from where the chunk began,
+//!            gradients back through its steps into those of the products, and from there into the weights
+//! ```
+//!
+//! `products` makes the token products, `scan` runs the neurons over them, `gradient` takes the gradient of the products to
+//! that of the synapses, `reference` says what all of it means.
 
-use multiversion::multiversion;
+mod gradient;
+mod products;
+pub mod reference;
+mod scan;
+
 use rayon::prelude::*;
 
+pub use products::Packed;
+
 use crate::{
-    ChannelBlock, ConvolutionShape, Fire, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, TokenBatch,
-    matrix::{Matrix, product},
-    neuron::{step, step_backward},
-    token_products::{Operand, expand},
+    ChannelBlock, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch,
+    lanes::{LANES, Lanes},
+    spike_patterns::{GROUP_STEPS, StepPatterns},
     workspace::{Buffer, Workspace},
 };
+use gradient::StripGradient;
+use products::{Chunk, Source, Strip};
+use scan::{Back, Places};
 
-pub use crate::token_products::Tables;
+/// The most steps of a chunk.
+const LONGEST_CHUNK: usize = 16;
 
 /// Trained numbers of the layer.
 #[derive(Clone, Copy, Debug)]
@@ -33,23 +53,16 @@ pub struct Weights<'a> {
     pub presence: &'a [f32],
     /// Biases b, `[C]`.
     pub bias: &'a [f32],
-    /// Tables of the synapses, if they were made before: worth it where the same weights run again.
-    pub tables: Option<&'a Tables>,
+    /// The synapses as whole numbers, if that was done before: worth it where the same weights run again.
+    pub packed: Option<&'a Packed>,
 }
 
 impl<'a> Weights<'a> {
-    /// Weights without tables.
+    /// Weights of which nothing is prepared.
     #[must_use]
     pub fn new(synapses: &'a [f32], presence: &'a [f32], bias: &'a [f32]) -> Self {
-        Self { synapses, presence, bias, tables: None }
+        Self { synapses, presence, bias, packed: None }
     }
-}
-
-/// What the forward pass leaves for the backward pass.
-#[derive(Debug)]
-pub struct Products {
-    blocks: Vec<Buffer>,
-    workspace: Workspace,
 }
 
 /// Gradients of the loss, in the shapes of [`Weights`].
@@ -61,6 +74,144 @@ pub struct Gradients {
     pub presence: Vec<f32>,
     /// With respect to the biases, `[C]`.
     pub bias: Vec<f32>,
+}
+
+/// What the forward pass leaves for the backward pass: the membranes of each strip where each chunk of time begins, and the
+/// token products of the last chunk, with which the backward pass begins.
+#[derive(Debug)]
+pub struct Kept {
+    strips: Vec<KeptStrip>,
+    workspace: Workspace,
+}
+
+#[derive(Debug)]
+struct KeptStrip {
+    /// A membrane for each chunk and place.
+    membranes: Buffer<Lanes<f32>>,
+    last: Chunk,
+}
+
+/// Everything about a batch that all strips read.
+struct Task<'a> {
+    shape: &'a ConvolutionShape,
+    neuron: &'a NeuronParameters,
+    steps: usize,
+    source: Source<'a>,
+    batch: &'a TokenBatch,
+    strips: Vec<ChannelBlock>,
+    /// One for each width.
+    places: Vec<Places>,
+    workspace: &'a Workspace,
+}
+
+impl<'a> Task<'a> {
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        shape: &'a ConvolutionShape,
+        neuron: &'a NeuronParameters,
+        steps: usize,
+        spikes: &'a SpikeTrain,
+        weights: Weights<'a>,
+        batch: &'a TokenBatch,
+        workspace: &'a Workspace,
+    ) -> Self {
+        assert_eq!(spikes.dimension(), shape.dimension, "spiking_convolution: dimension of the spikes");
+        assert_eq!(weights.synapses.len(), shape.dimension * shape.products(), "spiking_convolution: synapses [D, M]");
+        assert_eq!(weights.presence.len(), shape.products(), "spiking_convolution: presence [M]");
+        assert_eq!(weights.bias.len(), shape.channels(), "spiking_convolution: bias [C]");
+        assert!(steps > 0 && spikes.rows().is_multiple_of(steps), "spiking_convolution: {steps} steps a token");
+        let widest = shape.widths.iter().copied().max().unwrap_or(0);
+        assert!(widest <= scan::WIDEST, "spiking_convolution: kernel of {widest} tokens, at most {}", scan::WIDEST);
+        let tokens = spikes.rows() / steps;
+        if let Some(last) = batch.last_row() {
+            assert!((last as usize) < tokens, "spiking_convolution: token {last}, {tokens} tokens of spikes");
+        }
+        Self {
+            shape,
+            neuron,
+            steps,
+            source: Source::new(shape, spikes, weights),
+            batch,
+            strips: shape.strips(),
+            places: shape.widths.iter().map(|&width| Places::new(batch, width, tokens)).collect(),
+            workspace,
+        }
+    }
+
+    fn tokens(&self) -> usize {
+        self.source.spikes.rows() / self.steps
+    }
+
+    fn places(&self, strip: &ChannelBlock) -> &Places {
+        &self.places[strip.width_index]
+    }
+
+    /// The chunks of time as (first step, steps). Their length follows from the shapes alone: products and their gradients
+    /// of a chunk (six bytes a number) should stay in a second-level cache.
+    fn chunks(&self, strip: &ChannelBlock) -> Vec<(usize, usize)> {
+        const BYTES: usize = 1 << 20;
+        let a_step = (self.tokens() + 1) * strip.product_rows() * size_of::<[[u8; 6]; LANES]>();
+        let length = (BYTES / a_step / GROUP_STEPS * GROUP_STEPS).clamp(GROUP_STEPS, LONGEST_CHUNK);
+        (0..self.steps).step_by(length).map(|first| (first, length.min(self.steps - first))).collect()
+    }
+
+    /// Runs one strip forward; with `keep`, what the backward pass needs comes back too.
+    fn forward(&self, (which, strip): (usize, &ChannelBlock), keep: bool) -> (Buffer<Lanes<f32>>, Option<KeptStrip>) {
+        let (numbers, places) = (Strip::new(self.shape, (which, strip), &self.source.weights), self.places(strip));
+        let chunks = self.chunks(strip);
+        let rows = strip.channel_rows();
+        let mut counts = self.workspace.zeros(self.batch.len() * self.steps * rows);
+        let mut membranes = self.workspace.take(places.len() * rows);
+        membranes.fill(Lanes::all(self.neuron.first_membrane()));
+        let mut kept = self.workspace.take(if keep { chunks.len() * membranes.len() } else { 0 });
+        let mut last = None;
+        for (begun, &chunk) in chunks.iter().enumerate() {
+            if keep {
+                kept[begun * membranes.len()..][..membranes.len()].copy_from_slice(&membranes);
+            }
+            let products = Chunk::new(self.shape, &self.source, &numbers, chunk, self.steps, self.workspace);
+            scan::forward(self.neuron, places, &products, &numbers, self.steps, &mut membranes, &mut counts);
+            last = Some(products);
+        }
+        (counts, last.filter(|_| keep).map(|last| KeptStrip { membranes: kept, last }))
+    }
+
+    /// Runs one strip backward.
+    fn backward(
+        &self,
+        (which, strip): (usize, &ChannelBlock),
+        kept: &KeptStrip,
+        patterns: &[StepPatterns],
+        d_counts: &[f32],
+    ) -> StripGradient {
+        let (numbers, places) = (Strip::new(self.shape, (which, strip), &self.source.weights), self.places(strip));
+        let chunks = self.chunks(strip);
+        let up = strip.take_lanes(self.shape, d_counts);
+        let mut gradient = StripGradient::new(strip, self.shape.dimension, self.workspace);
+        // The gradient of each place's membrane after the last step of the chunk.
+        let each = places.len() * strip.channel_rows();
+        let mut d_membranes = self.workspace.zeros(each);
+        for (begun, &chunk) in chunks.iter().enumerate().rev() {
+            let made;
+            let products = if begun + 1 == chunks.len() {
+                &kept.last
+            } else {
+                made = Chunk::new(self.shape, &self.source, &numbers, chunk, self.steps, self.workspace);
+                &made
+            };
+            let mut d_products = self.workspace.zeros(products.len());
+            let back = Back {
+                up: &up,
+                membranes: &kept.membranes[begun * each..][..each],
+                d_membranes: &mut d_membranes,
+                d_products: &mut d_products,
+                d_bias: &mut gradient.bias,
+            };
+            scan::backward(self.neuron, places, products, &numbers, self.steps, back);
+            gradient.add(&patterns[begun], &d_products, chunk.1);
+        }
+        gradient
+    }
 }
 
 /// Forward pass. `spikes` has a row for each (distinct token, step), `[U T, D]`. Returns spikes summed over positions,
@@ -77,38 +228,55 @@ pub fn forward(
     weights: Weights<'_>,
     batch: &TokenBatch,
     workspace: &Workspace,
-) -> (Vec<f32>, Products) {
-    check(shape, steps, spikes.rows(), spikes.dimension(), weights, batch);
-    let blocks = shape.blocks();
-    let made = match weights.tables {
-        Some(_) => None,
-        None => Tables::for_rows(shape, weights.synapses, spikes.rows()),
-    };
-    let operand = Operand::new(&blocks, spikes, weights.tables.or(made.as_ref()), workspace);
-    let parts: Vec<(Buffer, Buffer)> = blocks
-        .par_iter()
-        .enumerate()
-        .map(|(which, block)| {
-            let numbers = (weights.synapses, weights.presence);
-            let y = operand.times(shape, (which, block), spikes.rows(), numbers, workspace);
-            let bias = block.take(shape, weights.bias);
-            let mut counts = workspace.zeros(batch.len() * steps * block.lanes);
-            counts
-                .par_chunks_exact_mut((steps * block.lanes).max(1))
-                .enumerate()
-                .for_each(|(b, counts)| scan_text(block, neuron, steps, &y, &bias, batch, b, counts));
-            (counts, y)
-        })
-        .collect();
-    let channels = shape.channels();
-    let mut out = vec![0.0; batch.len() * steps * channels];
-    for (block, (counts, _)) in blocks.iter().zip(&parts) {
-        block.put(shape, counts, &mut out);
-    }
-    (out, Products { blocks: parts.into_iter().map(|(_, y)| y).collect(), workspace: workspace.clone() })
+) -> Vec<f32> {
+    run(shape, neuron, steps, spikes, weights, batch, workspace, false).0
 }
 
-/// Backward pass: from the gradient with respect to the summed spikes, `[B, T, C]`.
+/// [`forward`] for training: returns also what [`backward`] needs.
+///
+/// # Panics
+/// As [`forward`].
+#[must_use]
+pub fn forward_kept(
+    shape: &ConvolutionShape,
+    neuron: &NeuronParameters,
+    steps: usize,
+    spikes: &SpikeTrain,
+    weights: Weights<'_>,
+    batch: &TokenBatch,
+    workspace: &Workspace,
+) -> (Vec<f32>, Kept) {
+    let (counts, strips) = run(shape, neuron, steps, spikes, weights, batch, workspace, true);
+    (counts, Kept { strips: strips.into_iter().flatten().collect(), workspace: workspace.clone() })
+}
+
+#[allow(clippy::too_many_arguments)]
+fn run(
+    shape: &ConvolutionShape,
+    neuron: &NeuronParameters,
+    steps: usize,
+    spikes: &SpikeTrain,
+    weights: Weights<'_>,
+    batch: &TokenBatch,
+    workspace: &Workspace,
+    keep: bool,
+) -> (Vec<f32>, Vec<Option<KeptStrip>>) {
+    let task = Task::new(shape, neuron, steps, spikes, weights, batch, workspace);
+    let (counts, kept): (Vec<_>, Vec<_>) =
+        task.strips.par_iter().enumerate().with_max_len(1).map(|strip| task.forward(strip, keep)).unzip();
+    let channels = shape.channels();
+    let mut out = vec![0.0; batch.len() * steps * channels];
+    out.par_chunks_exact_mut((steps * channels).max(1)).enumerate().for_each(|(b, out)| {
+        for (strip, counts) in task.strips.iter().zip(&counts) {
+            let each = steps * strip.channel_rows();
+            strip.put_lanes(shape, &counts[b * each..][..each], out);
+        }
+    });
+    (out, kept)
+}
+
+/// Backward pass: from the gradient with respect to the summed spikes, `[B, T, C]`. Everything else is what
+/// [`forward_kept`] has seen.
 ///
 /// # Panics
 /// As [`forward`].
@@ -121,371 +289,67 @@ pub fn backward(
     spikes: &SpikeTrain,
     weights: Weights<'_>,
     batch: &TokenBatch,
-    products: &Products,
+    kept: &Kept,
     d_counts: &[f32],
 ) -> Gradients {
-    check(shape, steps, spikes.rows(), spikes.dimension(), weights, batch);
+    let task = Task::new(shape, neuron, steps, spikes, weights, batch, &kept.workspace);
     let channels = shape.channels();
     assert_eq!(d_counts.len(), batch.len() * steps * channels, "spiking_convolution::backward: gradient of the sums");
-    let workspace = &products.workspace;
-    let expanded = expand(spikes, workspace);
-    let blocks = shape.blocks();
-    let parts: Vec<(Buffer, [Vec<f32>; 2])> = blocks
-        .par_iter()
-        .zip(&products.blocks)
-        .map(|(block, y)| {
-            let mut d_y = workspace.zeros(y.len());
-            let mut d_bias = vec![0.0; block.lanes];
-            let (gradient, bias) = (block.take(shape, d_counts), block.take(shape, weights.bias));
-            replay(block, neuron, steps, y, &bias, batch, &gradient, &mut d_y, &mut d_bias);
-            let mut d_presence = vec![0.0; block.columns()];
-            for row in d_y.chunks_exact(block.columns()) {
-                d_presence.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-            }
-            let mut d_synapses = workspace.take(shape.dimension * block.columns());
-            product(
-                Matrix::new(&expanded, spikes.rows(), shape.dimension).transposed(),
-                Matrix::new(&d_y, spikes.rows(), block.columns()),
-                &mut d_synapses,
-                false,
-            );
-            (d_synapses, [d_presence, d_bias])
-        })
+    // Chunks of equal length, as those of most strips are, share their patterns.
+    let cuts: Vec<Vec<(usize, usize)>> = task.strips.iter().map(|strip| task.chunks(strip)).collect();
+    let mut different = cuts.clone();
+    different.dedup();
+    let patterns: Vec<Vec<StepPatterns>> = different
+        .iter()
+        .map(|cut| cut.par_iter().map(|&(first, count)| StepPatterns::of(spikes, steps, first, count)).collect())
         .collect();
+    let patterns_of = |which: usize| &patterns[different.iter().position(|cut| *cut == cuts[which]).unwrap_or(0)];
+    let strips = task.strips.par_iter().enumerate().zip(&kept.strips).with_max_len(1);
+    let parts: Vec<StripGradient> =
+        strips.map(|(strip, kept)| task.backward(strip, kept, patterns_of(strip.0), d_counts)).collect();
     let mut gradients = Gradients {
         synapses: vec![0.0; weights.synapses.len()],
         presence: vec![0.0; weights.presence.len()],
         bias: vec![0.0; channels],
     };
-    for (block, (d_synapses, [d_presence, d_bias])) in blocks.iter().zip(&parts) {
-        block.scatter(shape, d_synapses, &mut gradients.synapses);
-        block.scatter(shape, d_presence, &mut gradients.presence);
-        block.put(shape, d_bias, &mut gradients.bias);
+    for (strip, part) in task.strips.iter().zip(&parts) {
+        part.put(shape, strip, &mut gradients);
     }
     gradients
 }
 
-/// Every spike of one text of a batch that [`forward`] has run: a train `[T P, F]` for each width, row `t P + p`.
+/// Every spike of one text of a batch: a train `[T P, F]` for each width, row `t P + p`.
+///
+/// # Panics
+/// As [`forward`].
 #[must_use]
 pub fn trace(
     shape: &ConvolutionShape,
     neuron: &NeuronParameters,
     steps: usize,
+    spikes: &SpikeTrain,
     weights: Weights<'_>,
     batch: &TokenBatch,
-    products: &Products,
     text: usize,
 ) -> Vec<SpikeTrain> {
-    let positions: Vec<usize> = shape.widths.iter().map(|&width| batch.positions(text, width)).collect();
+    let workspace = Workspace::default();
+    let mut alone = TokenBatch::new(batch.padded_length());
+    alone.push(batch.text(text).iter().copied());
+    let task = Task::new(shape, neuron, steps, spikes, weights, &alone, &workspace);
     let mut trains: Vec<SpikeTrain> =
-        positions.iter().map(|positions| SpikeTrain::silent(steps * positions, shape.filters)).collect();
-    for (block, y) in shape.blocks().iter().zip(&products.blocks) {
-        let bias = block.take(shape, weights.bias);
-        let (mut taps, mut current) = (vec![None; block.width], vec![0.0; block.lanes]);
-        let mut membrane = vec![0.0; block.lanes];
-        for p in 0..positions[block.width_index] {
-            taps_at(block, steps, batch.text(text), p, &mut taps);
-            membrane.fill(neuron.first_membrane());
-            for t in 0..steps {
-                currents(block, y, &bias, &taps, t, &mut current);
-                let channels = membrane.iter_mut().zip(&current).enumerate().take(block.channels);
-                for (lane, (membrane, &current)) in channels {
-                    let (spike, _) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current);
-                    if spike > 0.0 {
-                        trains[block.width_index].set(t * positions[block.width_index] + p, block.first + lane);
-                    }
-                }
-            }
-        }
+        shape.widths.iter().map(|&width| SpikeTrain::silent(steps * alone.positions(0, width), shape.filters)).collect();
+    for (which, strip) in task.strips.iter().enumerate() {
+        let numbers = Strip::new(shape, (which, strip), &task.source.weights);
+        let positions = alone.positions(0, strip.width);
+        let train = &mut trains[strip.width_index];
+        let products = Chunk::new(shape, &task.source, &numbers, (0, steps), steps, &workspace);
+        scan::observe(neuron, task.places(strip), &products, &numbers, |place, t, channel| {
+            // The last place stands for all silent positions.
+            let last = if place + 1 == task.places(strip).len() { positions } else { place + 1 };
+            (place..last).for_each(|p| train.set(t * positions + p, strip.first + channel));
+        });
     }
     trains
-}
-
-/// Shapes that every entry point relies on.
-fn check(
-    shape: &ConvolutionShape,
-    steps: usize,
-    rows: usize,
-    dimension: usize,
-    weights: Weights<'_>,
-    batch: &TokenBatch,
-) {
-    assert_eq!(dimension, shape.dimension, "spiking_convolution: dimension of the spikes");
-    assert_eq!(weights.synapses.len(), shape.dimension * shape.products(), "spiking_convolution: synapses [D, M]");
-    assert_eq!(weights.presence.len(), shape.products(), "spiking_convolution: presence [M]");
-    assert_eq!(weights.bias.len(), shape.channels(), "spiking_convolution: bias [C]");
-    if let Some(last) = batch.last_row() {
-        assert!((last as usize + 1) * steps <= rows, "spiking_convolution: token {last}, {rows} rows of spikes");
-    }
-}
-
-/// The currents of one position and step: biases, then the taps in order.
-#[inline(always)]
-fn currents(block: &ChannelBlock, y: &[f32], bias: &[f32], taps: &[Option<usize>], t: usize, out: &mut [f32]) {
-    out.copy_from_slice(bias);
-    for (tap, first_row) in taps.iter().enumerate() {
-        if let Some(first_row) = first_row {
-            let lanes = &y[(first_row + t) * block.columns() + tap * block.lanes..][..block.lanes];
-            for (sum, value) in out.iter_mut().zip(lanes) {
-                *sum += value;
-            }
-        }
-    }
-}
-
-/// The first spike row of the token under each tap at position p, `None` for silence.
-#[inline(always)]
-fn taps_at(block: &ChannelBlock, steps: usize, text: &[u32], p: usize, taps: &mut [Option<usize>]) {
-    for (tap, slot) in taps.iter_mut().enumerate().take(block.width) {
-        *slot = text.get(p + tap).filter(|&&row| row != SILENT).map(|&row| row as usize * steps);
-    }
-}
-
-/// Runs the neurons of one text and block, adding their spikes to `counts`, `[T, lanes]`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-#[allow(clippy::too_many_arguments)]
-fn scan_text(
-    block: &ChannelBlock,
-    neuron: &NeuronParameters,
-    steps: usize,
-    y: &[f32],
-    bias: &[f32],
-    batch: &TokenBatch,
-    b: usize,
-    counts: &mut [f32],
-) {
-    let lanes = block.lanes;
-    let mut taps = vec![None; block.width];
-    let mut membrane = vec![0.0; lanes];
-    let mut current = vec![0.0; lanes];
-    let live = batch.live_positions(b, block.width);
-    for p in 0..live {
-        taps_at(block, steps, batch.text(b), p, &mut taps);
-        membrane.fill(neuron.first_membrane());
-        for (t, counts) in counts.chunks_exact_mut(lanes).enumerate() {
-            currents(block, y, bias, &taps, t, &mut current);
-            for ((count, membrane), &current) in counts.iter_mut().zip(&mut membrane).zip(&current) {
-                let (spike, _) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current);
-                *count += spike;
-            }
-        }
-    }
-    // Positions past the text all see the bias alone, so one of them stands for all.
-    let silent = batch.positions(b, block.width) - live;
-    if silent > 0 {
-        membrane.fill(neuron.first_membrane());
-        for counts in counts.chunks_exact_mut(lanes) {
-            for ((count, membrane), &current) in counts.iter_mut().zip(&mut membrane).zip(bias) {
-                let (spike, _) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current);
-                *count += silent as f32 * spike;
-            }
-        }
-    }
-}
-
-/// One step back for all lanes: `delta` holds the gradient of the membrane after the reset, then that of the charged one.
-#[inline(always)]
-fn deltas(neuron: &NeuronParameters, charged: &[f32], up: &[f32], delta: &mut [f32]) {
-    for ((delta, &charged), &up) in delta.iter_mut().zip(charged).zip(up) {
-        let spike = Fire::Step.spike(neuron.surrogate, charged - neuron.threshold);
-        *delta = step_backward(neuron, neuron.threshold, 1.0, charged, spike, up, *delta);
-    }
-}
-
-/// Replays each position of every text and sends the gradient back through time into the token products.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-#[allow(clippy::too_many_arguments)]
-fn replay(
-    block: &ChannelBlock,
-    neuron: &NeuronParameters,
-    steps: usize,
-    y: &[f32],
-    bias: &[f32],
-    batch: &TokenBatch,
-    d_counts: &[f32],
-    d_y: &mut [f32],
-    d_bias: &mut [f32],
-) {
-    let lanes = block.lanes;
-    let mut taps = vec![None; block.width];
-    let mut membrane = vec![0.0; lanes];
-    let mut charged = vec![0.0; steps * lanes];
-    let mut delta = vec![0.0; lanes];
-    for b in 0..batch.len() {
-        let d_counts = &d_counts[b * steps * lanes..][..steps * lanes];
-        let live = batch.live_positions(b, block.width);
-        let silent = batch.positions(b, block.width) - live;
-        for p in 0..live + usize::from(silent > 0) {
-            // The last round stands for all silent positions at once.
-            let weight = if p < live { 1.0 } else { silent as f32 };
-            if p < live {
-                taps_at(block, steps, batch.text(b), p, &mut taps);
-            } else {
-                taps.fill(None);
-            }
-            membrane.fill(neuron.first_membrane());
-            for (t, charged) in charged.chunks_exact_mut(lanes).enumerate() {
-                currents(block, y, bias, &taps, t, charged);
-                for (charged, membrane) in charged.iter_mut().zip(&mut membrane) {
-                    (_, *charged) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, *charged);
-                }
-            }
-            // `delta` carries the gradient of the membrane after the reset, then that of the charged membrane.
-            delta.fill(0.0);
-            for t in (0..steps).rev() {
-                let charged = &charged[t * lanes..][..lanes];
-                let up = &d_counts[t * lanes..][..lanes];
-                // A loop of its own for the usual kinds, so that the choice is made outside of it and vectors are used.
-                let soft =
-                    |surrogate| NeuronParameters { surrogate, reset: Reset::Soft, detach_reset: true, ..*neuron };
-                match (neuron.surrogate, neuron.reset, neuron.detach_reset) {
-                    (Surrogate::FastSigmoid { slope }, Reset::Soft, true) => {
-                        deltas(&soft(Surrogate::FastSigmoid { slope }), charged, up, &mut delta);
-                    }
-                    (Surrogate::Arctangent { alpha }, Reset::Soft, true) => {
-                        deltas(&soft(Surrogate::Arctangent { alpha }), charged, up, &mut delta);
-                    }
-                    _ => deltas(neuron, charged, up, &mut delta),
-                }
-                for (sum, delta) in d_bias.iter_mut().zip(&delta) {
-                    *sum += weight * delta;
-                }
-                for (tap, first_row) in taps.iter().enumerate() {
-                    if let Some(first_row) = first_row {
-                        let out = &mut d_y[(first_row + t) * block.columns() + tap * lanes..][..lanes];
-                        for (sum, delta) in out.iter_mut().zip(&delta) {
-                            *sum += delta;
-                        }
-                    }
-                }
-                delta.iter_mut().for_each(|delta| *delta *= neuron.beta);
-            }
-        }
-    }
-}
-
-/// The definition, spike by spike, without token products; kept to hold the fast kernels to it and to show every spike.
-pub mod reference {
-    use super::{Fire, NeuronParameters, step, step_backward};
-    use crate::{ConvolutionShape, Real, SILENT, TokenBatch};
-
-    /// Inputs of the layer: spike values `[U T, D]` (0 or 1), synapses `[D, M]`, presence `[M]`, bias `[C]`.
-    #[derive(Clone, Copy, Debug)]
-    pub struct Inputs<'a, F> {
-        /// Spikes of each (token, step).
-        pub spikes: &'a [F],
-        /// Synapses W.
-        pub synapses: &'a [F],
-        /// Presence currents q.
-        pub presence: &'a [F],
-        /// Biases b.
-        pub bias: &'a [F],
-    }
-
-    /// The current into channel (width index, filter) at position p and step t.
-    fn current<F: Real>(
-        shape: &ConvolutionShape,
-        steps: usize,
-        inputs: Inputs<'_, F>,
-        text: &[u32],
-        (width_index, filter, p, t): (usize, usize, usize, usize),
-    ) -> F {
-        let mut sum = inputs.bias[width_index * shape.filters + filter];
-        for tap in 0..shape.widths[width_index] {
-            let Some(&row) = text.get(p + tap).filter(|&&row| row != SILENT) else { continue };
-            let column = shape.first_product(width_index) + tap * shape.filters + filter;
-            sum += inputs.presence[column];
-            let row = row as usize * steps + t;
-            for d in 0..shape.dimension {
-                sum += inputs.spikes[row * shape.dimension + d] * inputs.synapses[d * shape.products() + column];
-            }
-        }
-        sum
-    }
-
-    /// Forward pass to spikes summed over positions, `[B, T, C]`. `observe(b, t, p, c)` is told of each spike.
-    #[must_use]
-    pub fn forward<F: Real>(
-        shape: &ConvolutionShape,
-        neuron: &NeuronParameters,
-        fire: Fire,
-        steps: usize,
-        inputs: Inputs<'_, F>,
-        batch: &TokenBatch,
-        mut observe: impl FnMut(usize, usize, usize, usize),
-    ) -> Vec<F> {
-        let channels = shape.channels();
-        let mut counts = vec![F::ZERO; batch.len() * steps * channels];
-        for b in 0..batch.len() {
-            for c in 0..channels {
-                let (width_index, filter) = (c / shape.filters, c % shape.filters);
-                for p in 0..batch.positions(b, shape.widths[width_index]) {
-                    let mut membrane = F::of(neuron.first_membrane());
-                    for t in 0..steps {
-                        let i = current(shape, steps, inputs, batch.text(b), (width_index, filter, p, t));
-                        let (spike, _) = step(neuron, fire, F::of(neuron.threshold), F::ONE, &mut membrane, i);
-                        if spike > F::ZERO {
-                            observe(b, t, p, c);
-                        }
-                        counts[(b * steps + t) * channels + c] += spike;
-                    }
-                }
-            }
-        }
-        counts
-    }
-
-    /// Backward pass: gradients with respect to synapses, presence and bias.
-    #[must_use]
-    pub fn backward<F: Real>(
-        shape: &ConvolutionShape,
-        neuron: &NeuronParameters,
-        fire: Fire,
-        steps: usize,
-        inputs: Inputs<'_, F>,
-        batch: &TokenBatch,
-        d_counts: &[F],
-    ) -> [Vec<F>; 3] {
-        let channels = shape.channels();
-        let threshold = F::of(neuron.threshold);
-        let mut d_synapses = vec![F::ZERO; inputs.synapses.len()];
-        let mut d_presence = vec![F::ZERO; inputs.presence.len()];
-        let mut d_bias = vec![F::ZERO; channels];
-        for b in 0..batch.len() {
-            let text = batch.text(b);
-            for c in 0..channels {
-                let (width_index, filter) = (c / shape.filters, c % shape.filters);
-                for p in 0..batch.positions(b, shape.widths[width_index]) {
-                    let mut membrane = F::of(neuron.first_membrane());
-                    let trace: Vec<(F, F)> = (0..steps)
-                        .map(|t| {
-                            let i = current(shape, steps, inputs, text, (width_index, filter, p, t));
-                            step(neuron, fire, threshold, F::ONE, &mut membrane, i)
-                        })
-                        .collect();
-                    let mut d_membrane = F::ZERO;
-                    for t in (0..steps).rev() {
-                        let (spike, charged) = trace[t];
-                        let up = d_counts[(b * steps + t) * channels + c];
-                        let delta = step_backward(neuron, threshold, F::ONE, charged, spike, up, d_membrane);
-                        d_bias[c] += delta;
-                        for tap in 0..shape.widths[width_index] {
-                            let Some(&row) = text.get(p + tap).filter(|&&row| row != SILENT) else { continue };
-                            let column = shape.first_product(width_index) + tap * shape.filters + filter;
-                            d_presence[column] += delta;
-                            let row = row as usize * steps + t;
-                            for d in 0..shape.dimension {
-                                d_synapses[d * shape.products() + column] +=
-                                    delta * inputs.spikes[row * shape.dimension + d];
-                            }
-                        }
-                        d_membrane = F::of(neuron.beta) * delta;
-                    }
-                }
-            }
-        }
-        [d_synapses, d_presence, d_bias]
-    }
 }
 
 #[cfg(test)]
@@ -493,6 +357,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Fire, Reset, SILENT, Surrogate};
 
     struct Case {
         shape: ConvolutionShape,
@@ -541,6 +406,12 @@ mod tests {
             Self { shape, batch, steps, spikes, synapses, presence, bias, up }
         }
 
+        fn dense(&self) -> Vec<f32> {
+            let mut dense = vec![0.0; self.spikes.rows() * self.spikes.dimension()];
+            self.spikes.expand(0, &mut dense);
+            dense
+        }
+
         fn weights(&self) -> Weights<'_> {
             Weights::new(&self.synapses, &self.presence, &self.bias)
         }
@@ -558,7 +429,7 @@ mod tests {
     }
 
     fn agrees_with_reference(case: &Case, neuron: &NeuronParameters) {
-        let dense = expand(&case.spikes, &Workspace::default());
+        let dense = case.dense();
         let inputs = reference::Inputs {
             spikes: &dense[..],
             synapses: &case.synapses,
@@ -569,18 +440,16 @@ mod tests {
         let want = reference::forward(shape, neuron, Fire::Step, steps, inputs, &case.batch, |_, _, _, _| {});
         // The second run finds what the first has left behind.
         let workspace = Workspace::default();
-        let run = |weights| forward(shape, neuron, steps, &case.spikes, weights, &case.batch, &workspace);
+        let run = |weights| forward_kept(shape, neuron, steps, &case.spikes, weights, &case.batch, &workspace);
         drop(run(case.weights()));
-        let (got, products) = run(case.weights());
+        let (got, kept) = run(case.weights());
         assert_eq!(got, want, "{neuron:?}");
-        // These weights are whole numbers of a unit, so they can be looked up wherever the processor is made for it.
-        let tables = Tables::new(shape, &case.synapses);
-        assert_eq!(tables.is_some(), crate::spike_product::is_fast());
-        let looked_up = Weights { tables: tables.as_ref(), ..case.weights() };
-        let (got, _) = run(looked_up);
-        assert_eq!(got, want, "looked up, {neuron:?}");
+        assert_eq!(forward(shape, neuron, steps, &case.spikes, case.weights(), &case.batch, &workspace), want);
+        let packed = Packed::new(shape, &case.synapses, &case.presence).expect("whole numbers of a unit");
+        let prepared = Weights { packed: Some(&packed), ..case.weights() };
+        assert_eq!(run(prepared).0, want, "packed, {neuron:?}");
         let want = reference::backward(shape, neuron, Fire::Step, steps, inputs, &case.batch, &case.up);
-        let got = backward(shape, neuron, steps, &case.spikes, case.weights(), &case.batch, &products, &case.up);
+        let got = backward(shape, neuron, steps, &case.spikes, case.weights(), &case.batch, &kept, &case.up);
         for (got, want) in [&got.synapses, &got.presence, &got.bias].into_iter().zip(&want) {
             for (got, want) in got.iter().zip(want) {
                 assert!((got - want).abs() <= 2e-4 * (1.0 + want.abs()), "{neuron:?}: {got} {want}");
@@ -592,7 +461,7 @@ mod tests {
     fn a_trace_shows_the_spikes_that_the_reference_sees() {
         let case = Case::new(vec![3, 1, 5], 70, 10, 5, 9, 40);
         let neuron = neurons()[1];
-        let dense = expand(&case.spikes, &Workspace::default());
+        let dense = case.dense();
         let inputs = reference::Inputs {
             spikes: &dense[..],
             synapses: &case.synapses,
@@ -604,12 +473,9 @@ mod tests {
             reference::forward(&case.shape, &neuron, Fire::Step, case.steps, inputs, &case.batch, |b, t, p, c| {
                 want.insert((b, t, p, c));
             });
-        let workspace = Workspace::default();
-        let (_, products) =
-            forward(&case.shape, &neuron, case.steps, &case.spikes, case.weights(), &case.batch, &workspace);
         let mut got = std::collections::BTreeSet::new();
         for b in 0..case.batch.len() {
-            let trains = trace(&case.shape, &neuron, case.steps, case.weights(), &case.batch, &products, b);
+            let trains = trace(&case.shape, &neuron, case.steps, &case.spikes, case.weights(), &case.batch, b);
             for (width_index, train) in trains.iter().enumerate() {
                 let positions = case.batch.positions(b, case.shape.widths[width_index]);
                 for row in 0..train.rows() {
@@ -653,7 +519,7 @@ mod tests {
     fn the_backward_pass_is_the_gradient_of_the_smooth_network() {
         let case = Case::new(vec![2, 3], 3, 4, 5, 6, 40);
         let wide = |v: &[f32]| v.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
-        let dense = wide(&expand(&case.spikes, &Workspace::default()));
+        let dense = wide(&case.dense());
         let up = wide(&case.up);
         for neuron in neurons() {
             // A detached reset is not a gradient of anything, so the check attaches it.

@@ -6,25 +6,66 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Arrays that wait for their next use. Clones share them.
+use crate::lanes::Lanes;
+
+/// Arrays that wait for their next use, of each kind of element. Clones share them.
 ///
 /// The caller holds it for as long as like work comes (a training run, an evaluation) and drops it after; results do not
 /// depend on it.
 #[derive(Clone, Debug, Default)]
-pub struct Workspace(Arc<Mutex<Vec<Vec<f32>>>>);
+pub struct Workspace {
+    numbers: Pool<f32>,
+    rows: Pool<Lanes<f32>>,
+    narrow_rows: Pool<Lanes<i16>>,
+    wide_rows: Pool<Lanes<i32>>,
+}
+
+type Pool<T> = Arc<Mutex<Vec<Vec<T>>>>;
+
+/// An element of which a [`Workspace`] keeps arrays.
+pub trait Element: Copy + Default {
+    /// The arrays of this kind.
+    #[doc(hidden)]
+    fn pool(workspace: &Workspace) -> &Pool<Self>;
+}
+
+impl Element for f32 {
+    fn pool(workspace: &Workspace) -> &Pool<Self> {
+        &workspace.numbers
+    }
+}
+
+impl Element for Lanes<f32> {
+    fn pool(workspace: &Workspace) -> &Pool<Self> {
+        &workspace.rows
+    }
+}
+
+impl Element for Lanes<i16> {
+    fn pool(workspace: &Workspace) -> &Pool<Self> {
+        &workspace.narrow_rows
+    }
+}
+
+impl Element for Lanes<i32> {
+    fn pool(workspace: &Workspace) -> &Pool<Self> {
+        &workspace.wide_rows
+    }
+}
 
 /// An array out of a [`Workspace`], which goes back there when it is dropped.
 #[derive(Debug)]
-pub struct Buffer {
-    values: Vec<f32>,
-    home: Workspace,
+pub struct Buffer<T: Element = f32> {
+    values: Vec<T>,
+    home: Pool<T>,
 }
 
 impl Workspace {
-    /// An array of `length` numbers of no particular value: what the one before left there, or zeros.
+    /// An array of `length` elements of no particular value: what the one before left there, or zeros.
     #[must_use]
-    pub fn take(&self, length: usize) -> Buffer {
-        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn take<T: Element>(&self, length: usize) -> Buffer<T> {
+        let home = T::pool(self);
+        let mut free = home.lock().unwrap_or_else(PoisonError::into_inner);
         // The smallest that is large enough, or the largest, to grow.
         let best = (0..free.len()).min_by_key(|&i| {
             let capacity = free[i].capacity();
@@ -34,39 +75,39 @@ impl Workspace {
         drop(free);
         if values.capacity() < length {
             // Nothing in it is worth copying.
-            values = vec![0.0; length];
+            values = Vec::with_capacity(length);
         }
-        values.resize(length, 0.0);
-        Buffer { values, home: self.clone() }
+        values.resize(length, T::default());
+        Buffer { values, home: home.clone() }
     }
 
     /// An array of `length` zeros.
     #[must_use]
-    pub fn zeros(&self, length: usize) -> Buffer {
+    pub fn zeros<T: Element>(&self, length: usize) -> Buffer<T> {
         let mut buffer = self.take(length);
-        buffer.fill(0.0);
+        buffer.fill(T::default());
         buffer
     }
 }
 
-impl Deref for Buffer {
-    type Target = [f32];
+impl<T: Element> Deref for Buffer<T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[f32] {
+    fn deref(&self) -> &[T] {
         &self.values
     }
 }
 
-impl DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [f32] {
+impl<T: Element> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
         &mut self.values
     }
 }
 
-impl Drop for Buffer {
+impl<T: Element> Drop for Buffer<T> {
     fn drop(&mut self) {
         let values = std::mem::take(&mut self.values);
-        self.home.0.lock().unwrap_or_else(PoisonError::into_inner).push(values);
+        self.home.lock().unwrap_or_else(PoisonError::into_inner).push(values);
     }
 }
 
@@ -77,17 +118,20 @@ mod tests {
     #[test]
     fn arrays_come_back_and_the_fitting_one_is_taken() {
         let workspace = Workspace::default();
-        let (mut small, large) = (workspace.take(10), workspace.take(100));
+        let (mut small, large) = (workspace.take::<f32>(10), workspace.take::<f32>(100));
         small.fill(7.0);
         let (at_small, at_large) = (small.as_ptr(), large.as_ptr());
         drop((small, large));
-        let again = workspace.take(8);
+        let again = workspace.take::<f32>(8);
         assert_eq!((again.as_ptr(), again.len()), (at_small, 8));
-        let middle = workspace.zeros(50);
+        let middle = workspace.zeros::<f32>(50);
         assert_eq!((middle.as_ptr(), middle.len()), (at_large, 50));
         drop(again);
-        assert!(workspace.zeros(9).iter().all(|&x| x == 0.0));
+        assert!(workspace.zeros::<f32>(9).iter().all(|&x| x == 0.0));
         // One that is too small makes place for one that is large enough.
-        assert_eq!(workspace.take(1000).len(), 1000);
+        assert_eq!(workspace.take::<f32>(1000).len(), 1000);
+        // Rows of lanes are kept apart from numbers and start on cache lines.
+        let rows = workspace.take::<Lanes<i16>>(3);
+        assert!((rows.as_ptr() as usize).is_multiple_of(64));
     }
 }

@@ -209,7 +209,7 @@ fn the_paper_network_forward_and_backward() {
     let (presence, bias) = (vec![0.0; shape.products()], vec![0.0; channels]);
     let weights = spiking_convolution::Weights::new(&synapses, &presence, &bias);
     let (counts, products) =
-        spiking_convolution::forward(&shape, &neuron, steps, &spikes, weights, &batch, &Workspace::default());
+        spiking_convolution::forward_kept(&shape, &neuron, steps, &spikes, weights, &batch, &Workspace::default());
     let over_time: Vec<f32> = counts
         .chunks_exact(steps * channels)
         .flat_map(|text| (0..channels).map(|c| text.iter().skip(c).step_by(channels).sum::<f32>()))

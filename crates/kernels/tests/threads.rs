@@ -99,7 +99,7 @@ fn the_spiking_convolution_does_not_depend_on_the_threads() {
     same_in_every_pool(|| {
         let weights = spiking_convolution::Weights::new(&synapses, &presence, &bias);
         let (counts, products) =
-            spiking_convolution::forward(&shape, &neuron, STEPS, &spikes, weights, &batch, &Workspace::default());
+            spiking_convolution::forward_kept(&shape, &neuron, STEPS, &spikes, weights, &batch, &Workspace::default());
         let gradients =
             spiking_convolution::backward(&shape, &neuron, STEPS, &spikes, weights, &batch, &products, &up);
         vec![

@@ -124,7 +124,7 @@ impl SpikingLayer {
 }
 
 impl Kernel<3> for SpikingLayer {
-    type Kept = Arc<spiking_convolution::Products>;
+    type Kept = Arc<spiking_convolution::Kept>;
 
     fn output_shape(&self) -> Vec<usize> {
         vec![self.batch.len(), self.steps, self.shape.channels()]
@@ -132,7 +132,7 @@ impl Kernel<3> for SpikingLayer {
 
     fn forward(&self, inputs: [&[f32]; 3]) -> (Vec<f32>, Self::Kept) {
         let weights = Self::weights(inputs);
-        let (counts, products) = spiking_convolution::forward(
+        let (counts, kept) = spiking_convolution::forward_kept(
             &self.shape,
             &self.neuron,
             self.steps,
@@ -141,7 +141,7 @@ impl Kernel<3> for SpikingLayer {
             &self.batch,
             &self.workspace,
         );
-        (counts, Arc::new(products))
+        (counts, Arc::new(kept))
     }
 
     fn backward(&self, inputs: [&[f32]; 3], kept: &Self::Kept, gradient: &[f32], _: [bool; 3]) -> [Vec<f32>; 3] {

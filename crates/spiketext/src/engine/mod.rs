@@ -78,8 +78,6 @@ struct Input<'a> {
 struct Layers {
     /// Convolution spikes summed over positions, `[B, T, C]`.
     counts: Vec<f32>,
-    /// Token products, for a trace.
-    products: spiking_convolution::Products,
     /// Feature spikes, `[B, T, C]`.
     features: Vec<f32>,
     /// Output currents, `[B, T, O]`.
@@ -106,7 +104,7 @@ impl<'a> Input<'a> {
     fn weights(&self) -> spiking_convolution::Weights<'_> {
         let weights = self.network.weights();
         spiking_convolution::Weights {
-            tables: self.network.tables(),
+            packed: self.network.packed(),
             ..spiking_convolution::Weights::new(&weights.synapses, &weights.presence, &weights.bias)
         }
     }
@@ -115,7 +113,7 @@ impl<'a> Input<'a> {
         let specification = self.network.specification();
         let weights = self.network.weights();
         let (steps, shape) = (specification.steps, &specification.convolution);
-        let (counts, products) = spiking_convolution::forward(
+        let counts = spiking_convolution::forward(
             shape,
             &specification.convolution_neuron,
             steps,
@@ -151,7 +149,7 @@ impl<'a> Input<'a> {
             let thresholds = neuron_scan::Thresholds { values: &thresholds, scales: &scales };
             neuron_scan::forward(&specification.output_neuron, steps, outputs, thresholds, &currents)
         });
-        Layers { counts, products, features, currents, outputs: spikes }
+        Layers { counts, features, currents, outputs: spikes }
     }
 }
 

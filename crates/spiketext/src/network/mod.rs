@@ -10,7 +10,7 @@ mod grid;
 pub use grid::{Grid, on_common_grid};
 
 use serde::{Deserialize, Serialize};
-use spiketext_kernels::{ConvolutionShape, NeuronParameters, spiking_convolution::Tables};
+use spiketext_kernels::{ConvolutionShape, NeuronParameters, spiking_convolution::Packed};
 
 use crate::{Error, Result, encode::Encoder};
 
@@ -220,8 +220,9 @@ pub struct Weights {
 pub struct Network {
     specification: Specification,
     weights: Weights,
-    /// The synapses once more, in the form that kernels look up, where there is one for this processor.
-    tables: Option<Tables>,
+    /// The synapses once more, as the whole numbers that kernels read, unless the currents that go with them fit no unit of
+    /// theirs.
+    packed: Option<Packed>,
 }
 
 impl Network {
@@ -277,8 +278,8 @@ impl Network {
         }
         on_common_grid(&mut weights.synapses, [&mut weights.presence, &mut weights.bias]);
         on_common_grid(&mut weights.output_synapses, [&mut weights.output_bias, &mut []]);
-        let tables = Tables::new(&specification.convolution, &weights.synapses);
-        Ok(Self { specification, weights, tables })
+        let packed = Packed::new(&specification.convolution, &weights.synapses, &weights.presence);
+        Ok(Self { specification, weights, packed })
     }
 
     /// What the network is.
@@ -293,9 +294,9 @@ impl Network {
         &self.weights
     }
 
-    /// The synapses as tables of sums, where this processor has a use for them.
-    pub(crate) fn tables(&self) -> Option<&Tables> {
-        self.tables.as_ref()
+    /// Synapses and presence currents as kernels read them, if they can.
+    pub(crate) fn packed(&self) -> Option<&Packed> {
+        self.packed.as_ref()
     }
 
     /// Words that have a code.

@@ -1,0 +1,341 @@
+//! Token products of a strip and a chunk of time: `Y[u,t,j] = q[j] + sum_d s[u,t,d] W[d,j]`, rows of 32 channels.
+//!
+//! Two ways with one result: look-up of sums where the weights are whole numbers of one unit (those of a finished network
+//! are, and so are those of the forward pass of fine-tuning), in 16 bits where the products fit and in 32 where not; the
+//! matrix product in single precision for all other weights.
+
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::Weights;
+use crate::{
+    ChannelBlock, ConvolutionShape, SpikeTrain,
+    lanes::{LANES, Lanes},
+    matrix::{Matrix, product},
+    spike_patterns::{INPUT_GROUPS, InputPatterns, InputTables, SET_INPUTS},
+    workspace::{Buffer, Workspace},
+};
+
+/// Synapses and presence currents as whole numbers of one unit, in the order in which look-up reads them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Packed {
+    unit: f32,
+    strips: Vec<PackedStrip>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct PackedStrip {
+    /// `[product row, D]`, D filled up to whole sets of inputs with zeros.
+    synapses: Vec<Lanes<i16>>,
+    /// `[product row]`.
+    presence: Vec<Lanes<i16>>,
+    /// Whether products will hardly leave 16 bits, so that it pays to try.
+    narrow: bool,
+}
+
+impl Packed {
+    /// Packs synapses `[D, M]` and presence currents `[M]`; `None` if they are not whole numbers of one unit that fit 16
+    /// bits, or if sums of them do not fit what they are summed in.
+    ///
+    /// # Panics
+    /// If the lengths do not fit the shape.
+    #[must_use]
+    pub fn new(shape: &ConvolutionShape, synapses: &[f32], presence: &[f32]) -> Option<Self> {
+        assert_eq!(synapses.len(), shape.dimension * shape.products(), "Packed::new: synapses [D, M]");
+        assert_eq!(presence.len(), shape.products(), "Packed::new: presence [M]");
+        let unit = common_unit(synapses.iter().chain(presence))?;
+        // A power of two, so its reciprocal is exact.
+        let per_unit = unit.recip();
+        let whole = |values: &[f32]| -> Lanes<i16> {
+            let mut lanes = Lanes::all(0);
+            lanes.0.iter_mut().zip(values).for_each(|(lane, value)| *lane = (value * per_unit) as i16);
+            lanes
+        };
+        let padded = shape.dimension.next_multiple_of(SET_INPUTS);
+        let strips = shape.strips();
+        let strips = strips.par_iter().map(|strip| {
+            let rows = strip.product_rows();
+            let mut own = vec![Lanes::all(0); rows * padded];
+            for (d, row) in strip.gather(shape, synapses).chunks_exact(strip.columns()).enumerate() {
+                row.chunks(LANES).enumerate().for_each(|(i, values)| own[i * padded + d] = whole(values));
+            }
+            let presence: Vec<Lanes<i16>> = strip.gather(shape, presence).chunks(LANES).map(whole).collect();
+            let reach = Reach::of(&own, &presence);
+            // Single precision holds whole numbers up to 2^24: a current, the sum of all taps, must stay below.
+            let exact = reach.all * strip.width as f32 <= (1 << 24) as f32;
+            (exact && reach.half_set <= SIXTEEN_BITS).then_some(PackedStrip {
+                synapses: own,
+                presence,
+                narrow: reach.set <= SIXTEEN_BITS && reach.likely <= SIXTEEN_BITS,
+            })
+        });
+        Some(Self { unit, strips: strips.collect::<Option<_>>()? })
+    }
+}
+
+const SIXTEEN_BITS: f32 = i16::MAX as f32;
+
+/// How large sums over inputs can be in some column, in units.
+struct Reach {
+    /// Over a half set of inputs.
+    half_set: f32,
+    /// Over a set of inputs.
+    set: f32,
+    /// Over all inputs and the presence current.
+    all: f32,
+    /// Four deviations from the mean, if every input spikes with probability 1/2.
+    likely: f32,
+}
+
+impl Reach {
+    fn of(synapses: &[Lanes<i16>], presence: &[Lanes<i16>]) -> Self {
+        // The sums of the positive and of the negative numbers of each column: all choices lie between.
+        let of = |rows: &[Lanes<i16>]| {
+            let mut sums = [Lanes::all(0.0f32); 2];
+            for row in rows {
+                for lane in 0..LANES {
+                    let weight = f32::from(row.0[lane]);
+                    sums[0].0[lane] += weight.max(0.0);
+                    sums[1].0[lane] -= weight.min(0.0);
+                }
+            }
+            sums.iter().flat_map(|sums| sums.0).fold(0.0, f32::max)
+        };
+        let most = |size: usize| synapses.chunks(size).map(of).fold(0.0, f32::max);
+        let (mut all, mut likely) = (0.0f32, 0.0f32);
+        for (rows, presence) in synapses.chunks(synapses.len() / presence.len().max(1)).zip(presence) {
+            for lane in 0..LANES {
+                let weights = || rows.iter().map(|row| f32::from(row.0[lane]));
+                let (sum, presence) = (weights().sum::<f32>(), f32::from(presence.0[lane]));
+                all = all.max(weights().map(f32::abs).sum::<f32>() + presence.abs());
+                likely = likely.max((presence + sum / 2.0).abs() + 2.0 * weights().map(|w| w * w).sum::<f32>().sqrt());
+            }
+        }
+        Self { half_set: most(SET_INPUTS / 2), set: most(SET_INPUTS), all, likely }
+    }
+}
+
+/// The largest power of two of which all values are whole multiples that fit 16 bits; `None` if there is none.
+fn common_unit<'a>(values: impl Iterator<Item = &'a f32> + Clone) -> Option<f32> {
+    let largest = values.clone().fold(0.0f32, |most, value| most.max(value.abs()));
+    // All bits that any value uses, over the unit of the largest value's last possible bit.
+    if largest == 0.0 {
+        return Some(1.0);
+    }
+    if !largest.is_normal() {
+        return None;
+    }
+    // 2^14 units hold the largest value at least, 2^15 at most: what is not whole in such units, fits no unit.
+    let exponent = (largest.to_bits() >> 23) as i32 - 127;
+    let unit = if (-100..=100).contains(&exponent) { 2f32.powi(exponent - 14) } else { return None };
+    let per_unit = unit.recip();
+    let mut used = 0i32;
+    for value in values {
+        let units = value * per_unit;
+        if units != units.trunc() {
+            return None;
+        }
+        used |= units as i32;
+    }
+    // Trailing zeros of two's complement are those of the size.
+    Some(unit * (1i32 << used.trailing_zeros().min(30)) as f32)
+}
+
+/// Spikes and weights of a batch, in the forms that the products are made from.
+pub(super) struct Source<'a> {
+    pub(super) spikes: &'a SpikeTrain,
+    pub(super) weights: Weights<'a>,
+    whole: Option<(InputPatterns, std::borrow::Cow<'a, Packed>)>,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(shape: &ConvolutionShape, spikes: &'a SpikeTrain, weights: Weights<'a>) -> Self {
+        let packed = match weights.packed {
+            Some(packed) => Some(std::borrow::Cow::Borrowed(packed)),
+            None => Packed::new(shape, weights.synapses, weights.presence).map(std::borrow::Cow::Owned),
+        };
+        Self { spikes, weights, whole: packed.map(|packed| (InputPatterns::of(spikes), packed)) }
+    }
+}
+
+/// The numbers of one strip that both passes read.
+pub(super) struct Strip<'a> {
+    pub(super) strip: &'a ChannelBlock,
+    /// Its place among the strips of the shape.
+    which: usize,
+    /// `[channel rows]`.
+    pub(super) bias: Vec<Lanes<f32>>,
+}
+
+impl<'a> Strip<'a> {
+    pub(super) fn new(shape: &ConvolutionShape, (which, strip): (usize, &'a ChannelBlock), weights: &Weights<'_>) -> Self {
+        let bias = &weights.bias[strip.first_channel(shape)..][..strip.channels];
+        Self { strip, which, bias: bias.chunks(LANES).map(|lanes| Lanes::of(lanes, 0.0)).collect() }
+    }
+}
+
+/// A chunk of time.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    /// Its first step.
+    pub(super) first: usize,
+    /// Its steps T'.
+    pub(super) count: usize,
+    pub(super) products: Products,
+}
+
+/// Token products of a chunk, `[U + 1, T', product rows]` rows of 32: those of the last token, which stands for silence, are zero,
+/// and so are a few after it, for readers of whole rows that begin within the last.
+#[derive(Debug)]
+pub(super) enum Products {
+    /// Whole numbers of a unit, in 16 bits.
+    Narrow(Buffer<Lanes<i16>>, f32),
+    /// Whole numbers of a unit, in 32 bits.
+    Wide(Buffer<Lanes<i32>>, f32),
+    /// In single precision.
+    Numbers(Buffer<Lanes<f32>>),
+}
+
+impl Chunk {
+    /// The products of steps `first..first + count` of `steps`.
+    pub(super) fn new(
+        shape: &ConvolutionShape,
+        source: &Source<'_>,
+        strip: &Strip<'_>,
+        (first, count): (usize, usize),
+        steps: usize,
+        workspace: &Workspace,
+    ) -> Self {
+        let silence = source.spikes.rows() / steps * count * strip.strip.product_rows();
+        let length = silence + count * strip.strip.product_rows() + strip.strip.channel_rows();
+        if let Some((patterns, packed)) = &source.whole {
+            let own = &packed.strips[strip.which];
+            if own.narrow {
+                let mut rows = workspace.take(length);
+                rows[silence..].fill(Lanes::all(0));
+                if look_up_narrow(own, patterns, steps, (first, count), &mut rows[..silence]) {
+                    return Self { first, count, products: Products::Narrow(rows, packed.unit) };
+                }
+            }
+            let mut rows = workspace.take(length);
+            rows[silence..].fill(Lanes::all(0));
+            look_up_wide(own, patterns, steps, (first, count), &mut rows[..silence]);
+            return Self { first, count, products: Products::Wide(rows, packed.unit) };
+        }
+        let mut rows = workspace.take(length);
+        rows[silence..].fill(Lanes::all(0.0));
+        multiply(shape, source, strip.strip, steps, (first, count), workspace, &mut rows[..silence]);
+        Self { first, count, products: Products::Numbers(rows) }
+    }
+
+    /// Rows of 32 channels.
+    pub(super) fn len(&self) -> usize {
+        match &self.products {
+            Products::Narrow(rows, _) => rows.len(),
+            Products::Wide(rows, _) => rows.len(),
+            Products::Numbers(rows) => rows.len(),
+        }
+    }
+}
+
+/// Products by look-up into `rows`, `[U, T', product rows]`; whether all of them fit 16 bits.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn look_up_narrow(
+    strip: &PackedStrip,
+    patterns: &InputPatterns,
+    steps: usize,
+    chunk: (usize, usize),
+    rows: &mut [Lanes<i16>],
+) -> bool {
+    let (mut most, mut least) = (Lanes::all(0i16), Lanes::all(0i16));
+    look_up(strip, patterns, steps, chunk, rows, |presence| presence, |row, tables, patterns| {
+        // The sum of a set fits 16 bits (see `Reach`), that of all sets is watched.
+        *row = zip(*row, tables.sum(patterns), i16::saturating_add);
+        most = zip(most, *row, i16::max);
+        least = zip(least, *row, i16::min);
+    });
+    most.0.iter().all(|&most| most < i16::MAX) && least.0.iter().all(|&least| least > i16::MIN)
+}
+
+/// Products by look-up into `rows`, `[U, T', product rows]`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn look_up_wide(
+    strip: &PackedStrip,
+    patterns: &InputPatterns,
+    steps: usize,
+    chunk: (usize, usize),
+    rows: &mut [Lanes<i32>],
+) {
+    let widen = |narrow: Lanes<i16>| Lanes(narrow.0.map(i32::from));
+    look_up(strip, patterns, steps, chunk, rows, widen, |row, tables, patterns| {
+        for sum in tables.sums_of_halves(patterns) {
+            *row = zip(*row, widen(sum), i32::wrapping_add);
+        }
+    });
+}
+
+/// Adds the sums of all sets to rows that begin as the presence currents.
+#[inline(always)]
+fn look_up<T: Copy>(
+    strip: &PackedStrip,
+    patterns: &InputPatterns,
+    steps: usize,
+    (first, count): (usize, usize),
+    rows: &mut [Lanes<T>],
+    begin: impl Fn(Lanes<i16>) -> Lanes<T>,
+    mut add: impl FnMut(&mut Lanes<T>, &InputTables, &[u8; INPUT_GROUPS]),
+) {
+    let across = strip.presence.len();
+    let inputs = strip.synapses.len() / across;
+    let mut tables = InputTables::new();
+    for (which, &presence) in strip.presence.iter().enumerate() {
+        rows.iter_mut().skip(which).step_by(across).for_each(|row| *row = begin(presence));
+        for (set, synapses) in strip.synapses[which * inputs..][..inputs].chunks_exact(SET_INPUTS).enumerate() {
+            for (group, synapses) in synapses.chunks_exact(InputTables::INPUTS).enumerate() {
+                tables.fill(group, |input| &synapses[input]);
+            }
+            for (token, rows) in rows.chunks_exact_mut(count * across).enumerate() {
+                let patterns = patterns.of_set(set, token * steps + first, count);
+                for (patterns, row) in patterns.iter().zip(rows.iter_mut().skip(which).step_by(across)) {
+                    add(row, &tables, patterns);
+                }
+            }
+        }
+    }
+}
+
+/// Lane by lane; by value, so that lanes stay in registers.
+#[inline(always)]
+fn zip<T: Copy>(a: Lanes<T>, b: Lanes<T>, join: impl Fn(T, T) -> T) -> Lanes<T> {
+    let mut out = a;
+    for lane in 0..LANES {
+        out.0[lane] = join(a.0[lane], b.0[lane]);
+    }
+    out
+}
+
+/// Products by matrix product into `rows`, `[U, T', product rows]`.
+fn multiply(
+    shape: &ConvolutionShape,
+    source: &Source<'_>,
+    strip: &ChannelBlock,
+    steps: usize,
+    (first, count): (usize, usize),
+    workspace: &Workspace,
+    rows: &mut [Lanes<f32>],
+) {
+    let (tokens, dimension) = (source.spikes.rows() / steps, shape.dimension);
+    let synapses = strip.gather(shape, source.weights.synapses);
+    let presence = strip.gather(shape, source.weights.presence);
+    let mut spikes = workspace.take::<f32>(tokens * count * dimension);
+    for (token, spikes) in spikes.chunks_exact_mut((count * dimension).max(1)).enumerate() {
+        source.spikes.expand(token * steps + first, spikes);
+    }
+    let mut products = workspace.take::<f32>(tokens * count * strip.columns());
+    products.chunks_exact_mut(strip.columns()).for_each(|row| row.copy_from_slice(&presence));
+    let spikes = Matrix::new(&spikes, tokens * count, dimension);
+    product(spikes, Matrix::new(&synapses, dimension, strip.columns()), &mut products, true);
+    for (rows, products) in rows.chunks_exact_mut(strip.product_rows()).zip(products.chunks_exact(strip.columns())) {
+        rows.iter_mut().zip(products.chunks(LANES)).for_each(|(row, values)| *row = Lanes::of(values, 0.0));
+    }
+}

@@ -1,0 +1,415 @@
+//! The neurons of a strip over a chunk of time: forward, backward, and one spike after the other.
+
+use multiversion::multiversion;
+
+use super::products::{Chunk, Products, Strip};
+use crate::{
+    ChannelBlock, Fire, NeuronParameters, Reset, SILENT, Surrogate, TokenBatch,
+    lanes::{LANES, Lanes, at, at_mut, flat, flat_mut},
+    neuron::{step, step_backward},
+};
+
+/// The positions of a batch at which a kernel of one width sees tokens. Positions of a text past its last token all see
+/// the bias alone: one place stands for all of them.
+pub(super) struct Places {
+    width: usize,
+    /// The token under each tap, `[place, width]`; the number of tokens stands for silence.
+    tokens: Vec<u32>,
+    /// How many positions a place stands for.
+    weights: Vec<f32>,
+    /// The end of each text's places.
+    ends: Vec<usize>,
+}
+
+impl Places {
+    pub(super) fn new(batch: &TokenBatch, width: usize, tokens: usize) -> Self {
+        let silence = u32::try_from(tokens).expect("fewer than 2^32 tokens");
+        let mut places = Self { width, tokens: Vec::new(), weights: Vec::new(), ends: Vec::new() };
+        for b in 0..batch.len() {
+            let (text, live) = (batch.text(b), batch.live_positions(b, width));
+            for p in 0..live {
+                let seen = (p..p + width).map(|i| text.get(i).copied().filter(|&row| row != SILENT).unwrap_or(silence));
+                places.tokens.extend(seen);
+            }
+            places.weights.resize(places.weights.len() + live, 1.0);
+            let silent = batch.positions(b, width) - live;
+            if silent > 0 {
+                places.tokens.resize(places.tokens.len() + width, silence);
+                places.weights.push(silent as f32);
+            }
+            places.ends.push(places.weights.len());
+        }
+        places
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// The places of every text.
+    fn of_texts(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| start..end)
+    }
+
+    /// Where the products of each tap of a place begin: which number of those of a chunk.
+    #[inline(always)]
+    fn taps<'a>(&self, place: usize, chunk: &Layout, taps: &'a mut [usize; WIDEST]) -> &'a [usize] {
+        let tokens = &self.tokens[place * self.width..][..self.width];
+        for (tap, (first, &token)) in taps.iter_mut().zip(tokens).enumerate() {
+            *first = token as usize * chunk.count * chunk.a_step + tap * chunk.channels;
+        }
+        &taps[..self.width]
+    }
+}
+
+/// How the numbers of a chunk lie.
+#[derive(Clone, Copy)]
+struct Layout {
+    first: usize,
+    count: usize,
+    /// Numbers from one step to the next.
+    a_step: usize,
+    /// Numbers from one tap to the next.
+    channels: usize,
+    /// Rows that the channels fill.
+    rows: usize,
+}
+
+impl Layout {
+    fn new(chunk: &Chunk, strip: &ChannelBlock) -> Self {
+        let (a_step, rows) = (strip.product_rows() * LANES, strip.channel_rows());
+        Self { first: chunk.first, count: chunk.count, a_step, channels: strip.channels, rows }
+    }
+}
+
+/// The widest kernel.
+pub(super) const WIDEST: usize = 64;
+
+/// Token products of either kind.
+trait Product: Copy {
+    /// What currents are summed in, exact for whole numbers.
+    type Sum: Copy;
+    const ZERO: Self::Sum;
+    fn add(self, sum: Self::Sum) -> Self::Sum;
+    fn current(sum: Self::Sum, unit: f32) -> f32;
+}
+
+impl Product for i16 {
+    type Sum = i32;
+    const ZERO: i32 = 0;
+    #[inline(always)]
+    fn add(self, sum: i32) -> i32 {
+        sum + i32::from(self)
+    }
+    #[inline(always)]
+    fn current(sum: i32, unit: f32) -> f32 {
+        sum as f32 * unit
+    }
+}
+
+impl Product for i32 {
+    type Sum = i32;
+    const ZERO: i32 = 0;
+    #[inline(always)]
+    fn add(self, sum: i32) -> i32 {
+        sum + self
+    }
+    #[inline(always)]
+    fn current(sum: i32, unit: f32) -> f32 {
+        sum as f32 * unit
+    }
+}
+
+impl Product for f32 {
+    type Sum = f32;
+    const ZERO: f32 = 0.0;
+    #[inline(always)]
+    fn add(self, sum: f32) -> f32 {
+        sum + self
+    }
+    #[inline(always)]
+    fn current(sum: f32, _: f32) -> f32 {
+        sum
+    }
+}
+
+/// The currents of one place, row of channels and step, from where its taps' numbers begin.
+#[inline(always)]
+fn currents<P: Product>((products, unit): (&[P], f32), taps: &[usize], offset: usize, bias: &Lanes<f32>) -> Lanes<f32> {
+    let mut sums = [P::ZERO; LANES];
+    for first in taps {
+        let row = at(products, first + offset);
+        for lane in 0..LANES {
+            sums[lane] = row[lane].add(sums[lane]);
+        }
+    }
+    let mut out = *bias;
+    for lane in 0..LANES {
+        out.0[lane] += P::current(sums[lane], unit);
+    }
+    out
+}
+
+/// Calls `$body` with the taps as a slice whose length the compiler knows for the usual widths, so that it unrolls loops over
+/// them.
+macro_rules! unrolled {
+    ($taps:expr, |$known:ident| $body:expr) => {
+        match $taps.len() {
+            1 => { let $known = &$taps[..1]; $body }
+            2 => { let $known = &$taps[..2]; $body }
+            3 => { let $known = &$taps[..3]; $body }
+            4 => { let $known = &$taps[..4]; $body }
+            5 => { let $known = &$taps[..5]; $body }
+            _ => { let $known = $taps; $body }
+        }
+    };
+}
+
+/// Runs every place of a strip through a chunk of time. `membranes` is `[place, channel rows]`; `counts`, `[B, T, channel
+/// rows]`, gains the spikes of all places.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub(super) fn forward(
+    neuron: &NeuronParameters,
+    places: &Places,
+    chunk: &Chunk,
+    strip: &Strip<'_>,
+    steps: usize,
+    membranes: &mut [Lanes<f32>],
+    counts: &mut [Lanes<f32>],
+) {
+    let layout = Layout::new(chunk, strip.strip);
+    let bias = &strip.bias;
+    match &chunk.products {
+        Products::Narrow(rows, unit) => {
+            run_places(neuron, places, layout, (flat(rows), *unit), bias, steps, membranes, counts);
+        }
+        Products::Wide(rows, unit) => {
+            run_places(neuron, places, layout, (flat(rows), *unit), bias, steps, membranes, counts);
+        }
+        Products::Numbers(rows) => {
+            run_places(neuron, places, layout, (flat(rows), 1.0), bias, steps, membranes, counts);
+        }
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn run_places<P: Product>(
+    neuron: &NeuronParameters,
+    places: &Places,
+    layout: Layout,
+    products: (&[P], f32),
+    bias: &[Lanes<f32>],
+    steps: usize,
+    membranes: &mut [Lanes<f32>],
+    counts: &mut [Lanes<f32>],
+) {
+    // The usual neuron is known to the compiler, so that no choice is left in the loop over lanes.
+    let soft = NeuronParameters { reset: Reset::Soft, ..*neuron };
+    let mut taps = [0; WIDEST];
+    for (b, own) in places.of_texts().enumerate() {
+        let counts = &mut counts[(b * steps + layout.first) * layout.rows..][..layout.count * layout.rows];
+        for place in own {
+            let taps = places.taps(place, &layout, &mut taps);
+            let weight = places.weights[place];
+            let membranes = &mut membranes[place * layout.rows..][..layout.rows];
+            unrolled!(taps, |taps| match neuron.reset {
+                Reset::Soft => run_place(&soft, layout, products, taps, bias, weight, membranes, counts),
+                Reset::Hard => run_place(neuron, layout, products, taps, bias, weight, membranes, counts),
+            });
+        }
+    }
+}
+
+/// One place through a chunk.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn run_place<P: Product>(
+    neuron: &NeuronParameters,
+    layout: Layout,
+    products: (&[P], f32),
+    taps: &[usize],
+    bias: &[Lanes<f32>],
+    weight: f32,
+    membranes: &mut [Lanes<f32>],
+    counts: &mut [Lanes<f32>],
+) {
+    for row in 0..layout.rows {
+        let (mut membrane, bias) = (membranes[row], bias[row]);
+        for t in 0..layout.count {
+            let current = currents(products, taps, t * layout.a_step + row * LANES, &bias);
+            let mut count = counts[t * layout.rows + row];
+            for lane in 0..LANES {
+                let membrane = &mut membrane.0[lane];
+                let (spike, _) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current.0[lane]);
+                count.0[lane] += weight * spike;
+            }
+            counts[t * layout.rows + row] = count;
+        }
+        membranes[row] = membrane;
+    }
+}
+
+/// Gradients of a chunk: what goes into [`backward`] and what comes out.
+pub(super) struct Back<'a> {
+    /// Gradient of the summed spikes, `[B, T, channel rows]`.
+    pub(super) up: &'a [Lanes<f32>],
+    /// The membranes of each place where the chunk begins, `[place, channel rows]`.
+    pub(super) membranes: &'a [Lanes<f32>],
+    /// The gradient of the membranes of each place after the chunk; becomes that before the chunk.
+    pub(super) d_membranes: &'a mut [Lanes<f32>],
+    /// Gains the gradient of the products, row for row.
+    pub(super) d_products: &'a mut [Lanes<f32>],
+    /// Gains the gradient of the biases, `[channel rows]`.
+    pub(super) d_bias: &'a mut [Lanes<f32>],
+}
+
+/// Replays every place of a strip through a chunk of time and sends the gradient back through it into the token products.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub(super) fn backward(
+    neuron: &NeuronParameters,
+    places: &Places,
+    chunk: &Chunk,
+    strip: &Strip<'_>,
+    steps: usize,
+    back: Back<'_>,
+) {
+    let layout = Layout::new(chunk, strip.strip);
+    let bias = &strip.bias;
+    match &chunk.products {
+        Products::Narrow(rows, unit) => replay_places(neuron, places, layout, (flat(rows), *unit), bias, steps, back),
+        Products::Wide(rows, unit) => replay_places(neuron, places, layout, (flat(rows), *unit), bias, steps, back),
+        Products::Numbers(rows) => replay_places(neuron, places, layout, (flat(rows), 1.0), bias, steps, back),
+    }
+}
+
+#[inline(always)]
+fn replay_places<P: Product>(
+    neuron: &NeuronParameters,
+    places: &Places,
+    layout: Layout,
+    products: (&[P], f32),
+    bias: &[Lanes<f32>],
+    steps: usize,
+    back: Back<'_>,
+) {
+    // The usual neurons are known to the compiler, so that no choice is left in the loop over lanes.
+    let soft = |surrogate| NeuronParameters { surrogate, reset: Reset::Soft, detach_reset: true, ..*neuron };
+    let mut taps = [0; WIDEST];
+    let d_products = flat_mut(back.d_products);
+    for (b, own) in places.of_texts().enumerate() {
+        let up = &back.up[(b * steps + layout.first) * layout.rows..][..layout.count * layout.rows];
+        for place in own {
+            let taps = places.taps(place, &layout, &mut taps);
+            let weight = places.weights[place];
+            for row in 0..layout.rows {
+                let one = One { layout, row, bias: &bias[row], weight, membrane: &back.membranes[place * layout.rows + row] };
+                let d_membrane = &mut back.d_membranes[place * layout.rows + row];
+                let out = (d_membrane, &mut *d_products, &mut back.d_bias[row]);
+                unrolled!(taps, |taps| {
+                    match (neuron.surrogate, neuron.reset, neuron.detach_reset) {
+                        (Surrogate::FastSigmoid { slope }, Reset::Soft, true) => {
+                            replay_place(&soft(Surrogate::FastSigmoid { slope }), one, products, taps, up, out);
+                        }
+                        (Surrogate::Arctangent { alpha }, Reset::Soft, true) => {
+                            replay_place(&soft(Surrogate::Arctangent { alpha }), one, products, taps, up, out);
+                        }
+                        _ => replay_place(neuron, one, products, taps, up, out),
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// One place and row of channels.
+#[derive(Clone, Copy)]
+struct One<'a> {
+    layout: Layout,
+    row: usize,
+    bias: &'a Lanes<f32>,
+    /// How many positions the place stands for.
+    weight: f32,
+    /// The membrane where the chunk begins.
+    membrane: &'a Lanes<f32>,
+}
+
+/// One place and row of channels through a chunk and back.
+#[inline(always)]
+fn replay_place<P: Product>(
+    neuron: &NeuronParameters,
+    One { layout, row, bias, weight, membrane }: One<'_>,
+    products: (&[P], f32),
+    taps: &[usize],
+    up: &[Lanes<f32>],
+    (d_membrane, d_products, d_bias): (&mut Lanes<f32>, &mut [f32], &mut Lanes<f32>),
+) {
+    let mut all_charged = [Lanes::all(0.0); super::LONGEST_CHUNK];
+    let mut membrane = *membrane;
+    for (t, charged) in all_charged[..layout.count].iter_mut().enumerate() {
+        let current = currents(products, taps, t * layout.a_step + row * LANES, bias);
+        for lane in 0..LANES {
+            let membrane = &mut membrane.0[lane];
+            (_, charged.0[lane]) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current.0[lane]);
+        }
+    }
+    // The gradient of the membrane after the reset, then that of the charged one.
+    let (mut delta, mut bias) = (*d_membrane, *d_bias);
+    for t in (0..layout.count).rev() {
+        let (charged, up) = (all_charged[t], up[t * layout.rows + row]);
+        for lane in 0..LANES {
+            let charged = charged.0[lane];
+            let spike = Fire::Step.spike(neuron.surrogate, charged - neuron.threshold);
+            let (up, d_membrane) = (up.0[lane], delta.0[lane]);
+            delta.0[lane] = step_backward(neuron, neuron.threshold, 1.0, charged, spike, up, d_membrane);
+        }
+        for lane in 0..LANES {
+            bias.0[lane] += weight * delta.0[lane];
+        }
+        for first in taps {
+            // Lanes past the channels hold zeros: added to the numbers of the next tap, they change nothing.
+            let out = at_mut(d_products, first + t * layout.a_step + row * LANES);
+            for lane in 0..LANES {
+                out[lane] += delta.0[lane];
+            }
+        }
+        for lane in 0..LANES {
+            delta.0[lane] *= neuron.beta;
+        }
+    }
+    (*d_membrane, *d_bias) = (delta, bias);
+}
+
+/// Runs every place through a chunk that begins with the first step and tells `see` of each spike: (place, step, channel).
+pub(super) fn observe(
+    neuron: &NeuronParameters,
+    places: &Places,
+    chunk: &Chunk,
+    strip: &Strip<'_>,
+    mut see: impl FnMut(usize, usize, usize),
+) {
+    let layout = Layout::new(chunk, strip.strip);
+    let mut taps = [0; WIDEST];
+    for place in 0..places.len() {
+        let taps = places.taps(place, &layout, &mut taps);
+        for (row, bias) in strip.bias.iter().enumerate() {
+            let mut membrane = Lanes::all(neuron.first_membrane());
+            for t in 0..layout.count {
+                let offset = t * layout.a_step + row * LANES;
+                let current = match &chunk.products {
+                    Products::Narrow(rows, unit) => currents((flat(rows), *unit), taps, offset, bias),
+                    Products::Wide(rows, unit) => currents((flat(rows), *unit), taps, offset, bias),
+                    Products::Numbers(rows) => currents((flat(rows), 1.0), taps, offset, bias),
+                };
+                for lane in 0..LANES.min(layout.channels - row * LANES) {
+                    let (membrane, current) = (&mut membrane.0[lane], current.0[lane]);
+                    let (spike, _) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current);
+                    if spike > 0.0 {
+                        see(place, t, row * LANES + lane);
+                    }
+                }
+            }
+        }
+    }
+}
