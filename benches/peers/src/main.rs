@@ -16,6 +16,7 @@ mod turns;
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -92,11 +93,19 @@ impl Arguments {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let command_line = CommandLine::parse();
-    match command_line.part {
+    let outcome = match command_line.part {
         Some(Part::Measure(arguments)) => measure::run(&arguments),
         None => compare(command_line.all),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Without the backtrace that a returned error would have: the parent shows the last lines of a child.
+        Err(error) => {
+            say(&format!("spiketext-peers: {error:#}"));
+            ExitCode::from(2)
+        }
     }
 }
 

@@ -69,6 +69,8 @@ impl Contestant {
             .env("RAYON_NUM_THREADS", &threads)
             .env("OMP_NUM_THREADS", &threads)
             .env("MKL_NUM_THREADS", &threads)
+            // The end of what it says is to be the error, not the way there.
+            .env_remove("RUST_BACKTRACE")
             .stdin(Stdio::null())
             .output()
             .with_context(|| format!("{}: {} does not start", self.name, self.program.display()))?;
