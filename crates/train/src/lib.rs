@@ -20,3 +20,5 @@ mod store;
 pub use prepare::VectorSource;
 pub use recipe::Recipe;
 pub use run::{CHECKPOINT, Options, specification, train};
+pub use schedule::Trainee;
+pub use store::Store;

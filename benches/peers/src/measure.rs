@@ -1,0 +1,295 @@
+//! The child: one measurement of spiketext in a process of its own, printed as one JSON line.
+
+use std::{path::PathBuf, time::Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+use serde_json::{Map, Value, json};
+use spiketext::{data::Dataset, encode::Noise, engine, model::Model, network::Network};
+use spiketext_train::{
+    Options, Recipe, Trainee,
+    events::Event,
+    fine_tune::SpikingTextCnn,
+    prepare::{Encoded, prepare},
+    train,
+};
+
+use crate::{
+    machine::PeakMemory,
+    texts::{BATCH, Kind, Source, averages, texts},
+};
+
+/// Texts of one run of inference: many batches, whatever the engine takes for one.
+const TEXTS_A_RUN: usize = 512;
+
+/// Texts whose spikes are counted, to tell how much the network fired.
+const TEXTS_COUNTED: usize = 256;
+
+/// Texts that are labelled before latency is measured.
+const TEXTS_TO_WARM_UP: usize = 100;
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// Steps of fine-tuning: encoding, forward, backward, AdamW.
+    Train,
+    /// Inference from word ids, encoding included.
+    Infer,
+    /// Inference from raw text: all test texts in one call.
+    RawText,
+    /// Inference from raw text: one test text a call.
+    Latency,
+    /// Peak memory of a whole training run with one epoch each.
+    Memory,
+}
+
+impl What {
+    /// The name of the argument's value.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Infer => "infer",
+            Self::RawText => "raw-text",
+            Self::Latency => "latency",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// One measurement.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Arguments {
+    /// What to measure.
+    what: What,
+    #[command(flatten)]
+    source: Source,
+    /// The recipe.
+    #[arg(long, value_name = "NAME", default_value = "paper")]
+    recipe: String,
+    /// Real texts, or texts that share no words.
+    #[arg(long, value_name = "KIND", default_value = "real")]
+    texts: Kind,
+    /// A model of that recipe and data (not for memory).
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// Seconds to repeat the run for.
+    #[arg(long, value_name = "S", default_value_t = 4.0)]
+    seconds: f64,
+    /// Runs to make, at least.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    least_runs: usize,
+    /// Time steps T (memory only; else the model's).
+    #[arg(long, value_name = "T")]
+    steps: Option<usize>,
+    /// Most texts of each part of the data set (memory only).
+    #[arg(long, value_name = "N")]
+    most_texts: Option<usize>,
+}
+
+/// Measures and prints.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let mut line = match arguments.what {
+        What::Train | What::Infer => on_word_ids(arguments),
+        What::RawText => raw_text(arguments),
+        What::Latency => latency(arguments),
+        What::Memory => memory(arguments),
+    }?;
+    line.insert("what".into(), arguments.what.name().into());
+    line.insert("recipe".into(), arguments.recipe.clone().into());
+    line.insert("threads".into(), rayon::current_num_threads().into());
+    println!("{}", Value::Object(line));
+    Ok(())
+}
+
+fn model(arguments: &Arguments) -> Result<Model> {
+    Ok(Model::load(arguments.model.as_deref().context("--model DIR is needed for this measurement")?)?)
+}
+
+/// The keys that every timing has.
+fn timing(network: &Network, texts_a_run: usize, seconds: Vec<f64>) -> Map<String, Value> {
+    let specification = network.specification();
+    object(json!({
+        "steps": specification.steps,
+        "dimension": specification.convolution.dimension,
+        "texts_a_run": texts_a_run,
+        "seconds": seconds,
+    }))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Seconds of each run, for `seconds` and at least `least` runs, after one that is not counted.
+fn repeated(arguments: &Arguments, mut run: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
+    run()?;
+    let mut taken: Vec<f64> = Vec::new();
+    while taken.len() < arguments.least_runs || taken.iter().sum::<f64>() < arguments.seconds {
+        let started = Instant::now();
+        run()?;
+        taken.push(started.elapsed().as_secs_f64());
+    }
+    Ok(taken)
+}
+
+/// Training steps or inference, on texts that are word ids already.
+fn on_word_ids(arguments: &Arguments) -> Result<Map<String, Value>> {
+    let recipe = Recipe::named(&arguments.recipe)?;
+    let seed = arguments.source.seed;
+    let prepared = prepare(&arguments.source.dataset()?, None, &arguments.source.vectors(), &recipe.words, seed)?;
+    let model = model(arguments)?;
+    let network = model.network();
+    // Preparing is repeatable, so ids mean the same in both, if the model is of this data.
+    ensure!(
+        *model.vocabulary() == prepared.vocabulary,
+        "the model was trained on other texts or vectors than those given"
+    );
+    let texts = texts(arguments.texts, &prepared, network.specification(), seed)?;
+    let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
+    let noise = Noise::inference(seed);
+    let (texts_a_run, seconds) = if arguments.what == What::Train {
+        let mut trainee = SpikingTextCnn::new(&recipe, network, &prepared, seed);
+        let batches: Vec<Vec<&Encoded>> = texts.chunks_exact(BATCH).map(|batch| batch.iter().collect()).collect();
+        let mut steps = (0..).zip(batches.iter().cycle());
+        let seconds = repeated(arguments, || {
+            let (step, batch) = steps.next().context("batches do not end")?;
+            let loss = trainee.train(batch, step, 1.0);
+            ensure!(loss.is_finite(), "the loss became {loss}");
+            Ok(())
+        })?;
+        (BATCH, seconds)
+    } else {
+        let size = TEXTS_A_RUN.min(words.len());
+        let mut runs = words.chunks_exact(size).cycle();
+        let seconds = repeated(arguments, || {
+            let texts = runs.next().context("runs do not end")?;
+            let run = engine::run(network, noise, texts);
+            ensure!(run.labels.len() == texts.len(), "{} labels for {} texts", run.labels.len(), texts.len());
+            Ok(())
+        })?;
+        (size, seconds)
+    };
+    let firing = engine::run(network, noise, &words[..TEXTS_COUNTED.min(words.len())]).firing;
+    let (tokens, different) = averages(&texts, network.specification());
+    let mut line = timing(network, texts_a_run, seconds);
+    line.extend(object(json!({
+        "texts": arguments.texts,
+        "tokens_a_text": tokens,
+        "different_words_in_32_texts": different,
+        "input_rate": firing.input_rate(),
+        "convolution_rate": firing.convolution_rate(),
+        "feature_rate": firing.feature_rate(),
+    })));
+    Ok(line)
+}
+
+/// The test texts as they stand in the file.
+fn test_texts(dataset: Dataset) -> Vec<String> {
+    dataset.test.into_iter().map(|example| example.text).collect()
+}
+
+fn raw_text(arguments: &Arguments) -> Result<Map<String, Value>> {
+    let texts = test_texts(arguments.source.dataset()?);
+    let model = model(arguments)?;
+    let seconds = repeated(arguments, || {
+        let (predictions, _) = model.predict(&texts);
+        ensure!(predictions.len() == texts.len(), "{} answers for {} texts", predictions.len(), texts.len());
+        Ok(())
+    })?;
+    Ok(timing(model.network(), texts.len(), seconds))
+}
+
+/// Latency of single texts. Each text is one run, so percentiles are kept of the many, not every one.
+fn latency(arguments: &Arguments) -> Result<Map<String, Value>> {
+    let texts = test_texts(arguments.source.dataset()?);
+    let model = model(arguments)?;
+    for text in texts.iter().take(TEXTS_TO_WARM_UP) {
+        let _ = model.predict(&[text]);
+    }
+    let mut taken = Vec::new();
+    // Whole passes, so that every text counts the same.
+    while taken.is_empty() || taken.iter().sum::<f64>() < arguments.seconds {
+        for text in &texts {
+            let started = Instant::now();
+            let (predictions, _) = model.predict(&[text]);
+            taken.push(started.elapsed().as_secs_f64());
+            ensure!(predictions.len() == 1, "{} answers for one text", predictions.len());
+        }
+    }
+    taken.sort_unstable_by(f64::total_cmp);
+    let milliseconds = |share: f64| 1e3 * percentile(&taken, share);
+    let mut line = timing(model.network(), 1, Vec::new());
+    line.remove("seconds");
+    line.extend(object(json!({
+        "texts": texts.len(),
+        "calls": taken.len(),
+        "p50_ms": milliseconds(0.50),
+        "p90_ms": milliseconds(0.90),
+        "p99_ms": milliseconds(0.99),
+        "most_ms": milliseconds(1.0),
+    })));
+    Ok(line)
+}
+
+/// The value that a share of the sorted `values` does not exceed (nearest rank); 0 of none.
+pub fn percentile(values: &[f64], share: f64) -> f64 {
+    let rank = (share * values.len() as f64 - 1e-9).ceil() as usize;
+    values.get(rank.max(1) - 1).copied().unwrap_or(0.0)
+}
+
+/// A whole run (vectors, an epoch of the DNN, conversion, an epoch of fine-tuning, test) and its peaks. The peak is put
+/// back where fine-tuning begins, so that what came before cannot hide what fine-tuning needs.
+fn memory(arguments: &Arguments) -> Result<Map<String, Value>> {
+    let mut recipe = Recipe::named(&arguments.recipe)?;
+    if let Some(steps) = arguments.steps {
+        recipe.network.steps = steps;
+    }
+    (recipe.dnn.epochs, recipe.fine_tuning.epochs) = (1, 1);
+    let mut dataset = arguments.source.dataset()?;
+    if let Some(most) = arguments.most_texts {
+        // Classes may follow one another in a file: every n-th text keeps both.
+        for part in [&mut dataset.train, &mut dataset.development, &mut dataset.test] {
+            let every = part.len().div_ceil(most.max(1)).max(1);
+            *part = std::mem::take(part).into_iter().step_by(every).collect();
+        }
+    }
+    let options = Options { seed: arguments.source.seed, ..Options::default() };
+    let started = Instant::now();
+    let mut before = None;
+    let mut steps = 0;
+    train(&dataset, &arguments.source.vectors(), &recipe, &options, &mut |event| match event {
+        // The first failure is told below, where it can be.
+        Event::Converted { .. } => before = Some(PeakMemory::read_and_put_back()),
+        Event::Step { phase: spiketext_train::events::Phase::FineTuning, .. } => steps += 1,
+        _ => {}
+    })?;
+    let before = before.context("training did not say when it had converted")??;
+    let during = PeakMemory::read()?;
+    Ok(object(json!({
+        "steps": recipe.network.steps,
+        "training_texts": dataset.train.len(),
+        "fine_tuning_steps": steps,
+        "seconds": started.elapsed().as_secs_f64(),
+        "peak_before_fine_tuning_bytes": before,
+        "peak_of_fine_tuning_bytes": during,
+        "peak_bytes": before.max(during),
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let values: Vec<f64> = (1..=200).map(f64::from).collect();
+        assert_eq!(percentile(&values, 0.5), 100.0);
+        assert_eq!(percentile(&values, 0.99), 198.0);
+        assert_eq!(percentile(&values, 1.0), 200.0);
+        assert_eq!(percentile(&[3.0], 0.01), 3.0);
+        assert_eq!(percentile(&[], 0.5), 0.0);
+    }
+}

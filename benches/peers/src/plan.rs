@@ -1,0 +1,424 @@
+//! The plan of a comparison: which children run in turn, and which rows come of what they print.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use spiketext_train::{Options, Recipe, train};
+use tempfile::TempDir;
+
+use crate::{
+    Arguments, Group,
+    measure::What,
+    python::{Python, end_of},
+    report::{Alone, Goal, Report, Versus, median},
+    say,
+    texts::{BATCH, Kind, TOKENS},
+    turns::{Contestant, Sample, take},
+};
+
+/// Epochs of the DNN from which the networks that are timed are converted: enough for them to fire as trained ones do.
+const DNN_EPOCHS: usize = 2;
+
+/// The time steps whose memory is compared.
+const MEMORY_STEPS: [usize; 2] = [100, 10];
+
+/// Texts a part that `--quick` measures memory on.
+const QUICK_TEXTS: usize = 64;
+
+/// A peer: its name for `peers.py`, its name for people, and the goals of training and inference.
+struct Peer {
+    name: &'static str,
+    title: &'static str,
+    train: Goal,
+    infer: Goal,
+}
+
+const PEERS: [Peer; 3] = [
+    Peer {
+        name: "snntorch",
+        title: "snnTorch, step by step",
+        train: Goal::at_least(10.0, 20.0),
+        infer: Goal::at_least(25.0, 50.0),
+    },
+    Peer {
+        name: "spikingjelly",
+        title: "SpikingJelly, fp32",
+        train: Goal::at_least(5.0, 10.0),
+        infer: Goal::at_least(10.0, 20.0),
+    },
+    Peer {
+        name: "spikingjelly-bf16",
+        title: "SpikingJelly, bf16",
+        train: Goal::at_least(4.0, 8.0),
+        infer: Goal::at_least(4.0, 8.0),
+    },
+];
+
+const RAW_TEXT: Goal = Goal::at_least(5_000.0, 20_000.0);
+const LATENCY_P50: Goal = Goal::at_most(0.3, Some(0.1));
+const LATENCY_P99: Goal = Goal::at_most(1.0, Some(0.1));
+const WHOLE_TRAINING: Goal = Goal::at_most(60.0, Some(20.0));
+const MEMORY_RATIO: Goal = Goal::at_most(1.2, Some(1.05));
+const MEMORY_MEGABYTES: Goal = Goal::at_most(1_000.0, None);
+const SCALING: Goal = Goal::at_least(1.8, 1.95);
+
+/// Everything a group of the table needs.
+struct Setting<'a> {
+    arguments: &'a Arguments,
+    cache: &'a Path,
+    /// This program.
+    own: PathBuf,
+    /// Models of both recipes, gone when the comparison is over.
+    models: TempDir,
+    /// D.
+    dimension: usize,
+    report: Report,
+}
+
+/// Carries out the comparison.
+pub fn carry_out(arguments: &Arguments, cache: &Path) -> Result<Report> {
+    // First, because it is the likeliest to fail.
+    let python =
+        if arguments.wants(Group::Paper) { Some(Python::ready(arguments.python.as_deref(), cache)?) } else { None };
+    let own = std::env::current_exe().context("this program does not know where it is")?;
+    let program =
+        if arguments.wants(Group::Mr) && arguments.source.data_dir.is_some() { Some(spiketext(&own)?) } else { None };
+    let (models, dimension) = models(arguments, cache)?;
+    let mut setting = Setting { arguments, cache, own, models, dimension, report: Report::new(arguments, dimension) };
+    if let Some(python) = &python {
+        setting.paper(python)?;
+    }
+    let real_data = arguments.source.data_dir.is_some();
+    if arguments.wants(Group::Lean) {
+        if real_data {
+            setting.lean()?;
+        } else {
+            setting.report.left_out("SST-2 from raw text and its latency: no --data-dir");
+        }
+    }
+    if arguments.wants(Group::Mr) {
+        match &program {
+            Some(program) => setting.mr(program)?,
+            None => setting.report.left_out("a whole training on MR: no --data-dir"),
+        }
+    }
+    if arguments.wants(Group::Memory) {
+        setting.memory()?;
+    }
+    if arguments.wants(Group::Scaling) {
+        if arguments.threads > 1 {
+            setting.scaling()?;
+        } else {
+            setting.report.left_out("scaling: one thread was asked for");
+        }
+    }
+    Ok(setting.report)
+}
+
+/// Trains, untimed, a network of each recipe, whose weights are those of a few epochs and no random ones. Returns their
+/// folder and D.
+fn models(arguments: &Arguments, cache: &Path) -> Result<(TempDir, usize)> {
+    let folder = tempfile::tempdir_in(cache).with_context(|| format!("cannot write in {}", cache.display()))?;
+    let dataset = arguments.source.dataset()?;
+    let options = Options { seed: arguments.source.seed, ..Options::default() };
+    let mut dimension = 0;
+    for name in Recipe::NAMES {
+        say(&format!("training a network to time, recipe {name}, on {}", dataset.name));
+        let mut recipe = Recipe::named(name)?;
+        recipe.dnn.epochs = if arguments.quick { 1 } else { DNN_EPOCHS };
+        recipe.fine_tuning.epochs = 0;
+        let model = train(&dataset, &arguments.source.vectors(), &recipe, &options, &mut |_| {})?;
+        dimension = model.network().specification().convolution.dimension;
+        model.save(&folder.path().join(name))?;
+    }
+    Ok((folder, dimension))
+}
+
+/// The program `spiketext` of the same build. Under `cargo run` it is built first: an old one would give figures of
+/// another commit.
+fn spiketext(own: &Path) -> Result<PathBuf> {
+    let program = own.with_file_name(format!("spiketext{}", std::env::consts::EXE_SUFFIX));
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        say("building spiketext");
+        let mut command = Command::new(cargo);
+        command.args(["build", "--bin", "spiketext", "--manifest-path"]);
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"));
+        if let Some(target) = own.parent().and_then(Path::parent) {
+            command.arg("--target-dir").arg(target);
+        }
+        if !cfg!(debug_assertions) {
+            command.arg("--release");
+        }
+        let output = command.output().context("cannot build spiketext: cargo does not start")?;
+        ensure!(output.status.success(), "cannot build spiketext\n{}", end_of(&output.stderr));
+    }
+    ensure!(program.exists(), "no {}: cargo build --release --bin spiketext", program.display());
+    Ok(program)
+}
+
+impl Setting<'_> {
+    /// A measurement of ours as a child.
+    fn ours(&self, what: What, recipe: &str, kind: Kind, threads: usize) -> Contestant {
+        let mut arguments: Vec<OsString> = vec!["measure".into(), what.name().into()];
+        let mut add = |flag: &str, value: OsString| arguments.extend([flag.into(), value]);
+        add("--recipe", recipe.into());
+        add("--texts", kind.name().into());
+        add("--model", self.models.path().join(recipe).into());
+        add("--seconds", self.arguments.seconds.to_string().into());
+        let source = &self.arguments.source;
+        add("--seed", source.seed.to_string().into());
+        for (flag, path) in [("--data-dir", &source.data_dir), ("--vectors", &source.vectors)] {
+            if let Some(path) = path {
+                add(flag, path.into());
+            }
+        }
+        let name = ours_name(what, recipe, kind, threads);
+        Contestant { name, program: self.own.clone(), arguments, threads }
+    }
+
+    /// Takes measurements in turn and keeps them.
+    fn take(&mut self, contestants: &[Contestant], rounds: usize) -> Result<Vec<Sample>> {
+        let samples = take(contestants, rounds)?;
+        self.report.samples.extend(samples.iter().cloned());
+        Ok(samples)
+    }
+
+    /// Training steps and inference beside the peers.
+    fn paper(&mut self, python: &Python) -> Result<()> {
+        let threads = self.arguments.threads;
+        let steps = Recipe::paper().network.steps;
+        let mut contestants = Vec::new();
+        for kind in [Kind::Real, Kind::Distinct] {
+            for what in [What::Train, What::Infer] {
+                contestants.push(self.ours(what, "paper", kind, threads));
+            }
+        }
+        for peer in &PEERS {
+            let mut arguments: Vec<OsString> = vec![python.script.clone().into(), "--peer".into(), peer.name.into()];
+            for (flag, value) in [
+                ("--threads", threads),
+                ("--batch", BATCH),
+                ("--length", TOKENS),
+                ("--steps", steps),
+                ("--dimension", self.dimension),
+            ] {
+                arguments.extend([flag.into(), value.to_string().into()]);
+            }
+            arguments.extend(["--seconds".into(), self.arguments.seconds.to_string().into()]);
+            arguments.extend(["--seed".into(), self.arguments.source.seed.to_string().into()]);
+            let program = python.interpreter.clone();
+            contestants.push(Contestant { name: peer.name.into(), program, arguments, threads });
+        }
+        let samples = self.take(&contestants, self.arguments.rounds)?;
+        self.report.peers = Some(python.versions.clone());
+        for what in [What::Train, What::Infer] {
+            for kind in [Kind::Real, Kind::Distinct] {
+                let ours = rates(&samples, &ours_name(what, "paper", kind, threads), what)?;
+                for peer in &PEERS {
+                    let verb = if what == What::Train { "training step" } else { "inference" };
+                    self.report.versus.push(Versus {
+                        what: format!("{verb}, T = {steps}"),
+                        texts: if kind == Kind::Real { "real" } else { "no shared words" },
+                        ours: ours.clone(),
+                        peer: peer.title,
+                        theirs: rates(&samples, peer.name, what)?,
+                        goal: if what == What::Train { peer.train } else { peer.infer },
+                    });
+                }
+            }
+        }
+        for kind in [Kind::Real, Kind::Distinct] {
+            let name = ours_name(What::Train, "paper", kind, threads);
+            if let Some(sample) = samples.iter().find(|sample| sample.name == name) {
+                self.report.note(format!(
+                    "{}: {:.1} tokens a text that are read and {:.0} different words in a batch of {BATCH}, on average; \
+                     convolution neurons fired in {:.2} % of steps.",
+                    if kind == Kind::Real { "Real texts" } else { "Texts without shared words" },
+                    number(&sample.line, "tokens_a_text")?,
+                    number(&sample.line, "different_words_in_32_texts")?,
+                    100.0 * number(&sample.line, "convolution_rate")?,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Raw text, one thread.
+    fn lean(&mut self) -> Result<()> {
+        let all = self.ours(What::RawText, "lean", Kind::Real, 1);
+        let single = self.ours(What::Latency, "lean", Kind::Real, 1);
+        let names = [all.name.clone(), single.name.clone()];
+        let samples = self.take(&[all, single], self.arguments.rounds)?;
+        let steps = Recipe::lean().network.steps;
+        let row = |what: String, unit, by_round: Vec<f64>, goal| Alone::of_rounds(what, unit, by_round, goal);
+        let what = format!("`lean`, T = {steps}, SST-2 test from raw text, one thread");
+        self.report.alone.push(row(what, "texts/s", rates(&samples, &names[0], What::RawText)?, RAW_TEXT));
+        for (key, percent, goal) in [("p50_ms", 50, LATENCY_P50), ("p99_ms", 99, LATENCY_P99)] {
+            let what = format!("`lean`, one text a call, one thread: {percent} % of the SST-2 test texts within");
+            let by_round = values(&samples, &names[1], |sample| number(&sample.line, key))?;
+            self.report.alone.push(row(what, "ms", by_round, goal));
+        }
+        Ok(())
+    }
+
+    /// `spiketext train` on MR, as a user would start it.
+    fn mr(&mut self, program: &Path) -> Result<()> {
+        let source = &self.arguments.source;
+        let data_dir = source.data_dir.as_ref().context("MR needs --data-dir")?;
+        let out =
+            tempfile::tempdir_in(self.cache).with_context(|| format!("cannot write in {}", self.cache.display()))?;
+        let mut arguments: Vec<OsString> =
+            ["train", "--dataset", "mr", "--recipe", "lean", "--json", "--seed"].map(OsString::from).into();
+        arguments.push(source.seed.to_string().into());
+        arguments.extend(["--data-dir".into(), data_dir.into()]);
+        if let Some(vectors) = &source.vectors {
+            arguments.extend(["--vectors".into(), vectors.into()]);
+        }
+        arguments.extend(["--out".into(), out.path().join("model").into()]);
+        if self.arguments.quick {
+            arguments.extend(["--set=dnn.epochs=1", "--set=fine-tuning.epochs=1"].map(OsString::from));
+        }
+        let threads = self.arguments.threads;
+        let name = format!("spiketext train on MR, recipe lean, threads {threads}");
+        let contestant = Contestant { name: name.clone(), program: program.to_owned(), arguments, threads };
+        let samples = self.take(&[contestant], self.arguments.rounds)?;
+        let what = format!("`spiketext train --dataset mr`, recipe `lean`, {}", threads_in_words(threads));
+        let by_round = values(&samples, &name, |sample| Ok(sample.process_seconds))?;
+        self.report.alone.push(Alone::of_rounds(what, "s", by_round, WHOLE_TRAINING));
+        Ok(())
+    }
+
+    /// Peak memory of fine-tuning, many steps against few. Once each: it hardly differs from run to run.
+    fn memory(&mut self) -> Result<()> {
+        let threads = self.arguments.threads;
+        let contestants = MEMORY_STEPS.map(|steps| {
+            let mut contestant = self.ours(What::Memory, "paper", Kind::Real, threads);
+            contestant.name = format!("{}, T = {steps}", contestant.name);
+            contestant.arguments.extend(["--steps".into(), steps.to_string().into()]);
+            if self.arguments.quick {
+                contestant.arguments.extend(["--most-texts".into(), QUICK_TEXTS.to_string().into()]);
+            }
+            contestant
+        });
+        let samples = self.take(&contestants, 1)?;
+        let peak = |contestant: &Contestant, key: &str| -> Result<f64> {
+            let peaks = values(&samples, &contestant.name, |sample| number(&sample.line, key))?;
+            Ok(median(&peaks))
+        };
+        let [many, few] = &contestants;
+        let of_fine_tuning =
+            peak(many, "peak_of_fine_tuning_bytes")? / peak(few, "peak_of_fine_tuning_bytes")?.max(1.0);
+        let [most, least] = MEMORY_STEPS;
+        self.report.alone.push(Alone::of_rounds(
+            format!("peak memory of fine-tuning, `paper`, T = {most} over T = {least}"),
+            "times",
+            vec![of_fine_tuning],
+            MEMORY_RATIO,
+        ));
+        self.report.alone.push(Alone::of_rounds(
+            format!("peak memory of a whole run, `paper`, T = {most}, vectors included"),
+            "MB",
+            vec![peak(many, "peak_bytes")? / 1e6],
+            MEMORY_MEGABYTES,
+        ));
+        Ok(())
+    }
+
+    /// One thread against several.
+    fn scaling(&mut self) -> Result<()> {
+        let threads = self.arguments.threads;
+        let pairs = [
+            (What::Train, "paper", "training steps"),
+            (What::Train, "lean", "training steps"),
+            (What::Infer, "paper", "inference"),
+            (What::Infer, "lean", "inference"),
+            (What::RawText, "lean", "inference from raw text"),
+        ];
+        let contestants: Vec<Contestant> = pairs
+            .iter()
+            .flat_map(|&(what, recipe, _)| [1, threads].map(|n| self.ours(what, recipe, Kind::Real, n)))
+            .collect();
+        let samples = self.take(&contestants, self.arguments.rounds)?;
+        for (what, recipe, title) in pairs {
+            let of = |n| rates(&samples, &ours_name(what, recipe, Kind::Real, n), what);
+            let (one, several) = (of(1)?, of(threads)?);
+            self.report.alone.push(Alone {
+                what: format!("{title}, `{recipe}`: {} over one", threads_in_words(threads)),
+                unit: "times",
+                value: median(&several) / median(&one),
+                by_round: several.iter().zip(&one).map(|(several, one)| several / one).collect(),
+                goal: SCALING,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn threads_in_words(threads: usize) -> String {
+    if threads == 1 { "one thread".to_owned() } else { format!("{threads} threads") }
+}
+
+/// The name of one of our measurements.
+fn ours_name(what: What, recipe: &str, kind: Kind, threads: usize) -> String {
+    let texts = match (what, kind) {
+        (What::Train | What::Infer, kind) => format!(", {} texts", kind.name()),
+        _ => String::new(),
+    };
+    format!("spiketext {}, recipe {recipe}{texts}, threads {threads}", what.name())
+}
+
+/// A number of a JSON line.
+fn number(line: &Value, key: &str) -> Result<f64> {
+    line.get(key).and_then(Value::as_f64).with_context(|| format!("no number '{key}' in {line}"))
+}
+
+/// What `value` finds in the samples of a contestant, in the order of rounds.
+fn values(samples: &[Sample], name: &str, value: impl Fn(&Sample) -> Result<f64>) -> Result<Vec<f64>> {
+    let found: Result<Vec<f64>> = samples.iter().filter(|sample| sample.name == name).map(value).collect();
+    let found = found?;
+    ensure!(!found.is_empty(), "{name}: nothing was measured");
+    Ok(found)
+}
+
+/// Texts a second of a contestant in each round: by the median of its runs.
+fn rates(samples: &[Sample], name: &str, what: What) -> Result<Vec<f64>> {
+    let of_kind: Vec<Sample> =
+        samples.iter().filter(|sample| sample.line.get("what") == Some(&json!(what.name()))).cloned().collect();
+    values(&of_kind, name, |sample| {
+        let seconds = sample.line.get("seconds").and_then(Value::as_array);
+        let seconds: Vec<f64> = seconds.into_iter().flatten().filter_map(Value::as_f64).collect();
+        ensure!(!seconds.is_empty(), "{name}: no seconds in {}", sample.line);
+        Ok(number(&sample.line, "texts_a_run")? / median(&seconds))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(name: &str, round: usize, line: Value) -> Sample {
+        Sample { name: name.into(), round, load_before: None, process_seconds: 1.0, line }
+    }
+
+    #[test]
+    fn rates_are_of_one_contestant_and_kind() {
+        let line = |what: &str, seconds: [f64; 3]| json!({"what": what, "texts_a_run": 32, "seconds": seconds});
+        let samples = [
+            sample("a", 1, line("train", [1.0, 2.0, 9.0])),
+            sample("a", 1, line("infer", [0.1, 0.1, 0.1])),
+            sample("b", 1, line("train", [4.0, 4.0, 4.0])),
+            sample("a", 2, line("train", [4.0, 4.0, 8.0])),
+        ];
+        assert_eq!(rates(&samples, "a", What::Train).expect("rates"), [16.0, 8.0]);
+        assert_eq!(rates(&samples, "b", What::Train).expect("rates"), [8.0]);
+        let error = rates(&samples, "b", What::Infer).expect_err("nothing there").to_string();
+        assert!(error.contains("b: nothing"), "{error}");
+        let broken = [sample("a", 1, json!({"what": "train", "seconds": []}))];
+        assert!(rates(&broken, "a", What::Train).is_err());
+    }
+}
