@@ -38,7 +38,7 @@ use crate::{
     workspace::{Buffer, Workspace},
 };
 use gradient::StripGradient;
-use products::{Chunk, Source, Strip};
+use products::{Chunk, Made, Source, Strip};
 use scan::{Back, Places};
 
 /// The most steps of a chunk.
@@ -81,6 +81,7 @@ pub struct Gradients {
 #[derive(Debug)]
 pub struct Kept {
     strips: Vec<KeptStrip>,
+    made: Made,
     workspace: Workspace,
 }
 
@@ -114,6 +115,7 @@ impl<'a> Task<'a> {
         weights: Weights<'a>,
         batch: &'a TokenBatch,
         workspace: &'a Workspace,
+        made: Option<&'a Made>,
     ) -> Self {
         assert_eq!(spikes.dimension(), shape.dimension, "spiking_convolution: dimension of the spikes");
         assert_eq!(weights.synapses.len(), shape.dimension * shape.products(), "spiking_convolution: synapses [D, M]");
@@ -130,7 +132,10 @@ impl<'a> Task<'a> {
             shape,
             neuron,
             steps,
-            source: Source::new(shape, spikes, weights),
+            source: match made {
+                Some(made) => Source::again(spikes, weights, made),
+                None => Source::new(shape, spikes, weights),
+            },
             batch,
             strips: shape.strips(),
             places: shape.widths.iter().map(|&width| Places::new(batch, width, tokens)).collect(),
@@ -229,7 +234,7 @@ pub fn forward(
     batch: &TokenBatch,
     workspace: &Workspace,
 ) -> Vec<f32> {
-    run(shape, neuron, steps, spikes, weights, batch, workspace, false).0
+    run(&Task::new(shape, neuron, steps, spikes, weights, batch, workspace, None), false).0
 }
 
 /// [`forward`] for training: returns also what [`backward`] needs.
@@ -246,22 +251,14 @@ pub fn forward_kept(
     batch: &TokenBatch,
     workspace: &Workspace,
 ) -> (Vec<f32>, Kept) {
-    let (counts, strips) = run(shape, neuron, steps, spikes, weights, batch, workspace, true);
-    (counts, Kept { strips: strips.into_iter().flatten().collect(), workspace: workspace.clone() })
+    let task = Task::new(shape, neuron, steps, spikes, weights, batch, workspace, None);
+    let (counts, strips) = run(&task, true);
+    let strips = strips.into_iter().flatten().collect();
+    (counts, Kept { strips, made: task.source.into_made(), workspace: workspace.clone() })
 }
 
-#[allow(clippy::too_many_arguments)]
-fn run(
-    shape: &ConvolutionShape,
-    neuron: &NeuronParameters,
-    steps: usize,
-    spikes: &SpikeTrain,
-    weights: Weights<'_>,
-    batch: &TokenBatch,
-    workspace: &Workspace,
-    keep: bool,
-) -> (Vec<f32>, Vec<Option<KeptStrip>>) {
-    let task = Task::new(shape, neuron, steps, spikes, weights, batch, workspace);
+fn run(task: &Task<'_>, keep: bool) -> (Vec<f32>, Vec<Option<KeptStrip>>) {
+    let (shape, steps, batch) = (task.shape, task.steps, task.batch);
     let (counts, kept): (Vec<_>, Vec<_>) =
         task.strips.par_iter().enumerate().with_max_len(1).map(|strip| task.forward(strip, keep)).unzip();
     let channels = shape.channels();
@@ -292,7 +289,7 @@ pub fn backward(
     kept: &Kept,
     d_counts: &[f32],
 ) -> Gradients {
-    let task = Task::new(shape, neuron, steps, spikes, weights, batch, &kept.workspace);
+    let task = Task::new(shape, neuron, steps, spikes, weights, batch, &kept.workspace, Some(&kept.made));
     let channels = shape.channels();
     assert_eq!(d_counts.len(), batch.len() * steps * channels, "spiking_convolution::backward: gradient of the sums");
     // Chunks of equal length, as those of most strips are, share their patterns.
@@ -335,7 +332,7 @@ pub fn trace(
     let workspace = Workspace::default();
     let mut alone = TokenBatch::new(batch.padded_length());
     alone.push(batch.text(text).iter().copied());
-    let task = Task::new(shape, neuron, steps, spikes, weights, &alone, &workspace);
+    let task = Task::new(shape, neuron, steps, spikes, weights, &alone, &workspace, None);
     let mut trains: Vec<SpikeTrain> =
         shape.widths.iter().map(|&width| SpikeTrain::silent(steps * alone.positions(0, width), shape.filters)).collect();
     for (which, strip) in task.strips.iter().enumerate() {

@@ -4,6 +4,8 @@
 //! are, and so are those of the forward pass of fine-tuning), in 16 bits where the products fit and in 32 where not; the
 //! matrix product in single precision for all other weights.
 
+use std::borrow::Cow;
+
 use multiversion::multiversion;
 use rayon::prelude::*;
 
@@ -43,44 +45,57 @@ impl Packed {
     pub fn new(shape: &ConvolutionShape, synapses: &[f32], presence: &[f32]) -> Option<Self> {
         assert_eq!(synapses.len(), shape.dimension * shape.products(), "Packed::new: synapses [D, M]");
         assert_eq!(presence.len(), shape.products(), "Packed::new: presence [M]");
-        let unit = common_unit(synapses.iter().chain(presence))?;
+        let unit = common_unit([synapses, presence])?;
         // A power of two, so its reciprocal is exact.
         let per_unit = unit.recip();
-        let whole = |values: &[f32]| -> Lanes<i16> {
-            let mut lanes = Lanes::all(0);
-            lanes.0.iter_mut().zip(values).for_each(|(lane, value)| *lane = (value * per_unit) as i16);
-            lanes
-        };
         let padded = shape.dimension.next_multiple_of(SET_INPUTS);
         let strips = shape.strips();
         let strips = strips.par_iter().map(|strip| {
             let rows = strip.product_rows();
-            let mut own = vec![Lanes::all(0); rows * padded];
-            for (d, row) in strip.gather(shape, synapses).chunks_exact(strip.columns()).enumerate() {
-                row.chunks(LANES).enumerate().for_each(|(i, values)| own[i * padded + d] = whole(values));
+            let (mut own, mut own_presence) = (vec![Lanes::all(0); rows * padded], vec![Lanes::all(0); rows]);
+            whole_numbers(&strip.gather(shape, synapses), per_unit, strip.columns(), padded, &mut own);
+            whole_numbers(&strip.gather(shape, presence), per_unit, strip.columns(), 1, &mut own_presence);
+            let mut reach = Reach::default();
+            for (rows, presence) in own.chunks_exact(padded).zip(&own_presence) {
+                reach.include(rows, presence);
             }
-            let presence: Vec<Lanes<i16>> = strip.gather(shape, presence).chunks(LANES).map(whole).collect();
-            let reach = Reach::of(&own, &presence);
             // Single precision holds whole numbers up to 2^24: a current, the sum of all taps, must stay below.
             let exact = reach.all * strip.width as f32 <= (1 << 24) as f32;
             (exact && reach.half_set <= SIXTEEN_BITS).then_some(PackedStrip {
                 synapses: own,
-                presence,
-                narrow: reach.set <= SIXTEEN_BITS && reach.likely <= SIXTEEN_BITS,
+                presence: own_presence,
+                narrow: reach.set <= SIXTEEN_BITS && reach.likely <= SIXTEEN_BITS as f32,
             })
         });
         Some(Self { unit, strips: strips.collect::<Option<_>>()? })
     }
 }
 
-const SIXTEEN_BITS: f32 = i16::MAX as f32;
+const SIXTEEN_BITS: i32 = i16::MAX as i32;
+
+/// Added to a number below 2^22 in size, it leaves no place for fractions, and its last bits are the whole number.
+const NO_FRACTION: f32 = 12_582_912.0;
+
+/// `values`, `[rows, columns]`, in units, as `[column rows, padded]` rows of lanes.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn whole_numbers(values: &[f32], per_unit: f32, columns: usize, padded: usize, out: &mut [Lanes<i16>]) {
+    for (row, values) in values.chunks_exact(columns).enumerate() {
+        for (values, out) in values.chunks(LANES).zip(out.iter_mut().skip(row).step_by(padded)) {
+            for (value, out) in values.iter().zip(&mut out.0) {
+                let bits = (value * per_unit + NO_FRACTION).to_bits();
+                *out = bits.wrapping_sub(NO_FRACTION.to_bits()) as i16;
+            }
+        }
+    }
+}
 
 /// How large sums over inputs can be in some column, in units.
+#[derive(Default)]
 struct Reach {
     /// Over a half set of inputs.
-    half_set: f32,
+    half_set: i32,
     /// Over a set of inputs.
-    set: f32,
+    set: i32,
     /// Over all inputs and the presence current.
     all: f32,
     /// Four deviations from the mean, if every input spikes with probability 1/2.
@@ -88,73 +103,145 @@ struct Reach {
 }
 
 impl Reach {
-    fn of(synapses: &[Lanes<i16>], presence: &[Lanes<i16>]) -> Self {
-        // The sums of the positive and of the negative numbers of each column: all choices lie between.
-        let of = |rows: &[Lanes<i16>]| {
-            let mut sums = [Lanes::all(0.0f32); 2];
-            for row in rows {
+    /// Includes the columns of some rows, one an input.
+    fn include(&mut self, rows: &[Lanes<i16>], presence: &Lanes<i16>) {
+        let sums = Sums::of(rows);
+        let largest = |sums: &Lanes<i32>| sums.0.iter().copied().fold(0, i32::max);
+        self.half_set = self.half_set.max(largest(&sums.half_set));
+        self.set = self.set.max(largest(&sums.set));
+        for lane in 0..LANES {
+            let presence = f32::from(presence.0[lane]);
+            self.all = self.all.max(sums.sizes.0[lane] as f32 + presence.abs());
+            let deviation = sums.squares.0[lane].sqrt() / 2.0;
+            self.likely = self.likely.max((presence + sums.all.0[lane] as f32 / 2.0).abs() + 4.0 * deviation);
+        }
+    }
+}
+
+/// Sums over the rows of each column.
+struct Sums {
+    /// The largest choice of a half set, of either sign.
+    half_set: Lanes<i32>,
+    /// The largest choice of a set, of either sign.
+    set: Lanes<i32>,
+    all: Lanes<i32>,
+    /// Sum of the absolute values.
+    sizes: Lanes<i32>,
+    squares: Lanes<f32>,
+}
+
+impl Sums {
+    fn of(rows: &[Lanes<i16>]) -> Self {
+        let none = Lanes::all(0);
+        let mut sums = Self { half_set: none, set: none, all: none, sizes: none, squares: Lanes::all(0.0) };
+        sums_of(rows, &mut sums);
+        sums
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn sums_of(rows: &[Lanes<i16>], out: &mut Sums) {
+    for set in rows.chunks(SET_INPUTS) {
+        // All choices of a set lie between the sum of its positive and that of its negative numbers.
+        let (mut positive, mut negative) = (Lanes::all(0), Lanes::all(0));
+        for half in set.chunks(SET_INPUTS / 2) {
+            let (mut own_positive, mut own_negative) = (Lanes::all(0), Lanes::all(0));
+            for row in half {
                 for lane in 0..LANES {
-                    let weight = f32::from(row.0[lane]);
-                    sums[0].0[lane] += weight.max(0.0);
-                    sums[1].0[lane] -= weight.min(0.0);
+                    let weight = i32::from(row.0[lane]);
+                    own_positive.0[lane] += weight.max(0);
+                    own_negative.0[lane] -= weight.min(0);
+                    out.squares.0[lane] += (weight * weight) as f32;
                 }
             }
-            sums.iter().flat_map(|sums| sums.0).fold(0.0, f32::max)
-        };
-        let most = |size: usize| synapses.chunks(size).map(of).fold(0.0, f32::max);
-        let (mut all, mut likely) = (0.0f32, 0.0f32);
-        for (rows, presence) in synapses.chunks(synapses.len() / presence.len().max(1)).zip(presence) {
-            for lane in 0..LANES {
-                let weights = || rows.iter().map(|row| f32::from(row.0[lane]));
-                let (sum, presence) = (weights().sum::<f32>(), f32::from(presence.0[lane]));
-                all = all.max(weights().map(f32::abs).sum::<f32>() + presence.abs());
-                likely = likely.max((presence + sum / 2.0).abs() + 2.0 * weights().map(|w| w * w).sum::<f32>().sqrt());
-            }
+            out.half_set = zip(out.half_set, zip(own_positive, own_negative, i32::max), i32::max);
+            positive = zip(positive, own_positive, i32::wrapping_add);
+            negative = zip(negative, own_negative, i32::wrapping_add);
         }
-        Self { half_set: most(SET_INPUTS / 2), set: most(SET_INPUTS), all, likely }
+        out.set = zip(out.set, zip(positive, negative, i32::max), i32::max);
+        out.all = zip(out.all, zip(positive, negative, i32::wrapping_sub), i32::wrapping_add);
+        out.sizes = zip(out.sizes, zip(positive, negative, i32::wrapping_add), i32::wrapping_add);
     }
 }
 
 /// The largest power of two of which all values are whole multiples that fit 16 bits; `None` if there is none.
-fn common_unit<'a>(values: impl Iterator<Item = &'a f32> + Clone) -> Option<f32> {
-    let largest = values.clone().fold(0.0f32, |most, value| most.max(value.abs()));
-    // All bits that any value uses, over the unit of the largest value's last possible bit.
+fn common_unit(values: [&[f32]; 2]) -> Option<f32> {
+    let largest = values.iter().map(|values| largest(values)).fold(0.0, f32::max);
     if largest == 0.0 {
-        return Some(1.0);
+        return Some(1.0).filter(|_| values.iter().all(|values| bits_used(values, 1.0).is_some()));
     }
     if !largest.is_normal() {
         return None;
     }
-    // 2^14 units hold the largest value at least, 2^15 at most: what is not whole in such units, fits no unit.
+    // The largest value is 2^14 units at least, below 2^15: what is not whole in such units, fits no unit.
     let exponent = (largest.to_bits() >> 23) as i32 - 127;
     let unit = if (-100..=100).contains(&exponent) { 2f32.powi(exponent - 14) } else { return None };
-    let per_unit = unit.recip();
-    let mut used = 0i32;
+    let used = values.iter().try_fold(0, |used, values| Some(used | bits_used(values, unit.recip())?))?;
+    // Trailing zeros of two's complement are those of the size.
+    Some(unit * (1 << used.trailing_zeros()) as f32)
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn largest(values: &[f32]) -> f32 {
+    let mut most = Lanes::all(0.0f32);
+    let (rows, rest) = values.as_chunks::<LANES>();
+    for row in rows {
+        most = zip(most, Lanes(*row), |most, value| most.max(value.abs()));
+    }
+    rest.iter().chain(&most.0).fold(0.0, |most, value| most.max(value.abs()))
+}
+
+/// All bits that the values use as whole numbers of units; `None` if one is not whole.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn bits_used(values: &[f32], per_unit: f32) -> Option<u32> {
+    let (mut used, mut fractions) = (0, 0);
     for value in values {
         let units = value * per_unit;
-        if units != units.trunc() {
-            return None;
-        }
-        used |= units as i32;
+        let rounded = units + NO_FRACTION;
+        used |= rounded.to_bits().wrapping_sub(NO_FRACTION.to_bits());
+        // By bits, so that what is not a number counts too, and no zero is told from another.
+        fractions |= (units - (rounded - NO_FRACTION)).to_bits() << 1;
     }
-    // Trailing zeros of two's complement are those of the size.
-    Some(unit * (1i32 << used.trailing_zeros().min(30)) as f32)
+    (fractions == 0).then_some(used)
 }
 
 /// Spikes and weights of a batch, in the forms that the products are made from.
 pub(super) struct Source<'a> {
     pub(super) spikes: &'a SpikeTrain,
     pub(super) weights: Weights<'a>,
-    whole: Option<(InputPatterns, std::borrow::Cow<'a, Packed>)>,
+    made: Cow<'a, Made>,
+}
+
+/// What is made of spikes and weights for look-up.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    patterns: InputPatterns,
+    /// None where the weights came packed, or cannot be.
+    packed: Option<Packed>,
 }
 
 impl<'a> Source<'a> {
     pub(super) fn new(shape: &ConvolutionShape, spikes: &'a SpikeTrain, weights: Weights<'a>) -> Self {
         let packed = match weights.packed {
-            Some(packed) => Some(std::borrow::Cow::Borrowed(packed)),
-            None => Packed::new(shape, weights.synapses, weights.presence).map(std::borrow::Cow::Owned),
+            Some(_) => None,
+            None => Packed::new(shape, weights.synapses, weights.presence),
         };
-        Self { spikes, weights, whole: packed.map(|packed| (InputPatterns::of(spikes), packed)) }
+        let made = Made { patterns: InputPatterns::of(spikes), packed };
+        Self { spikes, weights, made: Cow::Owned(made) }
+    }
+
+    /// Takes what a forward pass with the same spikes and weights has made.
+    pub(super) fn again(spikes: &'a SpikeTrain, weights: Weights<'a>, made: &'a Made) -> Self {
+        Self { spikes, weights, made: Cow::Borrowed(made) }
+    }
+
+    /// What was made, for [`Self::again`].
+    pub(super) fn into_made(self) -> Made {
+        self.made.into_owned()
+    }
+
+    fn packed(&self) -> Option<&Packed> {
+        self.weights.packed.or(self.made.packed.as_ref())
     }
 }
 
@@ -208,8 +295,8 @@ impl Chunk {
     ) -> Self {
         let silence = source.spikes.rows() / steps * count * strip.strip.product_rows();
         let length = silence + count * strip.strip.product_rows() + strip.strip.channel_rows();
-        if let Some((patterns, packed)) = &source.whole {
-            let own = &packed.strips[strip.which];
+        if let Some(packed) = source.packed() {
+            let (own, patterns) = (&packed.strips[strip.which], &source.made.patterns);
             if own.narrow {
                 let mut rows = workspace.take(length);
                 rows[silence..].fill(Lanes::all(0));
