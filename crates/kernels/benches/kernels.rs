@@ -9,7 +9,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use spiketext_kernels::{
     ConvolutionShape, Fire, NeuronParameters, SpikeTrain, TokenBatch, Workspace,
     neuron_scan::{self, Thresholds},
-    spiking_convolution,
+    spiking_convolution::{self, Packed, Weights},
     text_convolution::{self, Pooling},
 };
 
@@ -26,6 +26,8 @@ struct Case {
     synapses: Vec<f32>,
     /// The same as whole numbers of a unit, as a finished network has them: what is looked up instead of multiplied.
     whole: Vec<f32>,
+    /// Whole numbers of a unit so small that products leave 16 bits.
+    large: Vec<f32>,
     /// `[M]`.
     presence: Vec<f32>,
     /// `[C]`.
@@ -72,6 +74,7 @@ impl Case {
         Self {
             name,
             whole: synapses.iter().copied().map(whole).collect(),
+            large: synapses.iter().map(|weight| (weight * 40_960.0).round() / 8_192.0).collect(),
             synapses,
             steps,
             batch,
@@ -85,12 +88,12 @@ impl Case {
         }
     }
 
-    fn whole_weights(&self) -> spiking_convolution::Weights<'_> {
-        spiking_convolution::Weights::new(&self.whole, &self.presence, &self.bias)
+    fn whole_weights(&self) -> Weights<'_> {
+        Weights::new(&self.whole, &self.presence, &self.bias)
     }
 
-    fn weights(&self) -> spiking_convolution::Weights<'_> {
-        spiking_convolution::Weights::new(&self.synapses, &self.presence, &self.bias)
+    fn weights(&self) -> Weights<'_> {
+        Weights::new(&self.synapses, &self.presence, &self.bias)
     }
 
     fn spiking_forward(&self, neuron: &NeuronParameters) -> (Vec<f32>, spiking_convolution::Kept) {
@@ -100,7 +103,7 @@ impl Case {
     fn forward_with(
         &self,
         neuron: &NeuronParameters,
-        weights: spiking_convolution::Weights<'_>,
+        weights: Weights<'_>,
     ) -> (Vec<f32>, spiking_convolution::Kept) {
         let (shape, steps) = (&self.shape, self.steps);
         spiking_convolution::forward_kept(shape, neuron, steps, &self.spikes, weights, &self.batch, &self.workspace)
@@ -109,7 +112,7 @@ impl Case {
     fn forward_backward(
         &self,
         neuron: &NeuronParameters,
-        weights: spiking_convolution::Weights<'_>,
+        weights: Weights<'_>,
     ) -> spiking_convolution::Gradients {
         let (_, kept) = self.forward_with(neuron, weights);
         let (shape, steps, spikes, batch) = (&self.shape, self.steps, &self.spikes, &self.batch);
@@ -146,10 +149,15 @@ fn spiking(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("spiking_convolution/{}", case.name));
         group.throughput(Throughput::Elements(case.batch.len() as u64));
         group.bench_function("forward", |bencher| bencher.iter(|| case.spiking_forward(&neuron)));
-        let packed = spiking_convolution::Packed::new(&case.shape, &case.whole, &case.presence);
-        let weights = spiking_convolution::Weights { packed: packed.as_ref(), ..case.whole_weights() };
+        let packed = Packed::new(&case.shape, &case.whole, &case.presence);
+        let weights = Weights { packed: packed.as_ref(), ..case.whole_weights() };
         group.bench_function("forward_whole_weights", |bencher| {
             bencher.iter(|| case.forward_with(&neuron, weights));
+        });
+        let wide = Packed::new(&case.shape, &case.large, &case.presence);
+        let wide = Weights { synapses: &case.large, packed: wide.as_ref(), ..case.whole_weights() };
+        group.bench_function("forward_large_weights", |bencher| {
+            bencher.iter(|| case.forward_with(&neuron, wide));
         });
         for (name, weights) in
             [("forward_backward", case.weights()), ("forward_backward_whole_weights", case.whole_weights())]

@@ -15,7 +15,7 @@
 //!
 //! ```text
 //! forward    for each chunk: products of its steps, then every position a few steps on     (keeps a membrane a position)
-//! backward   for each chunk, last first: products again, membranes replayed from where the chunk began,
+//! backward   for each chunk, last first: products (kept or made again), membranes replayed from where it began,
 //!            gradients back through its steps into those of the products, and from there into the weights
 //! ```
 //!
@@ -26,6 +26,8 @@ mod gradient;
 mod products;
 pub mod reference;
 mod scan;
+
+use std::collections::VecDeque;
 
 use rayon::prelude::*;
 
@@ -77,7 +79,7 @@ pub struct Gradients {
 }
 
 /// What the forward pass leaves for the backward pass: the membranes of each strip where each chunk of time begins, and the
-/// token products of the last chunk, with which the backward pass begins.
+/// token products of the last chunks, as many as fit [`KEPT_BYTES`]; the backward pass makes the others again.
 #[derive(Debug)]
 pub struct Kept {
     strips: Vec<KeptStrip>,
@@ -87,10 +89,14 @@ pub struct Kept {
 
 #[derive(Debug)]
 struct KeptStrip {
-    /// A membrane for each chunk and place.
+    /// `[chunk, place, channel rows]`.
     membranes: Buffer<Lanes<f32>>,
-    last: Chunk,
+    last: VecDeque<Chunk>,
 }
+
+/// The most bytes of token products that wait for the backward pass. Making products again costs about twice as much as
+/// reading them back, but memory must not grow with T.
+const KEPT_BYTES: usize = 64 << 20;
 
 /// Everything about a batch that all strips read.
 struct Task<'a> {
@@ -151,10 +157,10 @@ impl<'a> Task<'a> {
         &self.places[strip.width_index]
     }
 
-    /// The chunks of time as (first step, steps). Their length follows from the shapes alone: products and their gradients
-    /// of a chunk (six bytes a number) should stay in a second-level cache.
+    /// The chunks of time as (first step, steps). Their length follows from the shapes alone: what a strip holds of a chunk
+    /// (six bytes for a product and its gradient) should stay in a core's share of the last cache.
     fn chunks(&self, strip: &ChannelBlock) -> Vec<(usize, usize)> {
-        const BYTES: usize = 1 << 20;
+        const BYTES: usize = 6 << 20;
         let a_step = (self.tokens() + 1) * strip.product_rows() * size_of::<[[u8; 6]; LANES]>();
         let length = (BYTES / a_step / GROUP_STEPS * GROUP_STEPS).clamp(GROUP_STEPS, LONGEST_CHUNK);
         (0..self.steps).step_by(length).map(|first| (first, length.min(self.steps - first))).collect()
@@ -169,16 +175,21 @@ impl<'a> Task<'a> {
         let mut membranes = self.workspace.take(places.len() * rows);
         membranes.fill(Lanes::all(self.neuron.first_membrane()));
         let mut kept = self.workspace.take(if keep { chunks.len() * membranes.len() } else { 0 });
-        let mut last = None;
+        let all_rows: usize = self.strips.iter().map(ChannelBlock::product_rows).sum();
+        let budget = if keep { KEPT_BYTES / all_rows.max(1) * strip.product_rows() } else { 0 };
+        let mut last = VecDeque::new();
         for (begun, &chunk) in chunks.iter().enumerate() {
             if keep {
                 kept[begun * membranes.len()..][..membranes.len()].copy_from_slice(&membranes);
             }
             let products = Chunk::new(self.shape, &self.source, &numbers, chunk, self.steps, self.workspace);
             scan::forward(self.neuron, places, &products, &numbers, self.steps, &mut membranes, &mut counts);
-            last = Some(products);
+            last.push_back(products);
+            while last.iter().map(Chunk::bytes).sum::<usize>() > budget && !last.is_empty() {
+                last.pop_front();
+            }
         }
-        (counts, last.filter(|_| keep).map(|last| KeptStrip { membranes: kept, last }))
+        (counts, keep.then_some(KeptStrip { membranes: kept, last }))
     }
 
     /// Runs one strip backward.
@@ -198,11 +209,12 @@ impl<'a> Task<'a> {
         let mut d_membranes = self.workspace.zeros(each);
         for (begun, &chunk) in chunks.iter().enumerate().rev() {
             let made;
-            let products = if begun + 1 == chunks.len() {
-                &kept.last
-            } else {
-                made = Chunk::new(self.shape, &self.source, &numbers, chunk, self.steps, self.workspace);
-                &made
+            let products = match (begun + kept.last.len()).checked_sub(chunks.len()) {
+                Some(waiting) => &kept.last[waiting],
+                None => {
+                    made = Chunk::new(self.shape, &self.source, &numbers, chunk, self.steps, self.workspace);
+                    &made
+                }
             };
             let mut d_products = self.workspace.zeros(products.len());
             let back = Back {

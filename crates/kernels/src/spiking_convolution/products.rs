@@ -315,7 +315,16 @@ impl Chunk {
         Self { first, count, products: Products::Numbers(rows) }
     }
 
-    /// Rows of 32 channels.
+    /// Memory of the products.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.products {
+            Products::Narrow(rows, _) => size_of_val(&**rows),
+            Products::Wide(rows, _) => size_of_val(&**rows),
+            Products::Numbers(rows) => size_of_val(&**rows),
+        }
+    }
+
+    /// Rows of 32 products.
     pub(super) fn len(&self) -> usize {
         match &self.products {
             Products::Narrow(rows, _) => rows.len(),
@@ -353,11 +362,10 @@ fn look_up_wide(
     chunk: (usize, usize),
     rows: &mut [Lanes<i32>],
 ) {
-    let widen = |narrow: Lanes<i16>| Lanes(narrow.0.map(i32::from));
     look_up(strip, patterns, steps, chunk, rows, widen, |row, tables, patterns| {
-        for sum in tables.sums_of_halves(patterns) {
-            *row = zip(*row, widen(sum), i32::wrapping_add);
-        }
+        let [first, second] = tables.sums_of_halves(patterns);
+        let sum = zip(widen(first), widen(second), i32::wrapping_add);
+        *row = zip(*row, sum, i32::wrapping_add);
     });
 }
 
@@ -389,6 +397,15 @@ fn look_up<T: Copy>(
             }
         }
     }
+}
+
+#[inline(always)]
+fn widen(narrow: Lanes<i16>) -> Lanes<i32> {
+    let mut wide = Lanes::all(0);
+    for lane in 0..LANES {
+        wide.0[lane] = i32::from(narrow.0[lane]);
+    }
+    wide
 }
 
 /// Lane by lane; by value, so that lanes stay in registers.
