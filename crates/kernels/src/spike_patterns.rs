@@ -70,14 +70,14 @@ pub struct StepPatterns {
     patterns: Vec<[u8; STEP_GROUPS]>,
 }
 
-/// For each byte, its bits as eight bytes.
-const SPREAD: [[u8; 8]; 256] = {
-    let mut spread = [[0; 8]; 256];
+/// For each byte, its bits as eight bytes of a word, lowest first.
+const SPREAD: [u64; 256] = {
+    let mut spread = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         let mut bit = 0;
         while bit < 8 {
-            spread[byte][bit] = (byte >> bit & 1) as u8;
+            spread[byte] |= (byte as u64 >> bit & 1) << (8 * bit);
             bit += 1;
         }
         byte += 1;
@@ -102,15 +102,20 @@ impl StepPatterns {
                 if token >= tokens {
                     break;
                 }
-                for step in 0..GROUP_STEPS.min(count - within) {
-                    let bytes = spikes.row(token * steps + first + within + step).iter().flat_map(|w| w.to_le_bytes());
-                    for (patterns, byte) in patterns[..per_set - 1].chunks_mut(8).zip(bytes) {
-                        for (pattern, bit) in patterns.iter_mut().zip(SPREAD[usize::from(byte)]) {
-                            pattern[member] |= bit << step;
-                        }
+                let real = GROUP_STEPS.min(count - within);
+                let row = |step: usize| spikes.row(token * steps + first + within + step.min(real - 1));
+                let rows: [&[u64]; GROUP_STEPS] = std::array::from_fn(row);
+                // Eight dimensions at a time: a byte of each step, its bits spread over the bytes of a word.
+                for (eight, patterns) in patterns[..per_set - 1].chunks_mut(8).enumerate() {
+                    let mut chosen = 0;
+                    for (step, row) in rows.iter().enumerate().take(real) {
+                        chosen |= SPREAD[usize::from((row[eight / 8] >> (eight % 8 * 8)) as u8)] << step;
                     }
-                    patterns[per_set - 1][member] |= 1 << step;
+                    for (pattern, chosen) in patterns.iter_mut().zip(chosen.to_le_bytes()) {
+                        pattern[member] = chosen;
+                    }
                 }
+                patterns[per_set - 1][member] = (1 << real) - 1;
             }
         });
         Self { per_set, patterns }

@@ -1,5 +1,7 @@
 //! Spikes as bits: a matrix of 0 and 1 of which nobody can say that it was a float.
 
+use multiversion::multiversion;
+
 /// Spikes `[rows, D]`, one bit each; a row is one time step of one token (or whatever the owner says it is).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpikeTrain {
@@ -89,9 +91,44 @@ impl SpikeTrain {
     }
 }
 
+/// Writes the row of spikes that have bit d set where `less[d] < more[d]`; bits past the numbers are zero.
+///
+/// # Panics
+/// If there are not as many words as the numbers fill, or not as many numbers on both sides.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub fn where_less(less: &[u16], more: &[u16], row: &mut [u64]) {
+    assert_eq!(less.len(), more.len(), "spike_train::where_less: numbers of both sides");
+    assert_eq!(row.len(), less.len().div_ceil(64), "spike_train::where_less: words of the row");
+    for ((less, more), word) in less.chunks(64).zip(more.chunks(64)).zip(row) {
+        let mut bytes = [0u8; 64];
+        for ((byte, less), more) in bytes.iter_mut().zip(less).zip(more) {
+            *byte = u8::from(less < more);
+        }
+        *word = 0;
+        for (eight, bytes) in bytes.as_chunks::<8>().0.iter().enumerate() {
+            // The product moves the lowest bit of byte i to bit 56 + i, and no two of them meet on the way.
+            let bits = u64::from_le_bytes(*bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+            *word |= bits << (8 * eight);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comparisons_become_bits() {
+        for length in [0usize, 1, 7, 8, 63, 64, 65, 300] {
+            let less: Vec<u16> = (0..length).map(|i| (i * 40_503 % 65_536) as u16).collect();
+            let more: Vec<u16> = (0..length).map(|i| (i * 30_011 % 65_536) as u16).collect();
+            let mut row = vec![u64::MAX; length.div_ceil(64)];
+            where_less(&less, &more, &mut row);
+            for d in 0..row.len() * 64 {
+                assert_eq!(row[d / 64] >> (d % 64) & 1 == 1, d < length && less[d] < more[d], "{length} {d}");
+            }
+        }
+    }
 
     #[test]
     fn bits_survive_expansion() {

@@ -7,7 +7,7 @@
 use rand_chacha::rand_core::Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use spiketext_kernels::SpikeTrain;
+use spiketext_kernels::{SpikeTrain, spike_train::where_less};
 
 use crate::seed::{Purpose, stream};
 
@@ -100,37 +100,27 @@ where
             Encoder::Bernoulli => {
                 let mut rng = stream(noise.seed, noise.purpose, noise.round, identity);
                 let mut bytes = vec![0u8; 2 * dimension];
+                let mut draws = vec![0u16; dimension];
                 for row in rows.chunks_exact_mut(words_per_row) {
                     rng.fill_bytes(&mut bytes);
-                    let (draws, _) = bytes.as_chunks::<2>();
-                    pack(row, &rates, draws, |rate, draw| u16::from_le_bytes(*draw) < rate);
+                    let (pairs, _) = bytes.as_chunks::<2>();
+                    draws.iter_mut().zip(pairs).for_each(|(draw, pair)| *draw = u16::from_le_bytes(*pair));
+                    where_less(&draws, &rates, row);
                 }
             }
             Encoder::Regular => {
-                let mut phases = vec![FULL_RATE / 2; dimension];
+                // The fraction of the phase alone: it falls exactly where a whole number is crossed.
+                let mut phases = vec![(FULL_RATE / 2) as u16; dimension];
+                let mut before = phases.clone();
                 for row in rows.chunks_exact_mut(words_per_row) {
-                    let before = phases.clone();
-                    phases.iter_mut().zip(rates.iter()).for_each(|(phase, &rate)| *phase += u32::from(rate));
-                    let crossed: Vec<bool> =
-                        phases.iter().zip(&before).map(|(now, then)| now >> 16 != then >> 16).collect();
-                    pack(row, &rates, &crossed, |_, crossed| *crossed);
-                    phases.iter_mut().for_each(|phase| *phase &= 0xffff);
+                    before.copy_from_slice(&phases);
+                    phases.iter_mut().zip(rates.iter()).for_each(|(phase, &rate)| *phase = phase.wrapping_add(rate));
+                    where_less(&phases, &before, row);
                 }
             }
         }
     });
     train
-}
-
-/// Sets the bits of one row where `fires` says so.
-fn pack<T>(row: &mut [u64], rates: &[u16], extra: &[T], fires: impl Fn(u16, &T) -> bool) {
-    for ((word, rates), extra) in row.iter_mut().zip(rates.chunks(64)).zip(extra.chunks(64)) {
-        *word = rates
-            .iter()
-            .zip(extra)
-            .enumerate()
-            .fold(0, |bits, (bit, (&rate, extra))| bits | u64::from(fires(rate, extra)) << bit);
-    }
 }
 
 #[cfg(test)]
