@@ -25,8 +25,8 @@ const TEXTS_A_RUN: usize = 512;
 /// Texts whose spikes are counted, to tell how much the network fired.
 const TEXTS_COUNTED: usize = 256;
 
-/// Texts that are labelled before latency is measured.
-const TEXTS_TO_WARM_UP: usize = 100;
+/// Training texts that a session has met before latency is measured.
+const TEXTS_TO_WARM_UP: usize = 1000;
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -204,17 +204,20 @@ fn raw_text(arguments: &Arguments) -> Result<Map<String, Value>> {
 
 /// Latency of single texts. Each text is one run, so percentiles are kept of the many, not every one.
 fn latency(arguments: &Arguments) -> Result<Map<String, Value>> {
-    let texts = test_texts(arguments.source.dataset()?);
+    let dataset = arguments.source.dataset()?;
+    let warm_up: Vec<String> = dataset.train.iter().take(TEXTS_TO_WARM_UP).map(|text| text.text.clone()).collect();
+    let texts = test_texts(dataset);
     let model = model(arguments)?;
-    for text in texts.iter().take(TEXTS_TO_WARM_UP) {
-        let _ = model.predict(&[text]);
-    }
     let mut taken = Vec::new();
-    // Whole passes, so that every text counts the same.
+    // Whole passes, so that every text counts the same. Each is that of a session which has met other texts than these.
     while taken.is_empty() || taken.iter().sum::<f64>() < arguments.seconds {
+        let mut session = model.session();
+        for text in &warm_up {
+            let _ = session.predict(&[text]);
+        }
         for text in &texts {
             let started = Instant::now();
-            let (predictions, _) = model.predict(&[text]);
+            let (predictions, _) = session.predict(&[text]);
             taken.push(started.elapsed().as_secs_f64());
             ensure!(predictions.len() == 1, "{} answers for one text", predictions.len());
         }

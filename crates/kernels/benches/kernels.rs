@@ -100,20 +100,12 @@ impl Case {
         self.forward_with(neuron, self.weights())
     }
 
-    fn forward_with(
-        &self,
-        neuron: &NeuronParameters,
-        weights: Weights<'_>,
-    ) -> (Vec<f32>, spiking_convolution::Kept) {
+    fn forward_with(&self, neuron: &NeuronParameters, weights: Weights<'_>) -> (Vec<f32>, spiking_convolution::Kept) {
         let (shape, steps) = (&self.shape, self.steps);
         spiking_convolution::forward_kept(shape, neuron, steps, &self.spikes, weights, &self.batch, &self.workspace)
     }
 
-    fn forward_backward(
-        &self,
-        neuron: &NeuronParameters,
-        weights: Weights<'_>,
-    ) -> spiking_convolution::Gradients {
+    fn forward_backward(&self, neuron: &NeuronParameters, weights: Weights<'_>) -> spiking_convolution::Gradients {
         let (_, kept) = self.forward_with(neuron, weights);
         let (shape, steps, spikes, batch) = (&self.shape, self.steps, &self.spikes, &self.batch);
         spiking_convolution::backward(shape, neuron, steps, spikes, weights, batch, &kept, &self.up)

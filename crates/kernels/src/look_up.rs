@@ -77,6 +77,43 @@ impl<T: Summand, const ENTRIES: usize, const GROUPS: usize> Tables<T, ENTRIES, G
         }
     }
 
+    /// [`Self::fill`] of those entries alone that [`Self::sum_of_few`] reads: patterns within the lower or the upper half of
+    /// the inputs. A fourth of the work for tables of 64 entries, for the price of two look-ups a group.
+    #[inline(always)]
+    pub fn fill_few<'a>(&mut self, group: usize, row: impl Fn(usize) -> &'a Lanes<T>)
+    where
+        T: 'a,
+    {
+        let table = &mut self.0[group];
+        table[0] = Lanes::all(T::ZERO);
+        for input in 0..Self::INPUTS {
+            let row = row(input);
+            // Patterns of this half with this input as their highest, every one or every 2^(half)-th.
+            let (step, inputs) = if input < Self::LOWER { (0, input) } else { (Self::LOWER, input - Self::LOWER) };
+            for without in 0..1 << inputs {
+                let mut sum = table[without << step];
+                add(&mut sum, row);
+                table[(without << step) + (1 << input)] = sum;
+            }
+        }
+    }
+
+    /// Inputs of the lower half of a group.
+    const LOWER: usize = Self::INPUTS / 2;
+
+    /// [`Self::sum`] of groups `first..end`, out of tables that [`Self::fill_few`] has filled.
+    #[inline(always)]
+    #[must_use]
+    pub fn sum_of_few(&self, patterns: &[u8; GROUPS], first: usize, end: usize) -> Lanes<T> {
+        let mut sum = Lanes::all(T::ZERO);
+        for group in first..end {
+            let (pattern, lower) = (usize::from(patterns[group]) % ENTRIES, (1 << Self::LOWER) - 1);
+            add(&mut sum, &self.0[group][pattern & lower]);
+            add(&mut sum, &self.0[group][pattern & !lower]);
+        }
+        sum
+    }
+
     /// The sum of the entries that `patterns` choose, one of each group.
     #[inline(always)]
     #[must_use]
@@ -104,5 +141,31 @@ impl<T: Summand, const ENTRIES: usize, const GROUPS: usize> Tables<T, ENTRIES, G
 impl<T: Summand, const ENTRIES: usize, const GROUPS: usize> Default for Tables<T, ENTRIES, GROUPS> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_ways_to_sum_agree_with_the_definition() {
+        let rows: Vec<Lanes<i16>> =
+            (0..12).map(|i| Lanes(std::array::from_fn(|lane| i * 37 + lane as i16 - 200))).collect();
+        let (mut all, mut few) = (Tables::<i16, 64, 2>::new(), Tables::<i16, 64, 2>::new());
+        for group in 0..2 {
+            all.fill(group, |input| &rows[group * 6 + input]);
+            few.fill_few(group, |input| &rows[group * 6 + input]);
+        }
+        for pattern in 0..1u16 << 12 {
+            let patterns = [(pattern & 63) as u8, (pattern >> 6) as u8];
+            let mut want = Lanes::all(0i16);
+            (0..12).filter(|i| pattern >> i & 1 == 1).for_each(|i| add(&mut want, &rows[i]));
+            assert_eq!(all.sum(&patterns), want);
+            assert_eq!(few.sum_of_few(&patterns, 0, 2), want);
+            let [first, second] = all.sums_of_halves(&patterns);
+            assert_eq!((first.0[5] + second.0[5]), want.0[5]);
+            assert_eq!(few.sum_of_few(&patterns, 0, 1), first);
+        }
     }
 }

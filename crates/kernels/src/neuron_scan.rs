@@ -36,19 +36,38 @@ pub fn forward(
     check(steps, channels, thresholds, currents);
     let mut spikes = vec![0.0; currents.len()];
     let text = (steps * channels).max(1);
-    spikes.par_chunks_exact_mut(text).zip(currents.par_chunks_exact(text)).enumerate().for_each(
-        |(b, (spikes, currents))| {
-            let threshold = &thresholds.values[b * channels..][..channels];
-            let scale = &thresholds.scales[b * channels..][..channels];
-            let mut membrane: Vec<f32> = threshold.iter().map(|threshold| neuron.initial * threshold).collect();
-            for (spikes, currents) in spikes.chunks_exact_mut(channels).zip(currents.chunks_exact(channels)) {
-                for c in 0..channels {
-                    (spikes[c], _) = step(neuron, Fire::Step, threshold[c], scale[c], &mut membrane[c], currents[c]);
-                }
-            }
-        },
-    );
+    let run = |(b, spikes): (usize, &mut [f32])| {
+        let own = b * channels..(b + 1) * channels;
+        let thresholds = Thresholds { values: &thresholds.values[own.clone()], scales: &thresholds.scales[own] };
+        forward_text(neuron, channels, thresholds, &currents[b * text..][..text], spikes);
+    };
+    // To wake other threads takes longer than a few texts do.
+    if currents.len() < NUMBERS_ALONE {
+        spikes.chunks_exact_mut(text).enumerate().for_each(run);
+    } else {
+        spikes.par_chunks_exact_mut(text).enumerate().for_each(run);
+    }
     spikes
+}
+
+/// Numbers that the calling thread works on alone.
+const NUMBERS_ALONE: usize = 1 << 15;
+
+/// One text forward, all channels of a step side by side.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn forward_text(
+    neuron: &NeuronParameters,
+    channels: usize,
+    Thresholds { values, scales }: Thresholds<'_>,
+    currents: &[f32],
+    spikes: &mut [f32],
+) {
+    let mut membrane: Vec<f32> = values.iter().map(|threshold| neuron.initial * threshold).collect();
+    for (spikes, currents) in spikes.chunks_exact_mut(channels).zip(currents.chunks_exact(channels)) {
+        for c in 0..channels {
+            (spikes[c], _) = step(neuron, Fire::Step, values[c], scales[c], &mut membrane[c], currents[c]);
+        }
+    }
 }
 
 /// Backward pass: from the gradient with respect to the spikes `[B, T, C]` to that with respect to the currents.

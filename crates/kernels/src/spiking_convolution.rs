@@ -19,10 +19,11 @@
 //!            gradients back through its steps into those of the products, and from there into the weights
 //! ```
 //!
-//! `products` makes the token products, `scan` runs the neurons over them, `gradient` takes the gradient of the products to
+//! `products` makes the token products, `memory` keeps those of words from one batch to the next, `scan` runs the neurons over them, `gradient` takes the gradient of the products to
 //! that of the synapses, `reference` says what all of it means.
 
 mod gradient;
+mod memory;
 mod products;
 pub mod reference;
 mod scan;
@@ -31,6 +32,7 @@ use std::collections::VecDeque;
 
 use rayon::prelude::*;
 
+pub use memory::WordMemory;
 pub use products::Packed;
 
 use crate::{
@@ -124,12 +126,14 @@ impl<'a> Task<'a> {
         made: Option<&'a Made>,
     ) -> Self {
         assert_eq!(spikes.dimension(), shape.dimension, "spiking_convolution: dimension of the spikes");
-        assert_eq!(weights.synapses.len(), shape.dimension * shape.products(), "spiking_convolution: synapses [D, M]");
+        assert_eq!(
+            weights.synapses.len(),
+            shape.dimension * shape.products(),
+            "spiking_convolution: synapses [D, M]"
+        );
         assert_eq!(weights.presence.len(), shape.products(), "spiking_convolution: presence [M]");
         assert_eq!(weights.bias.len(), shape.channels(), "spiking_convolution: bias [C]");
         assert!(steps > 0 && spikes.rows().is_multiple_of(steps), "spiking_convolution: {steps} steps a token");
-        let widest = shape.widths.iter().copied().max().unwrap_or(0);
-        assert!(widest <= scan::WIDEST, "spiking_convolution: kernel of {widest} tokens, at most {}", scan::WIDEST);
         let tokens = spikes.rows() / steps;
         if let Some(last) = batch.last_row() {
             assert!((last as usize) < tokens, "spiking_convolution: token {last}, {tokens} tokens of spikes");
@@ -144,11 +148,12 @@ impl<'a> Task<'a> {
             },
             batch,
             strips: shape.strips(),
-            places: shape.widths.iter().map(|&width| Places::new(batch, width, tokens)).collect(),
+            places: places_of(shape, batch, u32::try_from(tokens).expect("fewer than 2^32 tokens")),
             workspace,
         }
     }
 
+    /// The number of tokens, which stands for silence in the places.
     fn tokens(&self) -> usize {
         self.source.spikes.rows() / self.steps
     }
@@ -168,7 +173,8 @@ impl<'a> Task<'a> {
 
     /// Runs one strip forward; with `keep`, what the backward pass needs comes back too.
     fn forward(&self, (which, strip): (usize, &ChannelBlock), keep: bool) -> (Buffer<Lanes<f32>>, Option<KeptStrip>) {
-        let (numbers, places) = (Strip::new(self.shape, (which, strip), &self.source.weights), self.places(strip));
+        let (numbers, places) =
+            (Strip::new(self.shape, (which, strip), self.source.weights.bias), self.places(strip));
         let chunks = self.chunks(strip);
         let rows = strip.channel_rows();
         let mut counts = self.workspace.zeros(self.batch.len() * self.steps * rows);
@@ -183,7 +189,7 @@ impl<'a> Task<'a> {
                 kept[begun * membranes.len()..][..membranes.len()].copy_from_slice(&membranes);
             }
             let products = Chunk::new(self.shape, &self.source, &numbers, chunk, self.steps, self.workspace);
-            scan::forward(self.neuron, places, &products, &numbers, self.steps, &mut membranes, &mut counts);
+            scan::forward(self.neuron, places, products.view(), &numbers, self.steps, &mut membranes, &mut counts);
             last.push_back(products);
             while last.iter().map(Chunk::bytes).sum::<usize>() > budget && !last.is_empty() {
                 last.pop_front();
@@ -200,7 +206,8 @@ impl<'a> Task<'a> {
         patterns: &[StepPatterns],
         d_counts: &[f32],
     ) -> StripGradient {
-        let (numbers, places) = (Strip::new(self.shape, (which, strip), &self.source.weights), self.places(strip));
+        let (numbers, places) =
+            (Strip::new(self.shape, (which, strip), self.source.weights.bias), self.places(strip));
         let chunks = self.chunks(strip);
         let up = strip.take_lanes(self.shape, d_counts);
         let mut gradient = StripGradient::new(strip, self.shape.dimension, self.workspace);
@@ -224,7 +231,7 @@ impl<'a> Task<'a> {
                 d_products: &mut d_products,
                 d_bias: &mut gradient.bias,
             };
-            scan::backward(self.neuron, places, products, &numbers, self.steps, back);
+            scan::backward(self.neuron, places, products.view(), &numbers, self.steps, back);
             gradient.add(&patterns[begun], &d_products, chunk.1);
         }
         gradient
@@ -273,15 +280,23 @@ fn run(task: &Task<'_>, keep: bool) -> (Vec<f32>, Vec<Option<KeptStrip>>) {
     let (shape, steps, batch) = (task.shape, task.steps, task.batch);
     let (counts, kept): (Vec<_>, Vec<_>) =
         task.strips.par_iter().enumerate().with_max_len(1).map(|strip| task.forward(strip, keep)).unzip();
-    let channels = shape.channels();
-    let mut out = vec![0.0; batch.len() * steps * channels];
-    out.par_chunks_exact_mut((steps * channels).max(1)).enumerate().for_each(|(b, out)| {
-        for (strip, counts) in task.strips.iter().zip(&counts) {
-            let each = steps * strip.channel_rows();
-            strip.put_lanes(shape, &counts[b * each..][..each], out);
-        }
-    });
-    (out, kept)
+    (merged(shape, &task.strips, batch.len() * steps, &counts), kept)
+}
+
+/// Summed spikes of all strips, `[B T, channel rows]` each, as `[B T, C]`.
+fn merged(shape: &ConvolutionShape, strips: &[ChannelBlock], rows: usize, counts: &[Buffer<Lanes<f32>>]) -> Vec<f32> {
+    let mut out = vec![0.0; rows * shape.channels()];
+    for (strip, counts) in strips.iter().zip(counts) {
+        strip.put_lanes(shape, counts, &mut out);
+    }
+    out
+}
+
+/// The places of each width.
+fn places_of(shape: &ConvolutionShape, batch: &TokenBatch, silence: u32) -> Vec<Places> {
+    let widest = shape.widths.iter().copied().max().unwrap_or(0);
+    assert!(widest <= scan::WIDEST, "spiking_convolution: kernel of {widest} tokens, at most {}", scan::WIDEST);
+    shape.widths.iter().map(|&width| Places::new(batch, width, silence)).collect()
 }
 
 /// Backward pass: from the gradient with respect to the summed spikes, `[B, T, C]`. Everything else is what
@@ -345,14 +360,17 @@ pub fn trace(
     let mut alone = TokenBatch::new(batch.padded_length());
     alone.push(batch.text(text).iter().copied());
     let task = Task::new(shape, neuron, steps, spikes, weights, &alone, &workspace, None);
-    let mut trains: Vec<SpikeTrain> =
-        shape.widths.iter().map(|&width| SpikeTrain::silent(steps * alone.positions(0, width), shape.filters)).collect();
+    let mut trains: Vec<SpikeTrain> = shape
+        .widths
+        .iter()
+        .map(|&width| SpikeTrain::silent(steps * alone.positions(0, width), shape.filters))
+        .collect();
     for (which, strip) in task.strips.iter().enumerate() {
-        let numbers = Strip::new(shape, (which, strip), &task.source.weights);
+        let numbers = Strip::new(shape, (which, strip), task.source.weights.bias);
         let positions = alone.positions(0, strip.width);
         let train = &mut trains[strip.width_index];
         let products = Chunk::new(shape, &task.source, &numbers, (0, steps), steps, &workspace);
-        scan::observe(neuron, task.places(strip), &products, &numbers, |place, t, channel| {
+        scan::observe(neuron, task.places(strip), products.view(), &numbers, |place, t, channel| {
             // The last place stands for all silent positions.
             let last = if place + 1 == task.places(strip).len() { positions } else { place + 1 };
             (place..last).for_each(|p| train.set(t * positions + p, strip.first + channel));

@@ -98,8 +98,15 @@ fn the_spiking_convolution_does_not_depend_on_the_threads() {
     let neuron = NeuronParameters::paper();
     same_in_every_pool(|| {
         let weights = spiking_convolution::Weights::new(&synapses, &presence, &bias);
-        let (counts, products) =
-            spiking_convolution::forward_kept(&shape, &neuron, STEPS, &spikes, weights, &batch, &Workspace::default());
+        let (counts, products) = spiking_convolution::forward_kept(
+            &shape,
+            &neuron,
+            STEPS,
+            &spikes,
+            weights,
+            &batch,
+            &Workspace::default(),
+        );
         let gradients =
             spiking_convolution::backward(&shape, &neuron, STEPS, &spikes, weights, &batch, &products, &up);
         vec![

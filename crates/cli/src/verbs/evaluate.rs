@@ -215,7 +215,7 @@ fn class(model: &Model, label: &str, place: impl std::fmt::Display, line: Option
     })
 }
 
-/// Labels the texts, and again until the clock has something to go by.
+/// Labels the texts, and again until the clock has something to go by; each time as if no word had been met before.
 fn measure(model: &Model, texts: &Texts) -> Outcome {
     // What is built on first use (a dictionary) is loading, not labelling.
     let _ = model.predict(&texts.texts[..1]);

@@ -9,7 +9,7 @@ use std::{
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use spiketext::{
     data::{self, Columns},
-    model::{Model, Prediction},
+    model::{Model, Prediction, Session},
 };
 
 use super::{
@@ -64,6 +64,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let model = Model::load(&arguments.model)?;
     let mut answers = Answers {
+        session: model.session(),
         model: &model,
         arguments,
         out: BufWriter::new(std::io::stdout().lock()),
@@ -89,6 +90,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// Where answers go.
 struct Answers<'a, W: Write> {
     model: &'a Model,
+    session: Session<'a>,
     arguments: &'a Arguments,
     out: W,
     /// The width of the terminal, if it is one.
@@ -109,7 +111,7 @@ impl<W: Write> Answers<'_, W> {
 
     /// Labels a batch and writes it out.
     fn write(&mut self, texts: &[String]) -> anyhow::Result<()> {
-        let (predictions, _) = self.model.predict(texts);
+        let (predictions, _) = self.session.predict(texts);
         for (text, prediction) in texts.iter().zip(&predictions) {
             match (self.arguments.json, self.arguments.trace) {
                 (true, traced) => self.json(text, prediction, traced)?,

@@ -21,18 +21,19 @@ use crate::{
 /// Synapses and presence currents as whole numbers of one unit, in the order in which look-up reads them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Packed {
-    unit: f32,
-    strips: Vec<PackedStrip>,
+    pub(super) unit: f32,
+    pub(super) strips: Vec<PackedStrip>,
 }
 
+/// One strip of [`Packed`].
 #[derive(Clone, Debug, PartialEq)]
-struct PackedStrip {
+pub(super) struct PackedStrip {
     /// `[product row, D]`, D filled up to whole sets of inputs with zeros.
     synapses: Vec<Lanes<i16>>,
     /// `[product row]`.
     presence: Vec<Lanes<i16>>,
     /// Whether products will hardly leave 16 bits, so that it pays to try.
-    narrow: bool,
+    pub(super) narrow: bool,
 }
 
 impl Packed {
@@ -210,6 +211,8 @@ pub(super) struct Source<'a> {
     pub(super) spikes: &'a SpikeTrain,
     pub(super) weights: Weights<'a>,
     made: Cow<'a, Made>,
+    /// 0, 1, ...: where the products of each token go.
+    order: Vec<u32>,
 }
 
 /// What is made of spikes and weights for look-up.
@@ -227,12 +230,17 @@ impl<'a> Source<'a> {
             None => Packed::new(shape, weights.synapses, weights.presence),
         };
         let made = Made { patterns: InputPatterns::of(spikes), packed };
-        Self { spikes, weights, made: Cow::Owned(made) }
+        Self::with(spikes, weights, Cow::Owned(made))
     }
 
     /// Takes what a forward pass with the same spikes and weights has made.
     pub(super) fn again(spikes: &'a SpikeTrain, weights: Weights<'a>, made: &'a Made) -> Self {
-        Self { spikes, weights, made: Cow::Borrowed(made) }
+        Self::with(spikes, weights, Cow::Borrowed(made))
+    }
+
+    fn with(spikes: &'a SpikeTrain, weights: Weights<'a>, made: Cow<'a, Made>) -> Self {
+        let rows = u32::try_from(spikes.rows()).expect("fewer than 2^32 rows of spikes");
+        Self { spikes, weights, made, order: (0..rows).collect() }
     }
 
     /// What was made, for [`Self::again`].
@@ -255,8 +263,8 @@ pub(super) struct Strip<'a> {
 }
 
 impl<'a> Strip<'a> {
-    pub(super) fn new(shape: &ConvolutionShape, (which, strip): (usize, &'a ChannelBlock), weights: &Weights<'_>) -> Self {
-        let bias = &weights.bias[strip.first_channel(shape)..][..strip.channels];
+    pub(super) fn new(shape: &ConvolutionShape, (which, strip): (usize, &'a ChannelBlock), bias: &[f32]) -> Self {
+        let bias = &bias[strip.first_channel(shape)..][..strip.channels];
         Self { strip, which, bias: bias.chunks(LANES).map(|lanes| Lanes::of(lanes, 0.0)).collect() }
     }
 }
@@ -283,6 +291,24 @@ pub(super) enum Products {
     Numbers(Buffer<Lanes<f32>>),
 }
 
+/// Somebody's products of a chunk of time, `[token, count, product rows]`.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    /// Its first step.
+    pub(super) first: usize,
+    /// Its steps T'.
+    pub(super) count: usize,
+    pub(super) products: Rows<'a>,
+}
+
+/// See [`Products`].
+#[derive(Clone, Copy)]
+pub(super) enum Rows<'a> {
+    Narrow(&'a [Lanes<i16>], f32),
+    Wide(&'a [Lanes<i32>], f32),
+    Numbers(&'a [Lanes<f32>]),
+}
+
 impl Chunk {
     /// The products of steps `first..first + count` of `steps`.
     pub(super) fn new(
@@ -293,26 +319,38 @@ impl Chunk {
         steps: usize,
         workspace: &Workspace,
     ) -> Self {
-        let silence = source.spikes.rows() / steps * count * strip.strip.product_rows();
+        let tokens = source.spikes.rows() / steps;
+        let (chunk, order) = ((first, count), &source.order[..tokens]);
+        let silence = tokens * count * strip.strip.product_rows();
         let length = silence + count * strip.strip.product_rows() + strip.strip.channel_rows();
         if let Some(packed) = source.packed() {
             let (own, patterns) = (&packed.strips[strip.which], &source.made.patterns);
             if own.narrow {
                 let mut rows = workspace.take(length);
                 rows[silence..].fill(Lanes::all(0));
-                if look_up_narrow(own, patterns, steps, (first, count), &mut rows[..silence]) {
+                if look_up_narrow(own, patterns, steps, chunk, order, &mut rows[..silence]) {
                     return Self { first, count, products: Products::Narrow(rows, packed.unit) };
                 }
             }
             let mut rows = workspace.take(length);
             rows[silence..].fill(Lanes::all(0));
-            look_up_wide(own, patterns, steps, (first, count), &mut rows[..silence]);
+            look_up_wide(own, patterns, steps, chunk, order, &mut rows[..silence]);
             return Self { first, count, products: Products::Wide(rows, packed.unit) };
         }
         let mut rows = workspace.take(length);
         rows[silence..].fill(Lanes::all(0.0));
-        multiply(shape, source, strip.strip, steps, (first, count), workspace, &mut rows[..silence]);
+        multiply(shape, source, strip.strip, steps, chunk, workspace, &mut rows[..silence]);
         Self { first, count, products: Products::Numbers(rows) }
+    }
+
+    /// The products to run neurons over.
+    pub(super) fn view(&self) -> View<'_> {
+        let products = match &self.products {
+            Products::Narrow(rows, unit) => Rows::Narrow(rows, *unit),
+            Products::Wide(rows, unit) => Rows::Wide(rows, *unit),
+            Products::Numbers(rows) => Rows::Numbers(rows),
+        };
+        View { first: self.first, count: self.count, products }
     }
 
     /// Memory of the products.
@@ -334,62 +372,98 @@ impl Chunk {
     }
 }
 
-/// Products by look-up into `rows`, `[U, T', product rows]`; whether all of them fit 16 bits.
+/// Products by look-up into `rows`, `[place, T', product rows]`, those of each token to its place; whether all of them fit 16
+/// bits.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn look_up_narrow(
+pub(super) fn look_up_narrow(
     strip: &PackedStrip,
     patterns: &InputPatterns,
     steps: usize,
     chunk: (usize, usize),
+    places: &[u32],
     rows: &mut [Lanes<i16>],
 ) -> bool {
     let (mut most, mut least) = (Lanes::all(0i16), Lanes::all(0i16));
-    look_up(strip, patterns, steps, chunk, rows, |presence| presence, |row, tables, patterns| {
-        // The sum of a set fits 16 bits (see `Reach`), that of all sets is watched.
-        *row = zip(*row, tables.sum(patterns), i16::saturating_add);
+    // The sum of a set fits 16 bits (see `Reach`), that of all sets is watched.
+    let mut watched = |row: &mut Lanes<i16>, sum| {
+        *row = zip(*row, sum, i16::saturating_add);
         most = zip(most, *row, i16::max);
         least = zip(least, *row, i16::min);
-    });
+    };
+    let same = |presence| presence;
+    if chunk.1 * places.len() < FEW_ROWS {
+        look_up::<_, true>(strip, patterns, steps, chunk, places, rows, same, |row, tables, patterns| {
+            watched(row, tables.sum_of_few(patterns, 0, INPUT_GROUPS));
+        });
+    } else {
+        look_up::<_, false>(strip, patterns, steps, chunk, places, rows, same, |row, tables, patterns| {
+            watched(row, tables.sum(patterns));
+        });
+    }
     most.0.iter().all(|&most| most < i16::MAX) && least.0.iter().all(|&least| least > i16::MIN)
 }
 
-/// Products by look-up into `rows`, `[U, T', product rows]`.
+/// Products by look-up into `rows`, `[place, T', product rows]`, those of each token to its place.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn look_up_wide(
+pub(super) fn look_up_wide(
     strip: &PackedStrip,
     patterns: &InputPatterns,
     steps: usize,
     chunk: (usize, usize),
+    places: &[u32],
     rows: &mut [Lanes<i32>],
 ) {
-    look_up(strip, patterns, steps, chunk, rows, widen, |row, tables, patterns| {
-        let [first, second] = tables.sums_of_halves(patterns);
+    let add = |row: &mut Lanes<i32>, [first, second]: [Lanes<i16>; 2]| {
         let sum = zip(widen(first), widen(second), i32::wrapping_add);
         *row = zip(*row, sum, i32::wrapping_add);
-    });
+    };
+    if chunk.1 * places.len() < FEW_ROWS {
+        look_up::<_, true>(strip, patterns, steps, chunk, places, rows, widen, |row, tables, patterns| {
+            let half = INPUT_GROUPS / 2;
+            add(row, [tables.sum_of_few(patterns, 0, half), tables.sum_of_few(patterns, half, INPUT_GROUPS)]);
+        });
+    } else {
+        look_up::<_, false>(strip, patterns, steps, chunk, places, rows, widen, |row, tables, patterns| {
+            add(row, tables.sums_of_halves(patterns));
+        });
+    }
 }
+
+/// Rows of spikes below which whole tables take longer to fill than they save.
+const FEW_ROWS: usize = 48;
 
 /// Adds the sums of all sets to rows that begin as the presence currents.
 #[inline(always)]
-fn look_up<T: Copy>(
+#[allow(clippy::too_many_arguments)]
+fn look_up<T: Copy, const FEW: bool>(
     strip: &PackedStrip,
     patterns: &InputPatterns,
     steps: usize,
     (first, count): (usize, usize),
+    places: &[u32],
     rows: &mut [Lanes<T>],
     begin: impl Fn(Lanes<i16>) -> Lanes<T>,
     mut add: impl FnMut(&mut Lanes<T>, &InputTables, &[u8; INPUT_GROUPS]),
 ) {
     let across = strip.presence.len();
     let inputs = strip.synapses.len() / across;
+    let a_place = count * across;
     let mut tables = InputTables::new();
     for (which, &presence) in strip.presence.iter().enumerate() {
-        rows.iter_mut().skip(which).step_by(across).for_each(|row| *row = begin(presence));
+        for &place in places {
+            let rows = &mut rows[place as usize * a_place..][..a_place];
+            rows.iter_mut().skip(which).step_by(across).for_each(|row| *row = begin(presence));
+        }
         for (set, synapses) in strip.synapses[which * inputs..][..inputs].chunks_exact(SET_INPUTS).enumerate() {
             for (group, synapses) in synapses.chunks_exact(InputTables::INPUTS).enumerate() {
-                tables.fill(group, |input| &synapses[input]);
+                if FEW {
+                    tables.fill_few(group, |input| &synapses[input]);
+                } else {
+                    tables.fill(group, |input| &synapses[input]);
+                }
             }
-            for (token, rows) in rows.chunks_exact_mut(count * across).enumerate() {
+            for (token, &place) in places.iter().enumerate() {
+                let rows = &mut rows[place as usize * a_place..][..a_place];
                 let patterns = patterns.of_set(set, token * steps + first, count);
                 for (patterns, row) in patterns.iter().zip(rows.iter_mut().skip(which).step_by(across)) {
                     add(row, &tables, patterns);
@@ -399,8 +473,9 @@ fn look_up<T: Copy>(
     }
 }
 
+/// The same numbers in 32 bits.
 #[inline(always)]
-fn widen(narrow: Lanes<i16>) -> Lanes<i32> {
+pub(super) fn widen(narrow: Lanes<i16>) -> Lanes<i32> {
     let mut wide = Lanes::all(0);
     for lane in 0..LANES {
         wide.0[lane] = i32::from(narrow.0[lane]);

@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::products::{Chunk, Products, Strip};
+use super::products::{Rows, Strip, View};
 use crate::{
     ChannelBlock, Fire, NeuronParameters, Reset, SILENT, Surrogate, TokenBatch,
     lanes::{LANES, Lanes, at, at_mut, flat, flat_mut},
@@ -13,7 +13,7 @@ use crate::{
 /// the bias alone: one place stands for all of them.
 pub(super) struct Places {
     width: usize,
-    /// The token under each tap, `[place, width]`; the number of tokens stands for silence.
+    /// The token under each tap, `[place, width]`; one of them stands for silence.
     tokens: Vec<u32>,
     /// How many positions a place stands for.
     weights: Vec<f32>,
@@ -22,13 +22,13 @@ pub(super) struct Places {
 }
 
 impl Places {
-    pub(super) fn new(batch: &TokenBatch, width: usize, tokens: usize) -> Self {
-        let silence = u32::try_from(tokens).expect("fewer than 2^32 tokens");
+    pub(super) fn new(batch: &TokenBatch, width: usize, silence: u32) -> Self {
         let mut places = Self { width, tokens: Vec::new(), weights: Vec::new(), ends: Vec::new() };
         for b in 0..batch.len() {
             let (text, live) = (batch.text(b), batch.live_positions(b, width));
             for p in 0..live {
-                let seen = (p..p + width).map(|i| text.get(i).copied().filter(|&row| row != SILENT).unwrap_or(silence));
+                let seen =
+                    (p..p + width).map(|i| text.get(i).copied().filter(|&row| row != SILENT).unwrap_or(silence));
                 places.tokens.extend(seen);
             }
             places.weights.resize(places.weights.len() + live, 1.0);
@@ -77,7 +77,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(chunk: &Chunk, strip: &ChannelBlock) -> Self {
+    fn new(chunk: View<'_>, strip: &ChannelBlock) -> Self {
         let (a_step, rows) = (strip.product_rows() * LANES, strip.channel_rows());
         Self { first: chunk.first, count: chunk.count, a_step, channels: strip.channels, rows }
     }
@@ -136,7 +136,12 @@ impl Product for f32 {
 
 /// The currents of one place, row of channels and step, from where its taps' numbers begin.
 #[inline(always)]
-fn currents<P: Product>((products, unit): (&[P], f32), taps: &[usize], offset: usize, bias: &Lanes<f32>) -> Lanes<f32> {
+fn currents<P: Product>(
+    (products, unit): (&[P], f32),
+    taps: &[usize],
+    offset: usize,
+    bias: &Lanes<f32>,
+) -> Lanes<f32> {
     let mut sums = [P::ZERO; LANES];
     for first in taps {
         let row = at(products, first + offset);
@@ -156,12 +161,30 @@ fn currents<P: Product>((products, unit): (&[P], f32), taps: &[usize], offset: u
 macro_rules! unrolled {
     ($taps:expr, |$known:ident| $body:expr) => {
         match $taps.len() {
-            1 => { let $known = &$taps[..1]; $body }
-            2 => { let $known = &$taps[..2]; $body }
-            3 => { let $known = &$taps[..3]; $body }
-            4 => { let $known = &$taps[..4]; $body }
-            5 => { let $known = &$taps[..5]; $body }
-            _ => { let $known = $taps; $body }
+            1 => {
+                let $known = &$taps[..1];
+                $body
+            }
+            2 => {
+                let $known = &$taps[..2];
+                $body
+            }
+            3 => {
+                let $known = &$taps[..3];
+                $body
+            }
+            4 => {
+                let $known = &$taps[..4];
+                $body
+            }
+            5 => {
+                let $known = &$taps[..5];
+                $body
+            }
+            _ => {
+                let $known = $taps;
+                $body
+            }
         }
     };
 }
@@ -172,7 +195,7 @@ macro_rules! unrolled {
 pub(super) fn forward(
     neuron: &NeuronParameters,
     places: &Places,
-    chunk: &Chunk,
+    chunk: View<'_>,
     strip: &Strip<'_>,
     steps: usize,
     membranes: &mut [Lanes<f32>],
@@ -180,14 +203,14 @@ pub(super) fn forward(
 ) {
     let layout = Layout::new(chunk, strip.strip);
     let bias = &strip.bias;
-    match &chunk.products {
-        Products::Narrow(rows, unit) => {
-            run_places(neuron, places, layout, (flat(rows), *unit), bias, steps, membranes, counts);
+    match chunk.products {
+        Rows::Narrow(rows, unit) => {
+            run_places(neuron, places, layout, (flat(rows), unit), bias, steps, membranes, counts);
         }
-        Products::Wide(rows, unit) => {
-            run_places(neuron, places, layout, (flat(rows), *unit), bias, steps, membranes, counts);
+        Rows::Wide(rows, unit) => {
+            run_places(neuron, places, layout, (flat(rows), unit), bias, steps, membranes, counts);
         }
-        Products::Numbers(rows) => {
+        Rows::Numbers(rows) => {
             run_places(neuron, places, layout, (flat(rows), 1.0), bias, steps, membranes, counts);
         }
     }
@@ -270,17 +293,17 @@ pub(super) struct Back<'a> {
 pub(super) fn backward(
     neuron: &NeuronParameters,
     places: &Places,
-    chunk: &Chunk,
+    chunk: View<'_>,
     strip: &Strip<'_>,
     steps: usize,
     back: Back<'_>,
 ) {
     let layout = Layout::new(chunk, strip.strip);
     let bias = &strip.bias;
-    match &chunk.products {
-        Products::Narrow(rows, unit) => replay_places(neuron, places, layout, (flat(rows), *unit), bias, steps, back),
-        Products::Wide(rows, unit) => replay_places(neuron, places, layout, (flat(rows), *unit), bias, steps, back),
-        Products::Numbers(rows) => replay_places(neuron, places, layout, (flat(rows), 1.0), bias, steps, back),
+    match chunk.products {
+        Rows::Narrow(rows, unit) => replay_places(neuron, places, layout, (flat(rows), unit), bias, steps, back),
+        Rows::Wide(rows, unit) => replay_places(neuron, places, layout, (flat(rows), unit), bias, steps, back),
+        Rows::Numbers(rows) => replay_places(neuron, places, layout, (flat(rows), 1.0), bias, steps, back),
     }
 }
 
@@ -304,7 +327,13 @@ fn replay_places<P: Product>(
             let taps = places.taps(place, &layout, &mut taps);
             let weight = places.weights[place];
             for row in 0..layout.rows {
-                let one = One { layout, row, bias: &bias[row], weight, membrane: &back.membranes[place * layout.rows + row] };
+                let one = One {
+                    layout,
+                    row,
+                    bias: &bias[row],
+                    weight,
+                    membrane: &back.membranes[place * layout.rows + row],
+                };
                 let d_membrane = &mut back.d_membranes[place * layout.rows + row];
                 let out = (d_membrane, &mut *d_products, &mut back.d_bias[row]);
                 unrolled!(taps, |taps| {
@@ -385,7 +414,7 @@ fn replay_place<P: Product>(
 pub(super) fn observe(
     neuron: &NeuronParameters,
     places: &Places,
-    chunk: &Chunk,
+    chunk: View<'_>,
     strip: &Strip<'_>,
     mut see: impl FnMut(usize, usize, usize),
 ) {
@@ -397,10 +426,10 @@ pub(super) fn observe(
             let mut membrane = Lanes::all(neuron.first_membrane());
             for t in 0..layout.count {
                 let offset = t * layout.a_step + row * LANES;
-                let current = match &chunk.products {
-                    Products::Narrow(rows, unit) => currents((flat(rows), *unit), taps, offset, bias),
-                    Products::Wide(rows, unit) => currents((flat(rows), *unit), taps, offset, bias),
-                    Products::Numbers(rows) => currents((flat(rows), 1.0), taps, offset, bias),
+                let current = match chunk.products {
+                    Rows::Narrow(rows, unit) => currents((flat(rows), unit), taps, offset, bias),
+                    Rows::Wide(rows, unit) => currents((flat(rows), unit), taps, offset, bias),
+                    Rows::Numbers(rows) => currents((flat(rows), 1.0), taps, offset, bias),
                 };
                 for lane in 0..LANES.min(layout.channels - row * LANES) {
                     let (membrane, current) = (&mut membrane.0[lane], current.0[lane]);

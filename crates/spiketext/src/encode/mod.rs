@@ -63,6 +63,9 @@ impl Noise {
     }
 }
 
+/// Rows of spikes that the calling thread makes itself.
+const ROWS_ALONE: usize = 256;
+
 /// The full scale of a rate.
 pub const FULL_RATE: u32 = 1 << 16;
 
@@ -93,7 +96,7 @@ where
     if words_per_row == 0 || steps == 0 {
         return train;
     }
-    train.chunks_mut(steps).collect::<Vec<_>>().into_par_iter().enumerate().for_each(|(word, rows)| {
+    let encode_word = |(word, rows): (usize, &mut [u64])| {
         let (identity, rates) = rates_of(word);
         assert_eq!(rates.len(), dimension, "encode: rates of word {identity}");
         match encoder {
@@ -119,7 +122,13 @@ where
                 }
             }
         }
-    });
+    };
+    // To wake other threads takes longer than to encode a few words.
+    if words * steps < ROWS_ALONE {
+        train.chunks_mut(steps).enumerate().for_each(encode_word);
+    } else {
+        train.chunks_mut(steps).collect::<Vec<_>>().into_par_iter().enumerate().for_each(encode_word);
+    }
     train
 }
 

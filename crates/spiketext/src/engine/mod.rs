@@ -1,9 +1,10 @@
 //! The inference engine: runs a network on token lists, counts what it did, and shows every spike when asked.
 //!
 //! Nothing here knows of texts or files: tokens in, scores out. A word's spikes and products are made once for each
-//! batch of texts, however often the word stands in it.
+//! batch of texts, however often the word stands in it, and a [`Runner`] keeps those of the words it met last.
 
 mod operations;
+mod runner;
 mod trace;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ pub use spiketext_kernels::SpikeTrain;
 use spiketext_kernels::{SILENT, TokenBatch, Workspace, neuron_scan, spiking_convolution};
 
 pub use operations::{Extremes, Firing, LayerExtremes, Operations};
+pub use runner::Runner;
 pub use trace::Trace;
 
 use crate::{
@@ -19,9 +21,6 @@ use crate::{
     network::{Network, Readout, Specification, UnknownWord},
     text::UNKNOWN,
 };
-
-/// Texts that are run together.
-const TEXTS_A_BATCH: usize = 64;
 
 /// What a run gives back.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,14 +41,7 @@ pub struct Run {
 /// If an id is neither a word of the network nor [`UNKNOWN`].
 #[must_use]
 pub fn run(network: &Network, noise: Noise, texts: &[Vec<u32>]) -> Run {
-    let mut all = Run { firing: Firing::new(network.specification()), ..Run::default() };
-    let workspace = Workspace::default();
-    for texts in texts.chunks(TEXTS_A_BATCH) {
-        let input = Input::new(network, noise, texts);
-        let layers = input.run(&workspace);
-        layers.collect(&input, &mut all);
-    }
-    all
+    Runner::new(network, noise).run(texts)
 }
 
 /// Runs `network` on one text and keeps every spike.
@@ -60,18 +52,50 @@ pub fn run(network: &Network, noise: Noise, texts: &[Vec<u32>]) -> Run {
 pub fn run_traced(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace) {
     let mut all = Run { firing: Firing::new(network.specification()), ..Run::default() };
     let texts = [text.to_vec()];
-    let input = Input::new(network, noise, &texts);
-    let layers = input.run(&Workspace::default());
-    layers.collect(&input, &mut all);
-    let trace = Trace::new(&input, &layers);
+    let (batch, words) = batch_of(network.specification(), &texts);
+    let spikes = spikes_of(network, noise, &words);
+    let layers = run_whole(network, &batch, &spikes, &Workspace::default());
+    layers.collect(network, &batch, &spike_counts(network, &spikes), &mut all);
+    let trace = Trace::new(network, &batch, &spikes, &layers);
     (all, trace)
 }
 
-/// A batch on its way in: distinct words with their spikes, and the texts as rows of them.
-struct Input<'a> {
-    network: &'a Network,
-    batch: TokenBatch,
-    spikes: SpikeTrain,
+/// Spikes of words, a row for each (word, step).
+fn spikes_of(network: &Network, noise: Noise, words: &[u32]) -> SpikeTrain {
+    let specification = network.specification();
+    let dimension = specification.convolution.dimension;
+    encode(specification.encoder, specification.steps, dimension, noise, words.len(), |i| {
+        if words[i] == UNKNOWN {
+            (u64::from(UNKNOWN), vec![32_768; dimension].into())
+        } else {
+            (u64::from(words[i]), network.weights().codes.rates(words[i] as usize, dimension))
+        }
+    })
+}
+
+/// How often each word spikes.
+fn spike_counts(network: &Network, spikes: &SpikeTrain) -> Vec<u64> {
+    let steps = network.specification().steps;
+    let of = |word: usize| (word * steps..(word + 1) * steps).map(|row| u64::from(spikes.count_row(row))).sum();
+    (0..spikes.rows() / steps).map(of).collect()
+}
+
+/// The weights of the convolution.
+fn weights_of(network: &Network) -> spiking_convolution::Weights<'_> {
+    let weights = network.weights();
+    spiking_convolution::Weights {
+        packed: network.packed(),
+        ..spiking_convolution::Weights::new(&weights.synapses, &weights.presence, &weights.bias)
+    }
+}
+
+/// Runs all layers on a batch whose rows are those of `spikes`.
+fn run_whole(network: &Network, batch: &TokenBatch, spikes: &SpikeTrain, workspace: &Workspace) -> Layers {
+    let specification = network.specification();
+    let (steps, shape) = (specification.steps, &specification.convolution);
+    let neuron = &specification.convolution_neuron;
+    let counts = spiking_convolution::forward(shape, neuron, steps, spikes, weights_of(network), batch, workspace);
+    Layers::after_convolution(network, batch, counts)
 }
 
 /// Activity of all layers of a batch.
@@ -86,43 +110,12 @@ struct Layers {
     outputs: Option<Vec<f32>>,
 }
 
-impl<'a> Input<'a> {
-    fn new(network: &'a Network, noise: Noise, texts: &[Vec<u32>]) -> Self {
-        let specification = network.specification();
-        let (batch, words) = batch_of(specification, texts);
-        let dimension = specification.convolution.dimension;
-        let spikes = encode(specification.encoder, specification.steps, dimension, noise, words.len(), |i| {
-            if words[i] == UNKNOWN {
-                (u64::from(UNKNOWN), vec![32_768; dimension].into())
-            } else {
-                (u64::from(words[i]), network.weights().codes.rates(words[i] as usize, dimension))
-            }
-        });
-        Self { network, batch, spikes }
-    }
-
-    fn weights(&self) -> spiking_convolution::Weights<'_> {
-        let weights = self.network.weights();
-        spiking_convolution::Weights {
-            packed: self.network.packed(),
-            ..spiking_convolution::Weights::new(&weights.synapses, &weights.presence, &weights.bias)
-        }
-    }
-
-    fn run(&self, workspace: &Workspace) -> Layers {
-        let specification = self.network.specification();
-        let weights = self.network.weights();
+impl Layers {
+    /// Runs the layers after the convolution.
+    fn after_convolution(network: &Network, batch: &TokenBatch, counts: Vec<f32>) -> Self {
+        let (specification, weights) = (network.specification(), network.weights());
         let (steps, shape) = (specification.steps, &specification.convolution);
-        let counts = spiking_convolution::forward(
-            shape,
-            &specification.convolution_neuron,
-            steps,
-            &self.spikes,
-            self.weights(),
-            &self.batch,
-            workspace,
-        );
-        let (thresholds, scales) = feature_thresholds(specification, &weights.feature_thresholds, &self.batch);
+        let (thresholds, scales) = feature_thresholds(specification, &weights.feature_thresholds, batch);
         let features = neuron_scan::forward(
             &specification.feature_neuron,
             steps,
@@ -132,7 +125,7 @@ impl<'a> Input<'a> {
         );
         let outputs = specification.outputs();
         // Features are 0 or 1: adding the rows of those that fired is the whole matrix product.
-        let mut currents = Vec::with_capacity(self.batch.len() * steps * outputs);
+        let mut currents = Vec::with_capacity(batch.len() * steps * outputs);
         for features in features.chunks_exact(shape.channels()) {
             let start = currents.len();
             currents.extend_from_slice(&weights.output_bias);
@@ -144,12 +137,41 @@ impl<'a> Input<'a> {
             }
         }
         let spikes = (specification.readout == Readout::SpikeCount).then(|| {
-            let thresholds = vec![specification.output_neuron.threshold; self.batch.len() * outputs];
+            let thresholds = vec![specification.output_neuron.threshold; batch.len() * outputs];
             let scales = vec![1.0; thresholds.len()];
             let thresholds = neuron_scan::Thresholds { values: &thresholds, scales: &scales };
             neuron_scan::forward(&specification.output_neuron, steps, outputs, thresholds, &currents)
         });
-        Layers { counts, features, currents, outputs: spikes }
+        Self { counts, features, currents, outputs: spikes }
+    }
+
+    /// Adds this batch to a run. `token_spikes` holds the spikes of each token that the batch names.
+    fn collect(&self, network: &Network, batch: &TokenBatch, token_spikes: &[u64], run: &mut Run) {
+        let specification = network.specification();
+        let (outputs, steps, group) = (specification.outputs(), specification.steps, specification.outputs_per_class);
+        for b in 0..batch.len() {
+            let text = b * steps * outputs..(b + 1) * steps * outputs;
+            let mean = |values: &[f32]| -> Vec<f32> {
+                let mut sums = vec![0.0f32; specification.classes];
+                for row in values[text.clone()].chunks_exact(outputs) {
+                    for (sum, members) in sums.iter_mut().zip(row.chunks_exact(group)) {
+                        *sum += members.iter().sum::<f32>();
+                    }
+                }
+                sums.into_iter().map(|sum| sum / (steps * group) as f32).collect()
+            };
+            let charge = mean(&self.currents);
+            let scores = self.outputs.as_ref().map_or_else(|| charge.clone(), |spikes| mean(spikes));
+            let mut best = 0;
+            for k in 1..specification.classes {
+                if (scores[k], charge[k]) > (scores[best], charge[best]) {
+                    best = k;
+                }
+            }
+            run.labels.push(best);
+            run.scores.extend(scores);
+        }
+        operations::count(network, batch, token_spikes, self, run);
     }
 }
 
@@ -201,37 +223,6 @@ pub fn feature_thresholds(
         }
     }
     (values, scales)
-}
-
-impl Layers {
-    /// Adds this batch to a run.
-    fn collect(&self, input: &Input<'_>, run: &mut Run) {
-        let specification = input.network.specification();
-        let (outputs, steps, group) = (specification.outputs(), specification.steps, specification.outputs_per_class);
-        for b in 0..input.batch.len() {
-            let text = b * steps * outputs..(b + 1) * steps * outputs;
-            let mean = |values: &[f32]| -> Vec<f32> {
-                let mut sums = vec![0.0f32; specification.classes];
-                for row in values[text.clone()].chunks_exact(outputs) {
-                    for (sum, members) in sums.iter_mut().zip(row.chunks_exact(group)) {
-                        *sum += members.iter().sum::<f32>();
-                    }
-                }
-                sums.into_iter().map(|sum| sum / (steps * group) as f32).collect()
-            };
-            let charge = mean(&self.currents);
-            let scores = self.outputs.as_ref().map_or_else(|| charge.clone(), |spikes| mean(spikes));
-            let mut best = 0;
-            for k in 1..specification.classes {
-                if (scores[k], charge[k]) > (scores[best], charge[best]) {
-                    best = k;
-                }
-            }
-            run.labels.push(best);
-            run.scores.extend(scores);
-        }
-        operations::count(input, self, run);
-    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@
 //! pooling adds up are given beside it, so that nobody need guess.
 
 use serde::Serialize;
-use spiketext_kernels::SILENT;
+use spiketext_kernels::{SILENT, TokenBatch};
 
-use super::{Input, Layers, Run};
-use crate::network::Specification;
+use super::{Layers, Run};
+use crate::network::{Network, Specification};
 
 /// Operations of one text over all time steps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -139,23 +139,23 @@ fn cover(i: usize, width: usize, positions: usize) -> u64 {
     (last + 1).saturating_sub(first) as u64
 }
 
-/// Counts one batch into a run.
-pub(super) fn count(input: &Input<'_>, layers: &Layers, run: &mut Run) {
-    let specification = input.network.specification();
+/// Counts one batch into a run; `token_spikes` holds the spikes of each token that the batch names.
+pub(super) fn count(network: &Network, batch: &TokenBatch, token_spikes: &[u64], layers: &Layers, run: &mut Run) {
+    let specification = network.specification();
     let shape = &specification.convolution;
     let (steps, channels, outputs) = (specification.steps, shape.channels(), specification.outputs());
-    let has_presence = input.network.weights().presence.iter().any(|&q| q != 0.0);
+    let has_presence = network.weights().presence.iter().any(|&q| q != 0.0);
     let firing = &mut run.firing;
-    for b in 0..input.batch.len() {
-        let text = input.batch.text(b);
+    for b in 0..batch.len() {
+        let text = batch.text(b);
         let mut operations = Operations { tokens: text.len() as u64, ..Operations::default() };
         for (i, &row) in text.iter().enumerate().filter(|&(_, &row)| row != SILENT) {
-            let spikes: u64 = (0..steps).map(|t| u64::from(input.spikes.count_row(row as usize * steps + t))).sum();
+            let spikes = token_spikes[row as usize];
             operations.input_spikes += spikes;
             firing.input_spikes += spikes;
             firing.input_chances += (steps * shape.dimension) as u64;
             for &width in &shape.widths {
-                let fan_out = cover(i, width, input.batch.positions(b, width)) * shape.filters as u64;
+                let fan_out = cover(i, width, batch.positions(b, width)) * shape.filters as u64;
                 let presence = if has_presence { steps as u64 } else { 0 };
                 operations.convolution_acs += (spikes + presence) * fan_out;
                 operations.dnn_macs += shape.dimension as u64 * fan_out;
@@ -178,7 +178,7 @@ pub(super) fn count(input: &Input<'_>, layers: &Layers, run: &mut Run) {
             }
         }
         for (width_index, &width) in shape.widths.iter().enumerate() {
-            let chances = (input.batch.positions(b, width) * steps) as u64;
+            let chances = (batch.positions(b, width) * steps) as u64;
             for c in width_index * shape.filters..(width_index + 1) * shape.filters {
                 firing.convolution_chances[c] += chances;
             }

@@ -1,8 +1,9 @@
 //! Every spike of one text, layer by layer.
 
-use spiketext_kernels::{SILENT, SpikeTrain, spiking_convolution};
+use spiketext_kernels::{SILENT, SpikeTrain, TokenBatch, spiking_convolution};
 
-use super::{Input, Layers};
+use super::{Layers, weights_of};
+use crate::network::Network;
 
 /// All spikes of one text.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,18 +22,17 @@ pub struct Trace {
 
 impl Trace {
     /// The trace of a batch of one text.
-    pub(super) fn new(input: &Input<'_>, layers: &Layers) -> Self {
-        let specification = input.network.specification();
+    pub(super) fn new(network: &Network, batch: &TokenBatch, spikes: &SpikeTrain, layers: &Layers) -> Self {
+        let specification = network.specification();
         let (shape, steps) = (&specification.convolution, specification.steps);
-        let tokens = input
-            .batch
+        let tokens = batch
             .text(0)
             .iter()
             .map(|&row| {
                 let mut train = SpikeTrain::silent(steps, shape.dimension);
                 if row != SILENT {
                     for t in 0..steps {
-                        train.row_mut(t).copy_from_slice(input.spikes.row(row as usize * steps + t));
+                        train.row_mut(t).copy_from_slice(spikes.row(row as usize * steps + t));
                     }
                 }
                 train
@@ -44,9 +44,9 @@ impl Trace {
                 shape,
                 &specification.convolution_neuron,
                 steps,
-                &input.spikes,
-                input.weights(),
-                &input.batch,
+                spikes,
+                weights_of(network),
+                batch,
                 0,
             ),
             features: bits(&layers.features, steps, shape.channels()),

@@ -1,0 +1,150 @@
+//! Token products of words over all steps, kept from one batch to the next: the spikes of a word are the same wherever it
+//! stands, and a few hundred words make most of any text.
+
+use rayon::prelude::*;
+
+use super::{
+    merged, places_of,
+    products::{Packed, PackedStrip, Rows, Strip, View, look_up_narrow, look_up_wide, widen},
+    scan,
+};
+use crate::{
+    ChannelBlock, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch,
+    lanes::Lanes,
+    spike_patterns::InputPatterns,
+    workspace::{Buffer, Workspace},
+};
+
+/// Places and steps below which the calling thread does all the work itself: waking others takes longer.
+const ALONE: usize = 1 << 12;
+
+/// Products of words, each in a slot that the caller gives it. Slot 0 is silence.
+#[derive(Clone, Debug)]
+pub struct WordMemory {
+    steps: usize,
+    unit: f32,
+    strips: Vec<(ChannelBlock, Kept)>,
+}
+
+/// Products of one strip, `[slot, T, product rows]`, and a few rows more for readers that begin within the last.
+#[derive(Clone, Debug)]
+enum Kept {
+    /// In 16 bits.
+    Narrow(Vec<Lanes<i16>>),
+    /// In 32 bits, since some product has left 16.
+    Wide(Vec<Lanes<i32>>),
+}
+
+impl Kept {
+    fn grow(&mut self, rows: usize) {
+        match self {
+            Self::Narrow(own) => own.resize(rows.max(own.len()), Lanes::all(0)),
+            Self::Wide(own) => own.resize(rows.max(own.len()), Lanes::all(0)),
+        }
+    }
+
+    fn fill(&mut self, packed: &PackedStrip, patterns: &InputPatterns, steps: usize, slots: &[u32]) {
+        if let Self::Narrow(rows) = self {
+            if packed.narrow && look_up_narrow(packed, patterns, steps, (0, steps), slots, rows) {
+                return;
+            }
+            *self = Self::Wide(rows.iter().map(|row| widen(*row)).collect());
+        }
+        if let Self::Wide(rows) = self {
+            look_up_wide(packed, patterns, steps, (0, steps), slots, rows);
+        }
+    }
+}
+
+impl WordMemory {
+    /// An empty memory.
+    #[must_use]
+    pub fn new(shape: &ConvolutionShape, steps: usize, packed: &Packed) -> Self {
+        let mut memory = Self { steps, unit: packed.unit, strips: Vec::new() };
+        memory.strips = shape.strips().into_iter().map(|strip| (strip, Kept::Narrow(Vec::new()))).collect();
+        memory.grow(0);
+        memory
+    }
+
+    /// Bytes of one word's products while all of them fit 16 bits; else up to twice as many.
+    #[must_use]
+    pub fn bytes_a_word(shape: &ConvolutionShape, steps: usize) -> usize {
+        let rows: usize = shape.strips().iter().map(ChannelBlock::product_rows).sum();
+        rows * steps * size_of::<Lanes<i16>>()
+    }
+
+    /// Makes the products of words into their slots, whatever was there before. `spikes` has a row for each (word, step),
+    /// in the order of `slots`.
+    ///
+    /// # Panics
+    /// If a slot is 0, if there are not as many rows of spikes, or if `packed` is of another shape.
+    pub fn fill(&mut self, packed: &Packed, spikes: &SpikeTrain, slots: &[u32]) {
+        assert_eq!(
+            spikes.rows(),
+            slots.len() * self.steps,
+            "WordMemory::fill: a row of spikes for each word and step"
+        );
+        assert_eq!(packed.strips.len(), self.strips.len(), "WordMemory::fill: synapses of another shape");
+        assert!(slots.iter().all(|&slot| slot > 0), "WordMemory::fill: slot 0 is silence");
+        let Some(&last) = slots.iter().max() else { return };
+        self.grow(last as usize);
+        let (patterns, steps) = (InputPatterns::of(spikes), self.steps);
+        let strips = self.strips.iter_mut().zip(&packed.strips);
+        if spikes.rows() * 8 < ALONE {
+            strips.for_each(|((_, own), packed)| own.fill(packed, &patterns, steps, slots));
+        } else {
+            let strips: Vec<_> = strips.collect();
+            let fill = |((_, own), packed): (&mut (ChannelBlock, Kept), &PackedStrip)| {
+                own.fill(packed, &patterns, steps, slots);
+            };
+            strips.into_par_iter().with_max_len(1).for_each(fill);
+        }
+    }
+
+    /// Makes room for slots up to `last`.
+    fn grow(&mut self, last: usize) {
+        for (strip, own) in &mut self.strips {
+            own.grow((last + 1) * self.steps * strip.product_rows() + strip.channel_rows());
+        }
+    }
+
+    /// The forward pass over texts whose rows are slots: spikes summed over positions, `[B, T, C]`.
+    ///
+    /// # Panics
+    /// If the batch names a slot that was never filled, or the shape is not that of the memory.
+    #[must_use]
+    pub fn forward(
+        &self,
+        shape: &ConvolutionShape,
+        neuron: &NeuronParameters,
+        bias: &[f32],
+        batch: &TokenBatch,
+        workspace: &Workspace,
+    ) -> Vec<f32> {
+        assert_eq!(bias.len(), shape.channels(), "WordMemory::forward: bias [C]");
+        assert_eq!(shape.strips().len(), self.strips.len(), "WordMemory::forward: a memory of another shape");
+        let places = places_of(shape, batch, 0);
+        let run = |(which, (strip, kept)): (usize, &(ChannelBlock, Kept))| -> Buffer<Lanes<f32>> {
+            let products = match kept {
+                Kept::Narrow(rows) => Rows::Narrow(rows, self.unit),
+                Kept::Wide(rows) => Rows::Wide(rows, self.unit),
+            };
+            let view = View { first: 0, count: self.steps, products };
+            let numbers = Strip::new(shape, (which, strip), bias);
+            let places = &places[strip.width_index];
+            let mut counts = workspace.zeros(batch.len() * self.steps * strip.channel_rows());
+            let mut membranes = workspace.take(places.len() * strip.channel_rows());
+            membranes.fill(Lanes::all(neuron.first_membrane()));
+            scan::forward(neuron, places, view, &numbers, self.steps, &mut membranes, &mut counts);
+            counts
+        };
+        let work: usize = places.iter().map(scan::Places::len).sum::<usize>() * self.steps;
+        let counts: Vec<_> = if work < ALONE {
+            self.strips.iter().enumerate().map(run).collect()
+        } else {
+            self.strips.par_iter().enumerate().with_max_len(1).map(run).collect()
+        };
+        let strips: Vec<ChannelBlock> = self.strips.iter().map(|(strip, _)| *strip).collect();
+        merged(shape, &strips, batch.len() * self.steps, &counts)
+    }
+}

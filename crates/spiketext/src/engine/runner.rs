@@ -1,0 +1,224 @@
+//! A network that runs on batch after batch and keeps the products of the words it met last.
+
+use std::collections::HashMap;
+
+use spiketext_kernels::{SILENT, TokenBatch, Workspace, spiking_convolution::WordMemory};
+
+use super::{Firing, Layers, Run, batch_of, run_whole, spike_counts, spikes_of};
+use crate::{encode::Noise, network::Network};
+
+/// Texts that are run together.
+const TEXTS_A_BATCH: usize = 64;
+/// The most memory for products of words (twice as much where they leave 16 bits).
+const MEMORY_BYTES: usize = 64 << 20;
+
+/// Runs a network on texts, with one noise. What it keeps between calls makes it faster and changes no result.
+#[derive(Debug)]
+pub struct Runner<'a> {
+    network: &'a Network,
+    noise: Noise,
+    workspace: Workspace,
+    words: Option<Words>,
+}
+
+impl<'a> Runner<'a> {
+    /// A runner that has met no word yet.
+    #[must_use]
+    pub fn new(network: &'a Network, noise: Noise) -> Self {
+        Self { network, noise, workspace: Workspace::default(), words: Words::new(network) }
+    }
+
+    /// Runs the network on texts given as word ids ([`crate::text::UNKNOWN`] for unknown words).
+    ///
+    /// # Panics
+    /// If an id is neither a word of the network nor [`crate::text::UNKNOWN`].
+    #[must_use]
+    pub fn run(&mut self, texts: &[Vec<u32>]) -> Run {
+        let mut all = Run { firing: Firing::new(self.network.specification()), ..Run::default() };
+        for texts in texts.chunks(TEXTS_A_BATCH) {
+            self.run_batch(texts, &mut all);
+        }
+        all
+    }
+
+    fn run_batch(&mut self, texts: &[Vec<u32>], all: &mut Run) {
+        let (batch, words) = batch_of(self.network.specification(), texts);
+        match &mut self.words {
+            Some(memory) if words.len() <= memory.capacity => {
+                let slots = memory.take_in(self.network, self.noise, &words);
+                let batch = with_slots(&batch, &slots);
+                let specification = self.network.specification();
+                let counts = memory.products.forward(
+                    &specification.convolution,
+                    &specification.convolution_neuron,
+                    &self.network.weights().bias,
+                    &batch,
+                    &self.workspace,
+                );
+                let layers = Layers::after_convolution(self.network, &batch, counts);
+                layers.collect(self.network, &batch, &memory.spikes, all);
+            }
+            // Halves have fewer words; what is left in the end is a text longer than the memory.
+            Some(_) if texts.len() > 1 => {
+                let (first, rest) = texts.split_at(texts.len() / 2);
+                self.run_batch(first, all);
+                self.run_batch(rest, all);
+            }
+            _ => {
+                let spikes = spikes_of(self.network, self.noise, &words);
+                let layers = run_whole(self.network, &batch, &spikes, &self.workspace);
+                layers.collect(self.network, &batch, &spike_counts(self.network, &spikes), all);
+            }
+        }
+    }
+}
+
+/// The batch with the slot of each row in the row's place.
+fn with_slots(batch: &TokenBatch, slots: &[u32]) -> TokenBatch {
+    let mut out = TokenBatch::new(batch.padded_length());
+    for b in 0..batch.len() {
+        out.push(batch.text(b).iter().map(|&row| if row == SILENT { SILENT } else { slots[row as usize] }));
+    }
+    out
+}
+
+/// Words with their products. A word that was not met since the hand last passed it gives up its slot to a new one (the
+/// clock algorithm, Corbato 1968).
+#[derive(Debug)]
+struct Words {
+    products: WordMemory,
+    /// The most words.
+    capacity: usize,
+    slot_of: HashMap<u32, u32>,
+    /// The word in each slot but the first, which is silence.
+    words: Vec<u32>,
+    /// The batch in which each slot was met last, and whether the hand has passed it since.
+    met: Vec<(u64, bool)>,
+    /// Spikes of the word in each slot, those of silence first.
+    spikes: Vec<u64>,
+    batch: u64,
+    hand: usize,
+}
+
+impl Words {
+    /// Nothing where the network's weights cannot be looked up, or not even a short text would fit.
+    fn new(network: &Network) -> Option<Self> {
+        let specification = network.specification();
+        let shape = &specification.convolution;
+        let capacity = MEMORY_BYTES / WordMemory::bytes_a_word(shape, specification.steps).max(1);
+        let packed = network.packed().filter(|_| capacity >= TEXTS_A_BATCH)?;
+        Some(Self {
+            products: WordMemory::new(shape, specification.steps, packed),
+            capacity,
+            slot_of: HashMap::new(),
+            words: Vec::new(),
+            met: Vec::new(),
+            spikes: vec![0],
+            batch: 0,
+            hand: 0,
+        })
+    }
+
+    /// The slots of distinct words, at most as many as there is room for; products of new ones are made.
+    fn take_in(&mut self, network: &Network, noise: Noise, words: &[u32]) -> Vec<u32> {
+        self.batch += 1;
+        for word in words {
+            if let Some(&slot) = self.slot_of.get(word) {
+                self.met[slot as usize - 1] = (self.batch, true);
+            }
+        }
+        let (mut slots, mut new) = (Vec::with_capacity(words.len()), Vec::new());
+        for &word in words {
+            let known = self.slot_of.get(&word).copied();
+            slots.push(known.unwrap_or_else(|| {
+                let slot = self.free_slot();
+                self.words[slot] = word;
+                self.met[slot] = (self.batch, true);
+                let slot = slot as u32 + 1;
+                self.slot_of.insert(word, slot);
+                new.push((word, slot));
+                slot
+            }));
+        }
+        if let (Some(packed), false) = (network.packed(), new.is_empty()) {
+            let (new, own): (Vec<u32>, Vec<u32>) = new.into_iter().unzip();
+            let spikes = spikes_of(network, noise, &new);
+            self.products.fill(packed, &spikes, &own);
+            for (slot, count) in own.into_iter().zip(spike_counts(network, &spikes)) {
+                self.spikes[slot as usize] = count;
+            }
+        }
+        slots
+    }
+
+    /// An index into `words` that no word of this batch uses.
+    fn free_slot(&mut self) -> usize {
+        if self.words.len() < self.capacity {
+            self.words.push(0);
+            self.met.push((0, false));
+            self.spikes.push(0);
+            return self.words.len() - 1;
+        }
+        // There are fewer words in the batch than slots, so the hand finds one in two rounds at most.
+        loop {
+            self.hand = (self.hand + 1) % self.words.len();
+            let (batch, since) = &mut self.met[self.hand];
+            if *batch == self.batch {
+                continue;
+            }
+            if !*since {
+                self.slot_of.remove(&self.words[self.hand]);
+                return self.hand;
+            }
+            *since = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        encode::Encoder,
+        engine::tests::network,
+        network::{Averaging, Readout},
+    };
+
+    /// A runner with room for few words.
+    fn narrow(network: &Network, capacity: usize) -> Runner<'_> {
+        let mut runner = Runner::new(network, Noise::inference(3));
+        runner.words.as_mut().expect("weights on a grid").capacity = capacity;
+        runner
+    }
+
+    proptest! {
+        /// Whatever a runner has met before, and however little it can keep: the answer is that of a fresh one.
+        #[test]
+        fn memory_changes_no_result(
+            calls in prop::collection::vec(prop::collection::vec(prop::collection::vec(0u32..10, 0..9), 0..5), 1..6),
+            capacity in 0usize..12,
+        ) {
+            let network = network(Readout::SpikeCount, Encoder::Bernoulli, Averaging::Padded { length: 6 });
+            let mut runner = narrow(&network, capacity);
+            for texts in calls {
+                let fresh = Runner { words: None, ..Runner::new(&network, Noise::inference(3)) }.run(&texts);
+                prop_assert_eq!(runner.run(&texts), fresh);
+            }
+        }
+    }
+
+    #[test]
+    fn words_met_again_stay_and_others_leave() {
+        let network = network(Readout::Membrane, Encoder::Regular, Averaging::Valid);
+        let mut runner = narrow(&network, 4);
+        for word in 0..10 {
+            let _ = runner.run(&[vec![7, word]]);
+        }
+        let words = runner.words.expect("a memory");
+        assert_eq!(words.words.len(), 4);
+        assert_eq!(words.slot_of.len(), 4);
+        assert!(words.slot_of.contains_key(&7) && words.slot_of.contains_key(&9));
+    }
+}
