@@ -383,7 +383,7 @@ pub fn trace(
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{products::Sums, *};
     use crate::{Fire, Reset, SILENT, Surrogate};
 
     struct Case {
@@ -472,9 +472,10 @@ mod tests {
         let (got, kept) = run(case.weights());
         assert_eq!(got, want, "{neuron:?}");
         assert_eq!(forward(shape, neuron, steps, &case.spikes, case.weights(), &case.batch, &workspace), want);
-        let packed = Packed::new(shape, &case.synapses, &case.presence).expect("whole numbers of a unit");
-        let prepared = Weights { packed: Some(&packed), ..case.weights() };
+        let packed = Packed::new(shape, &case.synapses, &case.presence);
+        let prepared = Weights { packed: packed.as_ref(), ..case.weights() };
         assert_eq!(run(prepared).0, want, "packed, {neuron:?}");
+        memory_agrees(case, neuron);
         let want = reference::backward(shape, neuron, Fire::Step, steps, inputs, &case.batch, &case.up);
         let got = backward(shape, neuron, steps, &case.spikes, case.weights(), &case.batch, &kept, &case.up);
         for (got, want) in [&got.synapses, &got.presence, &got.bias].into_iter().zip(&want) {
@@ -533,13 +534,65 @@ mod tests {
             widths in prop::collection::vec(1usize..6, 1..4),
             filters in prop::sample::select(vec![1usize, 3, 17, 65]),
             dimension in prop::sample::select(vec![1usize, 7, 63, 64, 65]),
-            steps in 1usize..6,
+            // Up to sixteen steps make one chunk; more make several.
+            steps in prop::sample::select(vec![1usize, 3, 4, 5, 16, 17, 37]),
             padded in 0usize..12,
             density in prop::sample::select(vec![0u32, 5, 50, 100]),
         ) {
             let case = Case::new(widths, filters, dimension, steps, padded, density);
             agrees_with_reference(&case, &neurons()[dimension % 4]);
         }
+    }
+
+    /// Products that fit 16 bits, those that do not, weights whose sums fit no unit, and weights that have none.
+    #[test]
+    fn every_kind_of_product_agrees_with_the_reference() {
+        let neuron = NeuronParameters { initial: 0.5, detach_reset: false, ..NeuronParameters::paper() };
+        let unit = 1.0 / 64.0;
+        let kinds = [(60, Some(Sums::Narrow)), (1800, Some(Sums::Halves)), (2700, Some(Sums::Fifths)), (4000, None)];
+        for (largest, sums) in kinds {
+            let mut case = Case::new(vec![2, 5], 40, 200, 18, 0, 60);
+            let mut state = 1u32;
+            for weight in &mut case.synapses {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *weight = ((state >> 8) % (2 * largest + 1)) as f32 * unit - largest as f32 * unit;
+            }
+            let packed = Packed::new(&case.shape, &case.synapses, &case.presence);
+            let got: Option<Vec<Sums>> = packed.map(|packed| packed.strips.iter().map(|strip| strip.sums).collect());
+            assert_eq!(got, sums.map(|sums| vec![sums; 2]), "{largest}");
+            agrees_with_reference(&case, &neuron);
+        }
+        // Inputs that all spike at every step, with weights of one sign: what was likely to fit does not.
+        let mut case = Case::new(vec![2, 3], 3, 200, 5, 0, 100);
+        case.synapses.iter_mut().enumerate().for_each(|(i, w)| *w = if i % 3 == 0 { 200.0 * unit } else { -unit });
+        let packed = Packed::new(&case.shape, &case.synapses, &case.presence).expect("whole numbers");
+        assert!(packed.strips.iter().all(|strip| strip.sums == Sums::Narrow));
+        agrees_with_reference(&case, &neuron);
+        // No common unit: the matrix product, whose sums round.
+        case.synapses.iter_mut().for_each(|weight| *weight *= 0.1);
+        assert_eq!(Packed::new(&case.shape, &case.synapses, &case.presence), None);
+    }
+
+    /// A memory filled word by word, in slots out of order, gives the counts of a forward pass.
+    fn memory_agrees(case: &Case, neuron: &NeuronParameters) {
+        let Some(packed) = Packed::new(&case.shape, &case.synapses, &case.presence) else { return };
+        let workspace = Workspace::default();
+        let want = forward(&case.shape, neuron, case.steps, &case.spikes, case.weights(), &case.batch, &workspace);
+        let slots = [3u32, 1, 7, 4];
+        let mut memory = WordMemory::new(&case.shape, case.steps, &packed);
+        for (token, slot) in slots.into_iter().enumerate() {
+            let mut own = SpikeTrain::silent(case.steps, case.spikes.dimension());
+            for t in 0..case.steps {
+                own.row_mut(t).copy_from_slice(case.spikes.row(token * case.steps + t));
+            }
+            memory.fill(&packed, &own, &[slot]);
+        }
+        let mut batch = TokenBatch::new(case.batch.padded_length());
+        for b in 0..case.batch.len() {
+            let slot = |&row: &u32| if row == SILENT { SILENT } else { slots[row as usize] };
+            batch.push(case.batch.text(b).iter().map(slot));
+        }
+        assert_eq!(memory.forward(&case.shape, neuron, &case.bias, &batch, &workspace), want, "{neuron:?}");
     }
 
     #[test]

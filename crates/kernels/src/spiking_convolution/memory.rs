@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{
     merged, places_of,
-    products::{Packed, PackedStrip, Rows, Strip, View, look_up_narrow, look_up_wide, widen},
+    products::{Packed, PackedStrip, Rows, Strip, Sums, View, look_up_narrow, look_up_wide, widen},
     scan,
 };
 use crate::{
@@ -45,7 +45,7 @@ impl Kept {
 
     fn fill(&mut self, packed: &PackedStrip, patterns: &InputPatterns, steps: usize, slots: &[u32]) {
         if let Self::Narrow(rows) = self {
-            if packed.narrow && look_up_narrow(packed, patterns, steps, (0, steps), slots, rows) {
+            if packed.sums == Sums::Narrow && look_up_narrow(packed, patterns, steps, (0, steps), slots, rows) {
                 return;
             }
             *self = Self::Wide(rows.iter().map(|row| widen(*row)).collect());

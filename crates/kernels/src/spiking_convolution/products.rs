@@ -32,8 +32,19 @@ pub(super) struct PackedStrip {
     synapses: Vec<Lanes<i16>>,
     /// `[product row]`.
     presence: Vec<Lanes<i16>>,
-    /// Whether products will hardly leave 16 bits, so that it pays to try.
-    pub(super) narrow: bool,
+    /// How its products are summed.
+    pub(super) sums: Sums,
+}
+
+/// How products are summed without leaving the numbers that hold the sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sums {
+    /// In 16 bits, which products will hardly leave, so that it pays to try.
+    Narrow,
+    /// In 32 bits, out of sums over half sets of inputs in 16.
+    Halves,
+    /// In 32 bits, out of sums over fifths of sets in 16.
+    Fifths,
 }
 
 impl Packed {
@@ -62,11 +73,15 @@ impl Packed {
             }
             // Single precision holds whole numbers up to 2^24: a current, the sum of all taps, must stay below.
             let exact = reach.all * strip.width as f32 <= (1 << 24) as f32;
-            (exact && reach.half_set <= SIXTEEN_BITS).then_some(PackedStrip {
-                synapses: own,
-                presence: own_presence,
-                narrow: reach.set <= SIXTEEN_BITS && reach.likely <= SIXTEEN_BITS as f32,
-            })
+            let sums = if reach.set <= SIXTEEN_BITS && reach.likely <= SIXTEEN_BITS as f32 {
+                Sums::Narrow
+            } else if reach.half_set <= SIXTEEN_BITS {
+                Sums::Halves
+            } else {
+                Sums::Fifths
+            };
+            let fit = sums != Sums::Fifths || reach.largest * (SET_INPUTS as i32 / 5) <= SIXTEEN_BITS;
+            (exact && fit).then_some(PackedStrip { synapses: own, presence: own_presence, sums })
         });
         Some(Self { unit, strips: strips.collect::<Option<_>>()? })
     }
@@ -93,6 +108,8 @@ fn whole_numbers(values: &[f32], per_unit: f32, columns: usize, padded: usize, o
 /// How large sums over inputs can be in some column, in units.
 #[derive(Default)]
 struct Reach {
+    /// One weight.
+    largest: i32,
     /// Over a half set of inputs.
     half_set: i32,
     /// Over a set of inputs.
@@ -106,8 +123,9 @@ struct Reach {
 impl Reach {
     /// Includes the columns of some rows, one an input.
     fn include(&mut self, rows: &[Lanes<i16>], presence: &Lanes<i16>) {
-        let sums = Sums::of(rows);
+        let sums = ColumnSums::of(rows);
         let largest = |sums: &Lanes<i32>| sums.0.iter().copied().fold(0, i32::max);
+        self.largest = self.largest.max(largest(&sums.largest));
         self.half_set = self.half_set.max(largest(&sums.half_set));
         self.set = self.set.max(largest(&sums.set));
         for lane in 0..LANES {
@@ -120,7 +138,9 @@ impl Reach {
 }
 
 /// Sums over the rows of each column.
-struct Sums {
+struct ColumnSums {
+    /// The largest weight.
+    largest: Lanes<i32>,
     /// The largest choice of a half set, of either sign.
     half_set: Lanes<i32>,
     /// The largest choice of a set, of either sign.
@@ -131,17 +151,18 @@ struct Sums {
     squares: Lanes<f32>,
 }
 
-impl Sums {
+impl ColumnSums {
     fn of(rows: &[Lanes<i16>]) -> Self {
         let none = Lanes::all(0);
-        let mut sums = Self { half_set: none, set: none, all: none, sizes: none, squares: Lanes::all(0.0) };
+        let mut sums =
+            Self { largest: none, half_set: none, set: none, all: none, sizes: none, squares: Lanes::all(0.0) };
         sums_of(rows, &mut sums);
         sums
     }
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn sums_of(rows: &[Lanes<i16>], out: &mut Sums) {
+fn sums_of(rows: &[Lanes<i16>], out: &mut ColumnSums) {
     for set in rows.chunks(SET_INPUTS) {
         // All choices of a set lie between the sum of its positive and that of its negative numbers.
         let (mut positive, mut negative) = (Lanes::all(0), Lanes::all(0));
@@ -150,6 +171,7 @@ fn sums_of(rows: &[Lanes<i16>], out: &mut Sums) {
             for row in half {
                 for lane in 0..LANES {
                     let weight = i32::from(row.0[lane]);
+                    out.largest.0[lane] = out.largest.0[lane].max(weight.abs());
                     own_positive.0[lane] += weight.max(0);
                     own_negative.0[lane] -= weight.min(0);
                     out.squares.0[lane] += (weight * weight) as f32;
@@ -325,7 +347,7 @@ impl Chunk {
         let length = silence + count * strip.strip.product_rows() + strip.strip.channel_rows();
         if let Some(packed) = source.packed() {
             let (own, patterns) = (&packed.strips[strip.which], &source.made.patterns);
-            if own.narrow {
+            if own.sums == Sums::Narrow {
                 let mut rows = workspace.take(length);
                 rows[silence..].fill(Lanes::all(0));
                 if look_up_narrow(own, patterns, steps, chunk, order, &mut rows[..silence]) {
@@ -413,20 +435,32 @@ pub(super) fn look_up_wide(
     places: &[u32],
     rows: &mut [Lanes<i32>],
 ) {
-    let add = |row: &mut Lanes<i32>, [first, second]: [Lanes<i16>; 2]| {
-        let sum = zip(widen(first), widen(second), i32::wrapping_add);
-        *row = zip(*row, sum, i32::wrapping_add);
-    };
+    // Few rows are summed group by group: a group lies within a half as within a fifth of its set.
     if chunk.1 * places.len() < FEW_ROWS {
         look_up::<_, true>(strip, patterns, steps, chunk, places, rows, widen, |row, tables, patterns| {
-            let half = INPUT_GROUPS / 2;
-            add(row, [tables.sum_of_few(patterns, 0, half), tables.sum_of_few(patterns, half, INPUT_GROUPS)]);
+            for group in 0..INPUT_GROUPS {
+                let sum = tables.sum_of_few(patterns, group, group + 1);
+                *row = zip(*row, widen(sum), i32::wrapping_add);
+            }
+        });
+    } else if strip.sums == Sums::Fifths {
+        look_up::<_, false>(strip, patterns, steps, chunk, places, rows, widen, |row, tables, patterns| {
+            add_wide(row, tables.sums_of_parts::<5>(patterns));
         });
     } else {
         look_up::<_, false>(strip, patterns, steps, chunk, places, rows, widen, |row, tables, patterns| {
-            add(row, tables.sums_of_halves(patterns));
+            add_wide(row, tables.sums_of_parts::<2>(patterns));
         });
     }
+}
+
+#[inline(always)]
+fn add_wide<const PARTS: usize>(row: &mut Lanes<i32>, sums: [Lanes<i16>; PARTS]) {
+    let mut all = widen(sums[0]);
+    for sum in &sums[1..] {
+        all = zip(all, widen(*sum), i32::wrapping_add);
+    }
+    *row = zip(*row, all, i32::wrapping_add);
 }
 
 /// Rows of spikes below which whole tables take longer to fill than they save.
