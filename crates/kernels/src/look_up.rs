@@ -9,6 +9,9 @@
 //! thousand rows and more). The backward pass multiplies spikes by gradients: there four time steps of a token are the
 //! inputs, and the D dimensions the rows.
 
+// By index: a group stands in the patterns and in the tables alike.
+#![allow(clippy::needless_range_loop)]
+
 use crate::lanes::{LANES, Lanes};
 
 /// Numbers that tables hold.

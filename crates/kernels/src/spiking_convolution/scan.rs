@@ -1,5 +1,8 @@
 //! The neurons of a strip over a chunk of time: forward, backward, and one spike after the other.
 
+// By index: what runs over several arrays of lanes at once reads as the formula does, and becomes vectors.
+#![allow(clippy::needless_range_loop)]
+
 use multiversion::multiversion;
 
 use super::products::{Rows, Strip, View};
@@ -182,7 +185,7 @@ macro_rules! unrolled {
                 $body
             }
             _ => {
-                let $known = $taps;
+                let $known = &$taps[..];
                 $body
             }
         }
