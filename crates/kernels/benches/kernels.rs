@@ -8,6 +8,9 @@ use std::{hint::black_box, time::Duration};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use spiketext_kernels::{
     ConvolutionShape, Fire, NeuronParameters, SpikeTrain, TokenBatch, Workspace,
+    lanes::Lanes,
+    look_up::add,
+    matrix::{Matrix, product},
     neuron_scan::{self, Thresholds},
     spiking_convolution::{self, Packed, Weights},
     text_convolution::{self, Pooling},
@@ -243,6 +246,40 @@ fn references(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What this machine can do at most, to hold the kernels against: rows of 64 bytes added up out of each level of memory (what
+/// look-up does), and the matrix product.
+fn roofline(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("roofline");
+    for (name, bytes) in [("first_cache", 16 << 10), ("second_cache", 512 << 10), ("memory", 256 << 20)] {
+        let rows = vec![Lanes::all(1i16); bytes / size_of::<Lanes<i16>>()];
+        group.throughput(Throughput::Bytes(bytes as u64));
+        group.bench_function(format!("add_rows_{name}"), |bencher| bencher.iter(|| sum_of_rows(black_box(&rows))));
+    }
+    let side = 1024;
+    let (a, b) = (vec![0.5f32; side * side], vec![0.25f32; side * side]);
+    let mut out = vec![0.0; side * side];
+    group.throughput(Throughput::Elements((side * side * side) as u64));
+    group.bench_function("matrix_product_multiply_additions", |bencher| {
+        bencher
+            .iter(|| product(Matrix::new(&a, side, side), Matrix::new(&b, side, side), black_box(&mut out), false));
+    });
+    group.finish();
+}
+
+/// Four sums side by side, so that no addition waits for the one before.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn sum_of_rows(rows: &[Lanes<i16>]) -> Lanes<i16> {
+    let mut sums = [Lanes::all(0i16); 4];
+    for rows in rows.as_chunks::<4>().0 {
+        for (sum, row) in sums.iter_mut().zip(rows) {
+            add(sum, row);
+        }
+    }
+    let [mut all, rest @ ..] = sums;
+    rest.iter().for_each(|sum| add(&mut all, sum));
+    all
+}
+
 /// Few samples and short ones: what is looked for is factors, not percents.
 fn quick() -> Criterion {
     Criterion::default()
@@ -251,5 +288,5 @@ fn quick() -> Criterion {
         .measurement_time(Duration::from_millis(1200))
 }
 
-criterion_group! { name = benches; config = quick(); targets = spiking, text, neurons_and_spikes, references }
+criterion_group! { name = benches; config = quick(); targets = spiking, text, neurons_and_spikes, references, roofline }
 criterion_main!(benches);
