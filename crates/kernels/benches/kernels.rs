@@ -100,27 +100,20 @@ impl Case {
         self.forward_with(neuron, self.weights())
     }
 
-    fn forward_with(
-        &self,
-        neuron: &NeuronParameters,
-        weights: Weights<'_>,
-    ) -> (Vec<f32>, spiking_convolution::Kept) {
+    fn forward_with(&self, neuron: &NeuronParameters, weights: Weights<'_>) -> (Vec<f32>, spiking_convolution::Kept) {
         let (shape, steps) = (&self.shape, self.steps);
         spiking_convolution::forward_kept(shape, neuron, steps, &self.spikes, weights, &self.batch, &self.workspace)
     }
 
-    fn forward_backward(
-        &self,
-        neuron: &NeuronParameters,
-        weights: Weights<'_>,
-    ) -> spiking_convolution::Gradients {
+    fn forward_backward(&self, neuron: &NeuronParameters, weights: Weights<'_>) -> spiking_convolution::Gradients {
         let (_, kept) = self.forward_with(neuron, weights);
         let (shape, steps, spikes, batch) = (&self.shape, self.steps, &self.spikes, &self.batch);
         spiking_convolution::backward(shape, neuron, steps, spikes, weights, batch, &kept, &self.up)
     }
 
     fn text_forward(&self, pooling: Pooling) -> (Vec<f32>, text_convolution::Products) {
-        text_convolution::forward(&self.shape, pooling, &self.codes, &self.synapses, &self.bias, &self.batch)
+        let (codes, bias) = (&self.codes, &self.bias);
+        text_convolution::forward(&self.shape, pooling, codes, &self.synapses, bias, &self.batch, &self.workspace)
     }
 
     fn expand(&self) -> Vec<f32> {
@@ -179,7 +172,8 @@ fn text(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     let (_, products) = case.text_forward(pooling);
                     let operands = (&case.codes[..], &case.synapses[..], &case.bias[..]);
-                    text_convolution::backward(&case.shape, pooling, operands, &case.batch, &products, up, true)
+                    let (shape, batch) = (&case.shape, &case.batch);
+                    text_convolution::backward(shape, pooling, operands, batch, &products, up, true, &case.workspace)
                 });
             });
         }
