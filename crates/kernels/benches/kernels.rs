@@ -115,7 +115,8 @@ impl Case {
     }
 
     fn text_forward(&self, pooling: Pooling) -> (Vec<f32>, text_convolution::Products) {
-        text_convolution::forward(&self.shape, pooling, &self.codes, &self.synapses, &self.bias, &self.batch)
+        let (codes, bias) = (&self.codes, &self.bias);
+        text_convolution::forward(&self.shape, pooling, codes, &self.synapses, bias, &self.batch, &self.workspace)
     }
 
     fn expand(&self) -> Vec<f32> {
@@ -174,7 +175,8 @@ fn text(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     let (_, products) = case.text_forward(pooling);
                     let operands = (&case.codes[..], &case.synapses[..], &case.bias[..]);
-                    text_convolution::backward(&case.shape, pooling, operands, &case.batch, &products, up, true)
+                    let (shape, batch) = (&case.shape, &case.batch);
+                    text_convolution::backward(shape, pooling, operands, batch, &products, up, true, &case.workspace)
                 });
             });
         }

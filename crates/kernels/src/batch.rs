@@ -44,6 +44,25 @@ impl TokenBatch {
         self.len() == 0
     }
 
+    /// Positions of all texts together.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many positions the texts before text `b` have.
+    #[must_use]
+    pub fn start(&self, b: usize) -> usize {
+        self.offsets[b]
+    }
+
+    /// The same texts over another table: `row` gives the new row of an old one. Silent tokens stay silent.
+    #[must_use]
+    pub fn with_rows(&self, row: impl Fn(u32) -> u32) -> Self {
+        let rows = self.rows.iter().map(|&old| if old == SILENT { SILENT } else { row(old) }).collect();
+        Self { rows, offsets: self.offsets.clone(), padded_length: self.padded_length }
+    }
+
     /// The rows of text `b`, one for each token.
     #[must_use]
     pub fn text(&self, b: usize) -> &[u32] {
@@ -270,6 +289,16 @@ mod tests {
         assert_eq!(of(&own), [1, 1, 1, 7]);
         assert_eq!(of(&padded), [4, 4, 4, 7]);
         assert_eq!((0..4).map(|b| padded.live_positions(b, 3)).collect::<Vec<_>>(), [0, 2, 3, 7]);
+    }
+
+    #[test]
+    fn texts_move_to_another_table() {
+        let mut batch = TokenBatch::new(6);
+        batch.push([0, SILENT, 2]);
+        batch.push([1]);
+        let moved = batch.with_rows(|row| if row == 1 { SILENT } else { row / 2 });
+        assert_eq!((moved.text(0), moved.text(1)), (&[0, SILENT, 1][..], &[SILENT][..]));
+        assert_eq!((moved.tokens(), moved.start(1), moved.padded_length()), (4, 3, 6));
     }
 
     #[test]

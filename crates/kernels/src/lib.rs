@@ -11,6 +11,7 @@
 //! Results do not depend on the number of threads: work is cut into blocks by shape alone and every sum has a fixed
 //! order.
 
+pub mod adamw;
 pub mod batch;
 pub mod lanes;
 pub mod look_up;

@@ -1,6 +1,8 @@
 //! Matrix products on slices, over the `gemm` crate: one thread each, so that a caller's cut of the work alone decides
 //! the order of every sum.
 
+use rayon::prelude::*;
+
 /// A row-major matrix, or the transpose of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
@@ -33,6 +35,13 @@ impl<'a> Matrix<'a> {
             ..self
         }
     }
+
+    /// `count` of the columns, from `first` on.
+    fn some_columns(self, first: usize, count: usize) -> Self {
+        assert!(first + count <= self.columns, "Matrix: columns {first} to {} of {}", first + count, self.columns);
+        let start = (first * self.column_stride as usize).min(self.values.len());
+        Self { values: &self.values[start..], columns: count, ..self }
+    }
 }
 
 /// `out = a b` (or `out += a b`), row-major `[a.rows, b.columns]`, on the calling thread.
@@ -40,30 +49,89 @@ impl<'a> Matrix<'a> {
 /// # Panics
 /// If the shapes do not agree.
 pub fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], accumulate: bool) {
+    check(a, b, out);
+    // SAFETY: `check` made sure that `out`, borrowed mutably, holds the whole result with rows of `b.columns` numbers.
+    #[allow(unsafe_code)]
+    unsafe {
+        product_at(a, b, out.as_mut_ptr(), b.columns, accumulate);
+    }
+}
+
+/// Columns of the result that one thread makes at a time in [`shared_product`]: two rows of register tiles of the AVX-512
+/// kernel, for which `gemm` need not copy `b` twice over, and parts enough that the last of them does not wait for long.
+const PART: usize = 128;
+
+/// `out = a b`, row-major `[a.rows, b.columns]`, parts of its columns side by side on the threads of the pool. The cut
+/// follows from the shape alone, so the bits do not depend on the number of threads.
+///
+/// # Panics
+/// If the shapes do not agree.
+pub fn shared_product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
+    check(a, b, out);
+    let stride = b.columns;
+    let out = Target(out.as_mut_ptr());
+    (0..b.columns.div_ceil(PART)).into_par_iter().for_each(|part| {
+        let first = part * PART;
+        let own = b.some_columns(first, PART.min(b.columns - first));
+        // SAFETY: `check` made sure that the target holds `a.rows` rows of `stride` numbers. This part writes columns
+        // `first..first + own.columns` of each row, which lie within it; no other part writes them, and nothing else has
+        // access while `out` is borrowed mutably.
+        #[allow(unsafe_code)]
+        unsafe {
+            product_at(a, own, out.column(first), stride, false);
+        }
+    });
+}
+
+/// Where the parts of a product go.
+#[derive(Clone, Copy)]
+struct Target(*mut f32);
+
+// SAFETY: the pointer comes from a slice that is borrowed mutably while threads use it, each for columns of its own.
+#[allow(unsafe_code)]
+unsafe impl Sync for Target {}
+
+impl Target {
+    /// # Safety
+    /// There must be a number at `first`.
+    #[allow(unsafe_code)]
+    unsafe fn column(&self, first: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.add(first) }
+    }
+}
+
+fn check(a: Matrix<'_>, b: Matrix<'_>, out: &[f32]) {
     assert_eq!(a.columns, b.rows, "matrix::product: inner lengths {} and {}", a.columns, b.rows);
     assert_eq!(out.len(), a.rows * b.columns, "matrix::product: {} x {} into {}", a.rows, b.columns, out.len());
-    if out.is_empty() {
+}
+
+/// `out = a b` or `out += a b`, where rows of the result are `stride` numbers apart.
+///
+/// # Safety
+/// `out` must be good for writing `b.columns` numbers in each of `a.rows` rows, and no one else may use them meanwhile.
+#[allow(unsafe_code)]
+unsafe fn product_at(a: Matrix<'_>, b: Matrix<'_>, out: *mut f32, stride: usize, accumulate: bool) {
+    if a.rows == 0 || b.columns == 0 {
         return;
     }
     if a.columns == 0 {
-        if !accumulate {
-            out.fill(0.0);
+        for row in (0..a.rows).take_while(|_| !accumulate) {
+            // SAFETY: the caller's promise.
+            unsafe { std::slice::from_raw_parts_mut(out.add(row * stride), b.columns) }.fill(0.0);
         }
         return;
     }
-    debug_assert!(a.values.len() >= a.rows * a.columns && b.values.len() >= b.rows * b.columns);
-    // SAFETY: `Matrix::new` checked that each operand's slice holds rows x columns values with these strides
-    // (transposing exchanges both), and the asserts above that `out` holds the result; `out` is borrowed mutably, so
-    // nothing overlaps it.
-    #[allow(unsafe_code)]
+    // SAFETY: `Matrix::new` checked that each operand's slice holds rows x columns values with these strides (transposing
+    // exchanges both, `some_columns` stays within); `out` is the caller's promise.
     unsafe {
         gemm::gemm(
             a.rows,
             b.columns,
             a.columns,
-            out.as_mut_ptr(),
+            out,
             1,
-            b.columns as isize,
+            stride as isize,
             accumulate,
             a.values.as_ptr(),
             a.column_stride,
@@ -98,6 +166,22 @@ mod tests {
             let at: Vec<f32> = (0..m * k).map(|i| a[i % m * k + i / m]).collect();
             product(Matrix::new(&at, k, m).transposed(), Matrix::new(&b, k, n), &mut out, true);
             assert!(out.iter().zip(&want).all(|(o, w)| *o == 2.0 * w));
+        }
+    }
+
+    #[test]
+    fn shared_products_are_products() {
+        for (m, n, k) in [(1, 1, 1), (3, 300, 7), (50, 129, 33), (2, 128, 0), (0, 200, 3), (2, 0, 4)] {
+            let a: Vec<f32> = (0..m * k).map(|i| ((i * 7 % 13) as f32) - 6.0).collect();
+            let b: Vec<f32> = (0..k * n).map(|i| ((i * 5 % 11) as f32) - 5.0).collect();
+            let bt: Vec<f32> = (0..k * n).map(|i| b[i % k * n + i / k]).collect();
+            let (mut want, mut out) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
+            product(Matrix::new(&a, m, k), Matrix::new(&b, k, n), &mut want, false);
+            shared_product(Matrix::new(&a, m, k), Matrix::new(&b, k, n), &mut out);
+            assert_eq!(out, want);
+            out.fill(f32::NAN);
+            shared_product(Matrix::new(&a, m, k), Matrix::new(&bt, n, k).transposed(), &mut out);
+            assert_eq!(out, want);
         }
     }
 }

@@ -6,14 +6,17 @@
 //! out[(k,f)]    = mean or max over p of relu(c[p, (k,f)])
 //! ```
 //!
-//! A word that stands in a batch n times costs one product instead of n; adding up its taps costs next to nothing.
+//! A word that stands in a batch n times costs one product instead of n; adding up its taps costs next to nothing. Texts are
+//! pooled side by side; on the way back each text first tells the gradients of its own positions, then each token gathers
+//! those of the positions that saw it. So no two threads ever add to the same number.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::{
-    ChannelBlock, ConvolutionShape, SILENT, TokenBatch,
-    matrix::{Matrix, product},
+    ConvolutionShape, SILENT, TokenBatch, Workspace,
+    matrix::{Matrix, shared_product},
+    workspace::Buffer,
 };
 
 /// How the positions of a text become one number a channel.
@@ -26,9 +29,9 @@ pub enum Pooling {
     Maximum,
 }
 
-/// What the forward pass leaves for the backward pass: the token products of every block.
-#[derive(Clone, Debug)]
-pub struct Products(Vec<Vec<f32>>);
+/// What the forward pass leaves for the backward pass: the token products, `[U, M]`.
+#[derive(Debug)]
+pub struct Products(Buffer);
 
 /// Gradients of the loss.
 #[derive(Clone, Debug)]
@@ -40,6 +43,9 @@ pub struct Gradients {
     /// With respect to the biases, `[C]`.
     pub bias: Vec<f32>,
 }
+
+/// Token rows whose gradients one thread gathers at a time.
+const ROWS_A_TASK: usize = 16;
 
 /// Forward pass: codes `[U, D]`, weights `[D, M]`, bias `[C]` to pooled features `[B, C]`.
 ///
@@ -53,31 +59,19 @@ pub fn forward(
     weights: &[f32],
     bias: &[f32],
     batch: &TokenBatch,
+    workspace: &Workspace,
 ) -> (Vec<f32>, Products) {
-    let tokens = check(shape, codes, weights, bias, batch);
+    let y = token_products(shape, codes, weights, bias, batch, workspace);
     let channels = shape.channels();
-    let parts: Vec<(Vec<f32>, Vec<f32>)> = shape
-        .blocks()
-        .par_iter()
-        .map(|block| {
-            let own = block.gather(shape, weights);
-            let mut y = vec![0.0; tokens * block.columns()];
-            product(
-                Matrix::new(codes, tokens, shape.dimension),
-                Matrix::new(&own, shape.dimension, block.columns()),
-                &mut y,
-                false,
-            );
-            let mut pooled = vec![0.0; batch.len() * block.lanes];
-            pool(block, pooling, &y, &block.take(shape, bias), batch, &mut pooled);
-            (pooled, y)
-        })
-        .collect();
-    let mut out = vec![0.0; batch.len() * channels];
-    for (block, (pooled, _)) in shape.blocks().iter().zip(&parts) {
-        block.put(shape, pooled, &mut out);
+    let mut pooled = vec![0.0; batch.len() * channels];
+    if channels > 0 {
+        pooled.par_chunks_exact_mut(channels).enumerate().for_each(|(b, pooled)| {
+            for width in widths(shape) {
+                pool(&width, pooling, &y, width.of(bias), batch, b, width.of_mut(pooled));
+            }
+        });
     }
-    (out, Products(parts.into_iter().map(|(_, y)| y).collect()))
+    (pooled, Products(y))
 }
 
 /// Backward pass: from the gradient with respect to the pooled features `[B, C]`. The gradient of the codes, a third of
@@ -86,6 +80,7 @@ pub fn forward(
 /// # Panics
 /// As [`forward`].
 #[must_use]
+#[allow(clippy::too_many_arguments)]
 pub fn backward(
     shape: &ConvolutionShape,
     pooling: Pooling,
@@ -94,43 +89,55 @@ pub fn backward(
     products: &Products,
     d_pooled: &[f32],
     codes_gradient: bool,
+    workspace: &Workspace,
 ) -> Gradients {
     let tokens = check(shape, codes, weights, bias, batch);
-    let channels = shape.channels();
+    let (channels, columns) = (shape.channels(), shape.products());
     assert_eq!(d_pooled.len(), batch.len() * channels, "text_convolution::backward: gradient of the pooled features");
-    let blocks = shape.blocks();
-    let parts: Vec<(Vec<f32>, Vec<f32>, Vec<f32>)> = blocks
-        .par_iter()
-        .zip(&products.0)
-        .map(|(block, y)| {
-            let mut d_y = vec![0.0; y.len()];
-            let mut d_bias = vec![0.0; block.lanes];
-            let (gradient, bias) = (block.take(shape, d_pooled), block.take(shape, bias));
-            unpool(block, pooling, y, &bias, batch, &gradient, &mut d_y, &mut d_bias);
-            let d_y = Matrix::new(&d_y, tokens, block.columns());
-            let mut d_weights = vec![0.0; shape.dimension * block.columns()];
-            product(Matrix::new(codes, tokens, shape.dimension).transposed(), d_y, &mut d_weights, false);
-            let mut d_codes = Vec::new();
-            if codes_gradient {
-                let own = block.gather(shape, weights);
-                d_codes.resize(codes.len(), 0.0);
-                product(d_y, Matrix::new(&own, shape.dimension, block.columns()).transposed(), &mut d_codes, false);
-            }
-            (d_weights, d_bias, d_codes)
-        })
-        .collect();
     let mut gradients = Gradients {
         codes: vec![0.0; if codes_gradient { codes.len() } else { 0 }],
         weights: vec![0.0; weights.len()],
         bias: vec![0.0; channels],
     };
-    for (block, (d_weights, d_bias, d_codes)) in blocks.iter().zip(&parts) {
-        block.scatter(shape, d_weights, &mut gradients.weights);
-        block.put(shape, d_bias, &mut gradients.bias);
-        for (sum, part) in gradients.codes.iter_mut().zip(d_codes) {
-            *sum += part;
-        }
+    if columns == 0 {
+        return gradients;
     }
+    let mut deltas = workspace.take(batch.tokens() * channels);
+    let mut d_bias = workspace.zeros(batch.len() * channels);
+    let texts: Vec<(usize, &mut [f32])> = {
+        let mut rest = &mut deltas[..];
+        let mut next = |b: usize| rest.split_off_mut(..batch.text(b).len() * channels).unwrap_or_default();
+        (0..batch.len()).map(|b| (b, next(b))).collect()
+    };
+    texts.into_par_iter().zip(d_bias.par_chunks_exact_mut(channels)).for_each(|((b, deltas), d_bias)| {
+        let d_pooled = &d_pooled[b * channels..][..channels];
+        for width in widths(shape) {
+            let operands = (&products.0[..], width.of(bias), width.of(d_pooled));
+            unpool(&width, pooling, operands, batch, b, deltas, width.of_mut(d_bias));
+        }
+    });
+    for text in d_bias.chunks_exact(channels) {
+        gradients.bias.iter_mut().zip(text).for_each(|(sum, part)| *sum += part);
+    }
+    let places = Places::of(batch, tokens);
+    let mut d_y = workspace.take(tokens * columns);
+    d_y.par_chunks_mut(ROWS_A_TASK * columns).enumerate().for_each(|(task, rows)| {
+        for (i, row) in rows.chunks_exact_mut(columns).enumerate() {
+            gather(shape, batch, places.of_row(task * ROWS_A_TASK + i), &deltas, row);
+        }
+    });
+    let d_y = Matrix::new(&d_y, tokens, columns);
+    let (codes, weights) =
+        (Matrix::new(codes, tokens, shape.dimension), Matrix::new(weights, shape.dimension, columns));
+    let (d_codes, d_weights) = (&mut gradients.codes, &mut gradients.weights);
+    rayon::join(
+        || {
+            if codes_gradient {
+                shared_product(d_y, weights.transposed(), d_codes);
+            }
+        },
+        || shared_product(codes.transposed(), d_y, d_weights),
+    );
     gradients
 }
 
@@ -147,34 +154,35 @@ pub fn pre_activations(
     bias: &[f32],
     batch: &TokenBatch,
 ) -> Vec<Vec<f32>> {
-    let tokens = check(shape, codes, weights, bias, batch);
-    let blocks = shape.blocks();
-    let parts: Vec<Vec<Vec<f32>>> = blocks
-        .par_iter()
-        .map(|block| {
-            let own = block.gather(shape, weights);
-            let mut y = vec![0.0; tokens * block.columns()];
-            let codes = Matrix::new(codes, tokens, shape.dimension);
-            product(codes, Matrix::new(&own, shape.dimension, block.columns()), &mut y, false);
-            let bias = block.take(shape, bias);
-            let mut c = vec![0.0; block.lanes];
-            let mut lists = vec![Vec::new(); block.channels];
-            for b in 0..batch.len() {
-                for p in 0..batch.live_positions(b, block.width) {
-                    position(block, &y, &bias, batch.text(b), p, &mut c);
-                    lists.iter_mut().zip(&c).for_each(|(list, &c)| list.push(c));
-                }
+    let y = token_products(shape, codes, weights, bias, batch, &Workspace::default());
+    let of_width = |width: Width| {
+        let mut c = vec![0.0; width.filters];
+        let mut lists = vec![Vec::new(); width.filters];
+        for b in 0..batch.len() {
+            for p in 0..batch.live_positions(b, width.width) {
+                position(&width, &y, width.of(bias), batch.text(b), p, &mut c);
+                lists.iter_mut().zip(&c).for_each(|(list, &c)| list.push(c));
             }
-            lists
-        })
-        .collect();
-    let mut channels = vec![Vec::new(); shape.channels()];
-    for (block, lists) in blocks.iter().zip(parts) {
-        for (lane, list) in lists.into_iter().enumerate() {
-            channels[block.first_channel(shape) + lane] = list;
         }
-    }
-    channels
+        lists
+    };
+    widths(shape).collect::<Vec<_>>().into_par_iter().flat_map_iter(of_width).collect()
+}
+
+/// Y of all tokens, `[U, M]`.
+fn token_products(
+    shape: &ConvolutionShape,
+    codes: &[f32],
+    weights: &[f32],
+    bias: &[f32],
+    batch: &TokenBatch,
+    workspace: &Workspace,
+) -> Buffer {
+    let tokens = check(shape, codes, weights, bias, batch);
+    let mut y = workspace.take(tokens * shape.products());
+    let codes = Matrix::new(codes, tokens, shape.dimension);
+    shared_product(codes, Matrix::new(weights, shape.dimension, shape.products()), &mut y);
+    y
 }
 
 fn check(shape: &ConvolutionShape, codes: &[f32], weights: &[f32], bias: &[f32], batch: &TokenBatch) -> usize {
@@ -188,121 +196,200 @@ fn check(shape: &ConvolutionShape, codes: &[f32], weights: &[f32], bias: &[f32],
     tokens
 }
 
-/// Adds the tap rows of one position to the biases: the pre-activation `c[p, lanes]`.
+/// Where the numbers of one kernel width lie.
+struct Width {
+    width: usize,
+    filters: usize,
+    /// The first of its channels among all.
+    first_channel: usize,
+    /// The first of its columns among the token products.
+    first_column: usize,
+    /// All token products M.
+    columns: usize,
+    /// All channels C.
+    channels: usize,
+}
+
+impl Width {
+    /// Its channels in a row `[C]`.
+    fn of<'a>(&self, row: &'a [f32]) -> &'a [f32] {
+        &row[self.first_channel..][..self.filters]
+    }
+
+    /// [`Self::of`], to write.
+    fn of_mut<'a>(&self, row: &'a mut [f32]) -> &'a mut [f32] {
+        &mut row[self.first_channel..][..self.filters]
+    }
+}
+
+fn widths(shape: &ConvolutionShape) -> impl Iterator<Item = Width> {
+    shape.widths.iter().enumerate().map(|(index, &width)| Width {
+        width,
+        filters: shape.filters,
+        first_channel: index * shape.filters,
+        first_column: shape.first_product(index),
+        columns: shape.products(),
+        channels: shape.channels(),
+    })
+}
+
+/// Adds the tap rows of one position to the biases: the pre-activation `c[p, filters]`.
 #[inline(always)]
-fn position(block: &ChannelBlock, y: &[f32], bias: &[f32], text: &[u32], p: usize, out: &mut [f32]) {
+fn position(width: &Width, y: &[f32], bias: &[f32], text: &[u32], p: usize, out: &mut [f32]) {
     out.copy_from_slice(bias);
-    for tap in 0..block.width {
+    for tap in 0..width.width {
         let Some(&row) = text.get(p + tap) else { break };
         if row == SILENT {
             continue;
         }
-        let lanes = &y[row as usize * block.columns() + tap * block.lanes..][..block.lanes];
-        for (sum, value) in out.iter_mut().zip(lanes) {
+        let products = &y[row as usize * width.columns + width.first_column + tap * width.filters..][..width.filters];
+        for (sum, value) in out.iter_mut().zip(products) {
             *sum += value;
         }
     }
 }
 
+/// Features of one text and width, `[filters]`.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn pool(block: &ChannelBlock, pooling: Pooling, y: &[f32], bias: &[f32], batch: &TokenBatch, pooled: &mut [f32]) {
-    let mut c = vec![0.0; block.lanes];
-    for (b, out) in pooled.chunks_exact_mut(block.lanes).enumerate() {
-        let positions = batch.positions(b, block.width);
-        let live = batch.live_positions(b, block.width);
-        for p in 0..live {
-            position(block, y, bias, batch.text(b), p, &mut c);
+fn pool(width: &Width, pooling: Pooling, y: &[f32], bias: &[f32], batch: &TokenBatch, b: usize, out: &mut [f32]) {
+    let mut c = vec![0.0; width.filters];
+    let positions = batch.positions(b, width.width);
+    let live = batch.live_positions(b, width.width);
+    for p in 0..live {
+        position(width, y, bias, batch.text(b), p, &mut c);
+        match pooling {
+            Pooling::Average => out.iter_mut().zip(&c).for_each(|(sum, &c)| *sum += c.max(0.0)),
+            Pooling::Maximum => out.iter_mut().zip(&c).for_each(|(best, &c)| *best = best.max(c)),
+        }
+    }
+    // Positions past the text see nothing but the bias.
+    let silent = (positions - live) as f32;
+    if silent > 0.0 {
+        for (out, &bias) in out.iter_mut().zip(bias) {
             match pooling {
-                Pooling::Average => out.iter_mut().zip(&c).for_each(|(sum, &c)| *sum += c.max(0.0)),
-                Pooling::Maximum => out.iter_mut().zip(&c).for_each(|(best, &c)| *best = best.max(c)),
+                Pooling::Average => *out += silent * bias.max(0.0),
+                Pooling::Maximum => *out = out.max(bias),
             }
         }
-        // Positions past the text see nothing but the bias.
-        let silent = (positions - live) as f32;
-        if silent > 0.0 {
-            for (out, &bias) in out.iter_mut().zip(bias) {
-                match pooling {
-                    Pooling::Average => *out += silent * bias.max(0.0),
-                    Pooling::Maximum => *out = out.max(bias),
+    }
+    if pooling == Pooling::Average {
+        let share = 1.0 / positions as f32;
+        out.iter_mut().for_each(|sum| *sum *= share);
+    }
+}
+
+/// From the gradient of one text's features of one width to those of the pre-activations at its live positions, written to
+/// that width's channels of `deltas` `[L, C]`, and to those of the biases, added to `d_bias` `[filters]`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn unpool(
+    width: &Width,
+    pooling: Pooling,
+    (y, bias, gradient): (&[f32], &[f32], &[f32]),
+    batch: &TokenBatch,
+    b: usize,
+    deltas: &mut [f32],
+    d_bias: &mut [f32],
+) {
+    let text = batch.text(b);
+    let positions = batch.positions(b, width.width);
+    let live = batch.live_positions(b, width.width);
+    let share = 1.0 / positions as f32;
+    let mut c = vec![0.0; width.filters];
+    let rows = deltas.chunks_exact_mut(width.channels).take(live).map(|row| width.of_mut(row));
+    match pooling {
+        Pooling::Average => {
+            for (p, delta) in rows.enumerate() {
+                position(width, y, bias, text, p, &mut c);
+                for (((delta, sum), &c), gradient) in delta.iter_mut().zip(&mut *d_bias).zip(&c).zip(gradient) {
+                    *delta = if c > 0.0 { share * gradient } else { 0.0 };
+                    *sum += *delta;
                 }
             }
+            let silent = share * (positions - live) as f32;
+            for ((sum, &bias), gradient) in d_bias.iter_mut().zip(bias).zip(gradient) {
+                *sum += if bias > 0.0 { silent * gradient } else { 0.0 };
+            }
         }
-        if pooling == Pooling::Average {
-            let share = 1.0 / positions as f32;
-            out.iter_mut().for_each(|sum| *sum *= share);
+        Pooling::Maximum => {
+            let mut best = vec![0.0; width.filters];
+            let mut winner = vec![usize::MAX; width.filters];
+            for p in 0..positions {
+                position(width, y, bias, text, p, &mut c);
+                for ((best, winner), &c) in best.iter_mut().zip(&mut winner).zip(&c) {
+                    if c > *best {
+                        (*best, *winner) = (c, p);
+                    }
+                }
+            }
+            for (p, delta) in rows.enumerate() {
+                for ((delta, &winner), &gradient) in delta.iter_mut().zip(&winner).zip(gradient) {
+                    *delta = if winner == p { gradient } else { 0.0 };
+                }
+            }
+            for ((sum, &winner), gradient) in d_bias.iter_mut().zip(&winner).zip(gradient) {
+                *sum += if winner == usize::MAX { 0.0 } else { *gradient };
+            }
         }
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-#[allow(clippy::too_many_arguments)]
-fn unpool(
-    block: &ChannelBlock,
-    pooling: Pooling,
-    y: &[f32],
-    bias: &[f32],
-    batch: &TokenBatch,
-    d_pooled: &[f32],
-    d_y: &mut [f32],
-    d_bias: &mut [f32],
-) {
-    let lanes = block.lanes;
-    let mut c = vec![0.0; lanes];
-    let mut delta = vec![0.0; lanes];
-    let mut best = vec![0.0; lanes];
-    let mut winner = vec![usize::MAX; lanes];
-    for (b, gradient) in d_pooled.chunks_exact(lanes).enumerate() {
-        let text = batch.text(b);
-        let positions = batch.positions(b, block.width);
-        let live = batch.live_positions(b, block.width);
-        if pooling == Pooling::Maximum {
-            best.fill(0.0);
-            winner.fill(usize::MAX);
-            for p in 0..positions {
-                position(block, y, bias, text, p, &mut c);
-                for lane in 0..lanes {
-                    if c[lane] > best[lane] {
-                        (best[lane], winner[lane]) = (c[lane], p);
-                    }
-                }
+/// Where each token row stands in the texts.
+struct Places {
+    /// For each row the end of its places; they begin where those of the row before end.
+    ends: Vec<usize>,
+    /// (text, position within it), in the order of the texts.
+    places: Vec<(u32, u32)>,
+}
+
+impl Places {
+    fn of(batch: &TokenBatch, tokens: usize) -> Self {
+        let mut starts = vec![0; tokens + 1];
+        let named = || (0..batch.len()).flat_map(|b| batch.text(b)).filter(|&&row| row != SILENT);
+        named().for_each(|&row| starts[row as usize + 1] += 1);
+        (0..tokens).for_each(|row| starts[row + 1] += starts[row]);
+        let mut places = vec![(0, 0); starts[tokens]];
+        // Each start moves to the end of its row's places as they are filled in.
+        let mut ends = starts;
+        for b in 0..batch.len() {
+            for (i, &row) in batch.text(b).iter().enumerate().filter(|&(_, &row)| row != SILENT) {
+                places[ends[row as usize]] = (b as u32, i as u32);
+                ends[row as usize] += 1;
             }
         }
-        let share = 1.0 / positions as f32;
-        for p in 0..live {
-            match pooling {
-                Pooling::Average => {
-                    position(block, y, bias, text, p, &mut c);
-                    for lane in 0..lanes {
-                        delta[lane] = if c[lane] > 0.0 { share * gradient[lane] } else { 0.0 };
-                    }
-                }
-                Pooling::Maximum => {
-                    for lane in 0..lanes {
-                        delta[lane] = if winner[lane] == p { gradient[lane] } else { 0.0 };
-                    }
-                }
-            }
-            for (sum, delta) in d_bias.iter_mut().zip(&delta) {
-                *sum += delta;
-            }
-            for tap in 0..block.width {
-                let Some(&row) = text.get(p + tap) else { break };
-                if row == SILENT {
+        Self { ends, places }
+    }
+
+    fn of_row(&self, row: usize) -> &[(u32, u32)] {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.places[start..self.ends[row]]
+    }
+}
+
+/// Adds up, over the places of one token, the gradients `deltas` `[L of all texts, C]` of the positions that saw it there: its
+/// row of the gradient of the token products, `[M]`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn gather(shape: &ConvolutionShape, batch: &TokenBatch, places: &[(u32, u32)], deltas: &[f32], out: &mut [f32]) {
+    let (filters, channels) = (shape.filters, shape.channels());
+    let mut out = out.chunks_exact_mut(filters);
+    for (index, &width) in shape.widths.iter().enumerate() {
+        for (tap, out) in out.by_ref().take(width).enumerate() {
+            let mut empty = true;
+            for &(b, i) in places {
+                let (b, i) = (b as usize, i as usize);
+                if i < tap || i - tap >= batch.live_positions(b, width) {
                     continue;
                 }
-                let out = &mut d_y[row as usize * block.columns() + tap * lanes..][..lanes];
-                for (sum, delta) in out.iter_mut().zip(&delta) {
-                    *sum += delta;
+                let delta = &deltas[(batch.start(b) + i - tap) * channels + index * filters..][..filters];
+                if empty {
+                    out.copy_from_slice(delta);
+                    empty = false;
+                } else {
+                    out.iter_mut().zip(delta).for_each(|(sum, delta)| *sum += delta);
                 }
             }
-        }
-        for lane in 0..lanes {
-            let on = match pooling {
-                Pooling::Average if bias[lane] > 0.0 => share * (positions - live) as f32,
-                Pooling::Maximum if winner[lane] != usize::MAX && winner[lane] >= live => 1.0,
-                _ => 0.0,
-            };
-            d_bias[lane] += on * gradient[lane];
+            if empty {
+                out.fill(0.0);
+            }
         }
     }
 }
@@ -399,7 +486,7 @@ mod tests {
             for pooling in [Pooling::Average, Pooling::Maximum] {
                 let (shape, batch, codes, weights, bias) = case(padded);
                 let want = reference::forward(&shape, pooling, (&codes, &weights, &bias), &batch);
-                let (got, _) = forward(&shape, pooling, &codes, &weights, &bias, &batch);
+                let (got, _) = forward(&shape, pooling, &codes, &weights, &bias, &batch, &Workspace::default());
                 for (got, want) in got.iter().zip(&want) {
                     assert!((got - want).abs() < 1e-5, "{pooling:?} {got} {want}");
                 }
@@ -410,7 +497,7 @@ mod tests {
     #[test]
     fn averaged_pre_activations_are_the_forward_pass() {
         let (shape, batch, codes, weights, bias) = case(0);
-        let (pooled, _) = forward(&shape, Pooling::Average, &codes, &weights, &bias, &batch);
+        let (pooled, _) = forward(&shape, Pooling::Average, &codes, &weights, &bias, &batch, &Workspace::default());
         let lists = pre_activations(&shape, &codes, &weights, &bias, &batch);
         // Text 0 has seven tokens, all of them seen.
         for (c, list) in lists.iter().enumerate() {
@@ -426,8 +513,12 @@ mod tests {
             for pooling in [Pooling::Average, Pooling::Maximum] {
                 let (shape, batch, codes, weights, bias) = case(padded);
                 let up = numbers(batch.len() * shape.channels(), 4);
-                let (_, products) = forward(&shape, pooling, &codes, &weights, &bias, &batch);
-                let got = backward(&shape, pooling, (&codes, &weights, &bias), &batch, &products, &up, true);
+                let memory = Workspace::default();
+                let (_, products) = forward(&shape, pooling, &codes, &weights, &bias, &batch, &memory);
+                // What is left in used memory must not matter.
+                memory.zeros::<f32>(1000).fill(f32::NAN);
+                let operands = (&codes[..], &weights[..], &bias[..]);
+                let got = backward(&shape, pooling, operands, &batch, &products, &up, true, &memory);
                 let loss = |x: &[Vec<f64>; 3]| -> f64 {
                     reference::forward(&shape, pooling, (&x[0], &x[1], &x[2]), &batch)
                         .iter()

@@ -274,7 +274,9 @@ fn the_text_cnn_forward_and_backward() {
         let check = |what: &str, got: &[f32], want: &[f32]| {
             assert_close(&format!("{variant}: {what}"), got, want, TEXT_CNN);
         };
-        let (features, products) = text_convolution::forward(&shape, pooling, &codes, &weights, &bias, &batch);
+        let memory = Workspace::default();
+        let (features, products) =
+            text_convolution::forward(&shape, pooling, &codes, &weights, &bias, &batch, &memory);
         check("features", &features, &values(&want["features"]));
         let logits = linear(&features, &linear_weight, &linear_bias);
         check("logits", &logits, &values(&want["logits"]));
@@ -286,7 +288,8 @@ fn the_text_cnn_forward_and_backward() {
         check("linear weight", &d_weight, &values(&gradients["linear_weight"]));
         check("linear bias", &d_bias, &values(&gradients["linear_bias"]));
         let operands = (&codes[..], &weights[..], &bias[..]);
-        let got = text_convolution::backward(&shape, pooling, operands, &batch, &products, &d_features, true);
+        let got =
+            text_convolution::backward(&shape, pooling, operands, &batch, &products, &d_features, true, &memory);
         check("input", &got.codes, &values(&gradients["input"]));
         check("convolution weights", &got.weights, &to_columns(&shape, &gradients["conv_weights"]));
         check("convolution biases", &got.bias, &values(&gradients["conv_biases"]));

@@ -66,9 +66,12 @@ fn the_text_convolution_does_not_depend_on_the_threads() {
     let up = numbers(TEXTS * shape.channels(), 1.0, 5);
     for pooling in [Pooling::Average, Pooling::Maximum] {
         same_in_every_pool(|| {
-            let (pooled, products) = text_convolution::forward(&shape, pooling, &codes, &weights, &bias, &batch);
+            let memory = Workspace::default();
+            let (pooled, products) =
+                text_convolution::forward(&shape, pooling, &codes, &weights, &bias, &batch, &memory);
             let operands = (&codes[..], &weights[..], &bias[..]);
-            let gradients = text_convolution::backward(&shape, pooling, operands, &batch, &products, &up, true);
+            let gradients =
+                text_convolution::backward(&shape, pooling, operands, &batch, &products, &up, true, &memory);
             vec![
                 ("features", pooled),
                 ("gradient of the codes", gradients.codes),

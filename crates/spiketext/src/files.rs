@@ -1,6 +1,10 @@
 //! Writing files whole or not at all.
 
-use std::{io::Write, path::Path};
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+};
 
 use crate::{Error, Result};
 
@@ -10,20 +14,32 @@ use crate::{Error, Result};
 /// # Errors
 /// If the system refuses; the temporary file is then removed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically_with(path, |temporary| {
+        // To the file itself, whose errors do not name the temporary path.
+        File::create(temporary)?.write_all(bytes)
+    })
+}
+
+/// [`write_atomically`] of what `write` puts into the temporary file, for content that need not be in memory as a whole. `write`
+/// may also put another file in its place.
+///
+/// # Errors
+/// If the system refuses or `write` fails; the temporary file is then removed.
+pub fn write_atomically_with(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::write(path))?;
-    // To the file itself, whose errors do not name the temporary path.
-    file.as_file_mut().write_all(bytes).map_err(Error::write(path))?;
-    file.as_file().sync_all().map_err(Error::write(path))?;
+    let temporary = tempfile::NamedTempFile::new_in(folder).map_err(Error::write(path))?.into_temp_path();
+    write(&temporary).map_err(Error::write(path))?;
+    let file = File::options().write(true).open(&temporary).map_err(Error::write(path))?;
+    file.sync_all().map_err(Error::write(path))?;
     // A temporary file is private to its owner; a finished one has the permissions of any new file.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let permissions = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(permissions).map_err(Error::write(path))?;
+        file.set_permissions(permissions).map_err(Error::write(path))?;
     }
-    file.persist(path).map_err(|error| Error::write(path)(error.error))?;
-    Ok(())
+    drop(file);
+    temporary.persist(path).map_err(|error| Error::write(path)(error.error))
 }
 
 #[cfg(test)]

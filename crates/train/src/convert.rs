@@ -10,7 +10,7 @@ use spiketext::{
     engine::batch_of,
     network::{Codes, Network, Readout, Specification, Weights},
 };
-use spiketext_kernels::text_convolution;
+use spiketext_kernels::{Workspace, text_convolution};
 
 use crate::{
     dnn::DnnWeights,
@@ -162,7 +162,8 @@ impl Activations {
             .collect();
         let convolution = text_convolution::pre_activations(shape, &codes, &dnn.weights, &dnn.bias, &batch);
         let pooling = text_convolution::Pooling::Average;
-        let (pooled, _) = text_convolution::forward(shape, pooling, &codes, &dnn.weights, &dnn.bias, &batch);
+        let memory = Workspace::default();
+        let (pooled, _) = text_convolution::forward(shape, pooling, &codes, &dnn.weights, &dnn.bias, &batch, &memory);
         let mut features = vec![Vec::with_capacity(texts.len()); channels];
         let mut output = vec![Vec::with_capacity(texts.len()); outputs];
         for pooled in pooled.chunks_exact(channels) {

@@ -7,10 +7,7 @@
 
 use std::sync::Arc;
 
-use burn::{
-    optim::AdamW,
-    tensor::{Device, Tensor, TensorData},
-};
+use burn::tensor::{Device, Tensor, TensorData};
 use spiketext::{
     Result,
     engine::batch_of,
@@ -18,11 +15,11 @@ use spiketext::{
     network::Specification,
     seed::{Purpose, stream, uniform},
 };
-use spiketext_kernels::{TokenBatch, text_convolution};
+use spiketext_kernels::{SILENT, TokenBatch, Workspace, adamw::AdamW, text_convolution};
 
 use crate::{
     layers,
-    loss::{Mask, cross_entropy, dropout_mask, sum_groups},
+    loss::{Mask, cross_entropy, dropout_factors, dropout_mask, sum_groups},
     optimiser::{Parameter, Rows, adamw, numbers},
     prepare::{Encoded, Prepared},
     recipe::{DnnChoices, Recipe},
@@ -39,6 +36,7 @@ pub struct TextCnn<'a> {
     centred: bool,
     biases: bool,
     optimiser: AdamW,
+    workspace: Workspace,
     device: Device,
     codes: Rows,
     weights: Parameter<2>,
@@ -101,6 +99,7 @@ impl<'a> TextCnn<'a> {
             centred,
             biases: recipe.network.biases,
             optimiser: adamw(recipe.dnn.weight_decay),
+            workspace: Workspace::default(),
             codes: Rows::new(d, codes, trainable, missing, range),
             weights: Parameter::new("weights", weights, [d, m], &device),
             bias: Parameter::new("bias", bias, [c], &device),
@@ -139,9 +138,8 @@ impl<'a> TextCnn<'a> {
         for texts in texts.chunks(256) {
             let (batch, rows) = batch_of(specification, texts);
             let codes = self.codes.gather(&rows);
-            let pooling = self.choices.pooling;
-            let (pooled, _) =
-                text_convolution::forward(&specification.convolution, pooling, &codes, &weights, &bias, &batch);
+            let (shape, pooling, memory) = (&specification.convolution, self.choices.pooling, &self.workspace);
+            let (pooled, _) = text_convolution::forward(shape, pooling, &codes, &weights, &bias, &batch, memory);
             for pooled in pooled.chunks_exact(specification.convolution.channels()) {
                 let mut sums = output_bias.clone();
                 for (feature, row) in pooled.iter().zip(output.chunks_exact(outputs)) {
@@ -154,37 +152,77 @@ impl<'a> TextCnn<'a> {
         labels
     }
 
-    /// A batch of distinct words and texts in terms of them.
-    fn batch(&self, texts: &[&Encoded]) -> (Arc<TokenBatch>, Vec<u32>) {
+    /// A batch of distinct words, and of those the ones that take part in step `step`. Words that dropout takes away are
+    /// silent, which is what a code of zeros would make them, at no cost.
+    fn batch(&self, texts: &[&Encoded], step: u64) -> Seen {
         let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
         let (batch, rows) = batch_of(self.specification, &words);
-        (Arc::new(batch), rows)
+        let share = self.choices.word_dropout;
+        if share == 0.0 {
+            let kept = (0..rows.len()).collect();
+            return Seen { batch: Arc::new(batch), rows, kept, factor: 1.0 };
+        }
+        let factors = dropout_factors((self.seed, Mask::Words, step), share, rows.len());
+        let kept: Vec<usize> = (0..rows.len()).filter(|&i| factors[i] > 0.0).collect();
+        let mut places = vec![SILENT; rows.len()];
+        kept.iter().zip(0..).for_each(|(&i, place)| places[i] = place);
+        let batch = batch.with_rows(|row| places[row as usize]);
+        let factor = kept.first().map_or(1.0, |&i| factors[i]);
+        Seen { batch: Arc::new(batch), rows, kept, factor }
+    }
+}
+
+/// What a training step sees of its texts.
+struct Seen {
+    /// The texts in terms of the words that take part.
+    batch: Arc<TokenBatch>,
+    /// All distinct words of the texts.
+    rows: Vec<u32>,
+    /// Which of them take part.
+    kept: Vec<usize>,
+    /// By what their codes are multiplied, in the place of those left out.
+    factor: f32,
+}
+
+impl Seen {
+    /// Codes of the words that take part, `[kept, D]`.
+    fn codes(&self, table: &Rows) -> Vec<f32> {
+        let rows: Vec<u32> = self.kept.iter().map(|&i| self.rows[i]).collect();
+        let mut codes = table.gather(&rows);
+        codes.iter_mut().for_each(|code| *code *= self.factor);
+        codes
+    }
+
+    /// From the gradient of [`Self::codes`] to that of the codes of all the words, `[rows, D]`.
+    fn gradient(&self, seen: &[f32], dimension: usize) -> Vec<f32> {
+        let mut all = vec![0.0; self.rows.len() * dimension];
+        for (&i, seen) in self.kept.iter().zip(seen.chunks_exact(dimension)) {
+            all[i * dimension..][..dimension].iter_mut().zip(seen).for_each(|(all, seen)| *all = self.factor * seen);
+        }
+        all
     }
 }
 
 impl Trainee for TextCnn<'_> {
     fn train(&mut self, texts: &[&Encoded], step: u64, pace: f64) -> f64 {
-        let (batch, rows) = self.batch(texts);
+        let seen = self.batch(texts, step);
         let shape = Arc::new(self.specification.convolution.clone());
-        let mut codes = Tensor::<2>::from_data(
-            TensorData::new(self.codes.gather(&rows), [rows.len(), shape.dimension]),
-            &self.device,
-        )
-        .autodiff();
+        let codes = TensorData::new(seen.codes(&self.codes), [seen.kept.len(), shape.dimension]);
+        let mut codes = Tensor::<2>::from_data(codes, &self.device).autodiff();
         if self.codes.can_learn() {
             codes = codes.require_grad();
         }
-        let seen = if self.choices.word_dropout > 0.0 {
-            let key = (self.seed, Mask::Words, step);
-            let mask = dropout_mask(key, self.choices.word_dropout, rows.len(), 1, &self.device);
-            codes.clone() * mask.autodiff()
-        } else {
-            codes.clone()
-        };
         let (weights, bias) = (self.weights.leaf(), self.bias.leaf());
         let (output, output_bias) = (self.output.leaf(), self.output_bias.leaf());
-        let pooled =
-            layers::text_convolution(&shape, self.choices.pooling, &batch, seen, weights.clone(), bias.clone());
+        let pooled = layers::text_convolution(
+            &shape,
+            self.choices.pooling,
+            &seen.batch,
+            codes.clone(),
+            weights.clone(),
+            bias.clone(),
+            &self.workspace,
+        );
         let dropped = if self.choices.dropout > 0.0 {
             let key = (self.seed, Mask::Features, step);
             let mask = dropout_mask(key, self.choices.dropout, texts.len(), shape.channels(), &self.device);
@@ -196,18 +234,19 @@ impl Trainee for TextCnn<'_> {
         let logits = sum_groups(outputs, self.specification.classes);
         let labels: Vec<usize> = texts.iter().map(|text| text.label).collect();
         let loss = cross_entropy(logits, &labels);
-        let gradients = loss.backward();
+        let mut gradients = loss.backward();
         let rate = pace * self.choices.learning_rate;
-        self.weights.update(&self.optimiser, rate, &weights, &gradients);
-        self.output.update(&self.optimiser, rate, &output, &gradients);
+        self.weights.update(&self.optimiser, rate, weights, &mut gradients);
+        self.output.update(&self.optimiser, rate, output, &mut gradients);
         if self.biases {
-            self.bias.update(&self.optimiser, rate, &bias, &gradients);
-            self.output_bias.update(&self.optimiser, rate, &output_bias, &gradients);
+            self.bias.update(&self.optimiser, rate, bias, &mut gradients);
+            self.output_bias.update(&self.optimiser, rate, output_bias, &mut gradients);
         }
         if self.codes.can_learn()
-            && let Some(gradient) = codes.grad(&gradients)
+            && let Some(gradient) = codes.grad_remove(&mut gradients)
         {
-            self.codes.update(&self.optimiser, pace * self.choices.code_learning_rate, &rows, &numbers(&gradient));
+            let gradient = seen.gradient(&numbers(&gradient), shape.dimension);
+            self.codes.update(&self.optimiser, pace * self.choices.code_learning_rate, &seen.rows, &gradient);
         }
         f64::from(numbers(&loss)[0])
     }
@@ -222,6 +261,14 @@ impl Trainee for TextCnn<'_> {
         self.bias.save(prefix, store);
         self.output.save(prefix, store);
         self.output_bias.save(prefix, store);
+    }
+
+    fn save_values(&self, prefix: &str, store: &mut Store) {
+        self.codes.save_values(prefix, store);
+        self.weights.save_values(prefix, store);
+        self.bias.save_values(prefix, store);
+        self.output.save_values(prefix, store);
+        self.output_bias.save_values(prefix, store);
     }
 
     fn load(&mut self, prefix: &str, store: &Store) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::{optim::AdamW, tensor::Device};
+use burn::tensor::Device;
 use spiketext::{
     Result,
     encode::{Noise, encode},
@@ -11,7 +11,7 @@ use spiketext::{
     seed::Purpose,
     text::UNKNOWN,
 };
-use spiketext_kernels::Workspace;
+use spiketext_kernels::{Workspace, adamw::AdamW};
 
 use crate::{
     layers::{self, NeuronLayer, SpikingLayer},
@@ -172,16 +172,16 @@ impl Trainee for SpikingTextCnn<'_> {
                 cross_entropy(sums, &each_step.collect::<Vec<_>>())
             }
         };
-        let gradients = loss.backward();
+        let mut gradients = loss.backward();
         let rate = pace * self.choices.learning_rate;
-        self.synapses.update(&self.optimiser, rate, &synapses, &gradients);
-        self.output.update(&self.optimiser, rate, &output, &gradients);
+        self.synapses.update(&self.optimiser, rate, synapses, &mut gradients);
+        self.output.update(&self.optimiser, rate, output, &mut gradients);
         if self.presence_learns {
-            self.presence.update(&self.optimiser, rate, &presence, &gradients);
+            self.presence.update(&self.optimiser, rate, presence, &mut gradients);
         }
         if self.biases {
-            self.bias.update(&self.optimiser, rate, &bias, &gradients);
-            self.output_bias.update(&self.optimiser, rate, &output_bias, &gradients);
+            self.bias.update(&self.optimiser, rate, bias, &mut gradients);
+            self.output_bias.update(&self.optimiser, rate, output_bias, &mut gradients);
         }
         f64::from(numbers(&loss)[0])
     }
@@ -196,6 +196,14 @@ impl Trainee for SpikingTextCnn<'_> {
         self.bias.save(prefix, store);
         self.output.save(prefix, store);
         self.output_bias.save(prefix, store);
+    }
+
+    fn save_values(&self, prefix: &str, store: &mut Store) {
+        self.synapses.save_values(prefix, store);
+        self.presence.save_values(prefix, store);
+        self.bias.save_values(prefix, store);
+        self.output.save_values(prefix, store);
+        self.output_bias.save_values(prefix, store);
     }
 
     fn load(&mut self, prefix: &str, store: &Store) -> Result<()> {

@@ -15,7 +15,8 @@ use spiketext_kernels::{
 
 use crate::kernel_operation::{Kernel, apply, tracked};
 
-/// Pooled features `[B, C]` of a batch from the codes of its distinct tokens `[U, D]` (equations 2 and 5).
+/// Pooled features `[B, C]` of a batch from the codes of its distinct tokens `[U, D]` (equations 2 and 5). `workspace` is
+/// memory for the kernel.
 ///
 /// # Shapes
 /// codes `[U, D]`, weights `[D, M]`, bias `[C]`.
@@ -26,10 +27,12 @@ pub fn text_convolution(
     codes: Tensor<2>,
     weights: Tensor<2>,
     bias: Tensor<1>,
+    workspace: &Workspace,
 ) -> Tensor<2> {
     match (tracked(codes.clone()), tracked(weights.clone()), tracked(bias.clone())) {
         (Some(c), Some(w), Some(b)) => {
-            let kernel = TextConvolution { shape: shape.clone(), pooling, batch: batch.clone() };
+            let (shape, batch, workspace) = (shape.clone(), batch.clone(), workspace.clone());
+            let kernel = TextConvolution { shape, pooling, batch, workspace };
             apply(kernel, [c, w, b])
         }
         _ => composed::text_convolution(shape, pooling, batch, codes, weights, bias),
@@ -65,6 +68,7 @@ struct TextConvolution {
     shape: Arc<ConvolutionShape>,
     pooling: Pooling,
     batch: Arc<TokenBatch>,
+    workspace: Workspace,
 }
 
 impl Kernel<3> for TextConvolution {
@@ -75,8 +79,9 @@ impl Kernel<3> for TextConvolution {
     }
 
     fn forward(&self, [codes, weights, bias]: [&[f32]; 3]) -> (Vec<f32>, Self::Kept) {
+        let (shape, memory) = (&self.shape, &self.workspace);
         let (pooled, products) =
-            text_convolution::forward(&self.shape, self.pooling, codes, weights, bias, &self.batch);
+            text_convolution::forward(shape, self.pooling, codes, weights, bias, &self.batch, memory);
         (pooled, Arc::new(products))
     }
 
@@ -95,6 +100,7 @@ impl Kernel<3> for TextConvolution {
             kept,
             gradient,
             codes_asked,
+            &self.workspace,
         );
         [gradients.codes, gradients.weights, gradients.bias]
     }

@@ -34,17 +34,15 @@ pub enum Mask {
     FeatureSpikes,
 }
 
-/// A dropout mask `[rows, columns]`: 0 with probability `share`, else `1 / (1 - share)`. The stream is named by the
-/// use and the step, so a resumed run draws the same.
-pub fn dropout_mask(
-    (seed, mask, step): (u64, Mask, u64),
-    share: f32,
-    rows: usize,
-    columns: usize,
-    device: &Device,
-) -> Tensor<2> {
+/// Factors of dropout: 0 with probability `share`, else `1 / (1 - share)`. The stream is named by the use and the step, so
+/// a resumed run draws the same.
+pub fn dropout_factors((seed, mask, step): (u64, Mask, u64), share: f32, count: usize) -> Vec<f32> {
     let mut rng = stream(seed, Purpose::Dropout, mask as u64, step);
     let kept = 1.0 / (1.0 - share);
-    let mask: Vec<f32> = (0..rows * columns).map(|_| if uniform(&mut rng) < share { 0.0 } else { kept }).collect();
-    Tensor::from_data(TensorData::new(mask, [rows, columns]), device)
+    (0..count).map(|_| if uniform(&mut rng) < share { 0.0 } else { kept }).collect()
+}
+
+/// [`dropout_factors`] as a mask `[rows, columns]`.
+pub fn dropout_mask(key: (u64, Mask, u64), share: f32, rows: usize, columns: usize, device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(dropout_factors(key, share, rows * columns), [rows, columns]), device)
 }

@@ -1,16 +1,16 @@
-//! Trainable numbers with their optimiser state (AdamW, Loshchilov and Hutter 2019, as Burn implements it).
+//! Trainable numbers with their optimiser state: AdamW (Loshchilov and Hutter 2019) with the roundings of Burn's, by the
+//! kernel that passes once over the memory.
 
-use burn::{
-    optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer},
-    tensor::{Device, Gradients, Tensor, TensorData},
-};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use rayon::prelude::*;
+use spiketext_kernels::adamw::{AdamW, Learning};
 
 use crate::store::Store;
 
 /// AdamW with the published betas and epsilon.
 #[must_use]
 pub fn adamw(weight_decay: f32) -> AdamW {
-    AdamWConfig::new().with_beta_1(0.9).with_beta_2(0.999).with_epsilon(1e-8).with_weight_decay(weight_decay).build()
+    AdamW { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay }
 }
 
 /// A trainable array and the moments of its gradient.
@@ -18,7 +18,16 @@ pub fn adamw(weight_decay: f32) -> AdamW {
 pub struct Parameter<const D: usize> {
     name: &'static str,
     value: Tensor<D>,
-    state: Option<AdamWState<D>>,
+    moments: Option<Moments>,
+}
+
+/// What AdamW remembers of the gradients.
+#[derive(Clone)]
+struct Moments {
+    first: Vec<f32>,
+    second: Vec<f32>,
+    /// Steps so far.
+    time: usize,
 }
 
 impl<const D: usize> Parameter<D> {
@@ -28,7 +37,7 @@ impl<const D: usize> Parameter<D> {
     /// If `values` does not fill `shape`.
     #[must_use]
     pub fn new(name: &'static str, values: Vec<f32>, shape: [usize; D], device: &Device) -> Self {
-        Self { name, value: Tensor::from_data(TensorData::new(values, shape), device), state: None }
+        Self { name, value: Tensor::from_data(TensorData::new(values, shape), device), moments: None }
     }
 
     /// The value as a leaf of a new graph.
@@ -54,27 +63,42 @@ impl<const D: usize> Parameter<D> {
         numbers(&self.value)
     }
 
-    /// One step of `optimiser` along the gradient of `leaf`; nothing happens if the loss did not depend on it.
-    pub fn update(&mut self, optimiser: &AdamW, learning_rate: f64, leaf: &Tensor<D>, gradients: &Gradients) {
-        if let Some(gradient) = leaf.grad(gradients) {
-            let (value, state) = optimiser.step(learning_rate, self.value.clone(), gradient, self.state.take());
-            self.value = value;
-            self.state = state;
-        }
+    /// One step of `optimiser` along the gradient of `leaf`, which is taken out of `gradients`; nothing happens if the loss
+    /// did not depend on it. Where this is the last use of the leaf, nothing is copied.
+    pub fn update(&mut self, optimiser: &AdamW, learning_rate: f64, leaf: Tensor<D>, gradients: &mut Gradients) {
+        let Some(gradient) = leaf.grad_remove(gradients) else { return };
+        drop(leaf);
+        let (shape, device) = (self.value.dims(), self.value.device());
+        let value = std::mem::replace(&mut self.value, Tensor::empty([0; D], &device));
+        let (mut values, gradient) = (into_numbers(value), into_numbers(gradient));
+        let moments = self.moments.get_or_insert_with(|| Moments {
+            first: vec![0.0; values.len()],
+            second: vec![0.0; values.len()],
+            time: 0,
+        });
+        moments.time += 1;
+        let learning = Learning { values: &mut values, moment_1: &mut moments.first, moment_2: &mut moments.second };
+        optimiser.step(learning_rate, moments.time, learning, &gradient);
+        self.value = Tensor::from_data(TensorData::new(values, shape), &device);
     }
 
     /// Puts value and moments under the parameter's name.
     pub fn save(&self, prefix: &str, store: &mut Store) {
         let name = format!("{prefix}{}", self.name);
-        if let Some(AdamWState { momentum }) = &self.state {
-            store.put(format!("{name}.moment_1"), numbers(&momentum.moment_1));
-            store.put(format!("{name}.moment_2"), numbers(&momentum.moment_2));
-            store.put_number(format!("{name}.time"), momentum.time as u64);
+        if let Some(moments) = &self.moments {
+            store.put(format!("{name}.moment_1"), moments.first.clone());
+            store.put(format!("{name}.moment_2"), moments.second.clone());
+            store.put_number(format!("{name}.time"), moments.time as u64);
         }
-        store.put(name, self.values());
+        self.save_values(prefix, store);
     }
 
-    /// Takes value and moments back.
+    /// Puts the value alone under the parameter's name.
+    pub fn save_values(&self, prefix: &str, store: &mut Store) {
+        store.put(format!("{prefix}{}", self.name), self.values());
+    }
+
+    /// Takes value and moments back; without moments in the store, the parameter has none.
     ///
     /// # Errors
     /// If one is missing or has another length.
@@ -82,14 +106,13 @@ impl<const D: usize> Parameter<D> {
         let name = format!("{prefix}{}", self.name);
         let (shape, device) = (self.value.dims(), self.value.device());
         let length = shape.iter().product();
-        let tensor = |values: Vec<f32>| Tensor::<D>::from_data(TensorData::new(values, shape), &device);
-        self.value = tensor(store.get(&name, length)?);
-        self.state = match store.number(&format!("{name}.time")) {
-            Some(time) => Some(AdamWState::new(AdaptiveMomentumState::new(
-                time as usize,
-                tensor(store.get(&format!("{name}.moment_1"), length)?),
-                tensor(store.get(&format!("{name}.moment_2"), length)?),
-            ))),
+        self.value = Tensor::from_data(TensorData::new(store.get(&name, length)?, shape), &device);
+        self.moments = match store.number(&format!("{name}.time")) {
+            Some(time) => Some(Moments {
+                first: store.get(&format!("{name}.moment_1"), length)?,
+                second: store.get(&format!("{name}.moment_2"), length)?,
+                time: time as usize,
+            }),
             None => None,
         };
         Ok(())
@@ -102,7 +125,12 @@ impl<const D: usize> Parameter<D> {
 /// If the tensor is not of 32-bit floats, which no tensor here is.
 #[must_use]
 pub fn numbers<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
-    tensor.to_data().try_into_vec::<f32>().expect("all tensors here are f32")
+    into_numbers(tensor.clone())
+}
+
+/// [`numbers`] of a tensor that is not needed any more: not copied if no other holds them.
+fn into_numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec::<f32>().expect("all tensors here are f32")
 }
 
 /// A table of word codes, of which a batch touches few rows and of which the first `trainable` can learn.
@@ -156,58 +184,131 @@ impl Rows {
         out
     }
 
-    /// One step along `gradient`, the gradient of [`Self::gather`] of the same rows.
+    /// One step along `gradient`, the gradient of [`Self::gather`] of the same rows, of which no two may be the same.
+    ///
+    /// # Panics
+    /// If a row that can learn stands there twice.
     pub fn update(&mut self, optimiser: &AdamW, learning_rate: f64, rows: &[u32], gradient: &[f32]) {
-        let learning: Vec<usize> = (0..rows.len()).filter(|&i| (rows[i] as usize) < self.trainable).collect();
-        let device = Device::flex();
-        let shape = [learning.len(), self.dimension];
-        let pick = |table: &[f32]| {
-            let rows = learning.iter().flat_map(|&i| &table[self.span(rows[i])]).copied().collect::<Vec<f32>>();
-            Tensor::<2>::from_data(TensorData::new(rows, shape), &device)
-        };
-        let own: Vec<f32> =
-            learning.iter().flat_map(|&i| &gradient[i * self.dimension..][..self.dimension]).copied().collect();
-        let own = Tensor::<2>::from_data(TensorData::new(own, shape), &device);
-        let momentum = AdaptiveMomentumState::new(self.time, pick(&self.moment_1), pick(&self.moment_2));
-        let (value, state) = optimiser.step(learning_rate, pick(&self.values), own, Some(AdamWState::new(momentum)));
+        let dimension = self.dimension;
         self.time += 1;
-        let (low, high) = self.range;
-        let clipped: Vec<f32> = numbers(&value).into_iter().map(|x| x.clamp(low, high)).collect();
-        let spans: Vec<std::ops::Range<usize>> = learning.iter().map(|&i| self.span(rows[i])).collect();
-        let put = |table: &mut [f32], values: &[f32]| {
-            for (span, values) in spans.iter().zip(values.chunks_exact(self.dimension)) {
-                table[span.clone()].copy_from_slice(values);
-            }
-        };
-        put(&mut self.values, &clipped);
-        if let Some(AdamWState { momentum }) = state {
-            put(&mut self.moment_1, &numbers(&momentum.moment_1));
-            put(&mut self.moment_2, &numbers(&momentum.moment_2));
-        }
+        let mut learning: Vec<usize> = (0..rows.len()).filter(|&i| (rows[i] as usize) < self.trainable).collect();
+        learning.sort_unstable_by_key(|&i| rows[i]);
+        // Each row with its moments, for the threads to share: the tables are cut in the order of the rows.
+        let mut tables = [&mut self.values[..], &mut self.moment_1[..], &mut self.moment_2[..]];
+        let mut next = 0;
+        let parts: Vec<_> = learning
+            .iter()
+            .map(|&i| {
+                let row = rows[i] as usize;
+                let skip = row.checked_sub(next).expect("no row twice") * dimension;
+                next = row + 1;
+                let [values, moment_1, moment_2] = tables.each_mut().map(|table| {
+                    let (_, rest) = std::mem::take(table).split_at_mut(skip);
+                    let (own, rest) = rest.split_at_mut(dimension);
+                    *table = rest;
+                    own
+                });
+                (Learning { values, moment_1, moment_2 }, &gradient[i * dimension..][..dimension])
+            })
+            .collect();
+        let (time, (low, high)) = (self.time, self.range);
+        parts.into_par_iter().with_min_len(16).for_each(|(learning, gradient)| {
+            let Learning { values, moment_1, moment_2 } = learning;
+            optimiser.step(learning_rate, time, Learning { values, moment_1, moment_2 }, gradient);
+            values.iter_mut().for_each(|x| *x = x.clamp(low, high));
+        });
     }
 
-    /// Puts what can have changed into a checkpoint.
-    pub fn save(&self, prefix: &str, store: &mut Store) {
+    /// Puts the values that can have changed into a checkpoint.
+    pub fn save_values(&self, prefix: &str, store: &mut Store) {
         store.put(format!("{prefix}codes"), self.values[..self.trainable * self.dimension].to_vec());
+    }
+
+    /// Puts all that can have changed into a checkpoint.
+    pub fn save(&self, prefix: &str, store: &mut Store) {
+        self.save_values(prefix, store);
         store.put(format!("{prefix}codes.moment_1"), self.moment_1.clone());
         store.put(format!("{prefix}codes.moment_2"), self.moment_2.clone());
         store.put_number(format!("{prefix}codes.time"), self.time as u64);
     }
 
-    /// Takes it back.
+    /// Takes it back; without moments in the store, there are none.
     ///
     /// # Errors
     /// If a part is missing or has another length.
     pub fn load(&mut self, prefix: &str, store: &Store) -> spiketext::Result<()> {
         let length = self.trainable * self.dimension;
         self.values[..length].copy_from_slice(&store.get(&format!("{prefix}codes"), length)?);
-        self.moment_1 = store.get(&format!("{prefix}codes.moment_1"), length)?;
-        self.moment_2 = store.get(&format!("{prefix}codes.moment_2"), length)?;
-        self.time = store.number(&format!("{prefix}codes.time")).unwrap_or(0) as usize;
+        let time = store.number(&format!("{prefix}codes.time"));
+        self.time = time.unwrap_or(0) as usize;
+        if time.is_some() {
+            self.moment_1 = store.get(&format!("{prefix}codes.moment_1"), length)?;
+            self.moment_2 = store.get(&format!("{prefix}codes.moment_2"), length)?;
+        } else {
+            self.moment_1.fill(0.0);
+            self.moment_2.fill(0.0);
+        }
         Ok(())
     }
 
     fn span(&self, row: u32) -> std::ops::Range<usize> {
         row as usize * self.dimension..(row as usize + 1) * self.dimension
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::optim::{AdamWConfig, Optimizer};
+
+    use super::*;
+
+    /// Numbers of many sizes, zeros among them.
+    fn sequence(count: usize, seed: u32) -> Vec<f32> {
+        (0..count as u32)
+            .map(|i| {
+                let bits = (i + 1).wrapping_mul(2_654_435_761).wrapping_add(seed.wrapping_mul(40_503));
+                let sign = if bits & 1 == 0 { 1.0 } else { -1.0 };
+                if bits.is_multiple_of(7) { 0.0 } else { sign * (2f32).powi((bits >> 8) as i32 % 30 - 25) }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_kernel_steps_as_burn_does() {
+        let device = Device::flex();
+        let shape = [37, 11];
+        let count = shape.iter().product();
+        for decay in [0.0, 1e-2] {
+            let config = AdamWConfig::new().with_beta_1(0.9).with_beta_2(0.999).with_epsilon(1e-8);
+            let theirs = config.with_weight_decay(decay).build();
+            let ours = adamw(decay);
+            let mut parameter = Parameter::new("p", sequence(count, 1), shape, &device);
+            let mut rows = Rows::new(shape[1], sequence(count, 1), shape[0], 0.0, (-1e9, 1e9));
+            let (mut value, mut state) = (parameter.value.clone(), None);
+            for step in 2..40 {
+                let rate = 1e-2 / f64::from(step);
+                let gradient = sequence(count, step);
+                let tensor = |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
+                (value, state) = theirs.step(rate, value, tensor(gradient.clone()), state);
+                let leaf = parameter.leaf();
+                let mut gradients = (leaf.clone() * tensor(gradient.clone()).autodiff()).sum().backward();
+                parameter.update(&ours, rate, leaf, &mut gradients);
+                // Rows in another order than that of the table.
+                let order: Vec<u32> = (0..shape[0] as u32).rev().collect();
+                let turned: Vec<f32> = gradient.chunks_exact(shape[1]).rev().flatten().copied().collect();
+                rows.update(&ours, rate, &order, &turned);
+                let (want, got) = (numbers(&value), parameter.values());
+                assert!(want.iter().zip(&got).all(|(a, b)| a.to_bits() == b.to_bits()), "step {step}, decay {decay}");
+                assert_eq!(rows.values(), got, "step {step}, decay {decay}: rows");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_that_are_away_stand_still_and_codes_stay_in_range() {
+        let mut rows = Rows::new(2, vec![0.5; 8], 3, 0.25, (0.0, 1.0));
+        rows.update(&adamw(0.0), 10.0, &[2, u32::MAX, 0, 3], &[1.0, -1.0, 9.0, 9.0, -1.0, 1.0, 9.0, 9.0]);
+        assert_eq!(rows.values(), [1.0, 0.0, 0.5, 0.5, 0.0, 1.0, 0.5, 0.5]);
+        assert_eq!(rows.gather(&[3, 7]), [0.5, 0.5, 0.25, 0.25]);
     }
 }

@@ -112,7 +112,7 @@ pub fn train(
             let resume = found.as_ref().filter(|store| phase_of(store, Phase::Dnn));
             let course = schedule.run(&mut dnn, &prepared.train, false, checkpoint, None, resume, observer)?;
             let mut part = Store::default();
-            crate::schedule::Trainee::save(&dnn, "", &mut part);
+            crate::schedule::Trainee::save_values(&dnn, "", &mut part);
             course_into(&course, &mut part);
             (course, part)
         }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A network in training.
-pub trait Trainee {
+pub trait Trainee: Send + Sync {
     /// Trains on one batch, the `step`-th of the whole phase (from 0), with the learning rates times `pace`, and returns
     /// its loss.
     fn train(&mut self, texts: &[&Encoded], step: u64, pace: f64) -> f64;
@@ -29,7 +29,10 @@ pub trait Trainee {
     /// Puts everything that training changes into a checkpoint.
     fn save(&self, prefix: &str, store: &mut Store);
 
-    /// Takes it back.
+    /// Puts what the network is into a checkpoint, without what its optimiser remembers.
+    fn save_values(&self, prefix: &str, store: &mut Store);
+
+    /// Takes back what either of the two put there.
     ///
     /// # Errors
     /// If the checkpoint is not of this network.
@@ -94,14 +97,14 @@ impl Schedule {
         let mut course = Course { best_accuracy: -1.0, best_epoch: 0, epochs: 0 };
         if let Some(store) = resume {
             trainee.load("best.", store)?;
-            trainee.save("best.", &mut best);
+            trainee.save_values("best.", &mut best);
             trainee.load("now.", store)?;
             course.best_accuracy = f64::from_bits(store.number("best-accuracy").unwrap_or(0));
             course.best_epoch = store.number("best-epoch").unwrap_or(0) as usize;
             course.epochs = store.number("epochs").unwrap_or(0) as usize;
             observer(&Event::Resumed { phase: self.phase, epochs_done: course.epochs });
         } else {
-            trainee.save("best.", &mut best);
+            trainee.save_values("best.", &mut best);
             if keep_start {
                 course.best_accuracy = trainee.development_accuracy()?;
             }
@@ -122,7 +125,8 @@ impl Schedule {
                 } else {
                     1.0
                 };
-                let batch_loss = trainee.train(&batch, step_of_all as u64, pace);
+                // A step as a whole goes to a thread of the pool: from outside, each kernel would wait for one to wake up.
+                let batch_loss = rayon::scope(|_| trainee.train(&batch, step_of_all as u64, pace));
                 if !batch_loss.is_finite() {
                     return Err(Error::invalid(
                         self.phase.name(),
@@ -147,20 +151,18 @@ impl Schedule {
                 course.best_accuracy = accuracy;
                 course.best_epoch = epoch;
                 best = Store::default();
-                trainee.save("best.", &mut best);
+                trainee.save_values("best.", &mut best);
             }
             if let Some(checkpoint) = checkpoint {
-                let mut store = best.clone();
-                if let Some(carry) = carry {
-                    store.extend(carry);
-                }
+                let mut store = Store::default();
                 trainee.save("now.", &mut store);
                 store.put_number("best-accuracy".into(), course.best_accuracy.to_bits());
                 store.put_number("best-epoch".into(), course.best_epoch as u64);
                 store.put_number("epochs".into(), course.epochs as u64);
                 store.put_text("phase", self.phase.name().into());
                 store.put_text("fingerprint", checkpoint.fingerprint.into());
-                store.write(checkpoint.path)?;
+                let stores: Vec<&Store> = [&best, &store].into_iter().chain(carry).collect();
+                Store::write_all(&stores, checkpoint.path)?;
             }
             observer(&Event::Epoch {
                 phase: self.phase,

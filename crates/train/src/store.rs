@@ -1,9 +1,9 @@
 //! Checkpoints: named arrays and numbers in one safetensors file, written whole or not at all.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io, path::Path};
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use spiketext::{Error, Result, files::write_atomically};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
+use spiketext::{Error, Result, files::write_atomically_with};
 
 /// Everything a training phase needs to go on as if it had never stopped.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,27 +79,34 @@ impl Store {
         }
     }
 
-    /// Adds everything of `other`.
-    pub fn extend(&mut self, other: &Self) {
-        self.arrays.extend(other.arrays.clone());
-        self.numbers.extend(other.numbers.clone());
-        self.texts.extend(other.texts.clone());
-    }
-
     /// Writes the file: to a temporary name, then renamed.
     ///
     /// # Errors
     /// If the system refuses; an older checkpoint then stays as it was.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let metadata = serde_json::json!({ "numbers": self.numbers, "texts": self.texts }).to_string();
-        let views = self.arrays.iter().map(|(name, values)| {
+        Self::write_all(&[self], path)
+    }
+
+    /// [`Self::write`] of several stores, which have no name in common, as one. Nothing is copied: the arrays of a checkpoint are
+    /// the largest thing in memory.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_all(stores: &[&Self], path: &Path) -> Result<()> {
+        let numbers: BTreeMap<_, _> = stores.iter().flat_map(|store| &store.numbers).collect();
+        let texts: BTreeMap<_, _> = stores.iter().flat_map(|store| &store.texts).collect();
+        let metadata = serde_json::json!({ "numbers": numbers, "texts": texts }).to_string();
+        let views = stores.iter().flat_map(|store| &store.arrays).map(|(name, values)| {
             let view = TensorView::new(Dtype::F32, vec![values.len()], bytemuck::cast_slice(values));
-            (name.clone(), view.expect("an array is as long as it is"))
+            (name, view.expect("an array is as long as it is"))
         });
         let metadata = std::collections::HashMap::from([(METADATA.to_owned(), metadata)]);
-        let bytes = safetensors::serialize(views, Some(metadata))
-            .map_err(|error| Error::invalid("checkpoint", "arrays that can be written", error.to_string()))?;
-        write_atomically(path, &bytes)
+        write_atomically_with(path, |temporary| {
+            safetensors::serialize_to_file(views, Some(metadata), temporary).map_err(|error| match error {
+                SafeTensorError::IoError(error) => error,
+                other => io::Error::other(other),
+            })
+        })
     }
 
     /// Reads a file written by [`Self::write`].
@@ -146,6 +153,20 @@ mod tests {
         store.put_text("phase", "fine-tuning".into());
         store.write(&path).expect("written");
         assert_eq!(Store::read(&path).expect("read"), store);
+        let mut other = Store::default();
+        other.put("b".into(), vec![2.0]);
+        other.put_number("step".into(), 8);
+        let parts = folder.path().join("parts.safetensors");
+        Store::write_all(&[&store, &other], &parts).expect("written");
+        let both = Store::read(&parts).expect("read");
+        assert_eq!(
+            (both.get("a", 3).expect("a"), both.get("b", 1).expect("b")),
+            (store.get("a", 3).expect("a"), vec![2.0])
+        );
+        assert_eq!(
+            (both.number("epoch"), both.number("step"), both.text("phase")),
+            (Some(7), Some(8), Some("fine-tuning"))
+        );
         let bytes = std::fs::read(&path).expect("bytes");
         for cut in [0, 4, 9, bytes.len() / 2, bytes.len() - 1] {
             std::fs::write(&path, &bytes[..cut]).expect("cut");

@@ -15,7 +15,8 @@ use reader::{
 };
 use serde_json::Value;
 use spiketext_kernels::{
-    ConvolutionShape, NeuronParameters, Reset, SpikeTrain, Surrogate, TokenBatch, text_convolution::Pooling,
+    ConvolutionShape, NeuronParameters, Reset, SpikeTrain, Surrogate, TokenBatch, Workspace,
+    text_convolution::Pooling,
 };
 use spiketext_train::{
     layers::{self, NeuronLayer, SpikingLayer},
@@ -79,7 +80,7 @@ fn the_paper_network_through_burn() {
         steps,
         spikes: Arc::new(spikes),
         batch: Arc::new(batch),
-        workspace: spiketext_kernels::Workspace::default(),
+        workspace: Workspace::default(),
     };
     let synapses = leaf(&to_columns(&shape, &file["conv_weights"]), [d, shape.products()]);
     let (presence, bias) =
@@ -146,7 +147,15 @@ fn the_text_cnn_through_burn() {
         let bias = leaf(&values(&file["conv_biases"]), [channels]);
         let output = leaf(&transpose(&values(&file["linear_weight"]), channels), [channels, classes]);
         let output_bias = leaf(&values(&file["linear_bias"]), [classes]);
-        let pooled = layers::text_convolution(&shape, pooling, &batch, codes.clone(), weights.clone(), bias.clone());
+        let pooled = layers::text_convolution(
+            &shape,
+            pooling,
+            &batch,
+            codes.clone(),
+            weights.clone(),
+            bias.clone(),
+            &Workspace::default(),
+        );
         let logits = pooled.clone().matmul(output.clone()) + output_bias.clone().unsqueeze::<2>();
         let loss = cross_entropy(logits.clone(), &labels);
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use spiketext_kernels::{
-    ConvolutionShape, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, TokenBatch, text_convolution::Pooling,
+    ConvolutionShape, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, TokenBatch, Workspace,
+    text_convolution::Pooling,
 };
 use spiketext_train::{
     layers::{self, NeuronLayer, SpikingLayer, composed},
@@ -134,7 +135,7 @@ fn text_convolutions_agree() {
                 let inputs = || (codes.clone(), weights.clone(), bias.clone());
                 let gradients = |g: &_| [gradient(&codes, g), gradient(&weights, g), gradient(&bias, g)];
                 let (x, w, b) = inputs();
-                let fast = layers::text_convolution(&shape, pooling, &batch, x, w, b);
+                let fast = layers::text_convolution(&shape, pooling, &batch, x, w, b, &Workspace::default());
                 assert_eq!(fast.dims(), [batch.len(), c]);
                 let (fast, fast_gradients) = through(fast, &upstream, gradients);
                 let (x, w, b) = inputs();
@@ -174,7 +175,7 @@ fn spiking_convolutions_agree() {
                     steps: STEPS,
                     spikes: Arc::new(spikes),
                     batch: Arc::new(batch),
-                    workspace: spiketext_kernels::Workspace::default(),
+                    workspace: Workspace::default(),
                 };
                 let inputs = || (synapses.clone(), presence.clone(), bias.clone());
                 let gradients = |g: &_| [gradient(&synapses, g), gradient(&presence, g), gradient(&bias, g)];
