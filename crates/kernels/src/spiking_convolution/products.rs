@@ -405,24 +405,32 @@ pub(super) fn look_up_narrow(
     places: &[u32],
     rows: &mut [Lanes<i16>],
 ) -> bool {
-    let (mut most, mut least) = (Lanes::all(0i16), Lanes::all(0i16));
-    // The sum of a set fits 16 bits (see `Reach`), that of all sets is watched.
-    let mut watched = |row: &mut Lanes<i16>, sum| {
-        *row = zip(*row, sum, i16::saturating_add);
-        most = zip(most, *row, i16::max);
-        least = zip(least, *row, i16::min);
-    };
+    let none = Lanes::all(0i16);
     let same = |presence| presence;
-    if chunk.1 * places.len() < FEW_ROWS {
-        look_up::<_, true>(strip, patterns, steps, chunk, places, rows, same, |row, tables, patterns| {
-            watched(row, tables.sum_of_few(patterns, 0, INPUT_GROUPS));
-        });
+    let (most, least) = if chunk.1 * places.len() < FEW_ROWS {
+        let add = |(row, seen): (&mut _, _), tables: &InputTables, patterns: &_| {
+            add_watched(row, tables.sum_of_few(patterns, 0, INPUT_GROUPS), seen)
+        };
+        look_up::<_, _, true>(strip, patterns, steps, chunk, places, rows, same, (none, none), add)
     } else {
-        look_up::<_, false>(strip, patterns, steps, chunk, places, rows, same, |row, tables, patterns| {
-            watched(row, tables.sum(patterns));
-        });
-    }
+        let add =
+            |(row, seen): (&mut _, _), tables: &InputTables, patterns: &_| add_watched(row, tables.sum(patterns), seen);
+        look_up::<_, _, false>(strip, patterns, steps, chunk, places, rows, same, (none, none), add)
+    };
     most.0.iter().all(|&most| most < i16::MAX) && least.0.iter().all(|&least| least > i16::MIN)
+}
+
+/// Adds the sum of a set, which fits 16 bits (see `Reach`); that of all sets is watched: the largest and the smallest numbers
+/// seen come back.
+#[inline(always)]
+fn add_watched(
+    row: &mut Lanes<i16>,
+    sum: Lanes<i16>,
+    (most, least): (Lanes<i16>, Lanes<i16>),
+) -> (Lanes<i16>, Lanes<i16>) {
+    let now = zip(*row, sum, i16::saturating_add);
+    *row = now;
+    (zip(most, now, i16::max), zip(least, now, i16::min))
 }
 
 /// Products by look-up into `rows`, `[place, T', product rows]`, those of each token to its place.
@@ -437,18 +445,18 @@ pub(super) fn look_up_wide(
 ) {
     // Few rows are summed group by group: a group lies within a half as within a fifth of its set.
     if chunk.1 * places.len() < FEW_ROWS {
-        look_up::<_, true>(strip, patterns, steps, chunk, places, rows, widen, |row, tables, patterns| {
+        look_up::<_, _, true>(strip, patterns, steps, chunk, places, rows, widen, (), |(row, ()), tables, patterns| {
             for group in 0..INPUT_GROUPS {
                 let sum = tables.sum_of_few(patterns, group, group + 1);
                 *row = zip(*row, widen(sum), i32::wrapping_add);
             }
         });
     } else if strip.sums == Sums::Fifths {
-        look_up::<_, false>(strip, patterns, steps, chunk, places, rows, widen, |row, tables, patterns| {
+        look_up::<_, _, false>(strip, patterns, steps, chunk, places, rows, widen, (), |(row, ()), tables, patterns| {
             add_wide(row, tables.sums_of_parts::<5>(patterns));
         });
     } else {
-        look_up::<_, false>(strip, patterns, steps, chunk, places, rows, widen, |row, tables, patterns| {
+        look_up::<_, _, false>(strip, patterns, steps, chunk, places, rows, widen, (), |(row, ()), tables, patterns| {
             add_wide(row, tables.sums_of_parts::<2>(patterns));
         });
     }
@@ -466,10 +474,11 @@ fn add_wide<const PARTS: usize>(row: &mut Lanes<i32>, sums: [Lanes<i16>; PARTS])
 /// Rows of spikes below which whole tables take longer to fill than they save.
 const FEW_ROWS: usize = 48;
 
-/// Adds the sums of all sets to rows that begin as the presence currents.
+/// Adds the sums of all sets to rows that begin as the presence currents. `seen` goes from row to row and comes back; it is
+/// passed by value so that it stays in registers.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-fn look_up<T: Copy, const FEW: bool>(
+fn look_up<T: Copy, S: Copy, const FEW: bool>(
     strip: &PackedStrip,
     patterns: &InputPatterns,
     steps: usize,
@@ -477,8 +486,9 @@ fn look_up<T: Copy, const FEW: bool>(
     places: &[u32],
     rows: &mut [Lanes<T>],
     begin: impl Fn(Lanes<i16>) -> Lanes<T>,
-    mut add: impl FnMut(&mut Lanes<T>, &InputTables, &[u8; INPUT_GROUPS]),
-) {
+    mut seen: S,
+    add: impl Fn((&mut Lanes<T>, S), &InputTables, &[u8; INPUT_GROUPS]) -> S,
+) -> S {
     let across = strip.presence.len();
     let inputs = strip.synapses.len() / across;
     let a_place = count * across;
@@ -486,7 +496,9 @@ fn look_up<T: Copy, const FEW: bool>(
     for (which, &presence) in strip.presence.iter().enumerate() {
         for &place in places {
             let rows = &mut rows[place as usize * a_place..][..a_place];
-            rows.iter_mut().skip(which).step_by(across).for_each(|row| *row = begin(presence));
+            for rows in rows.chunks_exact_mut(across) {
+                rows[which] = begin(presence);
+            }
         }
         for (set, synapses) in strip.synapses[which * inputs..][..inputs].chunks_exact(SET_INPUTS).enumerate() {
             for (group, synapses) in synapses.chunks_exact(InputTables::INPUTS).enumerate() {
@@ -499,12 +511,13 @@ fn look_up<T: Copy, const FEW: bool>(
             for (token, &place) in places.iter().enumerate() {
                 let rows = &mut rows[place as usize * a_place..][..a_place];
                 let patterns = patterns.of_set(set, token * steps + first, count);
-                for (patterns, row) in patterns.iter().zip(rows.iter_mut().skip(which).step_by(across)) {
-                    add(row, &tables, patterns);
+                for (patterns, rows) in patterns.iter().zip(rows.chunks_exact_mut(across)) {
+                    seen = add((&mut rows[which], seen), &tables, patterns);
                 }
             }
         }
     }
+    seen
 }
 
 /// The same numbers in 32 bits.
