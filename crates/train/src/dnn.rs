@@ -20,7 +20,7 @@ use spiketext_kernels::{SILENT, TokenBatch, Workspace, adamw::AdamW, text_convol
 use crate::{
     layers,
     loss::{Mask, cross_entropy, dropout_factors, dropout_mask, sum_groups},
-    optimiser::{Parameter, Rows, adamw, numbers},
+    optimiser::{Parameter, Rows, adamw, into_numbers, numbers},
     prepare::{Encoded, Prepared},
     recipe::{DnnChoices, Recipe},
     schedule::Trainee,
@@ -188,9 +188,7 @@ impl Seen {
     /// Codes of the words that take part, `[kept, D]`.
     fn codes(&self, table: &Rows) -> Vec<f32> {
         let rows: Vec<u32> = self.kept.iter().map(|&i| self.rows[i]).collect();
-        let mut codes = table.gather(&rows);
-        codes.iter_mut().for_each(|code| *code *= self.factor);
-        codes
+        table.gather_times(&rows, self.factor)
     }
 
     /// From the gradient of [`Self::codes`] to that of the codes of all the words, `[rows, D]`.
@@ -245,7 +243,7 @@ impl Trainee for TextCnn<'_> {
         if self.codes.can_learn()
             && let Some(gradient) = codes.grad_remove(&mut gradients)
         {
-            let gradient = seen.gradient(&numbers(&gradient), shape.dimension);
+            let gradient = seen.gradient(&into_numbers(gradient), shape.dimension);
             self.codes.update(&self.optimiser, pace * self.choices.code_learning_rate, &seen.rows, &gradient);
         }
         f64::from(numbers(&loss)[0])

@@ -129,9 +129,16 @@ pub fn numbers<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
 }
 
 /// [`numbers`] of a tensor that is not needed any more: not copied if no other holds them.
-fn into_numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+///
+/// # Panics
+/// As [`numbers`].
+#[must_use]
+pub fn into_numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_into_vec::<f32>().expect("all tensors here are f32")
 }
+
+/// Rows of a table that are worth a thread's while.
+const ROWS_A_TASK: usize = 32;
 
 /// A table of word codes, of which a batch touches few rows and of which the first `trainable` can learn.
 ///
@@ -145,6 +152,7 @@ pub struct Rows {
     /// What a row past the table (the unknown word) holds.
     missing: f32,
     trainable: usize,
+    /// Of the rows that can learn; empty until the first step.
     moment_1: Vec<f32>,
     moment_2: Vec<f32>,
     time: usize,
@@ -155,8 +163,7 @@ impl Rows {
     /// Rows of `dimension` numbers of which the first `trainable` can learn, kept within `range` by every update.
     #[must_use]
     pub fn new(dimension: usize, values: Vec<f32>, trainable: usize, missing: f32, range: (f32, f32)) -> Self {
-        let zeros = vec![0.0; trainable * dimension];
-        Self { dimension, values, missing, trainable, moment_1: zeros.clone(), moment_2: zeros, time: 0, range }
+        Self { dimension, values, missing, trainable, moment_1: Vec::new(), moment_2: Vec::new(), time: 0, range }
     }
 
     /// All rows.
@@ -174,13 +181,18 @@ impl Rows {
     /// The numbers of some rows, in order.
     #[must_use]
     pub fn gather(&self, rows: &[u32]) -> Vec<f32> {
-        let mut out = Vec::with_capacity(rows.len() * self.dimension);
-        for &row in rows {
-            match self.values.get(self.span(row)) {
-                Some(values) => out.extend_from_slice(values),
-                None => out.resize(out.len() + self.dimension, self.missing),
-            }
-        }
+        self.gather_times(rows, 1.0)
+    }
+
+    /// The numbers of some rows, in order, times `factor`.
+    #[must_use]
+    pub fn gather_times(&self, rows: &[u32], factor: f32) -> Vec<f32> {
+        let mut out = vec![0.0; rows.len() * self.dimension];
+        let parts = out.par_chunks_exact_mut(self.dimension).zip(rows).with_min_len(ROWS_A_TASK);
+        parts.for_each(|(out, &row)| match self.values.get(self.span(row)) {
+            Some(values) => out.iter_mut().zip(values).for_each(|(out, value)| *out = value * factor),
+            None => out.fill(self.missing * factor),
+        });
         out
     }
 
@@ -191,6 +203,8 @@ impl Rows {
     pub fn update(&mut self, optimiser: &AdamW, learning_rate: f64, rows: &[u32], gradient: &[f32]) {
         let dimension = self.dimension;
         self.time += 1;
+        self.moment_1.resize(self.trainable * dimension, 0.0);
+        self.moment_2.resize(self.trainable * dimension, 0.0);
         let mut learning: Vec<usize> = (0..rows.len()).filter(|&i| (rows[i] as usize) < self.trainable).collect();
         learning.sort_unstable_by_key(|&i| rows[i]);
         // Each row with its moments, for the threads to share: the tables are cut in the order of the rows.
@@ -212,7 +226,7 @@ impl Rows {
             })
             .collect();
         let (time, (low, high)) = (self.time, self.range);
-        parts.into_par_iter().with_min_len(16).for_each(|(learning, gradient)| {
+        parts.into_par_iter().with_min_len(ROWS_A_TASK).for_each(|(learning, gradient)| {
             let Learning { values, moment_1, moment_2 } = learning;
             optimiser.step(learning_rate, time, Learning { values, moment_1, moment_2 }, gradient);
             values.iter_mut().for_each(|x| *x = x.clamp(low, high));
@@ -227,9 +241,11 @@ impl Rows {
     /// Puts all that can have changed into a checkpoint.
     pub fn save(&self, prefix: &str, store: &mut Store) {
         self.save_values(prefix, store);
-        store.put(format!("{prefix}codes.moment_1"), self.moment_1.clone());
-        store.put(format!("{prefix}codes.moment_2"), self.moment_2.clone());
-        store.put_number(format!("{prefix}codes.time"), self.time as u64);
+        if self.time > 0 {
+            store.put(format!("{prefix}codes.moment_1"), self.moment_1.clone());
+            store.put(format!("{prefix}codes.moment_2"), self.moment_2.clone());
+            store.put_number(format!("{prefix}codes.time"), self.time as u64);
+        }
     }
 
     /// Takes it back; without moments in the store, there are none.
@@ -245,8 +261,7 @@ impl Rows {
             self.moment_1 = store.get(&format!("{prefix}codes.moment_1"), length)?;
             self.moment_2 = store.get(&format!("{prefix}codes.moment_2"), length)?;
         } else {
-            self.moment_1.fill(0.0);
-            self.moment_2.fill(0.0);
+            (self.moment_1, self.moment_2) = (Vec::new(), Vec::new());
         }
         Ok(())
     }
