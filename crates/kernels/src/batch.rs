@@ -123,36 +123,17 @@ impl ConvolutionShape {
         self.widths[..width_index].iter().sum::<usize>() * self.filters
     }
 
-    /// Cuts the channels into blocks that are worked on independently. The cut depends on the shape alone, never on
-    /// the number of threads. Wide kernels come first, so that the last blocks to start are the small ones.
-    #[must_use]
-    pub fn blocks(&self) -> Vec<ChannelBlock> {
-        let vectors = self.filters.div_ceil(VECTOR);
-        let parts = vectors.div_ceil(LARGEST_BLOCK);
-        let mut blocks: Vec<ChannelBlock> = (0..self.widths.len())
-            .flat_map(|width_index| {
-                (0..parts).map(move |part| {
-                    let (first, end) = (part * vectors / parts * VECTOR, (part + 1) * vectors / parts * VECTOR);
-                    let channels = end.min(self.filters) - first;
-                    ChannelBlock { width_index, width: self.widths[width_index], first, channels, lanes: end - first }
-                })
-            })
-            .collect();
-        blocks.sort_by_key(|block| std::cmp::Reverse(block.width));
-        blocks
-    }
-
     /// Cuts the channels into strips of at most 64 of one width. A strip's products, (tap, channel), fill rows of [`LANES`]
     /// without gaps but at the end. Wide kernels come first.
     #[must_use]
-    pub fn strips(&self) -> Vec<ChannelBlock> {
+    pub fn strips(&self) -> Vec<ChannelStrip> {
         let parts = self.filters.div_ceil(2 * LANES);
-        let mut strips: Vec<ChannelBlock> = (0..self.widths.len())
+        let mut strips: Vec<ChannelStrip> = (0..self.widths.len())
             .flat_map(|width_index| {
                 (0..parts).map(move |part| {
                     let (first, end) = (part * self.filters / parts, (part + 1) * self.filters / parts);
                     let (width, channels) = (self.widths[width_index], end - first);
-                    ChannelBlock { width_index, width, first, channels, lanes: channels }
+                    ChannelStrip { width_index, width, first, channels }
                 })
             })
             .collect();
@@ -161,77 +142,48 @@ impl ConvolutionShape {
     }
 }
 
-/// Lanes come in whole vectors of sixteen numbers; those past the last channel have weights of zero. Loops over a rest of
-/// single lanes cost more than the zeros do.
-const VECTOR: usize = 16;
-
-/// Most vectors in one block. Two make the forward pass a tenth faster (what one text reads then stays in the second-level
-/// cache), four a step of fine-tuning a seventh: its matrix product likes wide blocks.
-const LARGEST_BLOCK: usize = 4;
-
 /// Consecutive channels of one kernel width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChannelBlock {
+pub struct ChannelStrip {
     /// Which width.
     pub width_index: usize,
     /// The width in tokens.
     pub width: usize,
-    /// First filter of the block within its width.
+    /// First filter of the strip within its width.
     pub first: usize,
     /// Number of channels.
     pub channels: usize,
-    /// Lanes that are worked on: the channels, filled up to whole vectors.
-    pub lanes: usize,
 }
 
-impl ChannelBlock {
-    /// Columns of this block's own weight matrix: (tap, lane).
+impl ChannelStrip {
+    /// Columns of this strip's own weight matrix: (tap, channel).
     #[must_use]
     pub fn columns(&self) -> usize {
-        self.width * self.lanes
+        self.width * self.channels
     }
 
-    /// The block's first channel among all channels.
+    /// The strip's first channel among all channels.
     #[must_use]
     pub fn first_channel(&self, shape: &ConvolutionShape) -> usize {
         self.width_index * shape.filters + self.first
     }
 
-    /// Where the lanes of `tap` begin in a row of the full weight matrix.
+    /// Where the channels of `tap` begin in a row of the full weight matrix.
     #[must_use]
     pub fn source_column(&self, shape: &ConvolutionShape, tap: usize) -> usize {
         shape.first_product(self.width_index) + tap * shape.filters + self.first
     }
 
-    /// Copies the block's columns out of `rows` rows of `[rows, M]` into `[rows, columns]`.
+    /// Copies the strip's columns out of `rows` rows of `[rows, M]` into `[rows, columns]`.
     #[must_use]
     pub fn gather(&self, shape: &ConvolutionShape, full: &[f32]) -> Vec<f32> {
         let mut own = Vec::with_capacity(full.len() / shape.products().max(1) * self.columns());
         for row in full.chunks_exact(shape.products()) {
             for tap in 0..self.width {
                 own.extend_from_slice(&row[self.source_column(shape, tap)..][..self.channels]);
-                own.resize(own.len() + self.lanes - self.channels, 0.0);
             }
         }
         own
-    }
-
-    /// Copies the block's channels out of rows `[rows, C]` into `[rows, lanes]`, lanes past the channels zero.
-    #[must_use]
-    pub fn take(&self, shape: &ConvolutionShape, rows: &[f32]) -> Vec<f32> {
-        let mut own = Vec::with_capacity(rows.len() / shape.channels().max(1) * self.lanes);
-        for row in rows.chunks_exact(shape.channels()) {
-            own.extend_from_slice(&row[self.first_channel(shape)..][..self.channels]);
-            own.resize(own.len() + self.lanes - self.channels, 0.0);
-        }
-        own
-    }
-
-    /// Copies the block's channels back into rows `[rows, C]`: the inverse of [`Self::take`].
-    pub fn put(&self, shape: &ConvolutionShape, own: &[f32], rows: &mut [f32]) {
-        for (row, own) in rows.chunks_exact_mut(shape.channels()).zip(own.chunks_exact(self.lanes)) {
-            row[self.first_channel(shape)..][..self.channels].copy_from_slice(&own[..self.channels]);
-        }
     }
 
     /// Rows of [`LANES`] that the channels fill.
@@ -248,7 +200,7 @@ impl ChannelBlock {
 
     /// The channels of rows `[rows, C]` as `[rows, channel rows]` of lanes, those past the channels zero.
     #[must_use]
-    pub fn take_lanes(&self, shape: &ConvolutionShape, rows: &[f32]) -> Vec<Lanes<f32>> {
+    pub fn take(&self, shape: &ConvolutionShape, rows: &[f32]) -> Vec<Lanes<f32>> {
         rows.chunks_exact(shape.channels())
             .flat_map(|row| row[self.first_channel(shape)..][..self.channels].chunks(LANES))
             .map(|lanes| Lanes::of(lanes, 0.0))
@@ -256,18 +208,18 @@ impl ChannelBlock {
     }
 
     /// Copies the channels of `[rows, channel rows]` of lanes back into rows `[rows, C]`: the inverse of
-    /// [`Self::take_lanes`].
-    pub fn put_lanes(&self, shape: &ConvolutionShape, own: &[Lanes<f32>], rows: &mut [f32]) {
+    /// [`Self::take`].
+    pub fn put(&self, shape: &ConvolutionShape, own: &[Lanes<f32>], rows: &mut [f32]) {
         for (row, own) in rows.chunks_exact_mut(shape.channels()).zip(own.chunks_exact(self.channel_rows())) {
             row[self.first_channel(shape)..][..self.channels].copy_from_slice(&flat(own)[..self.channels]);
         }
     }
 
-    /// Copies the block's columns back: the inverse of [`Self::gather`].
+    /// Copies the strip's columns back: the inverse of [`Self::gather`].
     pub fn scatter(&self, shape: &ConvolutionShape, own: &[f32], full: &mut [f32]) {
         for (row, part) in full.chunks_exact_mut(shape.products()).zip(own.chunks_exact(self.columns())) {
-            for (tap, lanes) in part.chunks_exact(self.lanes).enumerate() {
-                row[self.source_column(shape, tap)..][..self.channels].copy_from_slice(&lanes[..self.channels]);
+            for (tap, own) in part.chunks_exact(self.channels).enumerate() {
+                row[self.source_column(shape, tap)..][..self.channels].copy_from_slice(own);
             }
         }
     }
@@ -302,21 +254,17 @@ mod tests {
     }
 
     #[test]
-    fn blocks_tile_the_weight_matrix() {
+    fn strips_tile_the_weight_matrix() {
         let shape = ConvolutionShape { widths: vec![3, 4, 5], filters: 130, dimension: 2 };
         let full: Vec<f32> = (0..2 * shape.products()).map(|i| i as f32).collect();
-        let mut back = vec![-1.0; full.len()];
-        for block in shape.blocks().into_iter().chain(shape.strips()) {
-            block.scatter(&shape, &block.gather(&shape, &full), &mut back);
-        }
-        assert_eq!(full, back);
         let rows: Vec<f32> = (0..3 * shape.channels()).map(|i| i as f32).collect();
-        let mut back = vec![-1.0; rows.len()];
-        for block in shape.blocks() {
-            assert!(block.lanes.is_multiple_of(VECTOR) && block.channels <= block.lanes);
-            block.put(&shape, &block.take(&shape, &rows), &mut back);
+        let (mut back, mut back_rows) = (vec![-1.0; full.len()], vec![-1.0; rows.len()]);
+        for strip in shape.strips() {
+            assert!(strip.channels <= 2 * LANES);
+            strip.scatter(&shape, &strip.gather(&shape, &full), &mut back);
+            strip.put(&shape, &strip.take(&shape, &rows), &mut back_rows);
         }
-        assert_eq!(rows, back);
-        assert!(shape.blocks().windows(2).all(|pair| pair[0].width >= pair[1].width));
+        assert_eq!((back, back_rows), (full, rows));
+        assert!(shape.strips().windows(2).all(|pair| pair[0].width >= pair[1].width));
     }
 }

@@ -25,7 +25,7 @@ pub mod surrogate;
 pub mod text_convolution;
 pub mod workspace;
 
-pub use batch::{ChannelBlock, ConvolutionShape, SILENT, TokenBatch};
+pub use batch::{ChannelStrip, ConvolutionShape, SILENT, TokenBatch};
 pub use neuron::{NeuronParameters, Reset};
 pub use spike_train::SpikeTrain;
 pub use surrogate::{Fire, Surrogate};

@@ -36,7 +36,7 @@ pub use memory::WordMemory;
 pub use products::Packed;
 
 use crate::{
-    ChannelBlock, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch,
+    ChannelStrip, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch,
     lanes::{LANES, Lanes},
     spike_patterns::{GROUP_STEPS, StepPatterns},
     workspace::{Buffer, Workspace},
@@ -107,7 +107,7 @@ struct Task<'a> {
     steps: usize,
     source: Source<'a>,
     batch: &'a TokenBatch,
-    strips: Vec<ChannelBlock>,
+    strips: Vec<ChannelStrip>,
     /// One for each width.
     places: Vec<Places>,
     workspace: &'a Workspace,
@@ -158,13 +158,13 @@ impl<'a> Task<'a> {
         self.source.spikes.rows() / self.steps
     }
 
-    fn places(&self, strip: &ChannelBlock) -> &Places {
+    fn places(&self, strip: &ChannelStrip) -> &Places {
         &self.places[strip.width_index]
     }
 
     /// The chunks of time as (first step, steps). Their length follows from the shapes alone: what a strip holds of a chunk
     /// (six bytes for a product and its gradient) should stay in a core's share of the last cache.
-    fn chunks(&self, strip: &ChannelBlock) -> Vec<(usize, usize)> {
+    fn chunks(&self, strip: &ChannelStrip) -> Vec<(usize, usize)> {
         const BYTES: usize = 6 << 20;
         let a_step = (self.tokens() + 1) * strip.product_rows() * size_of::<[[u8; 6]; LANES]>();
         let length = (BYTES / a_step / GROUP_STEPS * GROUP_STEPS).clamp(GROUP_STEPS, LONGEST_CHUNK);
@@ -172,7 +172,7 @@ impl<'a> Task<'a> {
     }
 
     /// Runs one strip forward; with `keep`, what the backward pass needs comes back too.
-    fn forward(&self, (which, strip): (usize, &ChannelBlock), keep: bool) -> (Buffer<Lanes<f32>>, Option<KeptStrip>) {
+    fn forward(&self, (which, strip): (usize, &ChannelStrip), keep: bool) -> (Buffer<Lanes<f32>>, Option<KeptStrip>) {
         let (numbers, places) =
             (Strip::new(self.shape, (which, strip), self.source.weights.bias), self.places(strip));
         let chunks = self.chunks(strip);
@@ -181,7 +181,7 @@ impl<'a> Task<'a> {
         let mut membranes = self.workspace.take(places.len() * rows);
         membranes.fill(Lanes::all(self.neuron.first_membrane()));
         let mut kept = self.workspace.take(if keep { chunks.len() * membranes.len() } else { 0 });
-        let all_rows: usize = self.strips.iter().map(ChannelBlock::product_rows).sum();
+        let all_rows: usize = self.strips.iter().map(ChannelStrip::product_rows).sum();
         let budget = if keep { KEPT_BYTES / all_rows.max(1) * strip.product_rows() } else { 0 };
         let mut last = VecDeque::new();
         for (begun, &chunk) in chunks.iter().enumerate() {
@@ -201,7 +201,7 @@ impl<'a> Task<'a> {
     /// Runs one strip backward.
     fn backward(
         &self,
-        (which, strip): (usize, &ChannelBlock),
+        (which, strip): (usize, &ChannelStrip),
         kept: &KeptStrip,
         patterns: &[StepPatterns],
         d_counts: &[f32],
@@ -209,7 +209,7 @@ impl<'a> Task<'a> {
         let (numbers, places) =
             (Strip::new(self.shape, (which, strip), self.source.weights.bias), self.places(strip));
         let chunks = self.chunks(strip);
-        let up = strip.take_lanes(self.shape, d_counts);
+        let up = strip.take(self.shape, d_counts);
         let mut gradient = StripGradient::new(strip, self.shape.dimension, self.workspace);
         // The gradient of each place's membrane after the last step of the chunk.
         let each = places.len() * strip.channel_rows();
@@ -284,10 +284,10 @@ fn run(task: &Task<'_>, keep: bool) -> (Vec<f32>, Vec<Option<KeptStrip>>) {
 }
 
 /// Summed spikes of all strips, `[B T, channel rows]` each, as `[B T, C]`.
-fn merged(shape: &ConvolutionShape, strips: &[ChannelBlock], rows: usize, counts: &[Buffer<Lanes<f32>>]) -> Vec<f32> {
+fn merged(shape: &ConvolutionShape, strips: &[ChannelStrip], rows: usize, counts: &[Buffer<Lanes<f32>>]) -> Vec<f32> {
     let mut out = vec![0.0; rows * shape.channels()];
     for (strip, counts) in strips.iter().zip(counts) {
-        strip.put_lanes(shape, counts, &mut out);
+        strip.put(shape, counts, &mut out);
     }
     out
 }

@@ -7,7 +7,7 @@ use multiversion::multiversion;
 
 use super::Gradients;
 use crate::{
-    ChannelBlock, ConvolutionShape,
+    ChannelStrip, ConvolutionShape,
     lanes::{LANES, Lanes, flat},
     look_up::add,
     spike_patterns::{GROUP_STEPS, STEP_GROUPS, StepPatterns, StepTables},
@@ -25,7 +25,7 @@ pub(super) struct StripGradient {
 }
 
 impl StripGradient {
-    pub(super) fn new(strip: &ChannelBlock, dimension: usize, workspace: &Workspace) -> Self {
+    pub(super) fn new(strip: &ChannelStrip, dimension: usize, workspace: &Workspace) -> Self {
         let across = strip.product_rows();
         let rows = workspace.zeros(across * (dimension + 1));
         Self { rows, across, bias: vec![Lanes::all(0.0); strip.channel_rows()] }
@@ -38,7 +38,7 @@ impl StripGradient {
     }
 
     /// Writes the strip's channels into the gradients of the layer.
-    pub(super) fn put(&self, shape: &ConvolutionShape, strip: &ChannelBlock, gradients: &mut Gradients) {
+    pub(super) fn put(&self, shape: &ConvolutionShape, strip: &ChannelStrip, gradients: &mut Gradients) {
         let per_row = self.rows.len() / self.across;
         let mut own = vec![0.0; self.across * LANES];
         for d in 0..per_row {

@@ -9,7 +9,7 @@ use super::{
     scan,
 };
 use crate::{
-    ChannelBlock, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch,
+    ChannelStrip, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch,
     lanes::Lanes,
     spike_patterns::InputPatterns,
     workspace::{Buffer, Workspace},
@@ -23,7 +23,7 @@ const ALONE: usize = 1 << 12;
 pub struct WordMemory {
     steps: usize,
     unit: f32,
-    strips: Vec<(ChannelBlock, Kept)>,
+    strips: Vec<(ChannelStrip, Kept)>,
 }
 
 /// Products of one strip, `[slot, T, product rows]`, and a few rows more for readers that begin within the last.
@@ -69,7 +69,7 @@ impl WordMemory {
     /// Bytes of one word's products while all of them fit 16 bits; else up to twice as many.
     #[must_use]
     pub fn bytes_a_word(shape: &ConvolutionShape, steps: usize) -> usize {
-        let rows: usize = shape.strips().iter().map(ChannelBlock::product_rows).sum();
+        let rows: usize = shape.strips().iter().map(ChannelStrip::product_rows).sum();
         rows * steps * size_of::<Lanes<i16>>()
     }
 
@@ -94,7 +94,7 @@ impl WordMemory {
             strips.for_each(|((_, own), packed)| own.fill(packed, &patterns, steps, slots));
         } else {
             let strips: Vec<_> = strips.collect();
-            let fill = |((_, own), packed): (&mut (ChannelBlock, Kept), &PackedStrip)| {
+            let fill = |((_, own), packed): (&mut (ChannelStrip, Kept), &PackedStrip)| {
                 own.fill(packed, &patterns, steps, slots);
             };
             strips.into_par_iter().with_max_len(1).for_each(fill);
@@ -124,7 +124,7 @@ impl WordMemory {
         assert_eq!(bias.len(), shape.channels(), "WordMemory::forward: bias [C]");
         assert_eq!(shape.strips().len(), self.strips.len(), "WordMemory::forward: a memory of another shape");
         let places = places_of(shape, batch, 0);
-        let run = |(which, (strip, kept)): (usize, &(ChannelBlock, Kept))| -> Buffer<Lanes<f32>> {
+        let run = |(which, (strip, kept)): (usize, &(ChannelStrip, Kept))| -> Buffer<Lanes<f32>> {
             let products = match kept {
                 Kept::Narrow(rows) => Rows::Narrow(rows, self.unit),
                 Kept::Wide(rows) => Rows::Wide(rows, self.unit),
@@ -144,7 +144,7 @@ impl WordMemory {
         } else {
             self.strips.par_iter().enumerate().with_max_len(1).map(run).collect()
         };
-        let strips: Vec<ChannelBlock> = self.strips.iter().map(|(strip, _)| *strip).collect();
+        let strips: Vec<ChannelStrip> = self.strips.iter().map(|(strip, _)| *strip).collect();
         merged(shape, &strips, batch.len() * self.steps, &counts)
     }
 }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::Weights;
 use crate::{
-    ChannelBlock, ConvolutionShape, SpikeTrain,
+    ChannelStrip, ConvolutionShape, SpikeTrain,
     lanes::{LANES, Lanes},
     matrix::{Matrix, product},
     spike_patterns::{INPUT_GROUPS, InputPatterns, InputTables, SET_INPUTS},
@@ -277,7 +277,7 @@ impl<'a> Source<'a> {
 
 /// The numbers of one strip that both passes read.
 pub(super) struct Strip<'a> {
-    pub(super) strip: &'a ChannelBlock,
+    pub(super) strip: &'a ChannelStrip,
     /// Its place among the strips of the shape.
     which: usize,
     /// `[channel rows]`.
@@ -285,7 +285,7 @@ pub(super) struct Strip<'a> {
 }
 
 impl<'a> Strip<'a> {
-    pub(super) fn new(shape: &ConvolutionShape, (which, strip): (usize, &'a ChannelBlock), bias: &[f32]) -> Self {
+    pub(super) fn new(shape: &ConvolutionShape, (which, strip): (usize, &'a ChannelStrip), bias: &[f32]) -> Self {
         let bias = &bias[strip.first_channel(shape)..][..strip.channels];
         Self { strip, which, bias: bias.chunks(LANES).map(|lanes| Lanes::of(lanes, 0.0)).collect() }
     }
@@ -413,8 +413,9 @@ pub(super) fn look_up_narrow(
         };
         look_up::<_, _, true>(strip, patterns, steps, chunk, places, rows, same, (none, none), add)
     } else {
-        let add =
-            |(row, seen): (&mut _, _), tables: &InputTables, patterns: &_| add_watched(row, tables.sum(patterns), seen);
+        let add = |(row, seen): (&mut _, _), tables: &InputTables, patterns: &_| {
+            add_watched(row, tables.sum(patterns), seen)
+        };
         look_up::<_, _, false>(strip, patterns, steps, chunk, places, rows, same, (none, none), add)
     };
     most.0.iter().all(|&most| most < i16::MAX) && least.0.iter().all(|&least| least > i16::MIN)
@@ -445,20 +446,50 @@ pub(super) fn look_up_wide(
 ) {
     // Few rows are summed group by group: a group lies within a half as within a fifth of its set.
     if chunk.1 * places.len() < FEW_ROWS {
-        look_up::<_, _, true>(strip, patterns, steps, chunk, places, rows, widen, (), |(row, ()), tables, patterns| {
-            for group in 0..INPUT_GROUPS {
-                let sum = tables.sum_of_few(patterns, group, group + 1);
-                *row = zip(*row, widen(sum), i32::wrapping_add);
-            }
-        });
+        look_up::<_, _, true>(
+            strip,
+            patterns,
+            steps,
+            chunk,
+            places,
+            rows,
+            widen,
+            (),
+            |(row, ()), tables, patterns| {
+                for group in 0..INPUT_GROUPS {
+                    let sum = tables.sum_of_few(patterns, group, group + 1);
+                    *row = zip(*row, widen(sum), i32::wrapping_add);
+                }
+            },
+        );
     } else if strip.sums == Sums::Fifths {
-        look_up::<_, _, false>(strip, patterns, steps, chunk, places, rows, widen, (), |(row, ()), tables, patterns| {
-            add_wide(row, tables.sums_of_parts::<5>(patterns));
-        });
+        look_up::<_, _, false>(
+            strip,
+            patterns,
+            steps,
+            chunk,
+            places,
+            rows,
+            widen,
+            (),
+            |(row, ()), tables, patterns| {
+                add_wide(row, tables.sums_of_parts::<5>(patterns));
+            },
+        );
     } else {
-        look_up::<_, _, false>(strip, patterns, steps, chunk, places, rows, widen, (), |(row, ()), tables, patterns| {
-            add_wide(row, tables.sums_of_parts::<2>(patterns));
-        });
+        look_up::<_, _, false>(
+            strip,
+            patterns,
+            steps,
+            chunk,
+            places,
+            rows,
+            widen,
+            (),
+            |(row, ()), tables, patterns| {
+                add_wide(row, tables.sums_of_parts::<2>(patterns));
+            },
+        );
     }
 }
 
@@ -544,7 +575,7 @@ fn zip<T: Copy>(a: Lanes<T>, b: Lanes<T>, join: impl Fn(T, T) -> T) -> Lanes<T> 
 fn multiply(
     shape: &ConvolutionShape,
     source: &Source<'_>,
-    strip: &ChannelBlock,
+    strip: &ChannelStrip,
     steps: usize,
     (first, count): (usize, usize),
     workspace: &Workspace,

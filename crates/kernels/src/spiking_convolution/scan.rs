@@ -7,7 +7,7 @@ use multiversion::multiversion;
 
 use super::products::{Rows, Strip, View};
 use crate::{
-    ChannelBlock, Fire, NeuronParameters, Reset, SILENT, Surrogate, TokenBatch,
+    ChannelStrip, Fire, NeuronParameters, Reset, SILENT, Surrogate, TokenBatch,
     lanes::{LANES, Lanes, at, at_mut, flat, flat_mut},
     neuron::{step, step_backward},
 };
@@ -80,7 +80,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(chunk: View<'_>, strip: &ChannelBlock) -> Self {
+    fn new(chunk: View<'_>, strip: &ChannelStrip) -> Self {
         let (a_step, rows) = (strip.product_rows() * LANES, strip.channel_rows());
         Self { first: chunk.first, count: chunk.count, a_step, channels: strip.channels, rows }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use spiketext_kernels::{SILENT, TokenBatch, Workspace, spiking_convolution::WordMemory};
+use spiketext_kernels::{Workspace, spiking_convolution::WordMemory};
 
 use super::{Firing, Layers, Run, batch_of, run_whole, spike_counts, spikes_of};
 use crate::{encode::Noise, network::Network};
@@ -46,7 +46,7 @@ impl<'a> Runner<'a> {
         match &mut self.words {
             Some(memory) if words.len() <= memory.capacity => {
                 let slots = memory.take_in(self.network, self.noise, &words);
-                let batch = with_slots(&batch, &slots);
+                let batch = batch.with_rows(|row| slots[row as usize]);
                 let specification = self.network.specification();
                 let counts = memory.products.forward(
                     &specification.convolution,
@@ -71,15 +71,6 @@ impl<'a> Runner<'a> {
             }
         }
     }
-}
-
-/// The batch with the slot of each row in the row's place.
-fn with_slots(batch: &TokenBatch, slots: &[u32]) -> TokenBatch {
-    let mut out = TokenBatch::new(batch.padded_length());
-    for b in 0..batch.len() {
-        out.push(batch.text(b).iter().map(|&row| if row == SILENT { SILENT } else { slots[row as usize] }));
-    }
-    out
 }
 
 /// Words with their products. A word that was not met since the hand last passed it gives up its slot to a new one (the
