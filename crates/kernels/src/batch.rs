@@ -63,6 +63,14 @@ impl TokenBatch {
         Self { rows, offsets: self.offsets.clone(), padded_length: self.padded_length }
     }
 
+    /// Some of the texts, over the same table.
+    #[must_use]
+    pub fn texts(&self, range: std::ops::Range<usize>) -> Self {
+        let mut part = Self::new(self.padded_length);
+        range.for_each(|b| part.push(self.text(b).iter().copied()));
+        part
+    }
+
     /// The rows of text `b`, one for each token.
     #[must_use]
     pub fn text(&self, b: usize) -> &[u32] {
@@ -251,6 +259,8 @@ mod tests {
         let moved = batch.with_rows(|row| if row == 1 { SILENT } else { row / 2 });
         assert_eq!((moved.text(0), moved.text(1)), (&[0, SILENT, 1][..], &[SILENT][..]));
         assert_eq!((moved.tokens(), moved.start(1), moved.padded_length()), (4, 3, 6));
+        let last = batch.texts(1..2);
+        assert_eq!((last.len(), last.text(0), last.padded_length()), (1, &[1][..], 6));
     }
 
     #[test]

@@ -13,11 +13,13 @@
 
 pub mod adamw;
 pub mod batch;
+pub mod in_turn;
 pub mod lanes;
 pub mod look_up;
 pub mod matrix;
 pub mod neuron;
 pub mod neuron_scan;
+pub mod rounding;
 pub mod spike_patterns;
 pub mod spike_train;
 pub mod spiking_convolution;
@@ -26,6 +28,7 @@ pub mod text_convolution;
 pub mod workspace;
 
 pub use batch::{ChannelStrip, ConvolutionShape, SILENT, TokenBatch};
+pub use in_turn::in_turn;
 pub use neuron::{NeuronParameters, Reset};
 pub use spike_train::SpikeTrain;
 pub use surrogate::{Fire, Surrogate};

@@ -36,7 +36,7 @@ pub use memory::WordMemory;
 pub use products::Packed;
 
 use crate::{
-    ChannelStrip, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch,
+    ChannelStrip, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch, in_turn,
     lanes::{LANES, Lanes},
     spike_patterns::{GROUP_STEPS, StepPatterns},
     workspace::{Buffer, Workspace},
@@ -278,8 +278,8 @@ pub fn forward_kept(
 
 fn run(task: &Task<'_>, keep: bool) -> (Vec<f32>, Vec<Option<KeptStrip>>) {
     let (shape, steps, batch) = (task.shape, task.steps, task.batch);
-    let (counts, kept): (Vec<_>, Vec<_>) =
-        task.strips.par_iter().enumerate().with_max_len(1).map(|strip| task.forward(strip, keep)).unzip();
+    let results = in_turn(task.strips.iter().enumerate(), |strip| task.forward(strip, keep));
+    let (counts, kept): (Vec<_>, Vec<_>) = results.into_iter().unzip();
     (merged(shape, &task.strips, batch.len() * steps, &counts), kept)
 }
 
@@ -328,9 +328,9 @@ pub fn backward(
         .map(|cut| cut.par_iter().map(|&(first, count)| StepPatterns::of(spikes, steps, first, count)).collect())
         .collect();
     let patterns_of = |which: usize| &patterns[different.iter().position(|cut| *cut == cuts[which]).unwrap_or(0)];
-    let strips = task.strips.par_iter().enumerate().zip(&kept.strips).with_max_len(1);
+    let strips = task.strips.iter().enumerate().zip(&kept.strips);
     let parts: Vec<StripGradient> =
-        strips.map(|(strip, kept)| task.backward(strip, kept, patterns_of(strip.0), d_counts)).collect();
+        in_turn(strips, |(strip, kept)| task.backward(strip, kept, patterns_of(strip.0), d_counts));
     let mut gradients = Gradients {
         synapses: vec![0.0; weights.synapses.len()],
         presence: vec![0.0; weights.presence.len()],

@@ -56,7 +56,9 @@ impl Element for Lanes<i32> {
 /// An array out of a [`Workspace`], which goes back there when it is dropped.
 #[derive(Debug)]
 pub struct Buffer<T: Element = f32> {
+    /// Longer than asked for where it was longer before, so that growing again costs nothing.
     values: Vec<T>,
+    length: usize,
     home: Pool<T>,
 }
 
@@ -68,17 +70,16 @@ impl Workspace {
         let mut free = home.lock().unwrap_or_else(PoisonError::into_inner);
         // The smallest that is large enough, or the largest, to grow.
         let best = (0..free.len()).min_by_key(|&i| {
-            let capacity = free[i].capacity();
-            if capacity >= length { (0, capacity) } else { (1, usize::MAX - capacity) }
+            let own = free[i].len();
+            if own >= length { (0, own) } else { (1, usize::MAX - own) }
         });
         let mut values = best.map(|i| free.swap_remove(i)).unwrap_or_default();
         drop(free);
-        if values.capacity() < length {
+        if values.len() < length {
             // Nothing in it is worth copying.
-            values = Vec::with_capacity(length);
+            values = vec![T::default(); length];
         }
-        values.resize(length, T::default());
-        Buffer { values, home: home.clone() }
+        Buffer { values, length, home: home.clone() }
     }
 
     /// An array of `length` zeros.
@@ -94,13 +95,13 @@ impl<T: Element> Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.values
+        &self.values[..self.length]
     }
 }
 
 impl<T: Element> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.values
+        &mut self.values[..self.length]
     }
 }
 

@@ -1,22 +1,20 @@
 //! Token products of words over all steps, kept from one batch to the next: the spikes of a word are the same wherever it
 //! stands, and a few hundred words make most of any text.
 
-use rayon::prelude::*;
-
 use super::{
     merged, places_of,
     products::{Packed, PackedStrip, Rows, Strip, Sums, View, look_up_narrow, look_up_wide, widen},
     scan,
 };
 use crate::{
-    ChannelStrip, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch,
+    ChannelStrip, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch, in_turn,
     lanes::Lanes,
     spike_patterns::InputPatterns,
     workspace::{Buffer, Workspace},
 };
 
 /// Places and steps below which the calling thread does all the work itself: waking others takes longer.
-const ALONE: usize = 1 << 12;
+const ALONE: usize = 1 << 14;
 
 /// Products of words, each in a slot that the caller gives it. Slot 0 is silence.
 #[derive(Clone, Debug)]
@@ -90,14 +88,10 @@ impl WordMemory {
         self.grow(last as usize);
         let (patterns, steps) = (InputPatterns::of(spikes), self.steps);
         let strips = self.strips.iter_mut().zip(&packed.strips);
-        if spikes.rows() * 8 < ALONE {
+        if spikes.rows() * 32 < ALONE {
             strips.for_each(|((_, own), packed)| own.fill(packed, &patterns, steps, slots));
         } else {
-            let strips: Vec<_> = strips.collect();
-            let fill = |((_, own), packed): (&mut (ChannelStrip, Kept), &PackedStrip)| {
-                own.fill(packed, &patterns, steps, slots);
-            };
-            strips.into_par_iter().with_max_len(1).for_each(fill);
+            in_turn(strips, |((_, own), packed)| own.fill(packed, &patterns, steps, slots));
         }
     }
 
@@ -142,7 +136,7 @@ impl WordMemory {
         let counts: Vec<_> = if work < ALONE {
             self.strips.iter().enumerate().map(run).collect()
         } else {
-            self.strips.par_iter().enumerate().with_max_len(1).map(run).collect()
+            in_turn(self.strips.iter().enumerate(), run)
         };
         let strips: Vec<ChannelStrip> = self.strips.iter().map(|(strip, _)| *strip).collect();
         merged(shape, &strips, batch.len() * self.steps, &counts)

@@ -54,7 +54,8 @@ pub fn run_traced(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace)
     let texts = [text.to_vec()];
     let (batch, words) = batch_of(network.specification(), &texts);
     let spikes = spikes_of(network, noise, &words);
-    let layers = run_whole(network, &batch, &spikes, &Workspace::default());
+    let counts = convolution(network, &batch, &spikes, &Workspace::default());
+    let layers = Layers::after_convolution(network, &batch, counts);
     layers.collect(network, &batch, &spike_counts(network, &spikes), &mut all);
     let trace = Trace::new(network, &batch, &spikes, &layers);
     (all, trace)
@@ -89,13 +90,12 @@ fn weights_of(network: &Network) -> spiking_convolution::Weights<'_> {
     }
 }
 
-/// Runs all layers on a batch whose rows are those of `spikes`.
-fn run_whole(network: &Network, batch: &TokenBatch, spikes: &SpikeTrain, workspace: &Workspace) -> Layers {
+/// The convolution of a batch whose rows are those of `spikes`: spikes summed over positions, `[B, T, C]`.
+fn convolution(network: &Network, batch: &TokenBatch, spikes: &SpikeTrain, workspace: &Workspace) -> Vec<f32> {
     let specification = network.specification();
     let (steps, shape) = (specification.steps, &specification.convolution);
     let neuron = &specification.convolution_neuron;
-    let counts = spiking_convolution::forward(shape, neuron, steps, spikes, weights_of(network), batch, workspace);
-    Layers::after_convolution(network, batch, counts)
+    spiking_convolution::forward(shape, neuron, steps, spikes, weights_of(network), batch, workspace)
 }
 
 /// Activity of all layers of a batch.

@@ -69,6 +69,19 @@ impl Firing {
         }
     }
 
+    /// Adds the counts of another part of the same run.
+    pub(super) fn add(&mut self, other: &Self) {
+        let all = |sums: &mut [u64], parts: &[u64]| sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+        all(&mut self.convolution_spikes, &other.convolution_spikes);
+        all(&mut self.convolution_chances, &other.convolution_chances);
+        all(&mut self.feature_spikes, &other.feature_spikes);
+        self.input_spikes += other.input_spikes;
+        self.input_chances += other.input_chances;
+        self.feature_chances += other.feature_chances;
+        self.output_spikes += other.output_spikes;
+        self.output_chances += other.output_chances;
+    }
+
     /// Mean firing rate of the input, in spikes a (real token, dimension, step).
     #[must_use]
     pub fn input_rate(&self) -> f64 {

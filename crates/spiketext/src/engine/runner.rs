@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 
-use spiketext_kernels::{Workspace, spiking_convolution::WordMemory};
+use spiketext_kernels::{TokenBatch, Workspace, in_turn, spiking_convolution::WordMemory};
 
-use super::{Firing, Layers, Run, batch_of, run_whole, spike_counts, spikes_of};
+use super::{Firing, Layers, Run, batch_of, convolution, spike_counts, spikes_of};
 use crate::{encode::Noise, network::Network};
 
 /// Texts that are run together.
 const TEXTS_A_BATCH: usize = 64;
+/// Texts of a batch that one thread runs after the products are made.
+const TEXTS_A_PART: usize = 16;
 /// The most memory for products of words (twice as much where they leave 16 bits).
 const MEMORY_BYTES: usize = 64 << 20;
+/// A memory must hold so many words. With fewer (more time steps), it costs more to fetch products than to make them again.
+const LEAST_WORDS: usize = 1024;
 
 /// Runs a network on texts, with one noise. What it keeps between calls makes it faster and changes no result.
 #[derive(Debug)]
@@ -48,15 +52,11 @@ impl<'a> Runner<'a> {
                 let slots = memory.take_in(self.network, self.noise, &words);
                 let batch = batch.with_rows(|row| slots[row as usize]);
                 let specification = self.network.specification();
-                let counts = memory.products.forward(
-                    &specification.convolution,
-                    &specification.convolution_neuron,
-                    &self.network.weights().bias,
-                    &batch,
-                    &self.workspace,
-                );
-                let layers = Layers::after_convolution(self.network, &batch, counts);
-                layers.collect(self.network, &batch, &memory.spikes, all);
+                let (shape, neuron) = (&specification.convolution, &specification.convolution_neuron);
+                let bias = &self.network.weights().bias;
+                let counts =
+                    |_, part: &TokenBatch| memory.products.forward(shape, neuron, bias, part, &self.workspace);
+                finish(self.network, &batch, counts, &memory.spikes, all);
             }
             // Halves have fewer words; what is left in the end is a text longer than the memory.
             Some(_) if texts.len() > 1 => {
@@ -66,10 +66,41 @@ impl<'a> Runner<'a> {
             }
             _ => {
                 let spikes = spikes_of(self.network, self.noise, &words);
-                let layers = run_whole(self.network, &batch, &spikes, &self.workspace);
-                layers.collect(self.network, &batch, &spike_counts(self.network, &spikes), all);
+                let counts = convolution(self.network, &batch, &spikes, &self.workspace);
+                let a_text = counts.len() / batch.len().max(1);
+                let own = |first: usize, part: &TokenBatch| counts[first * a_text..][..part.len() * a_text].to_vec();
+                finish(self.network, &batch, own, &spike_counts(self.network, &spikes), all);
             }
         }
+    }
+}
+
+/// Runs the rest of the network, a part of the texts a thread. `counts` gives the summed spikes of a part, from the number of
+/// its first text.
+fn finish(
+    network: &Network,
+    batch: &TokenBatch,
+    counts: impl Fn(usize, &TokenBatch) -> Vec<f32> + Sync,
+    token_spikes: &[u64],
+    all: &mut Run,
+) {
+    let run = |first: usize, part: &TokenBatch, run: &mut Run| {
+        let layers = Layers::after_convolution(network, part, counts(first, part));
+        layers.collect(network, part, token_spikes, run);
+    };
+    if batch.len() <= TEXTS_A_PART {
+        return run(0, batch, all);
+    }
+    let parts = in_turn((0..batch.len()).step_by(TEXTS_A_PART), |first| {
+        let mut own = Run { firing: Firing::new(network.specification()), ..Run::default() };
+        run(first, &batch.texts(first..batch.len().min(first + TEXTS_A_PART)), &mut own);
+        own
+    });
+    for part in parts {
+        all.scores.extend(part.scores);
+        all.labels.extend(part.labels);
+        all.operations.extend(part.operations);
+        all.firing.add(&part.firing);
     }
 }
 
@@ -92,12 +123,12 @@ struct Words {
 }
 
 impl Words {
-    /// Nothing where the network's weights cannot be looked up, or not even a short text would fit.
+    /// Nothing where the network's weights cannot be looked up, or too few words would fit.
     fn new(network: &Network) -> Option<Self> {
         let specification = network.specification();
         let shape = &specification.convolution;
         let capacity = MEMORY_BYTES / WordMemory::bytes_a_word(shape, specification.steps).max(1);
-        let packed = network.packed().filter(|_| capacity >= TEXTS_A_BATCH)?;
+        let packed = network.packed().filter(|_| capacity >= LEAST_WORDS)?;
         Some(Self {
             products: WordMemory::new(shape, specification.steps, packed),
             capacity,

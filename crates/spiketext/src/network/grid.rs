@@ -4,6 +4,8 @@
 //! rounding, and a current of five taps of 300 dense inputs at full size stays below 2^22, so currents are exact in any
 //! order of summation and membranes are exact as long as they stay below 2^24 units (8,192 of the largest weight).
 
+use spiketext_kernels::rounding::to_units;
+
 /// The largest weight is this many units.
 const LARGEST: f32 = 2048.0;
 
@@ -49,10 +51,7 @@ impl Grid {
 
 /// Rounds every value to the grid.
 pub fn on_grid(grid: Grid, values: &mut [f32]) {
-    let unit = grid.unit();
-    for value in values {
-        *value = (*value / unit).round() * unit;
-    }
+    to_units(grid.unit(), values);
 }
 
 /// Rounds `synapses` to their own grid, and the currents that are added to theirs to the same.
