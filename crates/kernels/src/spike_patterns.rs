@@ -21,6 +21,9 @@ pub type StepTables = Tables<f32, 16, STEP_GROUPS>;
 /// Steps of a group.
 pub const GROUP_STEPS: usize = StepTables::INPUTS;
 
+/// Rows of spikes that the calling thread works on alone.
+const ROWS_ALONE: usize = 512;
+
 /// Patterns over the inputs, `[set][row]`: one of each group of the set.
 #[derive(Clone, Debug)]
 pub struct InputPatterns {
@@ -35,7 +38,7 @@ impl InputPatterns {
         let rows = spikes.rows();
         let sets = spikes.dimension().div_ceil(SET_INPUTS);
         let mut patterns = vec![[0; INPUT_GROUPS]; sets * rows];
-        patterns.par_chunks_exact_mut(rows.max(1)).enumerate().for_each(|(set, patterns)| {
+        let of_set = |(set, patterns): (usize, &mut [[u8; INPUT_GROUPS]])| {
             // A set of sixty dimensions lies within two words.
             let bit = set * SET_INPUTS;
             for (row, patterns) in patterns.iter_mut().enumerate() {
@@ -45,7 +48,13 @@ impl InputPatterns {
                 let bits = low | high;
                 *patterns = std::array::from_fn(|group| (bits >> (group * InputTables::INPUTS)) as u8 & 63);
             }
-        });
+        };
+        // To wake other threads takes longer than a few rows do.
+        if rows < ROWS_ALONE {
+            patterns.chunks_exact_mut(rows.max(1)).enumerate().for_each(of_set);
+        } else {
+            patterns.par_chunks_exact_mut(rows).enumerate().for_each(of_set);
+        }
         Self { rows, patterns }
     }
 
