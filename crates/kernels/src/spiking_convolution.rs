@@ -579,7 +579,7 @@ mod tests {
         let workspace = Workspace::default();
         let want = forward(&case.shape, neuron, case.steps, &case.spikes, case.weights(), &case.batch, &workspace);
         let slots = [3u32, 1, 7, 4];
-        let mut memory = WordMemory::new(&case.shape, case.steps, &packed);
+        let mut memory = WordMemory::new(&case.shape, case.steps, &packed, 7);
         for (token, slot) in slots.into_iter().enumerate() {
             let mut own = SpikeTrain::silent(case.steps, case.spikes.dimension());
             for t in 0..case.steps {

@@ -34,6 +34,7 @@ enum Kept {
 }
 
 impl Kept {
+    /// Makes room for so many rows. Where they were reserved, nothing moves.
     fn grow(&mut self, rows: usize) {
         match self {
             Self::Narrow(own) => own.resize(rows.max(own.len()), Lanes::all(0)),
@@ -54,14 +55,21 @@ impl Kept {
     }
 }
 
+/// Rows of a strip for slots up to `last`.
+fn rows_for(strip: &ChannelStrip, steps: usize, last: usize) -> usize {
+    (last + 1) * steps * strip.product_rows() + strip.channel_rows()
+}
+
 impl WordMemory {
-    /// An empty memory.
+    /// An empty memory with room for `slots` words, which the system need not provide before they come.
     #[must_use]
-    pub fn new(shape: &ConvolutionShape, steps: usize, packed: &Packed) -> Self {
-        let mut memory = Self { steps, unit: packed.unit, strips: Vec::new() };
-        memory.strips = shape.strips().into_iter().map(|strip| (strip, Kept::Narrow(Vec::new()))).collect();
-        memory.grow(0);
-        memory
+    pub fn new(shape: &ConvolutionShape, steps: usize, packed: &Packed, slots: usize) -> Self {
+        let empty = |strip: ChannelStrip| {
+            let mut own = Kept::Narrow(Vec::with_capacity(rows_for(&strip, steps, slots)));
+            own.grow(rows_for(&strip, steps, 0));
+            (strip, own)
+        };
+        Self { steps, unit: packed.unit, strips: shape.strips().into_iter().map(empty).collect() }
     }
 
     /// Bytes of one word's products while all of them fit 16 bits; else up to twice as many.
@@ -85,20 +93,16 @@ impl WordMemory {
         assert_eq!(packed.strips.len(), self.strips.len(), "WordMemory::fill: synapses of another shape");
         assert!(slots.iter().all(|&slot| slot > 0), "WordMemory::fill: slot 0 is silence");
         let Some(&last) = slots.iter().max() else { return };
-        self.grow(last as usize);
         let (patterns, steps) = (InputPatterns::of(spikes), self.steps);
+        let fill = |((strip, own), packed): (&mut (ChannelStrip, Kept), &PackedStrip)| {
+            own.grow(rows_for(strip, steps, last as usize));
+            own.fill(packed, &patterns, steps, slots);
+        };
         let strips = self.strips.iter_mut().zip(&packed.strips);
         if spikes.rows() * 32 < ALONE {
-            strips.for_each(|((_, own), packed)| own.fill(packed, &patterns, steps, slots));
+            strips.for_each(fill);
         } else {
-            in_turn(strips, |((_, own), packed)| own.fill(packed, &patterns, steps, slots));
-        }
-    }
-
-    /// Makes room for slots up to `last`.
-    fn grow(&mut self, last: usize) {
-        for (strip, own) in &mut self.strips {
-            own.grow((last + 1) * self.steps * strip.product_rows() + strip.channel_rows());
+            in_turn(strips, fill);
         }
     }
 

@@ -130,7 +130,7 @@ impl Words {
         let capacity = MEMORY_BYTES / WordMemory::bytes_a_word(shape, specification.steps).max(1);
         let packed = network.packed().filter(|_| capacity >= LEAST_WORDS)?;
         Some(Self {
-            products: WordMemory::new(shape, specification.steps, packed),
+            products: WordMemory::new(shape, specification.steps, packed, capacity),
             capacity,
             slot_of: HashMap::new(),
             words: Vec::new(),
