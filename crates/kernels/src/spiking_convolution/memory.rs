@@ -47,7 +47,10 @@ impl Kept {
             if packed.sums == Sums::Narrow && look_up_narrow(packed, patterns, steps, (0, steps), slots, rows) {
                 return;
             }
-            *self = Self::Wide(rows.iter().map(|row| widen(*row)).collect());
+            // What was reserved stays reserved.
+            let mut wide = Vec::with_capacity(rows.capacity());
+            wide.extend(rows.iter().map(|row| widen(*row)));
+            *self = Self::Wide(wide);
         }
         if let Self::Wide(rows) = self {
             look_up_wide(packed, patterns, steps, (0, steps), slots, rows);
@@ -64,12 +67,17 @@ impl WordMemory {
     /// An empty memory with room for `slots` words, which the system need not provide before they come.
     #[must_use]
     pub fn new(shape: &ConvolutionShape, steps: usize, packed: &Packed, slots: usize) -> Self {
-        let empty = |strip: ChannelStrip| {
-            let mut own = Kept::Narrow(Vec::with_capacity(rows_for(&strip, steps, slots)));
+        let empty = |(strip, packed): (ChannelStrip, &PackedStrip)| {
+            let rows = rows_for(&strip, steps, slots);
+            let mut own = match packed.sums {
+                Sums::Narrow => Kept::Narrow(Vec::with_capacity(rows)),
+                Sums::Halves | Sums::Fifths => Kept::Wide(Vec::with_capacity(rows)),
+            };
             own.grow(rows_for(&strip, steps, 0));
             (strip, own)
         };
-        Self { steps, unit: packed.unit, strips: shape.strips().into_iter().map(empty).collect() }
+        let strips = shape.strips().into_iter().zip(&packed.strips).map(empty).collect();
+        Self { steps, unit: packed.unit, strips }
     }
 
     /// Bytes of one word's products while all of them fit 16 bits; else up to twice as many.
