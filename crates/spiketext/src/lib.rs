@@ -20,4 +20,6 @@ pub mod model;
 
 pub mod data;
 
+pub mod study;
+
 pub use error::{Error, Result};

@@ -1,0 +1,285 @@
+//! A study's result files: one cell, one JSON file, written by the runner and read by the report.
+//!
+//! A cell is one network of one data set and one seed, trained and measured once. Its place in the report is named by
+//! `table`, `row` and `axis`; cells that differ in nothing but the seed are averaged. Whoever adds a field gives it a
+//! default, so that older files stay readable.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result, files::write_atomically};
+
+/// The version of the format.
+pub const FORMAT: u32 = 1;
+
+/// One finished cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Cell {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The table it belongs to, for example `main`, `encoders` or `ablation-beta`.
+    pub table: String,
+    /// Its row there, for example `lean fine-tuned SNN`.
+    pub row: String,
+    /// The settings that vary along the row, by their names in the recipe: `network.steps` is `8`. Empty for a row of
+    /// one cell a data set.
+    pub axis: BTreeMap<String, String>,
+    /// The data set's short name, for example `sst2`.
+    pub dataset: String,
+    /// The seed of every random choice.
+    pub seed: u64,
+    /// How the network was made.
+    pub method: Method,
+    /// Every choice of the run: a recipe as TOML.
+    pub choices: String,
+    /// What came out.
+    pub measured: Measured,
+    /// Seconds the cell took, and how many of them made things that other cells share (the DNN it converts).
+    pub seconds: Seconds,
+    /// The machine in words: processor, cores, threads used.
+    pub machine: String,
+    /// The program's commit, `-dirty` behind it if the tree had changes; the version where there is no repository.
+    pub commit: String,
+}
+
+/// How a network is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Logistic regression on word counts: the floor.
+    BagOfWords,
+    /// The original TextCNN: maximum pooling, biases.
+    Original,
+    /// The tailored TextCNN that conversion starts from.
+    Dnn,
+    /// The DNN converted to spikes.
+    Converted,
+    /// The converted network after fine-tuning.
+    FineTuned,
+    /// A spiking network trained from its first weights, without a DNN.
+    Direct,
+}
+
+impl Method {
+    /// Whether the network spikes.
+    #[must_use]
+    pub fn spikes(self) -> bool {
+        matches!(self, Self::Converted | Self::FineTuned | Self::Direct)
+    }
+}
+
+/// What was measured on the test texts, and the accuracy on the development texts that choices were made by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Measured {
+    /// Training, development and test texts.
+    pub texts: [usize; 3],
+    /// The classes by name.
+    pub labels: Vec<String>,
+    /// Percent of the development texts.
+    pub development_accuracy: f64,
+    /// Percent of the test texts.
+    pub test_accuracy: f64,
+    /// Test texts by true class (row) and found class (column).
+    pub confusion: Vec<Vec<u64>>,
+    /// Share of the test tokens without a code.
+    pub unknown_share: f64,
+    /// Epochs trained and the best of them, for each phase that ran (`dnn`, `fine-tuning`, `original`, `direct`).
+    #[serde(default)]
+    pub epochs: BTreeMap<String, [usize; 2]>,
+    /// What a test text costs; nothing for methods without neurons.
+    #[serde(default)]
+    pub costs: Option<CostsPerText>,
+    /// How neurons fire; only for networks that do.
+    #[serde(default)]
+    pub firing: Option<FiringSummary>,
+}
+
+/// Operations and energy of a test text, means over the texts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CostsPerText {
+    /// NeuroBench's footprint: bytes of parameters and buffers.
+    pub footprint: u64,
+    /// NeuroBench's connection sparsity: share of weights that are zero.
+    pub connection_sparsity: f64,
+    /// NeuroBench's activation sparsity: share of neuron outputs that are zero.
+    pub activation_sparsity: f64,
+    /// Effective multiply-accumulations.
+    pub effective_macs: f64,
+    /// Effective accumulations.
+    pub effective_acs: f64,
+    /// Dense operations: every input and weight counted, over all time steps.
+    pub dense: f64,
+    /// Membrane updates (NeuroBench), 0 for networks without membranes.
+    #[serde(default)]
+    pub membrane_updates: f64,
+    /// The DNN of the same shape on the same texts: effective multiply-accumulations.
+    pub dnn_macs: f64,
+    /// Microjoules by cost table.
+    pub energy: Vec<Energy>,
+}
+
+/// Energy of a test text under one cost table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Energy {
+    /// The table's name.
+    pub table: String,
+    /// Microjoules of this network.
+    pub network: f64,
+    /// Microjoules of the DNN of the same shape.
+    pub dnn: f64,
+}
+
+/// How the neurons of a network fire on the test texts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FiringSummary {
+    /// Time steps.
+    pub steps: usize,
+    /// Mean input spikes a (real token, dimension, step).
+    pub input_rate: f64,
+    /// Mean spikes of a convolution neuron a step.
+    pub convolution_rate: f64,
+    /// Mean spikes of a pooled feature a step.
+    pub feature_rate: f64,
+    /// Mean spikes of an output neuron a step; 0 where outputs do not fire.
+    pub output_rate: f64,
+    /// Convolution channels by firing rate: twenty equal bins from 0 to 1.
+    pub convolution_histogram: Vec<u64>,
+    /// Features by firing rate: twenty equal bins from 0 to 1.
+    pub feature_histogram: Vec<u64>,
+    /// Convolution channels that never fire and that fire at every chance.
+    pub convolution_extremes: [u64; 2],
+    /// Features that never fire and that fire at every step.
+    pub feature_extremes: [u64; 2],
+}
+
+/// Where the time of a cell went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Seconds {
+    /// All of it.
+    pub total: f64,
+    /// Making what other cells share; 0 if it was there.
+    pub shared: f64,
+}
+
+impl Cell {
+    /// The name of the cell's file without its ending: table, row, axis, data set and seed in lower case with hyphens.
+    #[must_use]
+    pub fn id(&self) -> String {
+        cell_id(&self.table, &self.row, &self.axis, &self.dataset, self.seed)
+    }
+
+    /// Writes the cell into `folder`, to a temporary name that is then renamed.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn write(&self, folder: &Path) -> Result<PathBuf> {
+        let path = folder.join(format!("{}.json", self.id()));
+        let mut text = serde_json::to_string_pretty(self)
+            .map_err(|error| Error::invalid("study cell", "numbers that JSON can hold", error.to_string()))?;
+        text.push('\n');
+        write_atomically(&path, text.as_bytes())?;
+        Ok(path)
+    }
+
+    /// Reads one cell.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not a cell of this format.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
+        let broken = |got: String| Error::malformed(path, None, "a cell of a study", got);
+        let cell: Self = serde_json::from_str(&text).map_err(|error| broken(error.to_string()))?;
+        if cell.format != FORMAT {
+            return Err(broken(format!("format {}, where this program reads {FORMAT}", cell.format)));
+        }
+        Ok(cell)
+    }
+
+    /// Reads every `*.json` of a folder, in the order of their names.
+    ///
+    /// # Errors
+    /// If the folder or a file cannot be read, or one is not a cell.
+    pub fn read_all(folder: &Path) -> Result<Vec<Self>> {
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(Error::read(folder))? {
+            let path = entry.map_err(Error::read(folder))?.path();
+            if path.extension().is_some_and(|ending| ending == "json") {
+                paths.push(path);
+            }
+        }
+        paths.sort_unstable();
+        paths.iter().map(|path| Self::read(path)).collect()
+    }
+}
+
+/// See [`Cell::id`].
+#[must_use]
+pub fn cell_id(table: &str, row: &str, axis: &BTreeMap<String, String>, dataset: &str, seed: u64) -> String {
+    let mut parts = vec![table.to_owned(), row.to_owned()];
+    parts.extend(axis.iter().map(|(key, value)| format!("{}={value}", key.rsplit('.').next().unwrap_or(key))));
+    parts.extend([dataset.to_owned(), format!("seed{seed}")]);
+    let plain =
+        |c: char| if c.is_ascii_alphanumeric() || matches!(c, '=' | '.') { c.to_ascii_lowercase() } else { '-' };
+    let mut names: Vec<String> = Vec::new();
+    for part in parts {
+        let name: String = part.chars().map(plain).collect();
+        names.push(name.split('-').filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join("-"));
+    }
+    names.join("--")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell() -> Cell {
+        Cell {
+            format: FORMAT,
+            table: "main".into(),
+            row: "lean fine-tuned SNN".into(),
+            axis: BTreeMap::from([("network.steps".into(), "8".into())]),
+            dataset: "sst2".into(),
+            seed: 3,
+            method: Method::FineTuned,
+            choices: "name = \"lean\"\n".into(),
+            measured: Measured { test_accuracy: 83.1, labels: vec!["a".into()], ..Measured::default() },
+            seconds: Seconds { total: 1.5, shared: 1.0 },
+            machine: "one".into(),
+            commit: "abc".into(),
+        }
+    }
+
+    #[test]
+    fn a_cell_comes_back_as_it_was() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = cell().write(folder.path()).expect("written");
+        assert_eq!(path.file_name().expect("a name"), "main--lean-fine-tuned-snn--steps=8--sst2--seed3.json");
+        assert_eq!(Cell::read_all(folder.path()).expect("read"), [cell()]);
+    }
+
+    #[test]
+    fn another_format_and_unknown_fields_are_refused_by_name() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = cell().write(folder.path()).expect("written");
+        let text = std::fs::read_to_string(&path).expect("text");
+        for (broken, told) in [
+            (text.replacen("\"format\": 1", "\"format\": 2", 1), "format 2"),
+            (text.replacen("\"table\"", "\"tabel\"", 1), "tabel"),
+            (text[..text.len() / 2].to_owned(), "a cell of a study"),
+        ] {
+            std::fs::write(&path, broken).expect("written");
+            let error = Cell::read(&path).expect_err("refused").to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}
