@@ -1,143 +1,14 @@
-//! Where a comparison was made: processor, system, compiler, commit, day; and how much memory a process needed.
-//!
-//! What a system does not tell is left blank: a description must not stop a measurement.
+//! Where a comparison was made, and how much memory a process needed.
 
-use std::{
-    fs,
-    process::Command,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use spiketext::machine::kibibytes;
+pub use spiketext::machine::{Machine, load};
 
-/// Processor features that decide which kernels run, on either side.
-const FEATURES: &[&str] = &[
-    "avx2",
-    "fma",
-    "avx512f",
-    "avx512bw",
-    "avx512vl",
-    "avx512vbmi",
-    "avx512_vbmi2",
-    "avx512_vnni",
-    "avx512_bf16",
-    "avx512_fp16",
-    "avx_vnni",
-    "amx_tile",
-    "amx_bf16",
-    "amx_int8",
-    "asimd",
-    "asimddp",
-    "sve",
-    "sve2",
-    "bf16",
-    "i8mm",
-];
-
-/// The machine and what was built on it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Machine {
-    /// The processor by name.
-    pub processor: String,
-    /// Family, model and stepping: names of rented processors tell little.
-    pub processor_numbers: String,
-    /// Cores that this process may use.
-    pub cores: usize,
-    /// Those of `FEATURES` that it has.
-    pub features: Vec<String>,
-    /// Memory in GiB.
-    pub memory_gib: f64,
-    /// The system with its kernel.
-    pub system: String,
-    /// The Rust compiler on the path.
-    pub rustc: String,
-    /// The commit of the source folder.
-    pub commit: String,
-    /// Whether files differed from that commit.
-    pub dirty: Option<bool>,
-    /// The day, in UTC.
-    pub date: String,
-}
-
-impl Machine {
-    /// This one, today.
-    pub fn found() -> Self {
-        let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let field = |name: &str| after_colon(&processor, name).unwrap_or_default();
-        let flags = field("flags") + &field("Features");
-        let flags: Vec<&str> = flags.split_whitespace().collect();
-        let numbers: Vec<String> = ["cpu family", "model", "stepping"]
-            .iter()
-            .filter_map(|name| Some(format!("{name} {}", after_colon(&processor, name)?)))
-            .collect();
-        let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-        let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
-        let system =
-            system.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).map(|name| name.trim_matches('"'));
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let changes = git(&["status", "--porcelain"]);
-        Self {
-            processor: field("model name"),
-            processor_numbers: numbers.join(", "),
-            cores: std::thread::available_parallelism().map_or(0, usize::from),
-            features: FEATURES.iter().filter(|name| flags.contains(name)).map(ToString::to_string).collect(),
-            memory_gib: kibibytes(&memory, "MemTotal").unwrap_or(0) as f64 / f64::from(1 << 20),
-            system: format!("{}, kernel {}", system.unwrap_or(std::env::consts::OS), kernel.trim()),
-            rustc: output(Command::new("rustc").arg("--version")).unwrap_or_default(),
-            commit: git(&["rev-parse", "HEAD"]).unwrap_or_default(),
-            dirty: changes.map(|changes| !changes.is_empty()),
-            date: today(),
-        }
-    }
-}
-
-/// What follows `name` and a colon in a file of /proc.
-fn after_colon(text: &str, name: &str) -> Option<String> {
-    let mut lines = text.lines().filter_map(|line| line.split_once(':'));
-    lines.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned())
-}
-
-/// A number of kB in a file of /proc.
-fn kibibytes(text: &str, name: &str) -> Option<u64> {
-    after_colon(text, name)?.split_whitespace().next()?.parse().ok()
-}
-
-/// What git says of the folder that this program was built from.
-fn git(arguments: &[&str]) -> Option<String> {
-    output(Command::new("git").arg("-C").arg(env!("CARGO_MANIFEST_DIR")).args(arguments))
-}
-
-/// What a program prints, if it is there and content.
-fn output(command: &mut Command) -> Option<String> {
-    let output = command.output().ok().filter(|output| output.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// How many processes wanted to run over the last minute: more than a measurement's own threads say that others were at
-/// work too.
-pub fn load() -> Option<f64> {
-    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
-}
-
-/// The day in UTC, as year-month-day.
-fn today() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (year, month, day) = civil(seconds / 86_400);
-    format!("{year}-{month:02}-{day:02}")
-}
-
-/// The Gregorian date of a day counted from 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms"): years
-/// begin in March there, so that the leap day is the last of its year.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let from_march = days + 719_468;
-    let (era, day_of_era) = (from_march / 146_097, from_march % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+/// This machine, with the commit of the folder that this program was built from.
+pub fn found() -> Machine {
+    Machine::found(Path::new(env!("CARGO_MANIFEST_DIR")))
 }
 
 /// The most memory that this process has held (Linux).
@@ -165,23 +36,6 @@ impl PeakMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_become_dates() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(11_016), (2000, 2, 29));
-        assert_eq!(civil(11_017), (2000, 3, 1));
-        assert_eq!(civil(20_819), (2027, 1, 1));
-    }
-
-    #[test]
-    fn fields_are_found_by_their_whole_name() {
-        let text = "model\t\t: 17\nmodel name\t: Some: Processor\nMemTotal:  2048 kB\n";
-        assert_eq!(after_colon(text, "model name").as_deref(), Some("Some: Processor"));
-        assert_eq!(after_colon(text, "model").as_deref(), Some("17"));
-        assert_eq!(kibibytes(text, "MemTotal"), Some(2048));
-        assert_eq!(after_colon(text, "name"), None);
-    }
 
     #[test]
     #[cfg(target_os = "linux")]

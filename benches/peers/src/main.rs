@@ -126,7 +126,7 @@ fn compare(mut arguments: Arguments) -> Result<()> {
     };
     fs::create_dir_all(&cache).with_context(|| format!("cannot make the cache folder {}", cache.display()))?;
     let json = arguments.json.clone().unwrap_or_else(|| cache.join("peers.json"));
-    let machine = machine::Machine::found();
+    let machine = machine::found();
     let report = plan::carry_out(&arguments, &cache)?.with(machine);
     print!("{}", report.markdown());
     let document = serde_json::to_string_pretty(&report.json())?;

@@ -98,13 +98,15 @@ fn modules_of_the_library_use_only_modules_before_them() {
         let allowed: &[&str] = match MODULES.iter().position(|name| *name == module) {
             Some(level) => &MODULES[..=level],
             None if module == "data" => &["error", "files", "seed", "text", "data"],
+            // Neither do the description of a machine and the files of a study.
+            None if module == "machine" || module == "study" => &["error", "files"],
             None => panic!("{module} has no place in the order"),
         };
         for used in crate_paths(&fs::read_to_string(&path).expect("text")) {
             assert!(allowed.contains(&used.as_str()), "{} uses crate::{used}", inside.display());
         }
     }
-    assert_eq!(seen.len(), MODULES.len() + 1, "{seen:?}");
+    assert_eq!(seen.len(), MODULES.len() + 3, "{seen:?}");
 }
 
 /// First segments of every path that begins with `crate::`, grouped imports included; tests are left out, and so are

@@ -20,6 +20,8 @@ pub mod model;
 
 pub mod data;
 
+pub mod machine;
+
 pub mod study;
 
 pub use error::{Error, Result};

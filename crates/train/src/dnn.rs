@@ -128,6 +128,12 @@ impl<'a> TextCnn<'a> {
         self.prepared.accuracy(self.specification, texts, |words| self.labels(words))
     }
 
+    /// The label that the network finds for each of `texts`.
+    #[must_use]
+    pub fn labels_of(&self, texts: &[Encoded]) -> Vec<usize> {
+        self.prepared.labels(self.specification, texts, |words| self.labels(words))
+    }
+
     /// The labels of texts given as word ids.
     fn labels(&self, texts: &[Vec<u32>]) -> Vec<usize> {
         let (weights, bias) = (self.weights.values(), self.bias.values());

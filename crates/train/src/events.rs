@@ -12,6 +12,8 @@ pub enum Phase {
     FineTuning,
     /// Training of the original TextCNN, for comparison.
     Original,
+    /// Training of a spiking network from its first weights.
+    Direct,
 }
 
 impl Phase {
@@ -22,6 +24,7 @@ impl Phase {
             Self::Dnn => "DNN",
             Self::FineTuning => "fine-tuning",
             Self::Original => "original",
+            Self::Direct => "direct",
         }
     }
 }

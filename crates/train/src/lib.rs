@@ -1,7 +1,8 @@
 //! Training: from labelled texts to a spiking classifier.
 //!
 //! [`train`] is the main job: cut and encode the texts, train a TextCNN, convert it, fine-tune the spiking network,
-//! measure. The modules follow that order; `layers` and `kernel_operation` join the hand-written kernels to Burn.
+//! measure, as `steps` has them one by one; `study` runs
+//! many. The modules follow that order; `layers` and `kernel_operation` join the hand-written kernels to Burn.
 
 pub mod convert;
 pub mod dnn;
@@ -15,10 +16,12 @@ pub mod prepare;
 pub mod recipe;
 mod run;
 mod schedule;
+pub mod steps;
 mod store;
+pub mod study;
 
 pub use prepare::VectorSource;
 pub use recipe::Recipe;
 pub use run::{CHECKPOINT, Options, specification, train};
-pub use schedule::Trainee;
+pub use schedule::{Course, Trainee};
 pub use store::Store;

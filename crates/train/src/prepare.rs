@@ -165,22 +165,38 @@ pub fn prepare(
 }
 
 impl Prepared {
-    /// Share of `texts` whose label is found, as [`spiketext::model::Model::predict`] finds labels: `label` names the
-    /// classes of texts, a text without a known word has the most frequent class.
+    /// Share of `texts` whose label is found; see [`Self::labels`].
     pub fn accuracy(
         &self,
         specification: &Specification,
         texts: &[Encoded],
         label: impl FnOnce(&[Vec<u32>]) -> Vec<usize>,
     ) -> f64 {
-        let (known, unknown): (Vec<_>, Vec<_>) =
-            texts.iter().partition(|text| known_words(specification, &text.words) > 0);
-        let words: Vec<Vec<u32>> = known.iter().map(|text| text.words.clone()).collect();
-        let usual = largest(&self.priors);
-        let right = label(&words).iter().zip(&known).filter(|(label, text)| **label == text.label).count()
-            + unknown.iter().filter(|text| text.label == usual).count();
-        right as f64 / texts.len().max(1) as f64
+        share_right(&self.labels(specification, texts, label), texts)
     }
+
+    /// The labels that are found for `texts`, as [`spiketext::model::Model::predict`] finds them: `label` names the
+    /// classes of texts, a text without a known word has the most frequent class.
+    pub fn labels(
+        &self,
+        specification: &Specification,
+        texts: &[Encoded],
+        label: impl FnOnce(&[Vec<u32>]) -> Vec<usize>,
+    ) -> Vec<usize> {
+        let known: Vec<bool> = texts.iter().map(|text| known_words(specification, &text.words) > 0).collect();
+        let words: Vec<Vec<u32>> =
+            texts.iter().zip(&known).filter(|(_, known)| **known).map(|(text, _)| text.words.clone()).collect();
+        let usual = largest(&self.priors);
+        let mut found = label(&words).into_iter();
+        known.iter().map(|known| if *known { found.next().unwrap_or(usual) } else { usual }).collect()
+    }
+}
+
+/// Share of `texts` whose label is the one in `labels`.
+#[must_use]
+pub fn share_right(labels: &[usize], texts: &[Encoded]) -> f64 {
+    let right = labels.iter().zip(texts).filter(|(label, text)| **label == text.label).count();
+    right as f64 / texts.len().max(1) as f64
 }
 
 /// Known words in the order of the vocabulary: those of the training texts first.

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use spiketext::{
     Error, Result,
     encode::Encoder,
@@ -340,25 +340,7 @@ impl Recipe {
     /// # Errors
     /// If there is no such field or the value is not of its kind.
     pub fn with_setting(self, setting: &str) -> Result<Self> {
-        let refuse = |got: String| Error::invalid("recipe setting", "KEY=VALUE with a key of the recipe", got);
-        let (key, value) = setting.split_once('=').ok_or_else(|| refuse(format!("'{setting}'")))?;
-        let parse = |value: &str| format!("value = {value}").parse::<toml::Table>();
-        // A bare word is a string: `encoder=regular` needs no quotes.
-        let parsed = parse(value.trim()).or_else(|_| parse(&format!("{:?}", value.trim())));
-        let mut parsed = parsed.map_err(|error| refuse(format!("'{setting}': {}", error.message())))?;
-        let mut value = parsed.remove("value").unwrap_or(toml::Value::Boolean(false));
-        let mut parts: Vec<&str> = key.trim().split('.').collect();
-        let mut table = self.table();
-        if !has_field(&table, &parts) {
-            return Err(refuse(format!("'{}'", key.trim())));
-        }
-        while let Some(part) = parts.pop() {
-            value = toml::Value::Table(toml::Table::from_iter([(part.to_owned(), value)]));
-        }
-        if let toml::Value::Table(over) = value {
-            lay_over(&mut table, over);
-        }
-        Self::from_table(table).map_err(|got| refuse(format!("'{setting}': {got}")))
+        with_setting(&self, setting)
     }
 
     /// Checks what the parts of the network cannot check themselves.
@@ -414,6 +396,29 @@ impl Recipe {
     fn from_table(table: toml::Table) -> std::result::Result<Self, String> {
         table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
     }
+}
+
+/// See [`Recipe::with_setting`], of any set of choices.
+pub(crate) fn with_setting<T: Serialize + DeserializeOwned>(choices: &T, setting: &str) -> Result<T> {
+    let refuse = |got: String| Error::invalid("recipe setting", "KEY=VALUE with a key of the recipe", got);
+    let (key, value) = setting.split_once('=').ok_or_else(|| refuse(format!("'{setting}'")))?;
+    let parse = |value: &str| format!("value = {value}").parse::<toml::Table>();
+    // A bare word is a string: `encoder=regular` needs no quotes.
+    let parsed = parse(value.trim()).or_else(|_| parse(&format!("{:?}", value.trim())));
+    let mut parsed = parsed.map_err(|error| refuse(format!("'{setting}': {}", error.message())))?;
+    let mut value = parsed.remove("value").unwrap_or(toml::Value::Boolean(false));
+    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let mut table = toml::Table::try_from(choices).expect("choices have only values that TOML can hold");
+    if !has_field(&table, &parts) {
+        return Err(refuse(format!("'{}'", key.trim())));
+    }
+    while let Some(part) = parts.pop() {
+        value = toml::Value::Table(toml::Table::from_iter([(part.to_owned(), value)]));
+    }
+    if let toml::Value::Table(over) = value {
+        lay_over(&mut table, over);
+    }
+    table.try_into().map_err(|error: toml::de::Error| refuse(format!("'{setting}': {}", error.message())))
 }
 
 /// Whether `path` leads to a field of `table`; inside a tagged choice any field may be set.

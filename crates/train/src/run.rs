@@ -10,7 +10,6 @@ use spiketext::{
     Error, Result,
     data::{Dataset, Split},
     encode::Noise,
-    engine::{self, Operations},
     model::{Accuracies, Costs, Model, Training},
     network::Specification,
     text::Language,
@@ -18,13 +17,12 @@ use spiketext::{
 use spiketext_kernels::{ConvolutionShape, NeuronParameters, text_convolution::Pooling};
 
 use crate::{
-    convert::{calibration_texts, convert},
-    dnn::TextCnn,
     events::{Event, Observer, Phase},
-    fine_tune::{SpikingTextCnn, accuracy},
+    fine_tune::accuracy,
     prepare::{Prepared, VectorSource, prepare},
     recipe::Recipe,
-    schedule::{Checkpoint, Course, Schedule},
+    schedule::Checkpoint,
+    steps::{Converted, Measurement, Saving, TrainedDnn, fine_tune, original_recipe},
     store::Store,
 };
 
@@ -92,87 +90,37 @@ pub fn train(
     let checkpoint = path.as_ref().map(|path| Checkpoint { path, fingerprint: &fingerprint });
     let phase_of = |store: &&Store, phase: Phase| store.text("phase") == Some(phase.name());
 
-    let mut dnn = TextCnn::new(recipe, &specification, &prepared, options.seed);
-    let schedule = Schedule {
-        phase: Phase::Dnn,
-        epochs: recipe.dnn.epochs,
-        patience: recipe.dnn.patience,
-        batch: recipe.dnn.batch,
-        cosine: recipe.dnn.cosine,
-        seed: options.seed,
-    };
     // A checkpoint of the later phase carries the finished DNN, so that conversion can be done again.
-    let (dnn_course, dnn_part) = match found.as_ref().filter(|store| phase_of(store, Phase::FineTuning)) {
-        Some(store) => {
-            let part = store.part("dnn.");
-            crate::schedule::Trainee::load(&mut dnn, "", &part)?;
-            (course_from(&part), part)
-        }
+    let trained = match found.as_ref().filter(|store| phase_of(store, Phase::FineTuning)) {
+        Some(store) => TrainedDnn::from_store(recipe, &specification, &prepared, options.seed, &store.part("dnn."))?,
         None => {
             let resume = found.as_ref().filter(|store| phase_of(store, Phase::Dnn));
-            let course = schedule.run(&mut dnn, &prepared.train, false, checkpoint, None, resume, observer)?;
-            let mut part = Store::default();
-            crate::schedule::Trainee::save_values(&dnn, "", &mut part);
-            course_into(&course, &mut part);
-            (course, part)
+            let saving = Saving { checkpoint, resume };
+            TrainedDnn::train(recipe, &specification, &prepared, options.seed, Phase::Dnn, saving, observer)?
         }
     };
-
-    let calibration = calibration_texts(&recipe.conversion, &prepared.train);
-    let converted = convert(recipe, &specification, &dnn.weights(), &calibration)?;
-    let noise = Noise::inference(options.seed);
-    let words = |texts: &[&crate::prepare::Encoded]| texts.iter().map(|text| text.words.clone()).collect::<Vec<_>>();
-    let extremes = engine::run(&converted, noise, &words(&calibration)).firing.extremes();
-    let converted_development = accuracy(&converted, noise, &prepared, &prepared.development);
-    observer(&Event::Converted { development_accuracy: 100.0 * converted_development, extremes });
-    for (layer, neurons) in [("convolution channels", extremes.convolution), ("features", extremes.features)] {
-        let odd = neurons.dead + neurons.saturated;
-        if odd * 5 > neurons.neurons {
-            observer(&Event::Note {
-                message: format!(
-                    "of {} {layer}, {} never fire and {} always fire on the calibration texts: another \
-                     conversion.normalisation may serve better",
-                    neurons.neurons, neurons.dead, neurons.saturated
-                ),
-            });
-        }
-    }
-
-    let mut snn = SpikingTextCnn::new(recipe, &converted, &prepared, options.seed);
-    let schedule = Schedule {
-        phase: Phase::FineTuning,
-        epochs: recipe.fine_tuning.epochs,
-        patience: recipe.fine_tuning.patience,
-        batch: recipe.fine_tuning.batch,
-        cosine: recipe.fine_tuning.cosine,
-        seed: options.seed,
-    };
+    let dnn_course = trained.course;
+    let converted =
+        Converted::of(recipe, &specification, &prepared, &trained.network.weights(), options.seed, observer)?;
+    let extremes = converted.extremes;
     let resume = found.as_ref().filter(|store| phase_of(store, Phase::FineTuning));
-    let carry = dnn_part.prefixed("dnn.");
-    let course = schedule.run(&mut snn, &prepared.train, true, checkpoint, Some(&carry), resume, observer)?;
-    let network = if course.best_epoch == 0 { converted.clone() } else { snn.network()? };
-    if course.best_epoch == 0 && course.epochs > 0 {
-        observer(&Event::Note {
-            message: "fine-tuning did not improve the development accuracy: the converted weights are kept".into(),
-        });
-    }
+    let carry = trained.to_store().prefixed("dnn.");
+    let saving = Saving { checkpoint, resume };
+    let (network, course) =
+        fine_tune(recipe, &converted.network, &prepared, options.seed, saving, Some(&carry), observer)?;
 
     let original = if options.original {
-        Some(100.0 * original_accuracy(recipe, &specification, &prepared, options.seed, observer)?)
+        let recipe = original_recipe(recipe);
+        let saving = Saving::default();
+        let original =
+            TrainedDnn::train(&recipe, &specification, &prepared, options.seed, Phase::Original, saving, observer)?;
+        Some(100.0 * original.network.accuracy(&prepared.test))
     } else {
         None
     };
 
-    let mut firing = None;
-    let mut operations = Vec::new();
-    let snn_test = prepared.accuracy(&specification, &prepared.test, |words| {
-        let run = engine::run(&network, noise, words);
-        operations = run.operations;
-        firing = Some(run.firing);
-        run.labels
-    });
-    // A text without a known word costs nothing, and counts among the texts.
-    operations.resize(prepared.test.len(), Operations::default());
+    let noise = Noise::inference(options.seed);
+    let measured = Measurement::of(&network, &prepared, options.seed);
     let percent = |share: f64| 100.0 * share;
     let training = Training {
         program: format!("spiketext {}", env!("CARGO_PKG_VERSION")),
@@ -187,18 +135,18 @@ pub fn train(
         fine_tuning_epochs: [course.epochs, course.best_epoch],
         development: Accuracies {
             dnn: percent(dnn_course.best_accuracy),
-            converted: percent(converted_development),
+            converted: percent(converted.development_accuracy),
             snn: percent(course.best_accuracy),
         },
         test: Accuracies {
-            dnn: percent(dnn.accuracy(&prepared.test)),
-            converted: percent(accuracy(&converted, noise, &prepared, &prepared.test)),
-            snn: percent(snn_test),
+            dnn: percent(trained.network.accuracy(&prepared.test)),
+            converted: percent(accuracy(&converted.network, noise, &prepared, &prepared.test)),
+            snn: percent(measured.accuracy),
         },
         original,
         unknown_share: prepared.unknown_share,
         extremes,
-        costs: firing.map(|firing| Costs::of(&firing, &operations)).unwrap_or_default(),
+        costs: Costs::of(&measured.firing, &measured.operations),
         seconds: started.elapsed().as_secs_f64(),
     };
     Model::new(
@@ -210,31 +158,6 @@ pub fn train(
         network,
         training,
     )
-}
-
-/// Trains the original TextCNN (Kim 2014: maximum pooling, with biases) on the same words by the same recipe, and returns
-/// its accuracy on the test texts. It is short beside the main run and has no checkpoint of its own.
-fn original_accuracy(
-    recipe: &Recipe,
-    specification: &Specification,
-    prepared: &Prepared,
-    seed: u64,
-    observer: &mut Observer<'_>,
-) -> Result<f64> {
-    let mut recipe = recipe.clone();
-    recipe.dnn.pooling = Pooling::Maximum;
-    recipe.network.biases = true;
-    let mut network = TextCnn::new(&recipe, specification, prepared, seed);
-    let schedule = Schedule {
-        phase: Phase::Original,
-        epochs: recipe.dnn.epochs,
-        patience: recipe.dnn.patience,
-        batch: recipe.dnn.batch,
-        cosine: recipe.dnn.cosine,
-        seed,
-    };
-    schedule.run(&mut network, &prepared.train, false, None, None, None, observer)?;
-    Ok(network.accuracy(&prepared.test))
 }
 
 /// The network that a recipe describes, for words of `dimension` rates and `classes` classes.
@@ -266,7 +189,7 @@ pub fn specification(recipe: &Recipe, dimension: usize, classes: usize) -> Speci
 
 /// Refuses what cannot be trained on. The readers of [`spiketext::data`] let none of it through; a data set put together
 /// by hand may hold it.
-fn check(dataset: &Dataset) -> Result<()> {
+pub(crate) fn check(dataset: &Dataset) -> Result<()> {
     let classes = dataset.labels.len();
     if classes < 2 {
         return Err(Error::invalid("train", "texts of two classes or more", classes.to_string()));
@@ -318,18 +241,4 @@ fn found_checkpoint(path: &Path, fingerprint: &str) -> Result<Option<Store>> {
         ));
     }
     Ok(Some(store))
-}
-
-fn course_into(course: &Course, part: &mut Store) {
-    part.put_number("best-accuracy".into(), course.best_accuracy.to_bits());
-    part.put_number("best-epoch".into(), course.best_epoch as u64);
-    part.put_number("epochs".into(), course.epochs as u64);
-}
-
-fn course_from(part: &Store) -> Course {
-    Course {
-        best_accuracy: f64::from_bits(part.number("best-accuracy").unwrap_or(0)),
-        best_epoch: part.number("best-epoch").unwrap_or(0) as usize,
-        epochs: part.number("epochs").unwrap_or(0) as usize,
-    }
 }

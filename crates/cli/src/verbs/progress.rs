@@ -101,6 +101,16 @@ impl Progress {
         }
     }
 
+    /// Shows the bar of a training that is one of many, and nothing else of it.
+    pub fn step(&mut self, event: &Event) {
+        match event {
+            Event::Prepared { train, .. } => self.texts = *train,
+            Event::Step { .. } => self.event(event),
+            Event::Epoch { .. } => self.finish(),
+            _ => {}
+        }
+    }
+
     /// Takes the bar away.
     pub fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {

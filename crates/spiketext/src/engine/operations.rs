@@ -106,6 +106,22 @@ impl Firing {
         share(self.output_spikes, self.output_chances)
     }
 
+    /// Firing rate of each convolution channel over all positions and steps.
+    #[must_use]
+    pub fn convolution_rates(&self) -> Vec<f64> {
+        self.convolution_spikes
+            .iter()
+            .zip(&self.convolution_chances)
+            .map(|(&s, &chances)| share(s, chances))
+            .collect()
+    }
+
+    /// Firing rate of each feature over all steps.
+    #[must_use]
+    pub fn feature_rates(&self) -> Vec<f64> {
+        self.feature_spikes.iter().map(|&spikes| share(spikes, self.feature_chances)).collect()
+    }
+
     /// Channels that never fired and channels that fired at every chance, for the convolution and for the features.
     #[must_use]
     pub fn extremes(&self) -> Extremes {

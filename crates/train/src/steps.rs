@@ -1,0 +1,253 @@
+//! The steps of the main job, each on its own: a study runs some of them many times where the job runs each once.
+
+use spiketext::{
+    Result,
+    encode::Noise,
+    engine::{self, Extremes, Firing, Operations},
+    network::{Network, Specification},
+};
+use spiketext_kernels::text_convolution::Pooling;
+
+use crate::{
+    convert::{calibration_texts, convert},
+    dnn::{DnnWeights, TextCnn},
+    events::{Event, Observer, Phase},
+    fine_tune::{SpikingTextCnn, accuracy},
+    prepare::{Prepared, share_right},
+    recipe::{Normalisation, Recipe},
+    schedule::{Checkpoint, Course, Schedule, Trainee},
+    store::Store,
+};
+
+/// What the published code adds to the first convolution weights of a network that is trained directly, so that 55 % of
+/// them are positive and few neurons begin silent.
+const CONVOLUTION_SHIFT: f32 = 0.01;
+
+/// The same for the output weights.
+const OUTPUT_SHIFT: f32 = 0.08;
+
+/// Where a phase leaves its checkpoints, and the one that it goes on from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Saving<'a> {
+    /// Where; none are written without.
+    pub checkpoint: Option<Checkpoint<'a>>,
+    /// A checkpoint of this phase.
+    pub resume: Option<&'a Store>,
+}
+
+/// A DNN with the weights of its best epoch.
+pub struct TrainedDnn<'a> {
+    /// The network.
+    pub network: TextCnn<'a>,
+    /// How training went.
+    pub course: Course,
+}
+
+impl<'a> TrainedDnn<'a> {
+    /// Trains a DNN by the recipe's `dnn` choices.
+    ///
+    /// # Errors
+    /// If a checkpoint cannot be written, or training leaves the finite numbers.
+    pub fn train(
+        recipe: &'a Recipe,
+        specification: &'a Specification,
+        prepared: &'a Prepared,
+        seed: u64,
+        phase: Phase,
+        saving: Saving<'_>,
+        observer: &mut Observer<'_>,
+    ) -> Result<Self> {
+        let mut network = TextCnn::new(recipe, specification, prepared, seed);
+        let schedule = Schedule {
+            phase,
+            epochs: recipe.dnn.epochs,
+            patience: recipe.dnn.patience,
+            batch: recipe.dnn.batch,
+            cosine: recipe.dnn.cosine,
+            seed,
+        };
+        let Saving { checkpoint, resume } = saving;
+        let course = schedule.run(&mut network, &prepared.train, false, checkpoint, None, resume, observer)?;
+        Ok(Self { network, course })
+    }
+
+    /// Takes back what [`Self::to_store`] gave.
+    ///
+    /// # Errors
+    /// If it is not of this network.
+    pub fn from_store(
+        recipe: &'a Recipe,
+        specification: &'a Specification,
+        prepared: &'a Prepared,
+        seed: u64,
+        store: &Store,
+    ) -> Result<Self> {
+        let mut network = TextCnn::new(recipe, specification, prepared, seed);
+        network.load("", store)?;
+        let course = Course {
+            best_accuracy: f64::from_bits(store.number("best-accuracy").unwrap_or(0)),
+            best_epoch: store.number("best-epoch").unwrap_or(0) as usize,
+            epochs: store.number("epochs").unwrap_or(0) as usize,
+        };
+        Ok(Self { network, course })
+    }
+
+    /// The weights and the course, for a file.
+    #[must_use]
+    pub fn to_store(&self) -> Store {
+        let mut store = Store::default();
+        self.network.save_values("", &mut store);
+        store.put_number("best-accuracy".into(), self.course.best_accuracy.to_bits());
+        store.put_number("best-epoch".into(), self.course.best_epoch as u64);
+        store.put_number("epochs".into(), self.course.epochs as u64);
+        store
+    }
+}
+
+/// The recipe of the original TextCNN (Kim 2014): maximum pooling, with biases.
+#[must_use]
+pub fn original_recipe(recipe: &Recipe) -> Recipe {
+    let mut recipe = recipe.clone();
+    recipe.dnn.pooling = Pooling::Maximum;
+    recipe.network.biases = true;
+    recipe
+}
+
+/// A converted network with what conversion tells.
+#[derive(Clone, Debug)]
+pub struct Converted {
+    /// The network.
+    pub network: Network,
+    /// Share of the development texts it gets right.
+    pub development_accuracy: f64,
+    /// Neurons that never or always fired on the calibration texts.
+    pub extremes: Extremes,
+}
+
+impl Converted {
+    /// Converts a DNN and runs it on the development texts.
+    ///
+    /// # Errors
+    /// If the DNN's weights are not finite.
+    pub fn of(
+        recipe: &Recipe,
+        specification: &Specification,
+        prepared: &Prepared,
+        weights: &DnnWeights,
+        seed: u64,
+        observer: &mut Observer<'_>,
+    ) -> Result<Self> {
+        let calibration = calibration_texts(&recipe.conversion, &prepared.train);
+        let network = convert(recipe, specification, weights, &calibration)?;
+        let noise = Noise::inference(seed);
+        let words: Vec<Vec<u32>> = calibration.iter().map(|text| text.words.clone()).collect();
+        let extremes = engine::run(&network, noise, &words).firing.extremes();
+        let development_accuracy = accuracy(&network, noise, prepared, &prepared.development);
+        observer(&Event::Converted { development_accuracy: 100.0 * development_accuracy, extremes });
+        for (layer, neurons) in [("convolution channels", extremes.convolution), ("features", extremes.features)] {
+            let odd = neurons.dead + neurons.saturated;
+            if odd * 5 > neurons.neurons {
+                observer(&Event::Note {
+                    message: format!(
+                        "of {} {layer}, {} never fire and {} always fire on the calibration texts: another \
+                         conversion.normalisation may serve better",
+                        neurons.neurons, neurons.dead, neurons.saturated
+                    ),
+                });
+            }
+        }
+        Ok(Self { network, development_accuracy, extremes })
+    }
+}
+
+/// Fine-tunes a converted network; it stays as it is where no epoch beats it. What `carry` holds goes into each
+/// checkpoint.
+///
+/// # Errors
+/// If a checkpoint cannot be written, or training leaves the finite numbers.
+pub fn fine_tune(
+    recipe: &Recipe,
+    converted: &Network,
+    prepared: &Prepared,
+    seed: u64,
+    saving: Saving<'_>,
+    carry: Option<&Store>,
+    observer: &mut Observer<'_>,
+) -> Result<(Network, Course)> {
+    let mut snn = SpikingTextCnn::new(recipe, converted, prepared, seed);
+    let schedule = spiking_schedule(recipe, Phase::FineTuning, seed);
+    let Saving { checkpoint, resume } = saving;
+    let course = schedule.run(&mut snn, &prepared.train, true, checkpoint, carry, resume, observer)?;
+    let network = if course.best_epoch == 0 { converted.clone() } else { snn.network()? };
+    if course.best_epoch == 0 && course.epochs > 0 {
+        observer(&Event::Note {
+            message: "fine-tuning did not improve the development accuracy: the converted weights are kept".into(),
+        });
+    }
+    Ok((network, course))
+}
+
+/// Trains a spiking network from its first weights by the recipe's `fine-tuning` choices: those of a new DNN (uniform
+/// within 1 / sqrt(fan-in), as PyTorch's layers begin), moved up by the published code's shift for 55 % positive weights.
+///
+/// # Errors
+/// If training leaves the finite numbers.
+pub fn train_directly(
+    recipe: &Recipe,
+    specification: &Specification,
+    prepared: &Prepared,
+    seed: u64,
+    observer: &mut Observer<'_>,
+) -> Result<(Network, Course)> {
+    let mut weights = TextCnn::new(recipe, specification, prepared, seed).weights();
+    weights.weights.iter_mut().for_each(|weight| *weight += CONVOLUTION_SHIFT);
+    weights.output.iter_mut().for_each(|weight| *weight += OUTPUT_SHIFT);
+    let mut recipe = recipe.clone();
+    recipe.conversion.normalisation = Normalisation::None;
+    let fresh = convert(&recipe, specification, &weights, &[])?;
+    let mut snn = SpikingTextCnn::new(&recipe, &fresh, prepared, seed);
+    let schedule = spiking_schedule(&recipe, Phase::Direct, seed);
+    let course = schedule.run(&mut snn, &prepared.train, false, None, None, None, observer)?;
+    Ok((snn.network()?, course))
+}
+
+fn spiking_schedule(recipe: &Recipe, phase: Phase, seed: u64) -> Schedule {
+    Schedule {
+        phase,
+        epochs: recipe.fine_tuning.epochs,
+        patience: recipe.fine_tuning.patience,
+        batch: recipe.fine_tuning.batch,
+        cosine: recipe.fine_tuning.cosine,
+        seed,
+    }
+}
+
+/// A spiking network on the test texts.
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    /// Share of the texts it gets right.
+    pub accuracy: f64,
+    /// The label of every text.
+    pub labels: Vec<usize>,
+    /// What every text cost. A text without a known word costs nothing, and counts among the texts.
+    pub operations: Vec<Operations>,
+    /// How much each layer fired.
+    pub firing: Firing,
+}
+
+impl Measurement {
+    /// Runs the network on the test texts, once.
+    #[must_use]
+    pub fn of(network: &Network, prepared: &Prepared, seed: u64) -> Self {
+        let texts = &prepared.test;
+        let (mut firing, mut operations) = (Firing::default(), Vec::new());
+        let labels = prepared.labels(network.specification(), texts, |words| {
+            let run = engine::run(network, Noise::inference(seed), words);
+            operations = run.operations;
+            firing = run.firing;
+            run.labels
+        });
+        operations.resize(texts.len(), Operations::default());
+        Self { accuracy: share_right(&labels, texts), labels, operations, firing }
+    }
+}

@@ -1,0 +1,448 @@
+//! One cell: from its choices to what was measured, with what cells share kept for the next.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Instant,
+};
+
+use sha2::{Digest, Sha256};
+use spiketext::{
+    Error, Result,
+    data::{self, Columns, Dataset, Split},
+    encode::Encoder,
+    network::{Network, Readout, Specification},
+    study::{Measured, Method, Seconds},
+    text::{Language, detect_language},
+};
+
+use super::{
+    bag_of_words::BagOfWords,
+    costs,
+    grid::{Choices, DatasetSource, Planned, Vectors},
+};
+use crate::{
+    convert::convert,
+    dnn::TextCnn,
+    events::{Observer, Phase},
+    prepare::{Prepared, VectorSource, prepare},
+    recipe::{Normalisation, Recipe},
+    schedule::Course,
+    specification,
+    steps::{Converted, Measurement, Saving, TrainedDnn, fine_tune, original_recipe, train_directly},
+    store::Store,
+};
+
+/// Data sets in memory with their words looked up: one of each recipe.
+const READY: usize = 2;
+
+/// Where a study's data, vectors and shared work are.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The folder of the original files of known data sets.
+    pub data_dir: Option<PathBuf>,
+    /// Word vectors by language; the built-in ones serve a language without.
+    pub vectors: BTreeMap<&'static str, PathBuf>,
+    /// The folder of what cells share; nothing is kept between runs without.
+    pub work: Option<PathBuf>,
+}
+
+/// What cells share: data sets, words, trained DNNs.
+pub struct Workshop<'a> {
+    sources: &'a Sources,
+    places: &'a BTreeMap<String, DatasetSource>,
+    datasets: BTreeMap<String, Rc<Dataset>>,
+    /// Those used last, the newest behind.
+    ready: Vec<(ReadyKey, Rc<Ready>)>,
+}
+
+/// All that decides a [`Prepared`]: data set, vectors, their seed if they are random, and the choices.
+type ReadyKey = (String, Vectors, Option<u64>, usize, bool, usize, usize);
+
+/// Words looked up, and a hash of texts and rates.
+struct Ready {
+    prepared: Prepared,
+    fingerprint: [u8; 32],
+}
+
+/// What came of a cell.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// The measurements.
+    pub measured: Measured,
+    /// The time.
+    pub seconds: Seconds,
+}
+
+impl<'a> Workshop<'a> {
+    /// A workshop that has read nothing yet. `places` are the grid's data sets.
+    #[must_use]
+    pub fn new(sources: &'a Sources, places: &'a BTreeMap<String, DatasetSource>) -> Self {
+        Self { sources, places, datasets: BTreeMap::new(), ready: Vec::new() }
+    }
+
+    /// The data set, read at most once.
+    ///
+    /// # Errors
+    /// If it cannot be read or trained on.
+    pub fn dataset(&mut self, name: &str) -> Result<Rc<Dataset>> {
+        if let Some(dataset) = self.datasets.get(name) {
+            return Ok(Rc::clone(dataset));
+        }
+        let file = self.places.get(name).and_then(|place| place.file.as_ref());
+        let dataset = match file {
+            Some(file) => Dataset::from_files(file, None, &Columns::default())?,
+            None => data::load(name, self.sources.data_dir.as_deref())?,
+        };
+        crate::run::check(&dataset)?;
+        let dataset = Rc::new(dataset);
+        self.datasets.insert(name.to_owned(), Rc::clone(&dataset));
+        Ok(dataset)
+    }
+
+    /// The language of the data set: the grid's, the known one, or found from the texts.
+    ///
+    /// # Errors
+    /// If the texts are needed and cannot be read.
+    pub fn language(&mut self, name: &str) -> Result<Language> {
+        let place = self.places.get(name);
+        if let Some(language) = place.and_then(|place| place.language) {
+            return Ok(language);
+        }
+        let known = data::known().iter().find(|set| set.name == name);
+        match known.filter(|_| place.is_none_or(|place| place.file.is_none())) {
+            Some(set) => set.language.parse(),
+            None => Ok(detect_language(self.dataset(name)?.train.iter().map(|example| example.text.as_str()))),
+        }
+    }
+
+    /// The word vectors of a cell.
+    ///
+    /// # Errors
+    /// As [`Self::language`].
+    pub fn vectors(&mut self, cell: &Planned) -> Result<VectorSource> {
+        if cell.vectors == Vectors::Random {
+            return Ok(VectorSource::Random);
+        }
+        let language = self.language(&cell.dataset)?;
+        let file = self.sources.vectors.get(language.name());
+        Ok(file.map_or(VectorSource::BuiltIn(Some(language)), |file| VectorSource::File(file.clone())))
+    }
+
+    /// Every choice of a cell as TOML, the word vectors in a comment before them.
+    ///
+    /// # Errors
+    /// As [`Self::language`].
+    pub fn choices(&mut self, cell: &Planned) -> Result<String> {
+        let choices = cell.choices.to_toml();
+        if cell.method == Method::BagOfWords {
+            return Ok(choices);
+        }
+        let language = self.language(&cell.dataset)?;
+        Ok(format!("{VECTORS}{}\n{choices}", self.vectors(cell)?.name(language)))
+    }
+
+    /// Runs a cell.
+    ///
+    /// # Errors
+    /// If its data or vectors cannot be read, its work not be kept, or training leaves the finite numbers.
+    pub fn run(&mut self, cell: &Planned, observer: &mut Observer<'_>) -> Result<Done> {
+        let started = Instant::now();
+        let dataset = self.dataset(&cell.dataset)?;
+        let (measured, shared) = match &cell.choices {
+            Choices::BagOfWords(choices) => (floor(choices, &dataset, self.language(&cell.dataset)?)?, 0.0),
+            Choices::Network(recipe) => {
+                let (ready, preparing) = self.ready(cell, recipe, &dataset)?;
+                let (measured, training) = self.network(cell, recipe, &dataset, &ready, observer)?;
+                (measured, preparing + training)
+            }
+        };
+        Ok(Done { measured, seconds: Seconds { total: started.elapsed().as_secs_f64(), shared } })
+    }
+
+    /// Words looked up, and the seconds it took now.
+    fn ready(&mut self, cell: &Planned, recipe: &Recipe, dataset: &Dataset) -> Result<(Rc<Ready>, f64)> {
+        let words = &recipe.words;
+        let key: ReadyKey = (
+            cell.dataset.clone(),
+            cell.vectors,
+            (cell.vectors == Vectors::Random).then_some(cell.seed),
+            words.also_first,
+            words.trained,
+            words.fresh_from,
+            words.random_dimension,
+        );
+        if let Some(found) = self.ready.iter().position(|(known, _)| *known == key) {
+            let entry = self.ready.remove(found);
+            let ready = Rc::clone(&entry.1);
+            self.ready.push(entry);
+            return Ok((ready, 0.0));
+        }
+        let started = Instant::now();
+        // Before the new one is made: two are enough in memory.
+        if self.ready.len() >= READY {
+            self.ready.remove(0);
+        }
+        let (language, vectors) = (self.language(&cell.dataset)?, self.vectors(cell)?);
+        let prepared = prepare(dataset, Some(language), &vectors, words, cell.seed)?;
+        let ready = Rc::new(Ready { fingerprint: fingerprint(dataset, &prepared), prepared });
+        self.ready.push((key, Rc::clone(&ready)));
+        Ok((ready, started.elapsed().as_secs_f64()))
+    }
+
+    /// Trains and measures a network; the seconds went into the DNN that other cells share.
+    fn network(
+        &self,
+        cell: &Planned,
+        recipe: &Recipe,
+        dataset: &Dataset,
+        ready: &Ready,
+        observer: &mut Observer<'_>,
+    ) -> Result<(Measured, f64)> {
+        let (prepared, seed) = (&ready.prepared, cell.seed);
+        let specification = specification(recipe, prepared.dimension, dataset.labels.len());
+        specification.check()?;
+        let mut found =
+            Found { classes: dataset.labels.len(), prepared, epochs: BTreeMap::new(), method: cell.method };
+        let measured;
+        let mut shared = 0.0;
+        match cell.method {
+            Method::BagOfWords => {
+                return Err(Error::invalid("study cell", "choices of a bag of words", "a recipe"));
+            }
+            Method::Original => {
+                let original = original_recipe(recipe);
+                let saving = Saving::default();
+                let trained =
+                    TrainedDnn::train(&original, &specification, prepared, seed, Phase::Original, saving, observer)?;
+                found.epochs("original", &trained.course);
+                measured = found.without_spikes(&original, &specification, &trained)?;
+            }
+            Method::Direct => {
+                let (network, course) = train_directly(recipe, &specification, prepared, seed, observer)?;
+                found.epochs("direct", &course);
+                measured = found.with_spikes(&network, seed, course.best_accuracy);
+            }
+            Method::Dnn | Method::Converted | Method::FineTuned => {
+                let (trained, seconds) = self.dnn(recipe, &specification, ready, seed, observer)?;
+                shared = seconds;
+                found.epochs("dnn", &trained.course);
+                if cell.method == Method::Dnn {
+                    measured = found.without_spikes(recipe, &specification, &trained)?;
+                } else {
+                    let weights = trained.network.weights();
+                    let converted = Converted::of(recipe, &specification, prepared, &weights, seed, observer)?;
+                    if cell.method == Method::Converted {
+                        measured = found.with_spikes(&converted.network, seed, converted.development_accuracy);
+                    } else {
+                        let saving = Saving::default();
+                        let (network, course) =
+                            fine_tune(recipe, &converted.network, prepared, seed, saving, None, observer)?;
+                        found.epochs("fine-tuning", &course);
+                        measured = found.with_spikes(&network, seed, course.best_accuracy);
+                    }
+                }
+            }
+        }
+        let measured = Measured { labels: dataset.labels.clone(), ..measured };
+        Ok((measured, shared))
+    }
+
+    /// The trained DNN of a recipe and a seed: from the work folder if it is there, else trained and kept. With the
+    /// seconds of training it now.
+    fn dnn<'b>(
+        &self,
+        recipe: &'b Recipe,
+        specification: &'b Specification,
+        ready: &'b Ready,
+        seed: u64,
+        observer: &mut Observer<'_>,
+    ) -> Result<(TrainedDnn<'b>, f64)> {
+        let name = dnn_name(recipe, &ready.fingerprint, seed);
+        let path = self.sources.work.as_ref().map(|work| work.join(format!("dnn-{name}.safetensors")));
+        if let Some(path) = path.as_deref().filter(|path| path.is_file()) {
+            // One that cannot be read is trained again: it is nothing but time.
+            let kept = Store::read(path)
+                .and_then(|store| TrainedDnn::from_store(recipe, specification, &ready.prepared, seed, &store));
+            if let Ok(trained) = kept {
+                return Ok((trained, 0.0));
+            }
+        }
+        let started = Instant::now();
+        let saving = Saving::default();
+        let trained = TrainedDnn::train(recipe, specification, &ready.prepared, seed, Phase::Dnn, saving, observer)?;
+        let seconds = started.elapsed().as_secs_f64();
+        if let Some(path) = &path {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            std::fs::create_dir_all(folder).map_err(Error::write(folder))?;
+            trained.to_store().write(path)?;
+        }
+        Ok((trained, seconds))
+    }
+}
+
+/// How the comment with the word vectors begins.
+pub(super) const VECTORS: &str = "# word vectors: ";
+
+/// Puts measurements together.
+struct Found<'a> {
+    classes: usize,
+    prepared: &'a Prepared,
+    epochs: BTreeMap<String, [usize; 2]>,
+    method: Method,
+}
+
+impl Found<'_> {
+    fn epochs(&mut self, phase: &str, course: &Course) {
+        self.epochs.insert(phase.to_owned(), [course.epochs, course.best_epoch]);
+    }
+
+    fn with_labels(&self, labels: &[usize], development_accuracy: f64) -> Measured {
+        let prepared = self.prepared;
+        let truth: Vec<usize> = prepared.test.iter().map(|text| text.label).collect();
+        Measured {
+            texts: [prepared.train.len(), prepared.development.len(), prepared.test.len()],
+            unknown_share: prepared.unknown_share,
+            epochs: self.epochs.clone(),
+            ..scored(self.classes, &truth, labels, development_accuracy)
+        }
+    }
+
+    fn with_spikes(&self, network: &Network, seed: u64, development_accuracy: f64) -> Measured {
+        let run = Measurement::of(network, self.prepared, seed);
+        Measured {
+            costs: Some(costs::costs_per_text(self.method, network, &run)),
+            firing: Some(costs::firing_summary(&run.firing, network.specification().steps)),
+            ..self.with_labels(&run.labels, development_accuracy)
+        }
+    }
+
+    /// A network of real values. Its operations are counted by the engine on a network of its shape that runs for one
+    /// step, whose answers nobody looks at.
+    fn without_spikes(
+        &self,
+        recipe: &Recipe,
+        specification: &Specification,
+        trained: &TrainedDnn<'_>,
+    ) -> Result<Measured> {
+        let mut recipe = recipe.clone();
+        recipe.conversion.normalisation = Normalisation::None;
+        let one_step = Specification {
+            steps: 1,
+            encoder: Encoder::Regular,
+            readout: Readout::Membrane,
+            ..specification.clone()
+        };
+        let network: &TextCnn<'_> = &trained.network;
+        let counted = convert(&recipe, &one_step, &network.weights(), &[])?;
+        let run = Measurement::of(&counted, self.prepared, 0);
+        Ok(Measured {
+            costs: Some(costs::costs_per_text(self.method, &counted, &run)),
+            ..self.with_labels(&network.labels_of(&self.prepared.test), trained.course.best_accuracy)
+        })
+    }
+}
+
+/// The floor, measured.
+fn floor(choices: &BagOfWords, dataset: &Dataset, language: Language) -> Result<Measured> {
+    let floor = choices.run(dataset, language)?;
+    let truth: Vec<usize> = dataset.test.iter().map(|example| example.label).collect();
+    Ok(Measured {
+        texts: Split::ALL.map(|part| dataset.part(part).len()),
+        labels: dataset.labels.clone(),
+        unknown_share: floor.unknown_share,
+        ..scored(dataset.labels.len(), &truth, &floor.test_labels, floor.development_accuracy)
+    })
+}
+
+/// Accuracies and the confusion matrix.
+fn scored(classes: usize, truth: &[usize], labels: &[usize], development_accuracy: f64) -> Measured {
+    let mut confusion = vec![vec![0; classes]; classes];
+    truth.iter().zip(labels).for_each(|(&truth, &label)| confusion[truth][label] += 1);
+    let right: u64 = (0..classes).map(|class| confusion[class][class]).sum();
+    Measured {
+        development_accuracy: 100.0 * development_accuracy,
+        test_accuracy: 100.0 * right as f64 / truth.len().max(1) as f64,
+        confusion,
+        ..Measured::default()
+    }
+}
+
+/// A hash of the texts, their labels and the rates of their words.
+fn fingerprint(dataset: &Dataset, prepared: &Prepared) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in Split::ALL {
+        for example in dataset.part(part) {
+            hash.update(example.text.as_bytes());
+            hash.update([0]);
+            hash.update(example.label.to_le_bytes());
+        }
+        hash.update([1]);
+    }
+    hash.update(prepared.language.name());
+    hash.update(bytemuck::cast_slice::<f32, u8>(&prepared.rates));
+    hash.finalize().into()
+}
+
+/// A name for the DNN that a recipe trains: a hash of all that decides it, and of nothing else.
+fn dnn_name(recipe: &Recipe, fingerprint: &[u8; 32], seed: u64) -> String {
+    // What spikes, conversion and fine-tuning choose is put to one value: the DNN does not know of it.
+    let lean = Recipe::lean();
+    let (own, usual) = (recipe.network.clone(), lean.network);
+    let mut deciding = recipe.clone();
+    deciding.name = String::new();
+    deciding.network = usual;
+    deciding.network.widths = own.widths;
+    deciding.network.filters = own.filters;
+    deciding.network.outputs_per_class = own.outputs_per_class;
+    deciding.network.biases = own.biases;
+    deciding.network.averaging = own.averaging;
+    deciding.words.bits = lean.words.bits;
+    deciding.conversion = lean.conversion;
+    deciding.fine_tuning = lean.fine_tuning;
+    let mut hash = Sha256::new();
+    hash.update(env!("CARGO_PKG_VERSION"));
+    hash.update(deciding.to_toml());
+    hash.update(seed.to_le_bytes());
+    hash.update(fingerprint);
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dnn_has_one_name_for_all_that_it_does_not_know_of() {
+        let name = |recipe: &Recipe| dnn_name(recipe, &[0; 32], 1);
+        let lean = Recipe::lean();
+        let set = |setting: &str| lean.clone().with_setting(setting).expect(setting);
+        for setting in [
+            "network.steps=4",
+            "network.encoder=bernoulli",
+            "network.readout=spike-count",
+            "network.beta=0.9",
+            "network.surrogate={kind=\"triangle\",slope=1.0}",
+            "conversion.normalisation={kind=\"none\"}",
+            "fine-tuning.epochs=0",
+            "words.bits=\"16\"",
+        ] {
+            assert_eq!(name(&set(setting)), name(&lean), "{setting}");
+        }
+        for setting in [
+            "network.filters=99",
+            "network.widths=[3]",
+            "network.outputs-per-class=2",
+            "network.biases=false",
+            "network.averaging={kind=\"padded\",length=9}",
+            "words.trained=false",
+            "words.unknown=mean",
+            "dnn.epochs=3",
+        ] {
+            assert_ne!(name(&set(setting)), name(&lean), "{setting}");
+        }
+        assert_ne!(dnn_name(&lean, &[0; 32], 2), name(&lean));
+        assert_ne!(dnn_name(&lean, &[1; 32], 1), name(&lean));
+    }
+}

@@ -1,0 +1,517 @@
+//! A grid: the rows of a study as TOML, and the cells that they stand for.
+//!
+//! ```toml
+//! datasets = ["mr", "sst2"]           # of rows that name none
+//! [datasets-of.mr]                    # settings of a data set, before those of a row
+//! paper = ["network.averaging={kind=\"padded\",length=35}"]
+//! [datasets-of.mine]                  # a data set in a file, beside the grid
+//! file = "mine.csv"
+//! [[row]]
+//! table = "main"
+//! name = "lean converted SNN"
+//! method = "converted"
+//! recipe = "lean"
+//! axis = { "network.steps" = [1, 2, 4] }
+//! quick = { "network.steps" = [4] }   # what --quick runs of it: true, false, or some values of the axis
+//! seeds = 5
+//! ```
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use spiketext::{
+    Error, Result, data,
+    study::{Method, cell_id},
+    text::Language,
+};
+use toml::{Spanned, Value};
+
+use super::bag_of_words::BagOfWords;
+use crate::recipe::Recipe;
+
+/// The grid that comes with the program.
+const DEFAULT: &str = include_str!("../../assets/study.toml");
+
+/// A grid, checked.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    /// Every cell with all seeds, in the order in which they are run.
+    pub cells: Vec<Planned>,
+    /// The data sets by name.
+    pub datasets: BTreeMap<String, DatasetSource>,
+}
+
+/// Where a data set comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatasetSource {
+    /// Its file; a known data set has none.
+    pub file: Option<PathBuf>,
+    /// The language of its texts, if it is not to be found from their script.
+    pub language: Option<Language>,
+}
+
+/// A cell to be run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// Its table.
+    pub table: String,
+    /// Its row.
+    pub row: String,
+    /// What varies along the row, by the recipe's names.
+    pub axis: BTreeMap<String, String>,
+    /// The data set.
+    pub dataset: String,
+    /// The seed.
+    pub seed: u64,
+    /// Whether `--quick` runs it.
+    pub quick: bool,
+    /// How the network is made.
+    pub method: Method,
+    /// Every choice.
+    pub choices: Choices,
+    /// The word vectors.
+    pub vectors: Vectors,
+    /// Rows of a lower number come first.
+    pub priority: i64,
+}
+
+/// The choices of a cell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Choices {
+    /// Of a network.
+    Network(Box<Recipe>),
+    /// Of the floor.
+    BagOfWords(BagOfWords),
+}
+
+impl Choices {
+    /// The choices as TOML, every field present.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        match self {
+            Self::Network(recipe) => recipe.to_toml(),
+            Self::BagOfWords(choices) => choices.to_toml(),
+        }
+    }
+
+    fn with_setting(self, setting: &str) -> Result<Self> {
+        Ok(match self {
+            Self::Network(recipe) => Self::Network(Box::new(recipe.with_setting(setting)?)),
+            Self::BagOfWords(choices) => Self::BagOfWords(choices.with_setting(setting)?),
+        })
+    }
+
+    fn check(&self) -> Result<()> {
+        match self {
+            Self::Network(recipe) => {
+                recipe.check()?;
+                crate::specification(recipe, 1, 2).check()
+            }
+            Self::BagOfWords(choices) => choices.check(),
+        }
+    }
+}
+
+/// Which word vectors a row has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vectors {
+    /// Those that the study was given for the language.
+    #[default]
+    Default,
+    /// Random ones.
+    Random,
+}
+
+impl Planned {
+    /// The name of the cell's file without its ending.
+    #[must_use]
+    pub fn id(&self) -> String {
+        cell_id(&self.table, &self.row, &self.axis, &self.dataset, self.seed)
+    }
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    #[serde(default)]
+    datasets: Vec<Spanned<String>>,
+    #[serde(default)]
+    datasets_of: BTreeMap<Spanned<String>, DatasetPart>,
+    #[serde(default)]
+    row: Vec<Spanned<Row>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct DatasetPart {
+    file: Option<PathBuf>,
+    language: Option<Language>,
+    #[serde(default)]
+    lean: Vec<Spanned<String>>,
+    #[serde(default)]
+    paper: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Row {
+    table: String,
+    name: String,
+    method: Method,
+    recipe: Option<Spanned<String>>,
+    #[serde(default)]
+    set: Vec<Spanned<String>>,
+    #[serde(default)]
+    axis: BTreeMap<Spanned<String>, Vec<Value>>,
+    datasets: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    per_dataset: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
+    #[serde(default = "one")]
+    seeds: u64,
+    #[serde(default)]
+    quick: Quick,
+    #[serde(default)]
+    vectors: Vectors,
+    #[serde(default)]
+    priority: i64,
+}
+
+fn one() -> u64 {
+    1
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Quick {
+    All(bool),
+    Values(BTreeMap<String, Vec<Value>>),
+}
+
+impl Default for Quick {
+    fn default() -> Self {
+        Self::All(false)
+    }
+}
+
+impl Quick {
+    fn takes(&self, axis: &[(&str, &Value)]) -> bool {
+        match self {
+            Self::All(all) => *all,
+            Self::Values(values) => {
+                axis.iter().all(|(key, value)| values.get(*key).is_none_or(|values| values.contains(value)))
+            }
+        }
+    }
+}
+
+/// The text of a grid and its name, for messages.
+struct Source<'a> {
+    name: &'a Path,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn line(&self, at: usize) -> u64 {
+        self.text[..at.min(self.text.len())].matches('\n').count() as u64 + 1
+    }
+
+    fn refuse(&self, at: usize, expected: impl Into<String>, got: impl Into<String>) -> Error {
+        Error::malformed(self.name, self.line(at), expected, got)
+    }
+}
+
+impl Grid {
+    /// The grid that comes with the program.
+    ///
+    /// # Errors
+    /// None that a test would not have found.
+    pub fn built_in() -> Result<Self> {
+        Self::parse(DEFAULT, Path::new("the built-in grid"))
+    }
+
+    /// Reads a grid; data sets in files are looked for beside it.
+    ///
+    /// # Errors
+    /// If it cannot be read, or holds a name or a choice that there is not; the message says in which line.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads a grid from its text; `name` is its path.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(text: &str, name: &Path) -> Result<Self> {
+        let source = Source { name, text };
+        let file: File = toml::from_str(text).map_err(|error: toml::de::Error| {
+            let line = error.span().map(|span| source.line(span.start));
+            Error::malformed(name, line, "a grid in TOML", error.message().to_owned())
+        })?;
+        let folder = name.parent().unwrap_or(Path::new(""));
+        let mut datasets = BTreeMap::new();
+        let known: Vec<&str> = data::known().iter().map(|set| set.name).collect();
+        for (name, part) in &file.datasets_of {
+            if part.file.is_none() && !known.contains(&name.get_ref().as_str()) {
+                let expected = format!("a 'file' for a data set that is not among {}", known.join(", "));
+                return Err(source.refuse(name.span().start, expected, format!("'{}' without one", name.get_ref())));
+            }
+            let file = part.file.as_ref().map(|file| folder.join(file));
+            datasets.insert(name.get_ref().clone(), DatasetSource { file, language: part.language });
+        }
+        let names: BTreeSet<&str> =
+            known.iter().copied().chain(file.datasets_of.keys().map(|name| name.get_ref().as_str())).collect();
+        let check_name = |name: &Spanned<String>| {
+            if names.contains(name.get_ref().as_str()) {
+                return Ok(());
+            }
+            let expected = format!("a data set among {}", names.iter().copied().collect::<Vec<_>>().join(", "));
+            Err(source.refuse(name.span().start, expected, format!("'{}'", name.get_ref())))
+        };
+        for name in &file.datasets {
+            check_name(name)?;
+        }
+        let mut ordered = Vec::new();
+        for (place, row) in file.row.iter().enumerate() {
+            let own = row.get_ref().datasets.as_ref();
+            for name in own.into_iter().flatten().chain(row.get_ref().per_dataset.keys()) {
+                check_name(name)?;
+            }
+            for (position, dataset) in own.unwrap_or(&file.datasets).iter().enumerate() {
+                datasets.entry(dataset.get_ref().clone()).or_insert_with(DatasetSource::default);
+                // Cells of a row are in the order of its axis; data sets in that of the grid's own list.
+                let position =
+                    file.datasets.iter().position(|d| d.get_ref() == dataset.get_ref()).unwrap_or(position);
+                let part = file.datasets_of.get(dataset.get_ref().as_str());
+                for (index, planned) in expand(&source, row, dataset.get_ref(), part)?.into_iter().enumerate() {
+                    ordered.push(((planned.seed, planned.priority, position, place, index), planned));
+                }
+            }
+        }
+        ordered.sort_by_key(|(key, _)| *key);
+        let cells: Vec<Planned> = ordered.into_iter().map(|(_, planned)| planned).collect();
+        let mut seen = BTreeSet::new();
+        for cell in &cells {
+            if !seen.insert(cell.id()) {
+                let expected = "rows whose table, name and axis differ in letters or digits";
+                return Err(Error::malformed(name, None, expected, format!("'{}' twice", cell.id())));
+            }
+        }
+        Ok(Self { cells, datasets })
+    }
+
+    /// The same grid with `seeds` seeds a row, from 0, instead of its own.
+    #[must_use]
+    pub fn with_seeds(mut self, seeds: u64) -> Self {
+        let first: Vec<Planned> = self.cells.into_iter().filter(|cell| cell.seed == 0).collect();
+        self.cells =
+            (0..seeds).flat_map(|seed| first.iter().map(move |cell| Planned { seed, ..cell.clone() })).collect();
+        self
+    }
+
+    /// The cells of the small study: those marked so, with the first seed alone.
+    #[must_use]
+    pub fn quick(mut self) -> Self {
+        self.cells.retain(|cell| cell.quick && cell.seed == 0);
+        self
+    }
+}
+
+/// The cells of a row on one data set, all seeds.
+fn expand(
+    source: &Source<'_>,
+    row: &Spanned<Row>,
+    dataset: &str,
+    part: Option<&DatasetPart>,
+) -> Result<Vec<Planned>> {
+    let (at, row) = (row.span().start, row.get_ref());
+    let told = |at: usize| move |error: Error| source.refuse(at, "a choice that can be", error.to_string());
+    let mut choices = match (&row.recipe, row.method) {
+        (None, Method::BagOfWords) => Choices::BagOfWords(BagOfWords::default()),
+        (Some(recipe), Method::BagOfWords) => {
+            return Err(source.refuse(recipe.span().start, "no recipe for a bag of words", "one"));
+        }
+        (Some(recipe), _) => {
+            let named = Recipe::named(recipe.get_ref()).map_err(told(recipe.span().start))?;
+            Choices::Network(Box::new(named))
+        }
+        (None, _) => return Err(source.refuse(at, "a recipe, or the method bag-of-words", "neither")),
+    };
+    let of_dataset = part.map_or(&[][..], |part| match row.recipe.as_ref().map(|recipe| recipe.get_ref().as_str()) {
+        Some("lean") => &part.lean,
+        Some("paper") => &part.paper,
+        _ => &[],
+    });
+    let own = row.per_dataset.iter().find(|(name, _)| name.get_ref() == dataset).map_or(&[][..], |(_, own)| own);
+    for setting in of_dataset.iter().chain(&row.set).chain(own) {
+        choices = choices.with_setting(setting.get_ref()).map_err(told(setting.span().start))?;
+    }
+    let mut cells: Vec<(Choices, Vec<(&str, &Value)>)> = vec![(choices, Vec::new())];
+    // In the order of the file, which a map does not keep.
+    let mut axis: Vec<_> = row.axis.iter().collect();
+    axis.sort_by_key(|(key, _)| key.span().start);
+    for (key, values) in axis {
+        let mut next = Vec::with_capacity(cells.len() * values.len());
+        for (choices, done) in cells {
+            for value in values {
+                let setting = format!("{}={value}", key.get_ref());
+                let choices = choices.clone().with_setting(&setting).map_err(told(key.span().start))?;
+                let done = done.iter().copied().chain([(key.get_ref().as_str(), value)]).collect();
+                next.push((choices, done));
+            }
+        }
+        cells = next;
+    }
+    let mut planned = Vec::new();
+    for (choices, axis) in cells {
+        choices.check().map_err(told(at))?;
+        let cell = Planned {
+            table: row.table.clone(),
+            row: row.name.clone(),
+            axis: axis.iter().map(|(key, value)| ((*key).to_owned(), in_words(value))).collect(),
+            dataset: dataset.to_owned(),
+            seed: 0,
+            quick: row.quick.takes(&axis),
+            method: row.method,
+            choices,
+            vectors: row.vectors,
+            priority: row.priority,
+        };
+        planned.extend((0..row.seeds).map(|seed| Planned { seed, ..cell.clone() }));
+    }
+    Ok(planned)
+}
+
+/// A value of an axis as a table shows it: a choice with fields as its kind and the fields.
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Table(table) => {
+            let kind = table.get("kind").map(in_words);
+            let fields = table.iter().filter(|(key, _)| *key != "kind");
+            let fields = fields.map(|(key, value)| format!("{key} {}", in_words(value)));
+            kind.into_iter().chain(fields).collect::<Vec<_>>().join(" ")
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"
+datasets = ["mr", "sst2"]
+
+[datasets-of.mr]
+paper = ["dnn.epochs=7"]
+
+[[row]]
+table = "main"
+name = "late"
+method = "dnn"
+recipe = "paper"
+priority = 2
+seeds = 2
+
+[[row]]
+table = "main"
+name = "early"
+method = "converted"
+recipe = "lean"
+set = ["network.beta=0.5"]
+axis = { "network.steps" = [10, 2], "network.averaging" = [{ kind = "padded", length = 9 }] }
+quick = { "network.steps" = [2] }
+per-dataset = { sst2 = ["dnn.epochs=3"] }
+seeds = 2
+"#;
+
+    fn parse(text: &str) -> Result<Grid> {
+        Grid::parse(text, Path::new("folder/grid.toml"))
+    }
+
+    #[test]
+    fn cells_fill_every_table_evenly() {
+        let grid = parse(SMALL).expect("a grid");
+        let ids: Vec<String> = grid.cells.iter().map(Planned::id).collect();
+        let of_seed = |seed: u64| -> Vec<String> {
+            [
+                "main--early--averaging=padded-length-9--steps=10--mr",
+                "main--early--averaging=padded-length-9--steps=2--mr",
+                "main--early--averaging=padded-length-9--steps=10--sst2",
+                "main--early--averaging=padded-length-9--steps=2--sst2",
+                "main--late--mr",
+                "main--late--sst2",
+            ]
+            .map(|id| format!("{id}--seed{seed}"))
+            .to_vec()
+        };
+        assert_eq!(ids, [of_seed(0), of_seed(1)].concat());
+        let epochs: Vec<usize> = grid.cells[..6]
+            .iter()
+            .map(|cell| match &cell.choices {
+                Choices::Network(recipe) => recipe.dnn.epochs,
+                Choices::BagOfWords(_) => 0,
+            })
+            .collect();
+        assert_eq!(epochs, [10, 10, 3, 3, 7, 200]);
+        let quick: Vec<String> = grid.clone().quick().cells.iter().map(Planned::id).collect();
+        assert_eq!(quick, [&ids[1], &ids[3]].map(String::clone));
+        assert_eq!(grid.clone().with_seeds(3).cells.len(), 18);
+        assert_eq!(grid.with_seeds(1).cells.len(), 6);
+    }
+
+    #[test]
+    fn unknown_names_are_refused_with_their_line_and_the_known_ones() {
+        for (from, to, line, told) in [
+            ("\"mr\", \"sst2\"", "\"mr\", \"sst3\"", 2, "sst5"),
+            ("datasets-of.mr", "datasets-of.mrr", 4, "'mrr' without one"),
+            ("dnn.epochs=7", "dnn.epoks=7", 5, "dnn.epoks"),
+            ("method = \"dnn\"", "method = \"dnm\"", 10, "fine-tuned"),
+            ("recipe = \"paper\"", "recipe = \"papyrus\"", 11, "lean, paper"),
+            ("priority", "priorities", 12, "per-dataset"),
+            ("network.beta=0.5", "network.beta=2", 15, "beta"),
+            ("\"network.steps\" = [10", "\"network.stepz\" = [10", 21, "network.stepz"),
+            ("{ sst2 = ", "{ waima = ", 23, "waimai"),
+            ("name = \"late\"", "name = \"early\"", 0, ""),
+        ] {
+            let text = SMALL.replacen(from, to, 1);
+            if line == 0 {
+                // The same name is no clash where the axis differs.
+                parse(&text).expect("two rows of one name");
+                continue;
+            }
+            let error = parse(&text).expect_err(to).to_string();
+            assert!(
+                error.starts_with(&format!("folder/grid.toml:{line}: ")) && error.contains(told),
+                "{to}: {error}"
+            );
+        }
+        let twice = SMALL.replacen("name = \"early\"", "name = \"Late\"", 1).replacen("axis = ", "#", 1);
+        assert!(parse(&twice).expect_err("twice").to_string().contains("twice"));
+    }
+
+    #[test]
+    fn the_built_in_grid_can_be_run() {
+        let grid = Grid::built_in().expect("the built-in grid");
+        let tables: BTreeSet<&str> = grid.cells.iter().map(|cell| cell.table.as_str()).collect();
+        assert!(tables.contains("main") && tables.contains("encoders"), "{tables:?}");
+        assert!(grid.clone().quick().cells.len() > 12);
+        let methods: BTreeSet<Method> = grid.cells.iter().map(|cell| cell.method).collect();
+        assert_eq!(methods.len(), 6, "{methods:?}");
+    }
+
+    #[test]
+    fn a_data_set_may_be_a_file_beside_the_grid() {
+        let text = "datasets = [\"mine\"]\n[datasets-of.mine]\nfile = \"mine.csv\"\n[[row]]\ntable = \"a\"\n\
+                    name = \"b\"\nmethod = \"bag-of-words\"\nset = [\"n-grams=1\"]\n";
+        let grid = parse(text).expect("a grid");
+        assert_eq!(grid.datasets["mine"].file.as_deref(), Some(Path::new("folder/mine.csv")));
+        assert_eq!(grid.cells[0].id(), "a--b--mine--seed0");
+    }
+}

@@ -1,0 +1,260 @@
+//! Runs the cells of a grid that are not there yet, one by one, and says what there is.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+use spiketext::{
+    Error, Result,
+    files::write_atomically,
+    machine,
+    study::{Cell, FORMAT},
+};
+
+use super::{
+    cells::{Sources, VECTORS, Workshop},
+    grid::{Grid, Planned},
+};
+use crate::events::Event;
+
+/// What is known of a cell's result file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// There is none.
+    Missing,
+    /// It is there, made with these choices.
+    Done,
+    /// It is there but made otherwise; how, in words.
+    Otherwise(String),
+}
+
+/// What bounds a run of the study.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Whether cells that were made with other choices are run again.
+    pub again: bool,
+    /// No cell is begun after this time.
+    pub time: Option<Duration>,
+    /// No more cells than this are run.
+    pub cells: Option<usize>,
+}
+
+/// What the runner tells while it works.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// A cell begins.
+    Begun {
+        /// Which.
+        cell: &'a Planned,
+        /// Cells done so far, those of earlier runs included.
+        done: usize,
+        /// All cells that were asked for.
+        of: usize,
+    },
+    /// Training of the cell tells something.
+    Training(&'a Event),
+    /// A cell is finished and its file written.
+    Finished {
+        /// It.
+        cell: &'a Cell,
+        /// Cells done so far.
+        done: usize,
+        /// All cells that were asked for.
+        of: usize,
+        /// Mean seconds of the cells of this run.
+        mean_seconds: f64,
+        /// Seconds for the rest, if they take as long on average.
+        seconds_left: f64,
+    },
+    /// A cell could not be made; the study goes on.
+    Failed {
+        /// Which.
+        cell: &'a Planned,
+        /// Why.
+        message: String,
+    },
+    /// A cell's file was made with other choices and stays.
+    Otherwise {
+        /// Which.
+        cell: &'a Planned,
+        /// What differs.
+        message: String,
+    },
+}
+
+/// What a run of the study came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Outcome {
+    /// Cells run now.
+    pub run: usize,
+    /// Cells that were there.
+    pub there: usize,
+    /// Cells that were there with other choices, and stay.
+    pub otherwise: usize,
+    /// Cells that could not be made.
+    pub failed: usize,
+    /// Cells still missing, the failed ones included.
+    pub missing: usize,
+}
+
+/// The file of a cell.
+fn path_of(cell: &Planned, out: &Path) -> PathBuf {
+    out.join(format!("{}.json", cell.id()))
+}
+
+/// The state of a cell whose choices are `choices`. Where `any_vectors`, those of the file do not matter.
+fn state_of(cell: &Planned, choices: &str, any_vectors: bool, out: &Path) -> State {
+    let path = path_of(cell, out);
+    if !path.exists() {
+        return State::Missing;
+    }
+    let found = match Cell::read(&path) {
+        Ok(found) => found,
+        Err(error) => return State::Otherwise(error.to_string()),
+    };
+    if found.method != cell.method {
+        return State::Otherwise(format!("made by the method {:?}", found.method));
+    }
+    let skip = |text: &str| any_vectors && text.starts_with(VECTORS);
+    let lines = |text: &str| text.lines().filter(|line| !skip(line)).map(str::to_owned).collect::<Vec<_>>();
+    let (own, wanted) = (lines(&found.choices), lines(choices));
+    match own.iter().find(|line| !wanted.contains(line)).or_else(|| wanted.iter().find(|line| !own.contains(line))) {
+        Some(line) => State::Otherwise(format!("made with other choices: '{line}'")),
+        None => State::Done,
+    }
+}
+
+/// The state of every cell of a grid. Word vectors count only for languages whose file `sources` names.
+///
+/// # Errors
+/// If the language of a data set in a file cannot be found.
+pub fn list(grid: &Grid, sources: &Sources, out: &Path) -> Result<Vec<State>> {
+    let mut workshop = Workshop::new(sources, &grid.datasets);
+    let mut states = Vec::with_capacity(grid.cells.len());
+    for cell in &grid.cells {
+        let choices = workshop.choices(cell)?;
+        let any = !sources.vectors.contains_key(workshop.language(&cell.dataset)?.name());
+        states.push(state_of(cell, &choices, any, out));
+    }
+    Ok(states)
+}
+
+/// Runs the cells that are missing, in the grid's order. `asked` picks the cells that count.
+///
+/// # Errors
+/// If a data set or the vectors of a language cannot be read (before the first cell), or a file cannot be written.
+pub fn run(
+    grid: &Grid,
+    asked: impl Fn(&Planned) -> bool,
+    sources: &Sources,
+    out: &Path,
+    limits: &Limits,
+    observer: &mut dyn FnMut(Told<'_>),
+) -> Result<Outcome> {
+    let started = Instant::now();
+    std::fs::create_dir_all(out).map_err(Error::write(out))?;
+    let cells: Vec<&Planned> = grid.cells.iter().filter(|cell| asked(cell)).collect();
+    let mut workshop = Workshop::new(sources, &grid.datasets);
+    for cell in &cells {
+        workshop.dataset(&cell.dataset)?;
+    }
+    if let Some(path) = sources.vectors.values().find(|path| !path.is_file()) {
+        std::fs::File::open(path).map_err(Error::read(path))?;
+        return Err(Error::invalid("study", "word vectors in a file", path.display().to_string()));
+    }
+    let mut outcome = Outcome::default();
+    let mut open = Vec::new();
+    for cell in &cells {
+        let choices = workshop.choices(cell)?;
+        match state_of(cell, &choices, false, out) {
+            State::Done => outcome.there += 1,
+            State::Otherwise(message) if !limits.again => {
+                outcome.otherwise += 1;
+                observer(Told::Otherwise { cell, message });
+            }
+            State::Missing | State::Otherwise(_) => open.push((*cell, choices)),
+        }
+    }
+    let machine = machine::in_words(rayon::current_num_threads());
+    let here = std::env::current_dir().unwrap_or_default();
+    let commit = machine::commit_or_version(&here);
+    let (of, before) = (cells.len(), outcome.there + outcome.otherwise);
+    let all = open.len();
+    for (cell, choices) in open {
+        let late = limits.time.is_some_and(|time| started.elapsed() >= time);
+        if late || limits.cells.is_some_and(|most| outcome.run >= most) {
+            break;
+        }
+        observer(Told::Begun { cell, done: before + outcome.run, of });
+        let done = match workshop.run(cell, &mut |event| observer(Told::Training(event))) {
+            Ok(done) => done,
+            Err(error) => {
+                outcome.failed += 1;
+                observer(Told::Failed { cell, message: error.to_string() });
+                continue;
+            }
+        };
+        let finished = Cell {
+            format: FORMAT,
+            table: cell.table.clone(),
+            row: cell.row.clone(),
+            axis: cell.axis.clone(),
+            dataset: cell.dataset.clone(),
+            seed: cell.seed,
+            method: cell.method,
+            choices,
+            measured: done.measured,
+            seconds: done.seconds,
+            machine: machine.clone(),
+            commit: commit.clone(),
+        };
+        finished.write(out)?;
+        outcome.run += 1;
+        let mean_seconds = started.elapsed().as_secs_f64() / (outcome.run + outcome.failed) as f64;
+        observer(Told::Finished {
+            cell: &finished,
+            done: before + outcome.run,
+            of,
+            mean_seconds,
+            seconds_left: mean_seconds * (all - outcome.run - outcome.failed) as f64,
+        });
+    }
+    outcome.missing = all - outcome.run;
+    Ok(outcome)
+}
+
+/// Writes the list of a grid's cells to `grid.json` beside the folder `out`, for a report that says what is missing.
+///
+/// # Errors
+/// If the system refuses.
+pub fn write_expected(grid: &Grid, out: &Path) -> Result<PathBuf> {
+    #[derive(Serialize)]
+    struct Expected<'a> {
+        table: &'a str,
+        row: &'a str,
+        axis: &'a BTreeMap<String, String>,
+        dataset: &'a str,
+        seed: u64,
+    }
+    let expected: Vec<Expected<'_>> = grid
+        .cells
+        .iter()
+        .map(|cell| Expected {
+            table: &cell.table,
+            row: &cell.row,
+            axis: &cell.axis,
+            dataset: &cell.dataset,
+            seed: cell.seed,
+        })
+        .collect();
+    let mut text = serde_json::to_string_pretty(&expected)
+        .map_err(|error| Error::invalid("study grid", "names that JSON can hold", error.to_string()))?;
+    text.push('\n');
+    let path = out.with_file_name("grid.json");
+    write_atomically(&path, text.as_bytes())?;
+    Ok(path)
+}
