@@ -24,6 +24,7 @@ enum Verb {
     Inspect(verbs::inspect::Arguments),
     Data(verbs::data::Arguments),
     Vectors(verbs::vectors::Arguments),
+    Report(verbs::report::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Verb::Inspect(arguments) => verbs::inspect::run(&arguments),
         Verb::Data(arguments) => verbs::data::run(arguments),
         Verb::Vectors(arguments) => verbs::vectors::run(arguments),
+        Verb::Report(arguments) => verbs::report::run(&arguments),
     };
     match outcome {
         Ok(code) => code,
