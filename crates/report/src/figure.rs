@@ -26,7 +26,7 @@ pub const MUTED: RGBColor = RGBColor(0x59, 0x63, 0x6e);
 /// Lines of the grid.
 pub const GRID: RGBColor = RGBColor(0xd8, 0xde, 0xe4);
 /// Series; told apart by people who see colours differently, with a marker each besides.
-pub const SERIES: [RGBColor; 8] = [
+pub const SERIES: [RGBColor; 9] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xd5, 0x5e, 0x00),
     RGBColor(0x00, 0x93, 0x6b),
@@ -35,11 +35,12 @@ pub const SERIES: [RGBColor; 8] = [
     RGBColor(0x33, 0x22, 0x88),
     RGBColor(0x88, 0x22, 0x55),
     RGBColor(0x6e, 0x77, 0x81),
+    INK,
 ];
 /// The dark forms of ink, muted, grid and the series.
-const DARK: [&str; 11] = [
+const DARK: [&str; 12] = [
     "#E6EDF3", "#A9B4C0", "#353C45", "#56B4E9", "#FF8C42", "#2CC79A", "#E08BC4", "#F0C040", "#9D8CFF", "#F0609A",
-    "#8B949E",
+    "#8B949E", "#E6EDF3",
 ];
 
 /// Letters in pixels of plotters, which writes 0.65 of it.
@@ -88,7 +89,7 @@ pub fn write_at(area: &Area<'_>, text: &str, place: (i32, i32), style: &TextStyl
 /// About how many pixels `text` takes at `size`.
 pub fn width_of(text: &str, size: f64) -> i32 {
     let em = 0.65 * size;
-    text.chars().map(|c| if u32::from(c) < 0x2e80 { 0.56 * em } else { em }).sum::<f64>().ceil() as i32
+    text.chars().map(|c| if u32::from(c) < 0x2e80 { 0.64 * em } else { em }).sum::<f64>().ceil() as i32
 }
 
 /// `text` cut to about `pixels`.
@@ -108,7 +109,7 @@ pub fn cut(text: &str, size: f64, pixels: i32) -> String {
     short
 }
 
-/// A marker of one of eight shapes at a pixel; the shape goes with the colour.
+/// A marker of one of nine shapes at a pixel; the shape goes with the colour.
 pub fn marker(area: &Area<'_>, kind: usize, (x, y): (i32, i32), radius: i32) -> Drawn {
     let colour = SERIES[kind % SERIES.len()];
     let full = colour.filled();
@@ -125,6 +126,10 @@ pub fn marker(area: &Area<'_>, kind: usize, (x, y): (i32, i32), radius: i32) -> 
             area.draw(&PathElement::new(vec![(x - r, y - r), (x + r, y + r)], line))?;
             area.draw(&PathElement::new(vec![(x - r, y + r), (x + r, y - r)], line))
         }
-        _ => area.draw(&Rectangle::new([(x - r, y - r), (x + r, y + r)], line)),
+        7 => area.draw(&Rectangle::new([(x - r, y - r), (x + r, y + r)], line)),
+        _ => {
+            area.draw(&PathElement::new(vec![(x - r - 1, y), (x + r + 1, y)], line))?;
+            area.draw(&PathElement::new(vec![(x, y - r - 1), (x, y + r + 1)], line))
+        }
     }
 }

@@ -50,6 +50,8 @@ pub enum Line {
     Dashed,
     /// By a thin dashed line in the colour of words: a bound, not a measurement.
     Bound,
+    /// Not at all; words in the colour of bounds.
+    Note,
 }
 
 /// A point.
@@ -63,6 +65,8 @@ pub struct Point {
     pub deviation: Option<f64>,
     /// What stands beside it where there is room.
     pub label: String,
+    /// Whether that stands to the right rather than above.
+    pub beside: bool,
 }
 
 /// How values become places.
@@ -224,7 +228,7 @@ fn places_of(legend: &[(&str, usize, Line, bool)], total: i32) -> (Vec<(i32, i32
 fn draw_panel(area: &Area<'_>, panel: &Panel, x: &Axis, y: &Axis) -> Drawn {
     let (width, height) = area.dim_in_pixel();
     let (width, height) = (width as i32, height as i32);
-    let y_labels = y.ticks.iter().map(|(_, label)| width_of(label, LETTERS)).max().unwrap_or(0) + 12;
+    let y_labels = y.ticks.iter().map(|(_, label)| width_of(label, LETTERS)).max().unwrap_or(0) + 20;
     let title = letters(LETTERS + 2.0, INK, HPos::Center, VPos::Center);
     let text = cut(&panel.title, LETTERS + 2.0, width - 20);
     write_at(area, &text, ((width + y_labels) / 2, 13), &title)?;
@@ -257,7 +261,10 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, x: &Axis, y: &Axis) -> Drawn {
         (px - corner_x, py - corner_y)
     };
     let inside_frame = |series: &Series| {
-        let fits = |point: &&Point| (x.low..=x.high).contains(&x.place(point.x)) && y.place(point.y).is_finite();
+        // What spans the panel may lie outside by a rounding.
+        let slack = 1e-9 * (x.high - x.low);
+        let within = x.low - slack..=x.high + slack;
+        let fits = |point: &&Point| within.contains(&x.place(point.x)) && y.place(point.y).is_finite();
         series.points.iter().filter(fits).cloned().collect::<Vec<_>>()
     };
     let mut taken: Vec<(i32, i32, i32, i32)> = Vec::new();
@@ -282,7 +289,10 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, x: &Axis, y: &Axis) -> Drawn {
         for point in inside_frame(series).iter().filter(|point| !point.label.is_empty()) {
             let (px, py) = pixel(point, 0.0);
             let half = width_of(&point.label, LETTERS - 2.0) / 2 + 1;
-            let places = [(px, py - 13), (px, py + 13), (px + half + 8, py), (px - half - 8, py)];
+            let mut places = [(px, py - 13), (px, py + 13), (px + half + 8, py), (px - half - 8, py)];
+            if point.beside {
+                places.swap(0, 2);
+            }
             let boxed = |(cx, cy): (i32, i32)| (cx - half, cy - 7, cx + half, cy + 7);
             let free = |&&place: &&(i32, i32)| {
                 let own = boxed(place);
@@ -291,7 +301,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, x: &Axis, y: &Axis) -> Drawn {
             };
             if let Some(&place) = places.iter().find(free) {
                 taken.push(boxed(place));
-                let colour = if series.line == Line::Bound { MUTED } else { SERIES[series.kind % SERIES.len()] };
+                let colour = if series.line == Line::Note { MUTED } else { SERIES[series.kind % SERIES.len()] };
                 let style = letters(LETTERS - 2.0, colour, HPos::Center, VPos::Center);
                 write_at(area, &point.label, place, &style)?;
             }
@@ -302,7 +312,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, x: &Axis, y: &Axis) -> Drawn {
 
 fn draw_line(area: &Area<'_>, line: Line, kind: usize, pixels: &[(i32, i32)]) -> Drawn {
     let style = match line {
-        Line::None => return Ok(()),
+        Line::None | Line::Note => return Ok(()),
         Line::Bound => MUTED.stroke_width(1),
         _ => SERIES[kind % SERIES.len()].stroke_width(2),
     };

@@ -71,8 +71,8 @@ fn a_whole_study_has_every_section_and_every_figure_that_it_links() {
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{link}");
     }
     // Fifty steps at almost half a spike a step cost more than the DNN; a step or two cost less.
-    assert!(page.contains("converted and fine-tuned SNN: **costs more than the DNN** on all of 6 data sets"));
-    assert!(page.contains("lean fine-tuned SNN, T = 1: costs less on all of 6 data sets"));
+    assert!(page.contains("converted and fine-tuned SNN: **costs more than the DNN** on all 6 data sets"));
+    assert!(page.contains("lean fine-tuned SNN, T = 1: costs less on all 6 data sets"));
     assert_eq!(line(&page, made_up::TABLE), format!("| {} | 4.60 | 0.900 | 5.11 |", made_up::TABLE));
     assert!(line(&page, "memory").contains("no single place"));
 }

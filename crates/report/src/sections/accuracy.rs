@@ -201,9 +201,11 @@ pub fn over_steps(study: &Study, page: &mut Page) -> Result<()> {
         "Test accuracy over the number of time steps, a panel for each data set",
         svg,
     )?;
-    page.paragraph("Bars are one standard deviation over the seeds. The numbers are those of the table above.");
     let most = entries.iter().filter(stepped).map(|entry| entry.cells.len()).max().unwrap_or(0);
-    page.paragraph(&format!("At most {} a point.", plural(most, "seed")));
+    page.paragraph(&format!(
+        "Bars are one standard deviation over at most {} a point. The numbers are those of the table above.",
+        plural(most, "seed")
+    ));
     Ok(())
 }
 

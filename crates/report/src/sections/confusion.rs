@@ -40,7 +40,8 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
         .collect();
     if !drawn.is_empty() {
         page.figure("confusion", "Confusion matrices, a panel for each data set", draw(&drawn))?;
-        page.paragraph("Rows are true classes, columns found ones; numbers are percent of the row.");
+        page.paragraph("Rows are true classes, columns found ones; numbers are percent of the row. Columns with numbers are in the \
+             order of the rows.");
     }
     let mut table = Table::new(2, ["data set", "class", "precision", "recall", "F1", "test texts"]);
     for (entry, (labels, matrix)) in &matrices {
@@ -94,8 +95,8 @@ fn draw(matrices: &[(&str, &[String], &Vec<Vec<f64>>)]) -> Result<String> {
 
 fn heat_map(area: &Area<'_>, title: &str, labels: &[String], matrix: &[Vec<f64>]) -> Drawn {
     let classes = labels.len() as i32;
-    let names = labels.iter().map(|label| width_of(label, LETTERS)).max().unwrap_or(0).clamp(10, 90);
-    let (left, top) = (names + 22, 36);
+    let names = labels.iter().map(|label| width_of(label, LETTERS)).max().unwrap_or(0).clamp(10, 110);
+    let (left, top) = (names + 14, 36);
     let side = ((330 - left - 12) / classes).min(230 / classes);
     let middle = left + side * classes / 2;
     let centred = |colour| letters(LETTERS, colour, HPos::Center, VPos::Center);
@@ -118,9 +119,12 @@ fn heat_map(area: &Area<'_>, title: &str, labels: &[String], matrix: &[Vec<f64>]
         }
     }
     let below = top + side * classes;
+    // Names that a column cannot hold are numbered instead, in the order of the rows.
+    let fit = labels.iter().all(|label| width_of(label, LETTERS) <= side - 4);
     for (column, label) in labels.iter().enumerate() {
         let x = left + side * column as i32 + side / 2;
-        write_at(area, &cut(label, LETTERS, side - 4), (x, below + 12), &centred(MUTED))?;
+        let name = if fit { label.clone() } else { format!("{}.", column + 1) };
+        write_at(area, &cut(&name, LETTERS, side - 4), (x, below + 12), &centred(MUTED))?;
     }
     write_at(area, "found", (middle, below + 32), &centred(MUTED))
 }

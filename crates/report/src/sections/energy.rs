@@ -71,8 +71,8 @@ fn in_words(entries: &[Entry<'_>], table: &str, page: &mut Page) {
         let more = ratios.iter().filter(|ratio| **ratio > 1.0).count();
         let sets = plural(ratios.len(), "data set");
         let verdict = match more {
-            0 => format!("costs less on all of {sets}"),
-            n if n == ratios.len() => format!("**costs more than the DNN** on all of {sets}"),
+            0 => format!("costs less on all {sets}"),
+            n if n == ratios.len() => format!("**costs more than the DNN** on all {sets}"),
             n => format!("**costs more than the DNN** on {n} of {sets}"),
         };
         items.push(format!("{}: {verdict} ({span} its energy).", escaped(&row[0].key.name())));
@@ -108,7 +108,7 @@ fn over_energy(study: &Study, entries: &[Entry<'_>], table: &str, page: &mut Pag
                         None => String::new(),
                     };
                     let accuracy = entry.accuracy();
-                    Point { x: *energy, y: accuracy.mean, deviation: accuracy.deviation, label }
+                    Point { x: *energy, y: accuracy.mean, deviation: accuracy.deviation, label, beside: false }
                 });
                 let points = points.collect();
                 Series { name: family.name(), kind, line: Line::None, markers: true, points }
@@ -224,14 +224,22 @@ fn break_even(entries: &[Entry<'_>], table: &str, page: &mut Page) -> Result<()>
     };
     let ((left, right), (low, high)) = (x.span(), y.span());
     bound([(left, 1.0), (right, 1.0)], "");
+    let above = Point { x: left * (right / left).powf(0.2), y: 1.0, ..Point::default() };
+    let mut notes = vec![Point { label: "above: the SNN costs more".into(), ..above }];
     if let Some(even) = even {
         bound([(even, low), (even, high)], "");
         let (from, to) = ((low * even).max(left), (high * even).min(right));
         bound([(from, from / even), (to, to / even)], "");
-        let corner = |x: f64, y: f64, label: String| Point { x, y, label, ..Point::default() };
-        let points = vec![corner(even, high / (high / low).powf(0.06), format!("T x rate = {even:.1}"))];
-        series.push(Series { name: String::new(), kind: 0, line: Line::Bound, markers: false, points });
+        let upright = format!("even at T x rate = {even:.1}");
+        notes.push(Point {
+            x: even,
+            y: high / (high / low).powf(0.06),
+            label: upright,
+            beside: true,
+            ..Point::default()
+        });
     }
+    series.push(Series { name: String::new(), kind: 0, line: Line::Note, markers: false, points: notes });
     let panel = Panel { title: table.to_owned(), series };
     let name = format!("Energy of the SNN against its DNN over time steps times input rate, {table}");
     let svg = draw(&name, &[panel], &x, |_| y.clone());

@@ -13,9 +13,11 @@ use crate::{
 };
 
 /// More tokens than this are counted, not drawn.
-const DRAWN_TOKENS: usize = 40;
+const DRAWN_TOKENS: usize = 24;
 /// Input dimensions drawn for each token: the first ones.
-const DRAWN_DIMENSIONS: usize = 16;
+const DRAWN_DIMENSIONS: usize = 12;
+/// Pixels of a token, two for each dimension.
+const BAND: usize = 2 * DRAWN_DIMENSIONS + 6;
 /// Most dots of the features' raster.
 const DRAWN_DOTS: usize = 4000;
 /// More classes than this are not drawn.
@@ -55,9 +57,9 @@ pub fn section(model: &Model, text: &str, page: &mut Page) -> Result<()> {
 
 fn draw(model: &Model, tokens: &[String], trace: &Trace) -> Result<String> {
     let shown = tokens.len().min(DRAWN_TOKENS);
-    let height = (shown * (DRAWN_DIMENSIONS + 6)).max(280) as i32;
+    let height = (shown * BAND).max(280) as i32;
     picture((990, height as u32 + 70), "Spikes of a sentence", |root| {
-        for (x, title) in [(240, "input, by token"), (545, "features that fire"), (840, "current into the outputs")] {
+        for (x, title) in [(240, "input, by token"), (545, "features that fire"), (810, "current into the outputs")] {
             write_at(root, title, (x, 14), &letters(LETTERS + 1.0, INK, HPos::Center, VPos::Center))?;
         }
         let steps = model.network().specification().steps;
@@ -77,14 +79,20 @@ fn time(area: &Area<'_>, left: i32, width: i32, bottom: i32, steps: usize) -> Dr
     area.draw(&PathElement::new(vec![(left, bottom), (left + width, bottom)], MUTED.stroke_width(1)))
 }
 
-/// A spike: a short upright line from `y` down.
-fn spike(area: &Area<'_>, x: i32, y: i32, length: i32, kind: usize) -> Drawn {
-    area.draw(&PathElement::new(vec![(x, y), (x, y + length)], SERIES[kind].stroke_width(2)))
+/// A spike: a bar around `x`, from `y` down.
+fn spike(area: &Area<'_>, x: i32, y: i32, (wide, tall): (i32, i32), kind: usize) -> Drawn {
+    area.draw(&Rectangle::new([(x - wide / 2, y), (x - wide / 2 + wide, y + tall)], SERIES[kind].filled()))
+}
+
+/// How wide a spike is drawn: half its step, within what reads as a spike.
+fn wide(width: i32, steps: usize) -> i32 {
+    (width / (2 * steps.max(1)) as i32).clamp(2, 12)
 }
 
 fn input(area: &Area<'_>, tokens: &[String], trace: &Trace, steps: usize, height: i32) -> Drawn {
     let (left, top, width) = (130, 30, 220);
-    let band = DRAWN_DIMENSIONS as i32 + 6;
+    let band = BAND as i32;
+    let wide = wide(width, steps);
     for (i, (token, spikes)) in tokens.iter().zip(&trace.tokens).enumerate() {
         let y = top + i as i32 * band;
         let style = letters(LETTERS, INK, HPos::Right, VPos::Center);
@@ -93,7 +101,7 @@ fn input(area: &Area<'_>, tokens: &[String], trace: &Trace, steps: usize, height
         for t in 0..spikes.rows().min(steps) {
             let x = left + place(t, steps, width);
             for dimension in (0..spikes.dimension().min(DRAWN_DIMENSIONS)).filter(|&d| spikes.get(t, d)) {
-                spike(area, x, y + 3 + dimension as i32, 1, 0)?;
+                spike(area, x, y + 4 + 2 * dimension as i32, (wide, 1), 0)?;
             }
         }
     }
@@ -105,20 +113,22 @@ fn features(area: &Area<'_>, trace: &Trace, steps: usize, height: i32) -> Drawn 
     let firing: Vec<usize> =
         (0..trace.features.dimension()).filter(|&c| (0..steps).any(|t| trace.features.get(t, c))).collect();
     // As many as stay readable, evenly chosen.
-    let most = (DRAWN_DOTS / steps.max(1)).clamp(1, height as usize / 2);
+    let most = (DRAWN_DOTS / steps.max(1)).clamp(1, height as usize / 3);
     let every = firing.len().div_ceil(most).max(1);
+    let wide = wide(width, steps);
     let drawn: Vec<usize> = firing.iter().copied().step_by(every).collect();
     for (row, &feature) in drawn.iter().enumerate() {
         let y = top + (row as i32 * height) / drawn.len() as i32;
         for t in (0..steps).filter(|&t| trace.features.get(t, feature)) {
-            spike(area, left + place(t, steps, width), y, (height / drawn.len() as i32 - 1).clamp(1, 6), 1)?;
+            let tall = (height / drawn.len() as i32 - 1).clamp(1, 6);
+            spike(area, left + place(t, steps, width), y, (wide, tall), 1)?;
         }
     }
     time(area, left, width, top + height, steps)
 }
 
 fn currents(area: &Area<'_>, model: &Model, trace: &Trace, steps: usize, height: i32) -> Drawn {
-    let (left, top, width) = (750, 30, 180);
+    let (left, top, width) = (730, 30, 160);
     let specification = model.network().specification();
     let group = specification.outputs_per_class;
     let classes = model.labels().len().min(DRAWN_CLASSES);

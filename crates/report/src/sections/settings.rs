@@ -137,8 +137,8 @@ fn figure(name: &str, entries: &[Entry<'_>], datasets: &[&str], page: &mut Page)
                     Some(Point { x, y: accuracy.mean, deviation: accuracy.deviation, ..Point::default() })
                 });
                 let points = points.collect();
-                // Colours come again after eight; then lines are dashed.
-                let style = if kind < 8 { Line::Solid } else { Line::Dashed };
+                // Colours come again after nine; then lines are dashed.
+                let style = if kind < 9 { Line::Solid } else { Line::Dashed };
                 Series { name: name.clone(), kind, line: style, markers: true, points }
             });
             let series = series.filter(|series| !series.points.is_empty()).collect();
