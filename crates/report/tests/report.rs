@@ -184,7 +184,8 @@ fn wrong_input_is_named() {
     let good = fine_tuned(1, 77.0);
     let path = good.write(&cells).expect("written");
     let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-    let breaks: [(fn(&mut Cell), &str); 6] = [
+    type Break = fn(&mut Cell);
+    let breaks: [(Break, &str); 6] = [
         (|cell| cell.measured.test_accuracy = 101.0, "a test accuracy from 0 to 100, got 101"),
         (|cell| cell.measured.confusion[0].clear(), "a confusion matrix of 2 x 2"),
         (|cell| cell.measured.firing.as_mut().expect("firing").feature_histogram.clear(), "20 bins, got one of 0"),

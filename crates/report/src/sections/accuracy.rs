@@ -92,9 +92,12 @@ pub fn goals(study: &Study, page: &mut Page) {
     page.list(said);
 }
 
+/// A goal on one data set (or on the mean): its name, what was reached if it was run, and the bound; percent.
+type Judged = (String, Option<f64>, f64);
+
 /// A goal's two lines of the table and its sentence.
 fn judge(study: &Study, goal: &Goal, entries: &[Entry<'_>], table: &mut Table, said: &mut Vec<String>) {
-    let mut found: Vec<(String, Option<f64>, f64)> = DATASETS
+    let mut found: Vec<Judged> = DATASETS
         .iter()
         .zip(goal.accuracy)
         .map(|((short, name), least)| {
@@ -120,9 +123,7 @@ fn judge(study: &Study, goal: &Goal, entries: &[Entry<'_>], table: &mut Table, s
     verdicts.resize(8, String::new());
     table.row(bounds);
     table.row(verdicts);
-    let pick = |which: fn(&(String, Option<f64>, f64)) -> Option<String>| -> Vec<String> {
-        found.iter().filter_map(which).collect()
-    };
+    let pick = |which: fn(&Judged) -> Option<String>| -> Vec<String> { found.iter().filter_map(which).collect() };
     let met = pick(|(name, reached, least)| reached.filter(|mean| meets(*mean, *least)).map(|_| name.clone()));
     let missed = pick(|(name, reached, least)| {
         let mean = reached.filter(|mean| !meets(*mean, *least))?;

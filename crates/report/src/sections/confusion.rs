@@ -17,6 +17,14 @@ use crate::{
 /// Matrices with more classes than this are not drawn.
 const DRAWN_CLASSES: usize = 12;
 
+/// A matrix to draw.
+struct HeatMap<'a> {
+    title: &'a str,
+    labels: &'a [String],
+    /// True by found.
+    matrix: &'a [Vec<f64>],
+}
+
 /// Precision, recall and F1 of a class, shares; none where they divide by nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Scores {
@@ -33,10 +41,10 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
     let Some((first, _)) = matrices.first() else { return Ok(()) };
     page.heading(2, "Confusion and scores of each class");
     page.paragraph(&format!("Of {}, the test texts of all seeds together.", escaped(&first.key.name())));
-    let drawn: Vec<(&str, &[String], &Vec<Vec<f64>>)> = matrices
+    let drawn: Vec<HeatMap<'_>> = matrices
         .iter()
         .filter(|(_, (labels, _))| labels.len() <= DRAWN_CLASSES)
-        .map(|(entry, (labels, matrix))| (dataset_name(entry.dataset), *labels, matrix))
+        .map(|(entry, (labels, matrix))| HeatMap { title: dataset_name(entry.dataset), labels, matrix })
         .collect();
     if !drawn.is_empty() {
         page.figure("confusion", "Confusion matrices, a panel for each data set", draw(&drawn))?;
@@ -81,19 +89,20 @@ fn scores(matrix: &[Vec<f64>]) -> Vec<Scores> {
 }
 
 /// Heat maps side by side.
-fn draw(matrices: &[(&str, &[String], &Vec<Vec<f64>>)]) -> Result<String> {
+fn draw(matrices: &[HeatMap<'_>]) -> Result<String> {
     let columns = matrices.len().clamp(1, 3);
     let rows = matrices.len().div_ceil(columns);
     let size = ((330 * columns) as u32, (310 * rows) as u32);
     picture(size, "Confusion matrices", |root| {
-        for ((title, labels, matrix), area) in matrices.iter().zip(root.split_evenly((rows, columns))) {
-            heat_map(&area, title, labels, matrix)?;
+        for (map, area) in matrices.iter().zip(root.split_evenly((rows, columns))) {
+            heat_map(&area, map)?;
         }
         Ok(())
     })
 }
 
-fn heat_map(area: &Area<'_>, title: &str, labels: &[String], matrix: &[Vec<f64>]) -> Drawn {
+fn heat_map(area: &Area<'_>, map: &HeatMap<'_>) -> Drawn {
+    let HeatMap { title, labels, matrix } = *map;
     let classes = labels.len() as i32;
     let names = labels.iter().map(|label| width_of(label, LETTERS)).max().unwrap_or(0).clamp(10, 110);
     let (left, top) = (names + 14, 36);
