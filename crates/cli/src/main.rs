@@ -25,6 +25,7 @@ enum Verb {
     Data(verbs::data::Arguments),
     Vectors(verbs::vectors::Arguments),
     Reproduce(Box<verbs::reproduce::Arguments>),
+    Report(verbs::report::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Verb::Data(arguments) => verbs::data::run(arguments),
         Verb::Vectors(arguments) => verbs::vectors::run(arguments),
         Verb::Reproduce(arguments) => verbs::reproduce::run(&arguments),
+        Verb::Report(arguments) => verbs::report::run(&arguments),
     };
     match outcome {
         Ok(code) => code,

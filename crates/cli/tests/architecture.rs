@@ -23,7 +23,12 @@ fn dependencies(folder: &str) -> BTreeSet<String> {
 
 #[test]
 fn crates_use_only_crates_below_them() {
-    let order = [("kernels", "spiketext-kernels"), ("spiketext", "spiketext"), ("train", "spiketext-train")];
+    let order = [
+        ("kernels", "spiketext-kernels"),
+        ("spiketext", "spiketext"),
+        ("report", "spiketext-report"),
+        ("train", "spiketext-train"),
+    ];
     for (level, (folder, _)) in order.iter().chain([&("cli", "spiketext-cli")]).enumerate() {
         let below: BTreeSet<&str> = order[..level].iter().map(|(_, name)| *name).collect();
         for name in dependencies(folder).iter().filter(|name| name.starts_with("spiketext")) {
@@ -44,8 +49,12 @@ fn closure(folder: &str) -> BTreeSet<String> {
         uses.entry(name).or_default().extend(names);
     }
     // The lock file does not tell development dependencies from others; for our own crates the manifest does.
-    for (folder, name) in [("kernels", "spiketext-kernels"), ("spiketext", "spiketext"), ("train", "spiketext-train")]
-    {
+    for (folder, name) in [
+        ("kernels", "spiketext-kernels"),
+        ("spiketext", "spiketext"),
+        ("report", "spiketext-report"),
+        ("train", "spiketext-train"),
+    ] {
         uses.insert(name.to_owned(), dependencies(folder));
     }
     let mut found = BTreeSet::new();
@@ -60,7 +69,7 @@ fn closure(folder: &str) -> BTreeSet<String> {
 
 #[test]
 fn inference_needs_no_training_framework_and_no_front_door() {
-    for folder in ["kernels", "spiketext"] {
+    for folder in ["kernels", "spiketext", "report"] {
         let all = closure(folder);
         for heavy in ["burn", "burn-core", "burn-flex", "clap", "axum", "tokio", "indicatif", "pyo3"] {
             assert!(!all.contains(heavy), "crates/{folder} brings in {heavy}");

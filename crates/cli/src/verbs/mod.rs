@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod predict;
 pub mod progress;
 pub mod raster;
+pub mod report;
 pub mod reproduce;
 pub mod shown;
 pub mod tables;

@@ -1,0 +1,90 @@
+//! A study's report: reads the result cells that [`spiketext::study`] describes and writes a Markdown page with SVG
+//! figures beside it.
+//!
+//! The same cells make the same bytes. What is missing is said, never filled in.
+
+mod cells;
+mod figure;
+mod markdown;
+mod numbers;
+mod panels;
+mod published;
+mod sections;
+
+use std::path::{Path, PathBuf};
+
+use spiketext::{Error, Result, files::write_atomically, model::Model};
+
+use crate::{cells::Study, markdown::Page};
+
+/// What a report is made from and where it goes.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The folder of result cells. A file `grid.json` beside the folder lists the cells that the study was to have.
+    pub cells: PathBuf,
+    /// The Markdown file, ending in `.md`; figures go to `figures` in the folder of its name (`results/figures` for
+    /// `results.md`).
+    pub out: PathBuf,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The Markdown file.
+    pub report: PathBuf,
+    /// The figures.
+    pub figures: Vec<PathBuf>,
+    /// Cells that were read.
+    pub cells: usize,
+    /// Cells of the declared grid that are not there; none if no grid is declared.
+    pub missing: Option<usize>,
+}
+
+/// Writes the report; with a model and a text also the spikes of that text.
+///
+/// # Errors
+/// If a file cannot be read or written, a cell is broken or there is none; the file is named.
+pub fn write(request: &Request, spikes_of: Option<(&Model, &str)>) -> Result<Written> {
+    let out = &request.out;
+    if out.extension().is_none_or(|ending| ending != "md") {
+        return Err(Error::invalid("report", "a file that ends in .md", out.display().to_string()));
+    }
+    let grid = grid_beside(&request.cells);
+    let study = Study::read(&request.cells, &grid)?;
+    let folder = out.with_extension("").join("figures");
+    let stem = out.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut page = Page { link: format!("{}/figures/", encoded(&stem)), ..Page::default() };
+    let missing = sections::all(&study, spikes_of, &mut page)?;
+    std::fs::create_dir_all(&folder).map_err(Error::write(&folder))?;
+    let mut figures = Vec::new();
+    for (name, svg) in &page.figures {
+        let path = folder.join(name);
+        write_atomically(&path, svg.as_bytes())?;
+        figures.push(path);
+    }
+    let text = format!("{}\n", page.text.trim_end());
+    write_atomically(out, text.as_bytes())?;
+    Ok(Written { report: out.clone(), figures, cells: study.cells.len(), missing })
+}
+
+/// The declared grid's file: `grid.json` in the folder that holds the folder of cells.
+fn grid_beside(cells: &Path) -> PathBuf {
+    match cells.parent().filter(|_| cells.file_name().is_some()) {
+        Some(parent) => parent.join("grid.json"),
+        // `.` and `..` have no name to take away.
+        None => cells.join("..").join("grid.json"),
+    }
+}
+
+/// A file name as part of a link.
+fn encoded(name: &str) -> String {
+    let mut out = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

@@ -1,0 +1,351 @@
+//! Operations and energy of a text, the break-even, and accuracy over energy.
+
+use spiketext::{Result, energy::HOROWITZ_45NM_FP32};
+
+use super::accuracy::accuracy_axis;
+use crate::{
+    cells::{Entry, Study, dataset_name},
+    markdown::{Page, Table, escaped},
+    numbers::{counted, plural, significant},
+    panels::{Axis, Line, Panel, Point, Series, draw},
+};
+
+/// The whole section.
+pub fn section(study: &Study, page: &mut Page) -> Result<()> {
+    let mut entries = study.entries("main");
+    entries.retain(|entry| entry.cost(|costs| costs.dense).is_some());
+    if entries.is_empty() {
+        return Ok(());
+    }
+    page.heading(2, "Operations and energy");
+    page.paragraph(
+        "Operations of a test text were counted in the same run, as NeuroBench defines them: effective ones have a \
+         non-zero input and a non-zero weight, dense ones count every input and weight over all time steps. Joules are \
+         a reading of the operations under a named cost table. A spiking network is compared with the DNN of its own \
+         shape on the same texts.",
+    );
+    let tables = cost_tables(&entries);
+    let Some(main) = tables.iter().find(|t| **t == HOROWITZ_45NM_FP32.name).or(tables.first()).copied() else {
+        operations(study, &entries, page);
+        return Ok(());
+    };
+    in_words(&entries, main, page);
+    over_energy(study, &entries, main, page)?;
+    break_even(&entries, main, page)?;
+    operations(study, &entries, page);
+    for table in &tables {
+        energies(study, &entries, table, page);
+    }
+    Ok(())
+}
+
+/// The cost tables that any entry was priced with, the default first, then by name.
+fn cost_tables<'a>(entries: &[Entry<'a>]) -> Vec<&'a str> {
+    let costs = entries.iter().flat_map(|entry| &entry.cells).filter_map(|cell| cell.measured.costs.as_ref());
+    let mut names: Vec<&str> = costs.flat_map(|costs| &costs.energy).map(|energy| energy.table.as_str()).collect();
+    names.sort_unstable_by_key(|name| (*name != HOROWITZ_45NM_FP32.name, *name));
+    names.dedup();
+    names
+}
+
+/// A spiking network's energy as a multiple of its DNN's.
+fn ratio(entry: &Entry<'_>, table: &str) -> Option<f64> {
+    let (network, dnn) = entry.energy(table).filter(|_| entry.key.method.spikes())?;
+    (dnn > 0.0).then(|| network / dnn)
+}
+
+/// Which networks cost more than their DNN, said plainly.
+fn in_words(entries: &[Entry<'_>], table: &str, page: &mut Page) {
+    page.paragraph(&format!("Under the table {}, against the DNN of the same shape:", escaped(table)));
+    let mut items = Vec::new();
+    for row in entries.chunk_by(|a, b| a.key == b.key) {
+        let ratios: Vec<f64> = row.iter().filter_map(|entry| ratio(entry, table)).collect();
+        if ratios.is_empty() {
+            continue;
+        }
+        let (least, most) = ratios.iter().fold((f64::MAX, 0.0f64), |(a, b), r| (a.min(*r), b.max(*r)));
+        let span = match (significant(least), significant(most)) {
+            (a, b) if a == b => format!("{a} times"),
+            (a, b) => format!("{a} to {b} times"),
+        };
+        let more = ratios.iter().filter(|ratio| **ratio > 1.0).count();
+        let sets = plural(ratios.len(), "data set");
+        let verdict = match more {
+            0 => format!("costs less on all {sets}"),
+            n if n == ratios.len() => format!("**costs more than the DNN** on all {sets}"),
+            n => format!("**costs more than the DNN** on {n} of {sets}"),
+        };
+        items.push(format!("{}: {verdict} ({span} its energy).", escaped(&row[0].key.name())));
+    }
+    page.list(items);
+}
+
+/// Accuracy over energy, with the entries that none beats in both.
+fn over_energy(study: &Study, entries: &[Entry<'_>], table: &str, page: &mut Page) -> Result<()> {
+    let all: Vec<(&Entry<'_>, f64)> = entries
+        .iter()
+        .filter_map(|entry| Some((entry, entry.energy(table)?.0)))
+        .filter(|(_, energy)| *energy > 0.0)
+        .collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    page.heading(3, "Accuracy over energy");
+    let mut families: Vec<_> = all.iter().map(|(entry, _)| entry.key.family()).collect();
+    families.sort_unstable_by_key(|family| family.rank());
+    families.dedup();
+    let mut best = Table::new(2, ["data set", "row", "microjoules a text", "test accuracy"]);
+    let mut panels = Vec::new();
+    for dataset in study.datasets("main") {
+        let own: Vec<_> = all.iter().filter(|(entry, _)| entry.dataset == dataset).collect();
+        let mut series: Vec<Series> = families
+            .iter()
+            .enumerate()
+            .map(|(kind, family)| {
+                let points = own.iter().filter(|(entry, _)| entry.key.family() == *family).map(|(entry, energy)| {
+                    let label = match entry.steps().filter(|_| entry.key.method.spikes()) {
+                        Some(steps) => steps.to_string(),
+                        None => String::new(),
+                    };
+                    let accuracy = entry.accuracy();
+                    Point { x: *energy, y: accuracy.mean, deviation: accuracy.deviation, label, beside: false }
+                });
+                let points = points.collect();
+                Series { name: family.name(), kind, line: Line::None, markers: true, points }
+            })
+            .collect();
+        let front = pareto(&own.iter().map(|(entry, energy)| (*energy, entry.accuracy().mean)).collect::<Vec<_>>());
+        let mut points: Vec<Point> = Vec::new();
+        for &i in &front {
+            let (entry, energy) = own[i];
+            let y = entry.accuracy().mean;
+            points.extend(points.last().map(|last| last.y).map(|y| Point { x: *energy, y, ..Point::default() }));
+            points.push(Point { x: *energy, y, ..Point::default() });
+            let name = escaped(&entry.key.name());
+            best.row([escaped(dataset_name(dataset)), name, significant(*energy), format!("{y:.2}")]);
+        }
+        let name = "none is better in both".to_owned();
+        series.push(Series { name, kind: 0, line: Line::Bound, markers: false, points });
+        series.retain(|series| !series.points.is_empty());
+        panels.push(Panel { title: dataset_name(dataset).to_owned(), series });
+    }
+    panels.retain(|panel| !panel.series.is_empty());
+    let x = Axis::logarithmic("microjoules a text", all.iter().map(|(_, energy)| *energy));
+    let svg = draw(&format!("Test accuracy over energy, {table}"), &panels, &x, accuracy_axis);
+    page.figure("accuracy-over-energy", "Test accuracy over energy a text, a panel for each data set", svg)?;
+    page.paragraph(&format!(
+        "Energy under the table {}. Numbers beside the points of spiking networks are their time steps, where there is \
+         room; bars are one standard deviation over the seeds. The stepped line joins the networks that no other beats \
+         in both accuracy and energy:",
+        escaped(table)
+    ));
+    page.folded("Networks on the line", |page| page.table(&best));
+    Ok(())
+}
+
+/// The places of the (cost, gain) pairs that no other pair beats, in the order of their costs.
+fn pareto(pairs: &[(f64, f64)]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..pairs.len()).collect();
+    order.sort_by(|&a, &b| {
+        pairs[a].0.total_cmp(&pairs[b].0).then_with(|| pairs[b].1.total_cmp(&pairs[a].1)).then(a.cmp(&b))
+    });
+    let mut best = f64::NEG_INFINITY;
+    order.retain(|&i| {
+        pairs[i].1 > best && {
+            best = pairs[i].1;
+            true
+        }
+    });
+    order
+}
+
+/// The prices of a multiply-accumulation and an accumulation, in picojoules, if the table prices nothing else: all
+/// entries then agree on them.
+fn prices(entries: &[Entry<'_>], table: &str) -> Option<(f64, f64)> {
+    let mut agreed: Option<(f64, f64)> = None;
+    for entry in entries.iter().filter(|entry| entry.key.method.spikes()) {
+        let Some((network, dnn)) = entry.energy(table) else { continue };
+        let [macs, acs, dnn_macs] = [
+            entry.cost(|costs| costs.effective_macs)?,
+            entry.cost(|costs| costs.effective_acs)?,
+            entry.cost(|costs| costs.dnn_macs)?,
+        ];
+        if dnn_macs == 0.0 || acs == 0.0 {
+            continue;
+        }
+        let mac = dnn / dnn_macs * 1e6;
+        let ac = (network * 1e6 - macs * mac) / acs;
+        let near = |a: f64, b: f64| (a - b).abs() <= 0.01 * b.abs();
+        match agreed {
+            None => agreed = Some((mac, ac)),
+            Some((a, b)) if near(a, mac) && near(b, ac) => {}
+            Some(_) => return None,
+        }
+    }
+    agreed.filter(|(mac, ac)| *mac > 0.0 && *ac > 0.0)
+}
+
+/// The ratio of energies against time steps times input rate.
+fn break_even(entries: &[Entry<'_>], table: &str, page: &mut Page) -> Result<()> {
+    let placed: Vec<(&Entry<'_>, f64, f64)> = entries
+        .iter()
+        .filter_map(|entry| Some((entry, entry.steps_times_rate()?, ratio(entry, table)?)))
+        .filter(|(_, x, y)| *x > 0.0 && *y > 0.0)
+        .collect();
+    if placed.is_empty() {
+        return Ok(());
+    }
+    page.heading(3, "Where spikes pay");
+    let even = if table == HOROWITZ_45NM_FP32.name {
+        Some(HOROWITZ_45NM_FP32.break_even())
+    } else {
+        prices(entries, table).map(|(mac, ac)| mac / ac)
+    };
+    let mut families: Vec<_> = placed.iter().map(|(entry, ..)| entry.key.family()).collect();
+    families.sort_unstable_by_key(|family| family.rank());
+    families.dedup();
+    let mut series: Vec<Series> = families
+        .iter()
+        .enumerate()
+        .map(|(kind, family)| {
+            let own = placed.iter().filter(|(entry, ..)| entry.key.family() == *family);
+            let points = own.map(|(_, x, y)| Point { x: *x, y: *y, ..Point::default() }).collect();
+            Series { name: family.name(), kind, line: Line::None, markers: true, points }
+        })
+        .collect();
+    let xs = placed.iter().map(|(_, x, _)| *x).chain(even);
+    let x = Axis::logarithmic("time steps x input rate (spikes of a dimension of a word, over all steps)", xs);
+    let predicted = |x: f64| even.map(|even| x / even);
+    let ends = placed.iter().flat_map(|(_, x, y)| [Some(*y), predicted(*x)]).flatten().chain([1.0]);
+    let y = Axis::logarithmic("energy of the SNN / energy of its DNN", ends);
+    let mut bound = |points: [(f64, f64); 2], name: &str| {
+        let points = points.map(|(x, y)| Point { x, y, ..Point::default() }).to_vec();
+        series.push(Series { name: name.into(), kind: 0, line: Line::Bound, markers: false, points });
+    };
+    let ((left, right), (low, high)) = (x.span(), y.span());
+    bound([(left, 1.0), (right, 1.0)], "");
+    let above = Point { x: left * (right / left).powf(0.2), y: 1.0, ..Point::default() };
+    let mut notes = vec![Point { label: "above: the SNN costs more".into(), ..above }];
+    if let Some(even) = even {
+        bound([(even, low), (even, high)], "");
+        let (from, to) = ((low * even).max(left), (high * even).min(right));
+        bound([(from, from / even), (to, to / even)], "");
+        let upright = format!("even at T x rate = {even:.1}");
+        notes.push(Point {
+            x: even,
+            y: high / (high / low).powf(0.06),
+            label: upright,
+            beside: true,
+            ..Point::default()
+        });
+    }
+    series.push(Series { name: String::new(), kind: 0, line: Line::Note, markers: false, points: notes });
+    let panel = Panel { title: table.to_owned(), series };
+    let name = format!("Energy of the SNN against its DNN over time steps times input rate, {table}");
+    let svg = draw(&name, &[panel], &x, |_| y.clone());
+    page.figure("energy-ratio", "Energy of the SNN divided by its DNN's, over time steps times input rate", svg)?;
+    page.paragraph(
+        "A point is a network on a data set. Above the level line the SNN costs more than its DNN, below it less. A \
+         multiply-accumulation of the DNN's first layer becomes T x rate accumulations of the SNN's, so that layer alone \
+         lies on the rising line, and breaks even at the upright one. Points lie off the rising line by what the later \
+         layers cost.",
+    );
+    let mut table = Table::new(1, ["cost table", "pJ a MAC", "pJ an AC", "breaks even at T x rate"]);
+    for name in cost_tables(entries) {
+        match prices(entries, name) {
+            Some((mac, ac)) => table.row([escaped(name), significant(mac), significant(ac), significant(mac / ac)]),
+            None => table.row([escaped(name), "–".into(), "–".into(), "no single place".into()]),
+        }
+    }
+    page.table(&table);
+    page.paragraph(
+        "Prices are worked out from the cells. A table that also prices memory, addresses or membranes has no single \
+         place where it breaks even.",
+    );
+    Ok(())
+}
+
+/// Counts, a table for each data set.
+fn operations(study: &Study, entries: &[Entry<'_>], page: &mut Page) {
+    page.heading(3, "Operations a text");
+    for dataset in study.datasets("main") {
+        let mut table = Table::new(
+            1,
+            [
+                "row",
+                "T x rate",
+                "MACs",
+                "ACs",
+                "dense",
+                "membrane updates",
+                "DNN's MACs",
+                "bytes",
+                "zero weights",
+                "silent outputs",
+            ],
+        );
+        for entry in entries.iter().filter(|entry| entry.dataset == dataset) {
+            let count = |value: fn(&spiketext::study::CostsPerText) -> f64| entry.cost(value).map(counted);
+            let share = |value: fn(&spiketext::study::CostsPerText) -> f64| {
+                entry.cost(value).map(|s| format!("{:.1} %", 100.0 * s))
+            };
+            let cells = [
+                entry.steps_times_rate().map(significant),
+                count(|costs| costs.effective_macs),
+                count(|costs| costs.effective_acs),
+                count(|costs| costs.dense),
+                count(|costs| costs.membrane_updates),
+                count(|costs| costs.dnn_macs),
+                count(|costs| costs.footprint as f64),
+                share(|costs| costs.connection_sparsity),
+                share(|costs| costs.activation_sparsity),
+            ];
+            let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "–".into()));
+            table.row([escaped(&entry.key.name())].into_iter().chain(cells));
+        }
+        if !table.is_empty() {
+            page.folded(dataset_name(dataset), |page| page.table(&table));
+        }
+    }
+}
+
+/// Microjoules and ratios under one cost table, rows by data sets.
+fn energies(study: &Study, entries: &[Entry<'_>], name: &str, page: &mut Page) {
+    let datasets = study.datasets("main");
+    let head = datasets.iter().map(|dataset| escaped(dataset_name(dataset)));
+    let mut table = Table::new(1, ["row".to_owned()].into_iter().chain(head));
+    for row in entries.chunk_by(|a, b| a.key == b.key) {
+        let cells = datasets.iter().map(|dataset| {
+            let entry = row.iter().find(|entry| entry.dataset == *dataset);
+            let Some((entry, (network, _))) = entry.and_then(|entry| Some((entry, entry.energy(name)?))) else {
+                return "–".to_owned();
+            };
+            match ratio(entry, name) {
+                Some(ratio) if ratio > 1.0 => format!("{} (**x {}**)", significant(network), significant(ratio)),
+                Some(ratio) => format!("{} (x {})", significant(network), significant(ratio)),
+                None => significant(network),
+            }
+        });
+        let cells: Vec<String> = cells.collect();
+        table.row([escaped(&row[0].key.name())].into_iter().chain(cells));
+    }
+    page.folded(&format!("Energy under {name}"), |page| {
+        page.paragraph(
+            "Microjoules a text; in brackets, for spiking networks, the multiple of the DNN of the same shape, bold \
+             where the SNN costs more.",
+        );
+        page.table(&table);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_front_holds_what_nothing_beats() {
+        let pairs = [(2.0, 80.0), (1.0, 70.0), (3.0, 79.0), (2.0, 81.0), (5.0, 90.0), (5.0, 90.0)];
+        assert_eq!(pareto(&pairs), [1, 3, 4]);
+        assert!(pareto(&[]).is_empty());
+    }
+}

@@ -1,0 +1,120 @@
+//! How the study was made, and what of it is missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    cells::{Study, dataset_name, named},
+    markdown::{Page, Table, escaped},
+    numbers::{duration, plural},
+};
+
+/// Commits, machines, seeds and time.
+pub fn cells(study: &Study, page: &mut Page) {
+    page.heading(2, "How it was made");
+    let counted = |of: fn(&spiketext::study::Cell) -> &str| {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for cell in &study.cells {
+            *counts.entry(of(cell)).or_default() += 1;
+        }
+        counts
+    };
+    let commits = counted(|cell| &cell.commit);
+    let machines = counted(|cell| &cell.machine);
+    let with_counts = |counts: &BTreeMap<&str, usize>| {
+        let parts: Vec<String> =
+            counts.iter().map(|(name, count)| format!("{} ({})", escaped(name), plural(*count, "cell"))).collect();
+        parts.join("; ")
+    };
+    let seeds: BTreeSet<u64> = study.cells.iter().map(|cell| cell.seed).collect();
+    let seeds: Vec<String> = seeds.into_iter().map(|seed| seed.to_string()).collect();
+    let total: f64 = study.cells.iter().map(|cell| cell.seconds.total).sum();
+    let shared: f64 = study.cells.iter().map(|cell| cell.seconds.shared).sum();
+    page.list([
+        format!("Cells: {}. A cell is one network of one data set and one seed.", study.cells.len()),
+        format!("Commits: {}.", with_counts(&commits)),
+        format!("Machines: {}.", with_counts(&machines)),
+        format!("Seeds: {}.", seeds.join(", ")),
+        format!(
+            "Time: {} in all, {} of it for networks that several cells start from.",
+            duration(total),
+            duration(shared)
+        ),
+    ]);
+    if commits.len() > 1 {
+        page.paragraph(&format!(
+            "**The cells come from {} commits**: they were not all made by the same program, and rows may differ for \
+             that reason too.",
+            commits.len()
+        ));
+    }
+    let dirty =
+        commits.keys().filter(|commit| commit.ends_with("-dirty")).map(|commit| commits[commit]).sum::<usize>();
+    if dirty > 0 {
+        let cells = if dirty == 1 { "1 cell is".into() } else { format!("{dirty} cells are") };
+        page.paragraph(&format!("**{cells} of a program with changes that no commit holds** (`-dirty`)."));
+    }
+    if machines.len() > 1 {
+        page.paragraph("Seconds come from several machines and are not to be compared across them.");
+    }
+}
+
+/// What the declared grid holds beyond the cells. Gives the number of cells missing, if there is a grid.
+pub fn missing(study: &Study, page: &mut Page) -> Option<usize> {
+    page.heading(2, "What is missing");
+    let Some(expected) = &study.expected else {
+        page.paragraph(
+            "No grid (`grid.json`) is declared beside the cells, so the report cannot tell what is missing; it shows \
+             what is there.",
+        );
+        return None;
+    };
+    let place = |table: &str, row: &str, axis: &BTreeMap<String, String>, dataset: &str, seed: u64| {
+        (table.to_owned(), row.to_owned(), axis.clone(), dataset.to_owned(), seed)
+    };
+    let there: BTreeSet<_> =
+        study.cells.iter().map(|cell| place(&cell.table, &cell.row, &cell.axis, &cell.dataset, cell.seed)).collect();
+    let wanted: BTreeSet<_> =
+        expected.iter().map(|cell| place(&cell.table, &cell.row, &cell.axis, &cell.dataset, cell.seed)).collect();
+    let mut tables: Vec<&str> = study.tables();
+    for cell in expected {
+        if !tables.contains(&cell.table.as_str()) {
+            tables.push(&cell.table);
+        }
+    }
+    let mut counts = Table::new(1, ["table", "cells there", "cells declared", "missing"]);
+    for table in tables {
+        let declared = wanted.iter().filter(|cell| cell.0 == table).count();
+        let lacking = wanted.iter().filter(|cell| cell.0 == table && !there.contains(*cell)).count();
+        counts.row([escaped(table), (declared - lacking).to_string(), declared.to_string(), lacking.to_string()]);
+    }
+    let lacking: Vec<_> = wanted.difference(&there).collect();
+    let extra = there.difference(&wanted).count();
+    page.paragraph(&match lacking.len() {
+        0 => format!("Nothing: all {} of the declared grid are there.", plural(wanted.len(), "cell")),
+        some => format!("**The study is not finished**: {some} of {} are missing.", plural(wanted.len(), "cell")),
+    });
+    page.table(&counts);
+    if extra > 0 {
+        let verb = if extra == 1 { "is" } else { "are" };
+        page.paragraph(&format!("{} {verb} there that the grid does not declare.", plural(extra, "cell")));
+    }
+    if !lacking.is_empty() {
+        let mut rows: BTreeMap<(&str, String), BTreeMap<&str, Vec<String>>> = BTreeMap::new();
+        for (table, row, axis, dataset, seed) in &lacking {
+            let sets = rows.entry((table, named(row, axis))).or_default();
+            sets.entry(dataset).or_default().push(seed.to_string());
+        }
+        page.folded("The missing cells", |page| {
+            let mut table = Table::new(3, ["table", "row", "data set: seeds"]);
+            for ((name, row), sets) in &rows {
+                let sets: Vec<String> = sets
+                    .iter()
+                    .map(|(dataset, seeds)| format!("{}: {}", escaped(dataset_name(dataset)), seeds.join(", ")))
+                    .collect();
+                table.row([escaped(name), escaped(row), sets.join("; ")]);
+            }
+            page.table(&table);
+        });
+    }
+    Some(lacking.len())
+}

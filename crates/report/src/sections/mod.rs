@@ -1,0 +1,84 @@
+//! The sections of the report, one file each, in the order of the page.
+
+mod accuracy;
+mod confusion;
+mod costs;
+mod energy;
+mod firing;
+mod made;
+mod raster;
+mod settings;
+
+use spiketext::{Result, model::Model};
+
+use crate::{
+    cells::{Entry, Study},
+    markdown::Page,
+    published::LEAN_STEPS,
+};
+
+/// Every section. Gives the number of cells that the declared grid holds and the study does not, if there is a grid.
+///
+/// # Errors
+/// If a figure cannot be drawn or the text of the raster has no known word.
+pub fn all(study: &Study, spikes_of: Option<(&Model, &str)>, page: &mut Page) -> Result<Option<usize>> {
+    page.heading(1, "Results");
+    page.paragraph(
+        "Made by `spiketext report` from the result files of the study's cells. Accuracies are percent of the test \
+         texts, means and sample standard deviations over the seeds; `n` tells the number of seeds where it is smaller \
+         than the table's largest. Choices were made on development texts alone.",
+    );
+    made::cells(study, page);
+    let missing = made::missing(study, page);
+    accuracy::main_table(study, page);
+    accuracy::goals(study, page);
+    accuracy::over_steps(study, page)?;
+    energy::section(study, page)?;
+    firing::section(study, page)?;
+    confusion::section(study, page)?;
+    if let Some((model, text)) = spikes_of {
+        raster::section(model, text, page)?;
+    }
+    settings::section(study, page)?;
+    costs::section(study, page);
+    Ok(missing)
+}
+
+/// The lean fine-tuned network in the most time steps that its goal allows, on each data set of `main`.
+fn lean_choice(study: &Study) -> Vec<Entry<'_>> {
+    let lean = |entry: &Entry<'_>| {
+        let family = entry.key.family();
+        family.lean
+            && !family.random
+            && family.method == spiketext::study::Method::FineTuned
+            && entry.steps().is_some_and(|steps| steps <= LEAN_STEPS)
+    };
+    let mut entries = study.entries("main");
+    entries.retain(lean);
+    let most = entries.iter().filter_map(Entry::steps).max();
+    entries.retain(|entry| entry.steps() == most);
+    let first = entries.first().map(|entry| entry.key);
+    entries.retain(|entry| Some(entry.key) == first);
+    entries
+}
+
+/// The network that is converted and fine-tuned as published, on each data set of `main`; the first such row.
+fn paper_choice(study: &Study) -> Vec<Entry<'_>> {
+    let mut entries = study.entries("main");
+    entries.retain(|entry| {
+        let family = entry.key.family();
+        !family.lean && !family.random && family.method == spiketext::study::Method::FineTuned
+    });
+    let first = entries.first().map(|entry| entry.key);
+    entries.retain(|entry| Some(entry.key) == first);
+    entries
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}

@@ -1,0 +1,200 @@
+//! Made-up cells for tests: plausible shapes, no measurement of anything.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use spiketext::study::{Cell, CostsPerText, Energy, FORMAT, FiringSummary, Measured, Method, Seconds};
+
+/// The name of the default cost table.
+pub const TABLE: &str = "45 nm, fp32 (Horowitz 2014)";
+
+/// A number from 0 to 1 that looks like noise and is a function of `key` alone (FNV-1a).
+fn noise(key: &str) -> f64 {
+    let hash = key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// A cell of `method` in `steps` time steps.
+pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: u64, method: Method) -> Cell {
+    let axis: BTreeMap<String, String> = axis.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+    let steps = axis.get("network.steps").and_then(|steps| steps.parse().ok()).unwrap_or(50usize).max(1);
+    let lean = row.contains("lean");
+    let key = format!("{table}{row}{axis:?}{dataset}{seed}");
+    let base = match dataset {
+        "mr" => 78.0,
+        "sst2" => 84.0,
+        "subj" => 93.5,
+        "sst5" => 45.0,
+        "chnsenti" => 87.3,
+        _ => 89.1,
+    };
+    let drop = match method {
+        Method::BagOfWords => 3.0,
+        Method::Original => 0.3,
+        Method::Dnn => 0.0,
+        Method::Converted => 0.5 + 6.0 / steps as f64,
+        Method::FineTuned => 0.2 + 1.5 / steps as f64,
+        Method::Direct => 4.0,
+    } + if lean { 0.0 } else { 1.8 };
+    let accuracy = base - drop + noise(&key) - 0.5;
+    let labels: Vec<String> = match dataset {
+        "sst5" => ["very negative", "negative", "neutral", "positive", "very positive"].map(String::from).into(),
+        "chnsenti" | "waimai" => ["差评", "好评"].map(String::from).into(),
+        _ => ["negative", "positive"].map(String::from).into(),
+    };
+    let classes = labels.len();
+    let confusion = (0..classes)
+        .map(|true_class| {
+            let share = |found: usize| {
+                if found == true_class {
+                    return accuracy / 100.0;
+                }
+                let near = |other: usize| 1.0 / (true_class.abs_diff(other) as f64).powi(2);
+                let all: f64 = (0..classes).filter(|c| *c != true_class).map(near).sum();
+                (1.0 - accuracy / 100.0) * near(found) / all
+            };
+            (0..classes).map(|found| (500.0 * share(found)).round() as u64).collect()
+        })
+        .collect();
+    let rate = (if lean { 0.22 } else { 0.47 }) + 0.02 * noise(dataset);
+    let macs = 7.9e6 * (1.0 + 0.5 * noise(dataset));
+    let (network_macs, acs) = if method.spikes() { (0.0, macs * rate * steps as f64 * 1.05) } else { (macs, 0.0) };
+    let energy =
+        [(TABLE, 4.6, 0.9, 0.0), ("45 nm, int8 (Horowitz 2014)", 0.23, 0.03, 0.0), ("memory", 3.2, 0.1, 40.0)];
+    let costs = CostsPerText {
+        footprint: 1_440_000,
+        connection_sparsity: 0.0012,
+        activation_sparsity: 0.81,
+        effective_macs: network_macs,
+        effective_acs: acs,
+        dense: macs * if method.spikes() { steps as f64 } else { 1.0 },
+        membrane_updates: if method.spikes() { 7800.0 * steps as f64 } else { 0.0 },
+        dnn_macs: macs,
+        energy: energy
+            .into_iter()
+            .map(|(name, mac, ac, extra)| Energy {
+                table: name.into(),
+                network: (network_macs * mac + acs * ac) * 1e-6 + extra * steps as f64,
+                dnn: macs * mac * 1e-6 + extra,
+            })
+            .collect(),
+    };
+    let histogram = |peak: f64, what: &str| {
+        let bin = |i: usize| 300.0 * (-((i as f64 / 20.0 - peak) / 0.13).powi(2)).exp();
+        (0..20).map(|i| (bin(i) * (0.7 + 0.6 * noise(&format!("{key}{what}{i}")))) as u64).collect::<Vec<_>>()
+    };
+    let firing = FiringSummary {
+        steps,
+        input_rate: rate,
+        convolution_rate: 0.17,
+        feature_rate: 0.31,
+        output_rate: if lean { 0.0 } else { 0.2 },
+        convolution_histogram: histogram(if lean { 0.12 } else { 0.3 }, "convolution"),
+        feature_histogram: histogram(if lean { 0.3 } else { 0.45 }, "features"),
+        convolution_extremes: [12, 0],
+        feature_extremes: [3, 1],
+    };
+    let seconds = 10.0 + 3.0 * steps as f64 * noise(&key);
+    Cell {
+        format: FORMAT,
+        table: table.into(),
+        row: row.into(),
+        axis,
+        dataset: dataset.into(),
+        seed,
+        method,
+        choices: "name = \"made up\"\n".into(),
+        measured: Measured {
+            texts: [8000, 1000, 500 * classes],
+            labels,
+            development_accuracy: accuracy + 0.4,
+            test_accuracy: accuracy,
+            confusion,
+            unknown_share: 0.02,
+            epochs: BTreeMap::from([("dnn".into(), [12, 7])]),
+            costs: (method != Method::BagOfWords).then_some(costs),
+            firing: method.spikes().then_some(firing),
+        },
+        seconds: Seconds { total: seconds, shared: seconds / 4.0 },
+        machine: "a processor, 2 cores, 2 threads".into(),
+        commit: "0123abc".into(),
+    }
+}
+
+/// A whole study's cells.
+pub fn study() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for dataset in ["mr", "sst2", "subj", "sst5", "chnsenti", "waimai"] {
+        for seed in 1..=3 {
+            let mut add = |table: &str, row: &str, axis: &[(&str, &str)], method| {
+                cells.push(cell(table, row, axis, dataset, seed, method));
+            };
+            add("main", "bag of words", &[], Method::BagOfWords);
+            add("main", "original TextCNN", &[], Method::Original);
+            add("main", "tailored TextCNN", &[], Method::Dnn);
+            add("main", "directly trained SNN", &[], Method::Direct);
+            for kind in ["{ kind = \"none\" }", "{ kind = \"model\" }", "{ kind = \"percentile\", q = 0.99 }"] {
+                add("main", "converted SNN", &[("conversion.normalisation", kind)], Method::Converted);
+            }
+            add("main", "converted and fine-tuned SNN", &[], Method::FineTuned);
+            add("main", "converted and fine-tuned SNN, random vectors", &[], Method::FineTuned);
+            add("main", "lean DNN", &[], Method::Dnn);
+            for steps in ["1", "2", "4", "8", "16"] {
+                add("main", "lean converted SNN", &[("network.steps", steps)], Method::Converted);
+                add("main", "lean fine-tuned SNN", &[("network.steps", steps)], Method::FineTuned);
+            }
+            if matches!(dataset, "sst2" | "chnsenti") && seed == 1 {
+                let encoders = [
+                    "bernoulli",
+                    "regular",
+                    "latency",
+                    "direct current",
+                    "phase",
+                    "burst",
+                    "codebook",
+                    "green codebook",
+                ];
+                for steps in ["2", "4", "8", "16"] {
+                    for encoder in encoders {
+                        add("encoders", encoder, &[("network.steps", steps)], Method::Converted);
+                    }
+                }
+                for readout in ["membrane", "spike-count"] {
+                    for outputs in ["1", "10"] {
+                        let axis = [("network.readout", readout), ("network.outputs-per-class", outputs)];
+                        add("readouts", "lean fine-tuned SNN", &axis, Method::FineTuned);
+                    }
+                }
+                for beta in ["0.5", "0.9", "0.95", "1.0"] {
+                    add("ablation-beta", "lean fine-tuned SNN", &[("network.beta", beta)], Method::FineTuned);
+                }
+                for kind in ["arctangent", "fast-sigmoid", "triangle"] {
+                    let axis = [("fine-tuning.surrogate", kind)];
+                    add("ablation-surrogate", "lean fine-tuned SNN", &axis, Method::FineTuned);
+                }
+            }
+        }
+    }
+    cells
+}
+
+/// Writes cells into `folder`, which is made.
+pub fn write(folder: &Path, cells: &[Cell]) {
+    fs::create_dir_all(folder).expect("a folder");
+    for cell in cells {
+        cell.write(folder).expect("written");
+    }
+}
+
+/// The grid of these cells as `grid.json` holds it.
+pub fn grid(cells: &[Cell]) -> String {
+    let list: Vec<serde_json::Value> = cells
+        .iter()
+        .map(|cell| {
+            serde_json::json!({"table": cell.table, "row": cell.row, "axis": cell.axis, "dataset": cell.dataset,
+                "seed": cell.seed})
+        })
+        .collect();
+    serde_json::to_string(&list).expect("JSON")
+}

@@ -1,0 +1,236 @@
+//! The report as a reader of files meets it: whole studies, unfinished ones, hostile ones.
+
+mod made_up;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use spiketext::study::{Cell, Method};
+use spiketext_report::{Request, Written, write};
+
+fn report(folder: &Path) -> spiketext::Result<Written> {
+    write(&Request { cells: folder.join("results/study"), out: folder.join("results.md") }, None)
+}
+
+/// The page of these cells.
+fn page(cells: &[Cell], grid: Option<String>) -> (String, BTreeMap<PathBuf, String>, Written) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    made_up::write(&folder.path().join("results/study"), cells);
+    if let Some(grid) = grid {
+        fs::write(folder.path().join("results/grid.json"), grid).expect("written");
+    }
+    let written = report(folder.path()).expect("a report");
+    let figures = written.figures.iter().map(|path| {
+        let name = path.strip_prefix(folder.path()).expect("inside").to_owned();
+        (name, fs::read_to_string(path).expect("a figure"))
+    });
+    let figures = figures.collect();
+    (fs::read_to_string(&written.report).expect("a page"), figures, written)
+}
+
+/// The line of a table that begins with `name`.
+fn line<'a>(page: &'a str, name: &str) -> &'a str {
+    let start = format!("| {name} |");
+    page.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("no line {start}"))
+}
+
+#[test]
+fn a_whole_study_has_every_section_and_every_figure_that_it_links() {
+    let cells = made_up::study();
+    let (page, figures, written) = page(&cells, Some(made_up::grid(&cells)));
+    assert_eq!((written.cells, written.missing), (cells.len(), Some(0)));
+    for heading in [
+        "# Results",
+        "## How it was made",
+        "## What is missing",
+        "## Accuracy",
+        "## Goals",
+        "## Accuracy over time steps",
+        "## Operations and energy",
+        "### Accuracy over energy",
+        "### Where spikes pay",
+        "## Firing rates",
+        "## Confusion and scores of each class",
+        "## Encoders",
+        "## Read-outs",
+        "## Ablation: beta",
+        "## Ablation: surrogate",
+        "## What the cells cost",
+    ] {
+        assert!(page.contains(&format!("\n{heading}\n")) || page.starts_with(heading), "{heading}");
+    }
+    assert!(!page.contains("## The spikes of a sentence"), "no model was given");
+    let links: Vec<&str> = page.split("](").skip(1).map(|rest| rest.split(')').next().expect("a link")).collect();
+    assert_eq!(links.len(), figures.len());
+    for link in links {
+        let svg = &figures[Path::new(link)];
+        assert!(svg.starts_with("<svg ") && svg.contains("prefers-color-scheme: dark"), "{link}");
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{link}");
+    }
+    // Fifty steps at almost half a spike a step cost more than the DNN; a step or two cost less.
+    assert!(page.contains("converted and fine-tuned SNN: **costs more than the DNN** on all 6 data sets"));
+    assert!(page.contains("lean fine-tuned SNN, T = 1: costs less on all 6 data sets"));
+    assert_eq!(line(&page, made_up::TABLE), format!("| {} | 4.60 | 0.900 | 5.11 |", made_up::TABLE));
+    assert!(line(&page, "memory").contains("no single place"));
+}
+
+#[test]
+fn the_same_cells_make_the_same_bytes() {
+    let mut cells = made_up::study();
+    let first = page(&cells, None);
+    cells.reverse();
+    let second = page(&cells, None);
+    assert_eq!((first.0, first.1), (second.0, second.1));
+}
+
+fn fine_tuned(seed: u64, accuracy: f64) -> Cell {
+    let mut cell =
+        made_up::cell("main", "lean fine-tuned SNN", &[("network.steps", "8")], "mr", seed, Method::FineTuned);
+    cell.measured.test_accuracy = accuracy;
+    cell
+}
+
+#[test]
+fn means_deviations_goals_and_what_is_missing() {
+    let mut cells = vec![fine_tuned(1, 77.0), fine_tuned(2, 78.0), fine_tuned(3, 79.0)];
+    let mut declared = cells.clone();
+    let dnn = made_up::cell("main", "lean DNN", &[], "mr", 1, Method::Dnn);
+    declared.push(made_up::cell("main", "lean DNN", &[], "mr", 2, Method::Dnn));
+    declared.push(made_up::cell("encoders", "burst", &[("network.steps", "4")], "sst2", 7, Method::Converted));
+    declared.push(dnn.clone());
+    cells.push(dnn);
+    cells.push(made_up::cell("main", "not declared", &[], "mr", 1, Method::Dnn));
+    cells[1].commit = "4567def-dirty".into();
+    let (page, _, written) = page(&cells, Some(made_up::grid(&declared)));
+    assert_eq!(written.missing, Some(2));
+    assert!(
+        line(&page, "lean fine-tuned SNN, T = 8").starts_with("| lean fine-tuned SNN, T = 8 | 78.00 ± 1.00 | – |")
+    );
+    assert!(line(&page, "lean DNN").contains("(n = 1)"));
+    assert!(page.contains("**The study is not finished**: 2 of 6 cells are missing."));
+    assert_eq!(line(&page, "main"), "| main | 4 | 5 | 1 |");
+    assert_eq!(line(&page, "encoders"), "| encoders | 0 | 1 | 1 |");
+    assert!(page.contains("| encoders | burst, T = 4 | SST-2: 7 |"));
+    assert!(page.contains("1 cell is there that the grid does not declare"));
+    assert!(page.contains("**The cells come from 2 commits**") && page.contains("**1 cell is of a program"));
+    assert!(page.contains("lean SNN, T at most 8: goal met on MR; not run yet on SST-2,"));
+    assert!(page.contains("lean SNN: aim **missed** on MR (by 1.00); not run yet on"));
+    assert!(page.contains("paper recipe: goal not run yet on MR,"));
+}
+
+#[test]
+fn one_seed_has_no_deviations() {
+    let (page, _, written) = page(&[fine_tuned(1, 77.0)], None);
+    assert_eq!(written.missing, None);
+    assert!(line(&page, "lean fine-tuned SNN, T = 8").contains("| 77.00 | –"));
+    assert!(page.contains("One seed each, so there are no deviations.") && page.contains("No grid"));
+}
+
+#[test]
+fn unknown_tables_and_data_sets_are_shown() {
+    let cell = made_up::cell("my table", "a row", &[("x.colour", "red")], "my-set", 1, Method::Dnn);
+    let (page, figures, _) = page(std::slice::from_ref(&cell), None);
+    assert!(page.contains("## Table my table") && page.contains("| data set | row | colour = red |"));
+    assert!(page.contains(&format!("| my-set | a row | {:.2} |", cell.measured.test_accuracy)));
+    assert!(page.contains("The table `main` has no cells yet.") && figures.is_empty());
+}
+
+#[test]
+fn hostile_words_stay_words() {
+    let bad = "a|b <script>alert('x')</script>\n# `&amp;` ]( \u{202e}\u{1}";
+    let mut cells = Vec::new();
+    for (seed, steps) in [(1, "1"), (2, "4"), (3, "8")] {
+        let row = format!("{bad} lean");
+        let mut cell = made_up::cell("main", &row, &[("network.steps", steps)], bad, seed, Method::FineTuned);
+        cell.measured.labels = vec![bad.into(), format!("{bad}{bad}{bad}")];
+        cell.measured.confusion = vec![vec![1, 2], vec![3, 4]];
+        cell.measured.costs.as_mut().expect("costs").energy[0].table = bad.into();
+        (cell.machine, cell.commit) = (bad.into(), bad.into());
+        cells.push(cell.clone());
+        cell.table = bad.into();
+        cells.push(cell);
+    }
+    let (page, figures, _) = page(&cells, None);
+    assert!(!page.contains("<script") && !page.contains('\u{202e}') && !page.contains('\u{1}'));
+    // Each row of a table keeps the columns of its head.
+    let bars = |line: &str| line.replace("\\|", "").matches('|').count();
+    let mut head = None;
+    for line in page.lines() {
+        head = line.starts_with('|').then(|| *head.get_or_insert(bars(line)));
+        assert!(head.is_none_or(|head| head == bars(line)), "{line}");
+    }
+    assert!(!figures.is_empty());
+    for (name, svg) in figures {
+        assert!(!svg.contains("<script") && !svg.contains('\u{1}') && !svg.contains('\u{202e}'), "{name:?}");
+        assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count(), "{name:?}");
+    }
+}
+
+#[test]
+fn wrong_input_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cells = folder.path().join("results/study");
+    let fails = |told: &[&str]| {
+        let error = report(folder.path()).expect_err("refused").to_string();
+        assert!(told.iter().all(|part| error.contains(part)), "{error}");
+        assert!(!folder.path().join("results.md").exists(), "nothing is written");
+    };
+    fails(&["cannot read", "study"]);
+    fs::create_dir_all(&cells).expect("a folder");
+    fails(&["study: expected result cells", "got none"]);
+    let good = fine_tuned(1, 77.0);
+    let path = good.write(&cells).expect("written");
+    let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+    type Break = fn(&mut Cell);
+    let breaks: [(Break, &str); 6] = [
+        (|cell| cell.measured.test_accuracy = 101.0, "a test accuracy from 0 to 100, got 101"),
+        (|cell| cell.measured.confusion[0].clear(), "a confusion matrix of 2 x 2"),
+        (|cell| cell.measured.firing.as_mut().expect("firing").feature_histogram.clear(), "20 bins, got one of 0"),
+        (|cell| cell.measured.costs.as_mut().expect("costs").dense = 1e300, "operations and energies"),
+        (|cell| cell.seconds.total = -1.0, "seconds from 0"),
+        (|cell| cell.format = 9, "format 9"),
+    ];
+    for (broken, told) in breaks {
+        let mut cell = good.clone();
+        broken(&mut cell);
+        cell.write(&cells).expect("written");
+        fails(&[&name, told]);
+    }
+    good.write(&cells).expect("written");
+    fs::copy(&path, cells.join("copy.json")).expect("copied");
+    fails(&[&name, "copy.json", "no other file"]);
+    fs::remove_file(cells.join("copy.json")).expect("removed");
+    fs::write(folder.path().join("results/grid.json"), "{}").expect("written");
+    fails(&["grid.json", "a list of"]);
+    fs::remove_file(folder.path().join("results/grid.json")).expect("removed");
+    let request = Request { cells, out: folder.path().join("page.txt") };
+    assert!(write(&request, None).expect_err("no").to_string().contains("ends in .md, got"));
+}
+
+#[test]
+fn odd_numbers_are_drawn() {
+    let mut cells = Vec::new();
+    for (seed, steps) in ["0", "1", "1e29", "nan", "-3", "", "many"].into_iter().enumerate() {
+        for table in ["main", "ablation-odd"] {
+            let mut cell = made_up::cell(
+                table,
+                "lean fine-tuned SNN",
+                &[("network.steps", steps)],
+                "mr",
+                seed as u64,
+                Method::FineTuned,
+            );
+            cell.measured.test_accuracy = [0.0, 100.0][seed % 2];
+            let costs = cell.measured.costs.as_mut().expect("costs");
+            costs.energy[0].network = [0.0, 1e-30, 1e30][seed % 3];
+            costs.dnn_macs = 0.0;
+            cell.measured.firing.as_mut().expect("firing").feature_histogram = vec![0; 20];
+            cells.push(cell);
+        }
+    }
+    let (_, figures, _) = page(&cells, None);
+    assert!(figures.values().all(|svg| !svg.contains("NaN")));
+}
