@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return list(&grid, &sources, arguments, &asked);
     }
     let time = match arguments.hours {
-        Some(hours) if !(hours >= 0.0 && hours < 1e6) => bail!("--hours: expected hours of at least 0, got {hours}"),
+        Some(hours) if !(0.0..1e6).contains(&hours) => bail!("--hours: expected hours of at least 0, got {hours}"),
         hours => hours.map(|hours| Duration::from_secs_f64(3600.0 * hours)),
     };
     if let Some(folder) = arguments.out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
