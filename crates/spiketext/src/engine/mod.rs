@@ -12,6 +12,7 @@ use std::collections::HashMap;
 pub use spiketext_kernels::SpikeTrain;
 use spiketext_kernels::{SILENT, TokenBatch, Workspace, neuron_scan, spiking_convolution};
 
+pub(crate) use operations::cover;
 pub use operations::{Extremes, Firing, LayerExtremes, Operations};
 pub use runner::Runner;
 pub use trace::Trace;

@@ -15,6 +15,8 @@ use crate::network::{Network, Specification};
 pub struct Operations {
     /// Tokens that were read, silent ones included.
     pub tokens: u64,
+    /// Tokens among them that make no spikes: unknown words under the silent policy.
+    pub silent_tokens: u64,
     /// Spikes of the tokens, each token of the text counted.
     pub input_spikes: u64,
     /// Spikes of the convolution neurons at all positions.
@@ -162,7 +164,7 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 /// Positions of a kernel of `width` that see token `i` of a text with `positions` positions.
-fn cover(i: usize, width: usize, positions: usize) -> u64 {
+pub(crate) fn cover(i: usize, width: usize, positions: usize) -> u64 {
     let last = i.min(positions - 1);
     let first = (i + 1).saturating_sub(width);
     (last + 1).saturating_sub(first) as u64
@@ -177,7 +179,11 @@ pub(super) fn count(network: &Network, batch: &TokenBatch, token_spikes: &[u64],
     let firing = &mut run.firing;
     for b in 0..batch.len() {
         let text = batch.text(b);
-        let mut operations = Operations { tokens: text.len() as u64, ..Operations::default() };
+        let mut operations = Operations {
+            tokens: text.len() as u64,
+            silent_tokens: text.iter().filter(|&&row| row == SILENT).count() as u64,
+            ..Operations::default()
+        };
         for (i, &row) in text.iter().enumerate().filter(|&(_, &row)| row != SILENT) {
             let spikes = token_spikes[row as usize];
             operations.input_spikes += spikes;

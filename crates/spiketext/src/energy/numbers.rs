@@ -1,0 +1,108 @@
+//! What a network holds: NeuroBench's footprint, parameter count and connection sparsity.
+
+use serde::Serialize;
+
+use super::Shape;
+use crate::network::{Codes, Network};
+
+/// Numbers that a network holds in memory while it runs.
+///
+/// Counted are the word codes (one or two bytes each in a spiking network, four in a real-valued one), synapses,
+/// presence currents, biases and thresholds of the features (four bytes each), zeros included. Not counted are the
+/// words' spellings, the second copy of the synapses that fast kernels read, membranes, and products that a runner
+/// keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Numbers {
+    /// All numbers that training finds, those of the word codes included; thresholds are not among them.
+    pub parameters: u64,
+    /// Numbers of the word codes.
+    pub code_parameters: u64,
+    /// Bytes of all of them and of the thresholds: NeuroBench's footprint.
+    pub footprint: u64,
+    /// Bytes of the word codes.
+    pub code_bytes: u64,
+    /// Weights of connections: synapses, and presence currents where there are any.
+    pub connections: u64,
+    /// Those that are zero.
+    pub zero_connections: u64,
+}
+
+/// Bytes of an `f32`.
+const FLOAT: u64 = 4;
+
+impl Numbers {
+    /// Of a spiking network.
+    #[must_use]
+    pub fn of(network: &Network) -> Self {
+        let weights = network.weights();
+        let codes = weights.codes.len() as u64;
+        let code_bytes = match &weights.codes {
+            Codes::Eight(_) => codes,
+            Codes::Sixteen(_) => 2 * codes,
+        };
+        let presence: &[f32] = if Shape::of(network).has_presence() { &weights.presence } else { &[] };
+        let connections = [&weights.synapses[..], presence, &weights.output_synapses];
+        let thresholds = weights.feature_thresholds.len() as u64;
+        Self::with((codes, code_bytes), network.parameters() as u64, thresholds, &connections)
+    }
+
+    /// Of a real-valued network: how many numbers its word codes have, its weights, and how many biases it has.
+    #[must_use]
+    pub fn real_valued(codes: usize, connections: [&[f32]; 2], biases: usize) -> Self {
+        let (codes, weights) = (codes as u64, connections.iter().map(|weights| weights.len()).sum::<usize>());
+        Self::with((codes, FLOAT * codes), (weights + biases) as u64, 0, &connections)
+    }
+
+    fn with((codes, code_bytes): (u64, u64), parameters: u64, buffers: u64, connections: &[&[f32]]) -> Self {
+        let weights = || connections.iter().flat_map(|weights| weights.iter());
+        Self {
+            parameters: codes + parameters,
+            code_parameters: codes,
+            footprint: code_bytes + FLOAT * (parameters + buffers),
+            code_bytes,
+            connections: weights().count() as u64,
+            zero_connections: weights().filter(|&&weight| weight == 0.0).count() as u64,
+        }
+    }
+
+    /// NeuroBench's connection sparsity, not rounded: the share of weights that are zero.
+    #[must_use]
+    pub fn connection_sparsity(&self) -> f64 {
+        self.zero_connections as f64 / self.connections.max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        encode::Encoder,
+        engine::tests::network,
+        network::{Averaging, CodeBits, Readout, Weights},
+    };
+
+    #[test]
+    fn bytes_follow_from_the_sizes() {
+        // Ten words of 12 dimensions; widths 2 and 3 of 9 filters: 45 products, 18 channels; 6 outputs.
+        let network = network(Readout::Membrane, Encoder::Regular, Averaging::Valid);
+        let numbers = Numbers::of(&network);
+        let others = 12 * 45 + 45 + 18 + 18 * 6 + 6;
+        assert_eq!((numbers.code_parameters, numbers.parameters), (120, 120 + others));
+        assert_eq!((numbers.code_bytes, numbers.footprint), (240, 240 + 4 * (others + 18)));
+        assert_eq!(numbers.connections, 12 * 45 + 45 + 18 * 6);
+        let eight = Codes::from_fixed(vec![0; 120], CodeBits::Eight);
+        let weights = Weights { codes: eight, ..network.weights().clone() };
+        let small = Numbers::of(&Network::new(network.specification().clone(), weights).expect("a network"));
+        assert_eq!(small.footprint + 120, numbers.footprint);
+        assert_eq!(Numbers::real_valued(120, [&[0.5; 540], &[0.5; 108]], 24).footprint, 4 * (120 + 540 + 108 + 24));
+    }
+
+    #[test]
+    fn connection_sparsity_goes_from_0_to_1() {
+        let of = |weights: [&[f32]; 2]| Numbers::real_valued(0, weights, 0).connection_sparsity();
+        assert_eq!(of([&[1.0, -2.0], &[0.5]]), 0.0);
+        assert_eq!(of([&[1.0, 0.0], &[0.0, 3.0]]), 0.5);
+        assert_eq!(of([&[0.0, -0.0], &[0.0]]), 1.0);
+        assert_eq!(of([&[], &[]]), 0.0);
+    }
+}
