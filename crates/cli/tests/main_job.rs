@@ -88,6 +88,39 @@ fn chinese_from_an_empty_folder_to_answers() {
     assert_eq!((&answer["unknown"], answer["tokens"].as_u64() > Some(5)), (&false.into(), true), "{answer}");
 }
 
+/// What a text costs: the same numbers for people and for programs, the exact ones only when asked for.
+fn costs_are_told(folder: &Path, model: &str, evaluated: &Value, plain: &str) {
+    for part in ["footprint", "activation sparsity", "dense operations", "Loihi", "costs more", "even at T x rate"] {
+        assert!(plain.contains(part), "{part}: {plain}");
+    }
+    let number = |value: &Value, key: &str| value[key].as_f64().unwrap_or_else(|| panic!("{key}: {value}"));
+    let energies = evaluated["energies"].as_array().unwrap();
+    assert_eq!(energies.len(), 11);
+    assert_eq!(energies[0]["table"], evaluated["energy_table"]);
+    assert!((number(&energies[0], "snn_microjoules") - number(evaluated, "snn_microjoules_per_text")).abs() < 1e-6);
+    for energy in energies {
+        let ratio = number(energy, "snn_microjoules") / number(energy, "dnn_microjoules");
+        assert!((number(energy, "ratio") - ratio).abs() < 1e-9, "{energy}");
+        assert!(plain.contains(energy["table"].as_str().unwrap()) && energy["source"].is_string(), "{energy}");
+    }
+    assert_eq!(
+        (&evaluated["membrane_updates_per_text"], &evaluated["effective_acs_are_exact"]),
+        (&Value::Null, &false.into())
+    );
+    std::fs::write(folder.join("few.csv"), "label,text\npositive,a warm and lovely film\nnegative,zzzz\n").unwrap();
+    let of = |more: &[&str]| result(&succeeds(folder, &[&["evaluate", model, "few.csv", "--json"], more].concat()));
+    let (fast, exact) = (of(&[]), of(&["--exact"]));
+    assert_eq!(exact["effective_acs_are_exact"], true);
+    let acs = number(&exact, "effective_acs_per_text");
+    assert!(0.0 < acs && acs <= number(&fast, "effective_acs_per_text"), "{exact}");
+    let updates = number(&exact, "membrane_updates_per_text");
+    assert!(0.0 < updates && updates <= number(&exact, "neuron_updates_per_text"), "{exact}");
+    assert_eq!(number(&exact, "neuron_operations_per_text"), 4.0 * updates);
+    assert_eq!(fast["energies"], exact["energies"]);
+    let shown = succeeds(folder, &["evaluate", model, "few.csv", "--exact"]);
+    assert!(shown.contains("membrane updates") && !shown.contains("at most"), "{shown}");
+}
+
 /// `evaluate` measures what `train` reported, on the data set that the model remembers.
 fn evaluate_agrees(folder: &Path, model: &str, trained: &Value) {
     let evaluated = result(&succeeds(folder, &["evaluate", model, "--json"]));
@@ -110,6 +143,7 @@ fn evaluate_agrees(folder: &Path, model: &str, trained: &Value) {
     for part in ["accuracy", "precision", "answers:", "firing rates", "texts a second", "the test texts (official)"] {
         assert!(plain.contains(part), "{part}: {plain}");
     }
+    costs_are_told(folder, model, &evaluated, &plain);
     let passed = run(folder, &["evaluate", model, "--at-least", "1"]);
     assert_eq!(passed.status.code(), Some(0));
     let missed = run(folder, &["evaluate", model, "--at-least", "100", "--json"]);

@@ -9,13 +9,11 @@ use std::{
 use serde::Deserialize;
 use spiketext::{
     Error, Result,
-    study::{Cell, CostsPerText, FiringSummary, Method},
+    study::{BINS, Cell, CostsPerText, FiringSummary, Method},
 };
 
 use crate::{numbers::Sample, published::DATASETS};
 
-/// Bins of a firing-rate histogram (see [`FiringSummary`]).
-pub const BINS: usize = 20;
 /// No count, energy or time of a cell is larger; figures would have no scale for it.
 const LARGEST: f64 = 1e30;
 
@@ -414,7 +412,7 @@ fn check(cell: &Cell) -> std::result::Result<(), (String, String)> {
         return Err((format!("a confusion matrix of {classes} x {classes}, one row a label"), got));
     }
     if let Some(costs) = &measured.costs {
-        let counts = [costs.effective_macs, costs.effective_acs, costs.dense, costs.membrane_updates, costs.dnn_macs];
+        let counts = [costs.effective_macs, costs.effective_acs, costs.dense, costs.neuron_updates, costs.dnn_macs];
         let energies = costs.energy.iter().flat_map(|energy| [energy.network, energy.dnn]);
         for value in counts.into_iter().chain(energies) {
             within("operations and energies", value, LARGEST)?;

@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, files::write_atomically};
+use crate::{Error, Result, energy::Account, engine::Firing, files::write_atomically};
 
 /// The version of the format.
 pub const FORMAT: u32 = 1;
@@ -104,7 +104,7 @@ pub struct Measured {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CostsPerText {
-    /// NeuroBench's footprint: bytes of parameters and buffers.
+    /// NeuroBench's footprint: bytes of parameters and buffers, word codes among them.
     pub footprint: u64,
     /// NeuroBench's connection sparsity: share of weights that are zero.
     pub connection_sparsity: f64,
@@ -116,13 +116,37 @@ pub struct CostsPerText {
     pub effective_acs: f64,
     /// Dense operations: every input and weight counted, over all time steps.
     pub dense: f64,
-    /// Membrane updates (NeuroBench), 0 for networks without membranes.
-    #[serde(default)]
-    pub membrane_updates: f64,
+    /// Neuron updates: every neuron with a membrane at every step, 0 for networks without. A study does not look which
+    /// membranes change; NeuroBench's membrane updates are at most this. (Older files have it under that name.)
+    #[serde(default, alias = "membrane-updates")]
+    pub neuron_updates: f64,
     /// The DNN of the same shape on the same texts: effective multiply-accumulations.
     pub dnn_macs: f64,
     /// Microjoules by cost table.
     pub energy: Vec<Energy>,
+}
+
+impl CostsPerText {
+    /// From an account of a network on the test texts.
+    #[must_use]
+    pub fn of(account: &Account) -> Self {
+        let energy = account.energies.iter().map(|priced| Energy {
+            table: priced.table.name.to_owned(),
+            network: priced.network,
+            dnn: priced.dnn,
+        });
+        Self {
+            footprint: account.numbers.footprint,
+            connection_sparsity: account.numbers.connection_sparsity(),
+            activation_sparsity: account.activation_sparsity(),
+            effective_macs: account.work.macs(),
+            effective_acs: account.work.acs(),
+            dense: account.work.dense(),
+            neuron_updates: account.work.neuron_updates,
+            dnn_macs: account.dnn.macs(),
+            energy: energy.collect(),
+        }
+    }
 }
 
 /// Energy of a test text under one cost table.
@@ -159,6 +183,37 @@ pub struct FiringSummary {
     pub convolution_extremes: [u64; 2],
     /// Features that never fire and that fire at every step.
     pub feature_extremes: [u64; 2],
+}
+
+/// Bins of a histogram of firing rates.
+pub const BINS: usize = 20;
+
+impl FiringSummary {
+    /// From the activity of a network of `steps` time steps on the test texts.
+    #[must_use]
+    pub fn of(firing: &Firing, steps: usize) -> Self {
+        let extremes = firing.extremes();
+        Self {
+            steps,
+            input_rate: firing.input_rate(),
+            convolution_rate: firing.convolution_rate(),
+            feature_rate: firing.feature_rate(),
+            output_rate: firing.output_rate(),
+            convolution_histogram: histogram(&firing.convolution_rates()),
+            feature_histogram: histogram(&firing.feature_rates()),
+            convolution_extremes: [extremes.convolution.dead as u64, extremes.convolution.saturated as u64],
+            feature_extremes: [extremes.features.dead as u64, extremes.features.saturated as u64],
+        }
+    }
+}
+
+/// Rates by bin; the last bin holds 1.
+fn histogram(rates: &[f64]) -> Vec<u64> {
+    let mut bins = vec![0; BINS];
+    for rate in rates {
+        bins[((rate * BINS as f64) as usize).min(BINS - 1)] += 1;
+    }
+    bins
 }
 
 /// Where the time of a cell went.
@@ -265,6 +320,40 @@ mod tests {
         let path = cell().write(folder.path()).expect("written");
         assert_eq!(path.file_name().expect("a name"), "main--lean-fine-tuned-snn--steps=8--sst2--seed3.json");
         assert_eq!(Cell::read_all(folder.path()).expect("read"), [cell()]);
+    }
+
+    #[test]
+    fn rates_fall_into_their_bins() {
+        let bins = histogram(&[0.0, 0.049, 0.05, 0.5, 0.999, 1.0]);
+        assert_eq!((bins[0], bins[1], bins[10], bins[19]), (2, 1, 1, 2));
+        assert_eq!(bins.iter().sum::<u64>(), 6);
+    }
+
+    #[test]
+    fn an_account_becomes_the_costs_of_a_cell() {
+        use crate::{
+            encode::{Encoder, Noise},
+            energy::TABLES,
+            engine::{run, tests::network},
+            network::{Averaging, Readout},
+        };
+        let network = network(Readout::SpikeCount, Encoder::Regular, Averaging::Valid);
+        let run = run(&network, Noise::inference(0), &[vec![0, 1, 2, 3], vec![9, 8, 7]]);
+        let account = Account::spiking(&network, &run.operations);
+        let costs = CostsPerText::of(&account);
+        let sum = |of: fn(&crate::engine::Operations) -> u64| run.operations.iter().map(of).sum::<u64>() as f64;
+        assert_eq!((costs.effective_macs, costs.effective_acs), (0.0, sum(|o| o.acs()) / 2.0));
+        assert_eq!(costs.dnn_macs, sum(|o| o.dnn_macs) / 2.0);
+        let names: Vec<&str> = costs.energy.iter().map(|energy| energy.table.as_str()).collect();
+        assert_eq!(names, TABLES.map(|table| table.name));
+        assert!(costs.neuron_updates > 0.0 && (0.0..1.0).contains(&costs.activation_sparsity));
+        let firing = FiringSummary::of(&run.firing, 6);
+        assert_eq!(firing.convolution_histogram.iter().sum::<u64>(), 18);
+        assert_eq!((firing.steps, firing.feature_histogram.len()), (6, BINS));
+
+        // What older programs wrote is still read.
+        let text = serde_json::to_string(&costs).expect("JSON").replace("neuron-updates", "membrane-updates");
+        assert_eq!(serde_json::from_str::<CostsPerText>(&text).expect("costs"), costs);
     }
 
     #[test]

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use spiketext::{
     Result,
+    energy::RectifierShares,
     engine::batch_of,
     model::largest,
     network::Specification,
     seed::{Purpose, stream, uniform},
 };
-use spiketext_kernels::{SILENT, TokenBatch, Workspace, adamw::AdamW, text_convolution};
+use spiketext_kernels::{ConvolutionShape, SILENT, TokenBatch, Workspace, adamw::AdamW, text_convolution};
 
 use crate::{
     layers,
@@ -132,6 +133,51 @@ impl<'a> TextCnn<'a> {
     #[must_use]
     pub fn labels_of(&self, texts: &[Encoded]) -> Vec<usize> {
         self.prepared.labels(self.specification, texts, |words| self.labels(words))
+    }
+
+    /// How much of the network's activity is not zero on texts given as word ids. A feature is zero where all rectifiers
+    /// of its channel are, whichever way they are pooled.
+    #[must_use]
+    pub fn rectifier_shares(&self, texts: &[Vec<u32>]) -> RectifierShares {
+        let (weights, bias) = (self.weights.values(), self.bias.values());
+        let shape = &self.specification.convolution;
+        let (mut rectifiers, mut features) = ([0u64; 2], [0u64; 2]);
+        for texts in texts.chunks(64) {
+            let (batch, rows) = batch_of(self.specification, texts);
+            let codes = self.codes.gather(&rows);
+            for (width_index, &width) in shape.widths.iter().enumerate() {
+                // Each position as a text of its own: what is pooled is the rectifier.
+                let mut windows = TokenBatch::new(0);
+                for b in 0..batch.len() {
+                    for p in 0..batch.positions(b, width) {
+                        windows.push((p..p + width).map(|i| batch.text(b).get(i).copied().unwrap_or(SILENT)));
+                    }
+                }
+                let alone = ConvolutionShape { widths: vec![width], ..shape.clone() };
+                let columns = shape.first_product(width_index)..shape.first_product(width_index) + alone.products();
+                let weights: Vec<f32> =
+                    weights.chunks_exact(shape.products()).flat_map(|row| &row[columns.clone()]).copied().collect();
+                let bias = &bias[width_index * shape.filters..][..shape.filters];
+                let pooling = self.choices.pooling;
+                let (values, _) =
+                    text_convolution::forward(&alone, pooling, &codes, &weights, bias, &windows, &self.workspace);
+                let mut rest = &values[..];
+                for b in 0..batch.len() {
+                    let (own, others) = rest.split_at(batch.positions(b, width) * shape.filters);
+                    rest = others;
+                    let mut active = vec![false; shape.filters];
+                    for position in own.chunks_exact(shape.filters) {
+                        for (active, &value) in active.iter_mut().zip(position) {
+                            *active |= value > 0.0;
+                            rectifiers[usize::from(value > 0.0)] += 1;
+                        }
+                    }
+                    active.into_iter().for_each(|active| features[usize::from(active)] += 1);
+                }
+            }
+        }
+        let share = |[zero, active]: [u64; 2]| active as f64 / (zero + active).max(1) as f64;
+        RectifierShares { convolution: share(rectifiers), features: share(features) }
     }
 
     /// The labels of texts given as word ids.
@@ -281,5 +327,70 @@ impl Trainee for TextCnn<'_> {
         self.bias.load(prefix, store)?;
         self.output.load(prefix, store)?;
         self.output_bias.load(prefix, store)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spiketext::{data, network::Averaging, text::Language};
+
+    use super::*;
+    use crate::prepare::{VectorSource, prepare};
+
+    /// A convolution by its definition: the shares that the fast kernel's windows must give.
+    #[test]
+    fn zeros_of_the_rectifiers_are_those_of_the_definition() {
+        let mut reviews = data::load("reviews-en", None).expect("the built-in reviews");
+        reviews.train.truncate(70);
+        reviews.development.truncate(5);
+        reviews.test.truncate(5);
+        let mut recipe = Recipe::lean();
+        (recipe.network.widths, recipe.network.filters) = (vec![2, 5], 7);
+        for averaging in [Averaging::Valid, Averaging::Padded { length: 30 }] {
+            recipe.network.averaging = averaging;
+            let words = &recipe.words;
+            let prepared = prepare(&reviews, Some(Language::English), &VectorSource::BuiltIn(None), words, 3)
+                .expect("prepared texts");
+            let specification = crate::specification(&recipe, prepared.dimension, 2);
+            let network = TextCnn::new(&recipe, &specification, &prepared, 3);
+            let mut texts: Vec<Vec<u32>> = prepared.train.iter().map(|text| text.words.clone()).collect();
+            texts.push(vec![1]);
+            let numbers = network.weights();
+            let (shape, m) = (&specification.convolution, specification.convolution.products());
+            let (mut all, mut active, mut features) = (0u64, 0u64, 0u64);
+            for text in &texts {
+                let (batch, rows) = batch_of(&specification, std::slice::from_ref(text));
+                for (which, &width) in shape.widths.iter().enumerate() {
+                    for f in 0..shape.filters {
+                        let mut any = false;
+                        for p in 0..batch.positions(0, width) {
+                            let mut sum = f64::from(numbers.bias[which * shape.filters + f]);
+                            for tap in 0..width {
+                                let Some(&row) = batch.text(0).get(p + tap).filter(|&&row| row != SILENT) else {
+                                    continue;
+                                };
+                                let codes = network.codes.gather(&rows[row as usize..][..1]);
+                                let column = shape.first_product(which) + tap * shape.filters + f;
+                                for (d, code) in codes.iter().enumerate() {
+                                    sum += f64::from(*code) * f64::from(numbers.weights[d * m + column]);
+                                }
+                            }
+                            any |= sum > 0.0;
+                            all += 1;
+                            active += u64::from(sum > 0.0);
+                        }
+                        features += u64::from(any);
+                    }
+                }
+            }
+            let shares = network.rectifier_shares(&texts);
+            // A sum next to zero may fall on either side of it.
+            let near =
+                |share: f64, part: u64, whole: u64| (share - part as f64 / whole as f64).abs() * whole as f64 <= 2.0;
+            assert!(near(shares.convolution, active, all), "{shares:?}: {active} of {all}");
+            let channels = (texts.len() * shape.channels()) as u64;
+            assert!(near(shares.features, features, channels), "{shares:?}: {features} of {channels}");
+            assert!(active > all / 10 && active < all / 10 * 9 && features < channels);
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! Firing rates, operations and energy as reports give them, to people and to programs.
 
+use comfy_table::Table;
 use serde_json::{Map, Value, json};
 use spiketext::{
-    energy::{CostTable, HOROWITZ_45NM_FP32},
+    energy::{Account, CostTable, HOROWITZ_45NM_FP32},
     model::Costs,
 };
+
+use super::tables;
 
 /// The table that turns operations into energy.
 pub const PRICES: CostTable = HOROWITZ_45NM_FP32;
@@ -64,6 +67,128 @@ pub fn energy(costs: &Costs) -> String {
     let (dnn, snn) = microjoules(costs);
     let ratio = ratio(costs).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
     format!("DNN {dnn:.2} uJ, SNN {snn:.2} uJ, ratio {ratio} (arithmetic alone, {})", PRICES.name)
+}
+
+/// The keys of a whole account.
+pub fn account_keys(account: &Account) -> Map<String, Value> {
+    let numbers = &account.numbers;
+    let by_layer: Map<String, Value> = account
+        .activation_sparsity_by_layer()
+        .into_iter()
+        .map(|(layer, sparsity)| (layer.to_owned(), sparsity.into()))
+        .collect();
+    let energies: Vec<Value> = account
+        .energies
+        .iter()
+        .map(|priced| {
+            json!({
+                "table": priced.table.name,
+                "source": priced.table.source,
+                "counts": priced.table.counts,
+                "snn_microjoules": priced.network,
+                "dnn_microjoules": priced.dnn,
+                "ratio": priced.ratio(),
+                "break_even": priced.table.break_even(),
+            })
+        })
+        .collect();
+    let (effective, dense) = account.neuron_operations();
+    let keys = json!({
+        "footprint_bytes": numbers.footprint,
+        "footprint_of_word_codes": numbers.code_bytes,
+        "parameters": numbers.parameters,
+        "parameters_of_word_codes": numbers.code_parameters,
+        "connection_sparsity": numbers.connection_sparsity(),
+        "activation_sparsity": account.activation_sparsity(),
+        "activation_sparsity_by_layer": by_layer,
+        "effective_macs_per_text": account.work.macs(),
+        "effective_acs_per_text": account.exact.map_or(account.work.acs(), |exact| exact.effective_acs),
+        "effective_acs_are_exact": account.exact.is_some(),
+        "dense_operations_per_text": account.work.dense(),
+        "dnn_dense_operations_per_text": account.dnn.dense(),
+        "neuron_updates_per_text": account.work.neuron_updates,
+        "membrane_updates_per_text": account.membrane_updates(),
+        "neuron_operations_per_text": effective,
+        "dense_neuron_operations_per_text": dense,
+        "energies": energies,
+    });
+    match keys {
+        Value::Object(keys) => keys,
+        _ => Map::new(),
+    }
+}
+
+/// NeuroBench's measures of an account, a line each.
+pub fn measures(account: &Account) -> Vec<(&'static str, String)> {
+    let (numbers, work) = (&account.numbers, &account.work);
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let layers: Vec<String> = account
+        .activation_sparsity_by_layer()
+        .into_iter()
+        .map(|(layer, sparsity)| format!("{layer} {}", percent(sparsity)))
+        .collect();
+    let acs = match account.exact {
+        Some(exact) => format!("{} ACs", count(exact.effective_acs)),
+        None => format!("at most {} ACs (weights of zero not looked for)", count(work.acs())),
+    };
+    let macs = if work.macs() > 0.0 { format!("{} MACs, ", count(work.macs())) } else { String::new() };
+    let (effective, dense) = account.neuron_operations();
+    let updates = |all: f64, changed: Option<f64>| match changed {
+        Some(changed) => format!("{} of {}", count(changed), count(all)),
+        None => format!("at most {} (every neuron at every step)", count(all)),
+    };
+    vec![
+        (
+            "footprint",
+            format!(
+                "{} bytes, {} of them word codes",
+                count(numbers.footprint as f64),
+                count(numbers.code_bytes as f64)
+            ),
+        ),
+        (
+            "parameters",
+            format!(
+                "{}, {} of them word codes",
+                count(numbers.parameters as f64),
+                count(numbers.code_parameters as f64)
+            ),
+        ),
+        ("connection sparsity", percent(numbers.connection_sparsity())),
+        ("activation sparsity", format!("{} ({})", percent(account.activation_sparsity()), layers.join(", "))),
+        ("effective operations", format!("{macs}{acs}")),
+        ("dense operations", format!("{}, the DNN's {}", count(work.dense()), count(account.dnn.dense()))),
+        ("membrane updates", updates(work.neuron_updates, account.membrane_updates())),
+        ("neuron operations", updates(dense, effective)),
+    ]
+}
+
+/// Energy of a text under every cost table.
+pub fn energies(account: &Account) -> Table {
+    let header = ["cost table", "SNN", "DNN", "SNN / DNN", "", "even at T x rate"];
+    let mut table = tables::plain(&header, &[1, 2, 3, 5]);
+    for priced in &account.energies {
+        let ratio = priced.ratio();
+        let more = if ratio.is_some_and(|ratio| ratio > 1.0) { "costs more" } else { "" };
+        table.add_row([
+            priced.table.name.to_owned(),
+            joules(priced.network),
+            joules(priced.dnn),
+            ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
+            more.to_owned(),
+            priced.table.break_even().map_or_else(|| "-".to_owned(), |even| format!("{even:.2}")),
+        ]);
+    }
+    table
+}
+
+/// Microjoules, from nanojoules to joules.
+fn joules(microjoules: f64) -> String {
+    match microjoules {
+        _ if microjoules >= 1e5 => format!("{:.2} J", microjoules / 1e6),
+        _ if microjoules >= 1e2 => format!("{:.2} mJ", microjoules / 1e3),
+        _ => format!("{microjoules:.2} uJ"),
+    }
 }
 
 /// A count that may be large.

@@ -10,6 +10,7 @@ use std::{
 use serde_json::json;
 use spiketext::{
     data::{self, Columns, Dataset, Example, Split},
+    energy::{Account, Exact},
     model::{Costs, Model, Prediction},
 };
 
@@ -37,7 +38,13 @@ precision, recall, f1 in percent; null where there is nothing to divide by), con
 columns the answers), unknown_texts, unknown_share (of the tokens), input_rate, convolution_rate, feature_rate,
 output_rate, dnn_macs_per_text, snn_acs_per_text, pooling_additions_per_text, energy_table, dnn_microjoules_per_text,
 snn_microjoules_per_text, energy_ratio, texts_per_second (tokenising included, loading the model not), timed_texts,
-seconds (that timed_texts took), at_least, passed.
+seconds (that timed_texts took), at_least, passed; and what a text costs: footprint_bytes, footprint_of_word_codes,
+parameters, parameters_of_word_codes, connection_sparsity, activation_sparsity, activation_sparsity_by_layer,
+effective_macs_per_text, effective_acs_per_text, effective_acs_are_exact, dense_operations_per_text,
+dnn_dense_operations_per_text, neuron_updates_per_text, membrane_updates_per_text and neuron_operations_per_text (null
+without --exact), dense_neuron_operations_per_text, energies (table, source, counts, snn_microjoules, dnn_microjoules,
+ratio, break_even: the time steps times input rate below which the SNN's first layer costs less, null where there is no
+such number). Shares are from 0 to 1. A ratio above 1 means that the SNN costs more than the DNN of its shape.
 
 Exit code: 0 done, 1 the accuracy is below --at-least, 2 an error.")]
 pub struct Arguments {
@@ -64,6 +71,10 @@ pub struct Arguments {
     /// End with exit code 1 if the accuracy is below this.
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     at_least: Option<f64>,
+    /// Also count weights of zero and the membranes that change: every text once more, neuron by neuron, which takes many
+    /// times as long.
+    #[arg(long)]
+    exact: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -104,6 +115,7 @@ struct Outcome {
     confusion: Confusion,
     predictions: Vec<Prediction>,
     costs: Costs,
+    account: Account,
     timed_texts: usize,
     seconds: f64,
 }
@@ -112,7 +124,7 @@ struct Outcome {
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let model = Model::load(&arguments.model)?;
     let texts = texts(arguments, &model)?;
-    let outcome = measure(&model, &texts);
+    let outcome = measure(&model, &texts, arguments.exact)?;
     let accuracy = outcome.confusion.accuracy();
     let passed = arguments.at_least.map(|least| accuracy >= least);
     let mut out = std::io::stdout().lock();
@@ -216,7 +228,7 @@ fn class(model: &Model, label: &str, place: impl std::fmt::Display, line: Option
 }
 
 /// Labels the texts, and again until the clock has something to go by; each time as if no word had been met before.
-fn measure(model: &Model, texts: &Texts) -> Outcome {
+fn measure(model: &Model, texts: &Texts, exact: bool) -> anyhow::Result<Outcome> {
     // What is built on first use (a dictionary) is loading, not labelling.
     let _ = model.predict(&texts.texts[..1]);
     let started = Instant::now();
@@ -227,14 +239,29 @@ fn measure(model: &Model, texts: &Texts) -> Outcome {
     }
     let seconds = started.elapsed().as_secs_f64();
     let operations: Vec<_> = predictions.iter().map(|prediction| prediction.operations.clone()).collect();
+    let mut account = Account::spiking(model.network(), &operations);
+    if exact {
+        account = account.with_exact(&exact_counts(model, texts, &predictions)?);
+    }
     let pairs = texts.classes.iter().copied().zip(predictions.iter().map(|prediction| prediction.label));
-    Outcome {
+    Ok(Outcome {
         confusion: Confusion::of(model.labels().len(), pairs),
         costs: Costs::of(&firing, &operations),
+        account,
         predictions,
         timed_texts,
         seconds,
-    }
+    })
+}
+
+/// Exact counts of the texts that were run.
+fn exact_counts(model: &Model, texts: &Texts, predictions: &[Prediction]) -> anyhow::Result<Vec<Exact>> {
+    let run = texts.texts.iter().zip(predictions).filter(|(_, prediction)| !prediction.unknown);
+    let counts: Option<Vec<Exact>> = run.map(|(text, _)| model.count_exactly(text)).collect();
+    counts.ok_or_else(|| {
+        let encoder = model.network().specification().encoder.name();
+        anyhow::anyhow!("--exact: expected an encoder of plain spikes, got {encoder}")
+    })
 }
 
 impl Outcome {
@@ -289,6 +316,7 @@ fn json(
     });
     if let Some(result) = result.as_object_mut() {
         result.extend(costs::keys(&outcome.costs));
+        result.extend(costs::account_keys(&outcome.account));
     }
     result
 }
@@ -348,5 +376,11 @@ fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) 
         ("energy a text", costs::energy(&outcome.costs)),
         ("speed", format!("{:.0} texts a second, tokenising included", outcome.texts_per_second())),
     ];
-    tables::facts(&rows, out)
+    tables::facts(&rows, out)?;
+    writeln!(out, "\nWhat a text costs, as NeuroBench counts\n")?;
+    tables::facts(&costs::measures(&outcome.account), out)?;
+    writeln!(out, "\nWhat that means in energy, by cost table\n")?;
+    writeln!(out, "{}\n", costs::energies(&outcome.account).trim_fmt())?;
+    let steps = model.network().specification().steps as f64;
+    writeln!(out, "time steps x input rate of this model: {:.2}", steps * outcome.costs.input_rate)
 }

@@ -1,10 +1,13 @@
 //! How neurons fire.
 
-use spiketext::{Result, study::FiringSummary};
+use spiketext::{
+    Result,
+    study::{BINS, FiringSummary},
+};
 
 use super::{lean_choice, paper_choice};
 use crate::{
-    cells::{BINS, Entry, Study, dataset_name},
+    cells::{Entry, Study, dataset_name},
     markdown::{Page, Table, escaped},
     numbers::significant,
     panels::{Axis, Line, Panel, Point, Series, draw},

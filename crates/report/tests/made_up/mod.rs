@@ -69,7 +69,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
         effective_macs: network_macs,
         effective_acs: acs,
         dense: macs * if method.spikes() { steps as f64 } else { 1.0 },
-        membrane_updates: if method.spikes() { 7800.0 * steps as f64 } else { 0.0 },
+        neuron_updates: if method.spikes() { 7800.0 * steps as f64 } else { 0.0 },
         dnn_macs: macs,
         energy: energy
             .into_iter()

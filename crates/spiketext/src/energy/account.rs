@@ -59,8 +59,7 @@ impl Account {
         let shape = Shape::of(network);
         let beside = Shape::real_valued(network.specification(), shape.has_biases());
         let works: Vec<Work> = operations.iter().map(|one| Work::spiking(&shape, one)).collect();
-        let dnn: Vec<Work> =
-            operations.iter().map(|one| Work::beside(&beside, one, RectifierShares::ALL)).collect();
+        let dnn: Vec<Work> = operations.iter().map(|one| Work::beside(&beside, one, RectifierShares::ALL)).collect();
         let energies = TABLES.iter().map(|table| Priced {
             table,
             network: microjoules(table, &shape, &works),

@@ -81,8 +81,7 @@ impl Exact {
 
     fn features(&mut self, network: &Network, text: &[u32], trace: &Trace) -> Option<()> {
         let specification = network.specification();
-        let (shape, steps, neuron) =
-            (&specification.convolution, specification.steps, &specification.feature_neuron);
+        let (shape, steps, neuron) = (&specification.convolution, specification.steps, &specification.feature_neuron);
         let (batch, _) = batch_of(specification, &[text.to_vec()]);
         let (thresholds, _) = feature_thresholds(specification, &network.weights().feature_thresholds, &batch);
         let mut neurons = Neurons::new(neuron, thresholds.len());

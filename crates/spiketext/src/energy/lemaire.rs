@@ -214,10 +214,8 @@ impl Counts {
         self.state_multiplications = steps * leaky.sum::<f64>();
         let of_width = convolution.widths.iter().map(|&width| Shape::positions(rows, width) * convolution.filters);
         let largest = of_width.chain([convolution.channels(), specification.outputs()]).max().unwrap_or(0);
-        self.membranes = Traffic {
-            bytes: 2.0 * WIDTH * (work.neuron_updates + spikes),
-            buffer: WIDTH * largest as f64,
-        };
+        self.membranes =
+            Traffic { bytes: 2.0 * WIDTH * (work.neuron_updates + spikes), buffer: WIDTH * largest as f64 };
     }
 
     /// The price of it all.

@@ -16,11 +16,8 @@ fn texts() -> Vec<Vec<u32>> {
 
 /// The same network with other steps, encoder choices kept; unknown words silent.
 fn with_steps(network: &Network, steps: usize) -> Network {
-    let specification = crate::network::Specification {
-        steps,
-        unknown: UnknownWord::Silent,
-        ..network.specification().clone()
-    };
+    let specification =
+        crate::network::Specification { steps, unknown: UnknownWord::Silent, ..network.specification().clone() };
     Network::new(specification, network.weights().clone()).expect("a network")
 }
 
@@ -151,10 +148,7 @@ fn silence_and_constant_firing_are_the_ends_of_sparsity() {
     };
     let silent = with(-1.0, -1.0);
     assert_eq!(silent.activation_sparsity(), 1.0);
-    assert_eq!(
-        silent.activation_sparsity_by_layer(),
-        [("convolution", 1.0), ("features", 1.0), ("outputs", 1.0)]
-    );
+    assert_eq!(silent.activation_sparsity_by_layer(), [("convolution", 1.0), ("features", 1.0), ("outputs", 1.0)]);
     assert_eq!(silent.numbers.connection_sparsity(), 1.0);
     assert_eq!(with(8.0, 8.0).activation_sparsity(), 0.0);
     let half = with(8.0, -1.0).activation_sparsity_by_layer();

@@ -15,6 +15,7 @@ pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
 use crate::{
     Error, Result,
     encode::Noise,
+    energy::Exact,
     engine::{self, Extremes, Firing, Operations, Runner, Trace},
     network::{Network, Readout},
     text::{Language, Tokenizer, Vocabulary},
@@ -253,6 +254,15 @@ impl Model {
         (tokens, engine::run_traced(&self.network, self.noise(), &words).1)
     }
 
+    /// Counts a text neuron by neuron, see [`Exact`]: slow. Nothing for a text without a known word, which is not run, and
+    /// where the network's inputs are no plain spikes.
+    #[must_use]
+    pub fn count_exactly(&self, text: &str) -> Option<Exact> {
+        let (_, words) = self.words(text);
+        let known = engine::known_words(self.network.specification(), &words);
+        if known > 0 { Exact::of(&self.network, self.noise(), &words) } else { None }
+    }
+
     /// The text's tokens as the network reads them (a compound may be replaced by its parts), and their word ids.
     fn words(&self, text: &str) -> (Vec<String>, Vec<u32>) {
         let cut = self.tokenizer.tokenize(text);
@@ -384,6 +394,17 @@ mod tests {
         for p in &got {
             assert!((p.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5);
         }
+    }
+
+    #[test]
+    fn texts_that_are_run_can_be_counted_exactly() {
+        let model = model(Readout::Membrane);
+        let exact = model.count_exactly("the film").expect("plain spikes");
+        let (got, _) = model.predict(&["the film"]);
+        // Weights of zero make the difference.
+        assert!(exact.output_acs > 0 && exact.output_acs <= got[0].operations.output_acs);
+        assert!(exact.convolution_acs > 0 && exact.convolution_acs <= got[0].operations.convolution_acs);
+        assert_eq!(model.count_exactly("zzz"), None);
     }
 
     #[test]

@@ -11,9 +11,8 @@ use sha2::{Digest, Sha256};
 use spiketext::{
     Error, Result,
     data::{self, Columns, Dataset, Split},
-    encode::Encoder,
-    network::{Network, Readout, Specification},
-    study::{Measured, Method, Seconds},
+    network::{Network, Specification},
+    study::{FiringSummary, Measured, Method, Seconds},
     text::{Language, detect_language},
 };
 
@@ -23,11 +22,10 @@ use super::{
     grid::{Choices, DatasetSource, Planned, Vectors},
 };
 use crate::{
-    convert::convert,
     dnn::TextCnn,
     events::{Observer, Phase},
     prepare::{Prepared, VectorSource, prepare},
-    recipe::{Normalisation, Recipe},
+    recipe::Recipe,
     schedule::Course,
     specification,
     steps::{Converted, Measurement, Saving, TrainedDnn, fine_tune, original_recipe, train_directly},
@@ -203,8 +201,7 @@ impl<'a> Workshop<'a> {
         let (prepared, seed) = (&ready.prepared, cell.seed);
         let specification = specification(recipe, prepared.dimension, dataset.labels.len());
         specification.check()?;
-        let mut found =
-            Found { classes: dataset.labels.len(), prepared, epochs: BTreeMap::new(), method: cell.method };
+        let mut found = Found { classes: dataset.labels.len(), prepared, epochs: BTreeMap::new() };
         let measured;
         let mut shared = 0.0;
         match cell.method {
@@ -217,7 +214,7 @@ impl<'a> Workshop<'a> {
                 let trained =
                     TrainedDnn::train(&original, &specification, prepared, seed, Phase::Original, saving, observer)?;
                 found.epochs("original", &trained.course);
-                measured = found.without_spikes(&original, &specification, &trained)?;
+                measured = found.without_spikes(&specification, original.network.biases, &trained);
             }
             Method::Direct => {
                 let (network, course) = train_directly(recipe, &specification, prepared, seed, observer)?;
@@ -229,7 +226,7 @@ impl<'a> Workshop<'a> {
                 shared = seconds;
                 found.epochs("dnn", &trained.course);
                 if cell.method == Method::Dnn {
-                    measured = found.without_spikes(recipe, &specification, &trained)?;
+                    measured = found.without_spikes(&specification, recipe.network.biases, &trained);
                 } else {
                     let weights = trained.network.weights();
                     let converted = Converted::of(recipe, &specification, prepared, &weights, seed, observer)?;
@@ -290,7 +287,6 @@ struct Found<'a> {
     classes: usize,
     prepared: &'a Prepared,
     epochs: BTreeMap<String, [usize; 2]>,
-    method: Method,
 }
 
 impl Found<'_> {
@@ -312,35 +308,18 @@ impl Found<'_> {
     fn with_spikes(&self, network: &Network, seed: u64, development_accuracy: f64) -> Measured {
         let run = Measurement::of(network, self.prepared, seed);
         Measured {
-            costs: Some(costs::costs_per_text(self.method, network, &run)),
-            firing: Some(costs::firing_summary(&run.firing, network.specification().steps)),
+            costs: Some(costs::with_spikes(network, &run)),
+            firing: Some(FiringSummary::of(&run.firing, network.specification().steps)),
             ..self.with_labels(&run.labels, development_accuracy)
         }
     }
 
-    /// A network of real values. Its operations are counted by the engine on a network of its shape that runs for one
-    /// step, whose answers nobody looks at.
-    fn without_spikes(
-        &self,
-        recipe: &Recipe,
-        specification: &Specification,
-        trained: &TrainedDnn<'_>,
-    ) -> Result<Measured> {
-        let mut recipe = recipe.clone();
-        recipe.conversion.normalisation = Normalisation::None;
-        let one_step = Specification {
-            steps: 1,
-            encoder: Encoder::Regular,
-            readout: Readout::Membrane,
-            ..specification.clone()
-        };
-        let network: &TextCnn<'_> = &trained.network;
-        let counted = convert(&recipe, &one_step, &network.weights(), &[])?;
-        let run = Measurement::of(&counted, self.prepared, 0);
-        Ok(Measured {
-            costs: Some(costs::costs_per_text(self.method, &counted, &run)),
-            ..self.with_labels(&network.labels_of(&self.prepared.test), trained.course.best_accuracy)
-        })
+    fn without_spikes(&self, specification: &Specification, biases: bool, trained: &TrainedDnn<'_>) -> Measured {
+        let (network, texts): (&TextCnn<'_>, _) = (&trained.network, &self.prepared.test);
+        Measured {
+            costs: Some(costs::without_spikes(specification, network, biases, texts)),
+            ..self.with_labels(&network.labels_of(texts), trained.course.best_accuracy)
+        }
     }
 }
 
