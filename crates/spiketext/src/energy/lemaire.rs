@@ -1,23 +1,26 @@
 //! Energy with memory traffic: Lemaire et al. 2022 ("An Analytical Estimation of Spiking Neural Networks Energy
-//! Efficiency", ICONIP), by the rules and prices of SpikingJelly's `op_counter/analytical_energy`.
+//! Efficiency", arXiv 2210.13107), by the rules and prices of SpikingJelly 2.0.0 (`op_counter/analytical_energy.py`),
+//! which counts accesses by the paper's formulas.
 //!
 //! ```text
 //! E          = operations + addressing + memory
-//! operations = add (synaptic + AC + state additions) + (mul + add) (MAC + state multiplications)
+//! operations = add (accumulations by spikes + biases + spikes fired) + (mul + add) (MACs + leaks)
 //! addressing   spikes into Cout channels of K taps (or O outputs): nnz Cout K additions (nnz O), and for a convolution
 //!              2 nnz MACs; real inputs: one addition an input and an output, and Cout K for a convolution
-//! memory     = bytes of inputs, parameters, outputs and membranes x the price of a byte in a buffer of that size
+//! memory     = bytes of inputs, parameters, outputs and membranes x the price of a byte in a memory of that size
+//!
+//!              spikes in                             real numbers in
+//! inputs       nnz, from a queue of 1000             one a MAC (an output layer: each once), from the whole input
+//! parameters   one an accumulation and a bias        one a MAC and a bias, both from all weights and biases
+//! membranes    read and written: one an              none
+//!              accumulation, and each neuron once
+//!              a step, from those of the layer
+//! outputs      spikes, to a queue of 1000            each once, to the whole output
 //! ```
 //!
-//! A layer is called once a step, in numbers of four bytes. Inputs that are spikes, or zero to at least one half, are
-//! read one by one with the weights they go to; others are read whole, with all weights, once. A buffer is as large as
-//! the most bytes that one call of any layer moves through it. Three things are ours to say:
-//!
-//! - SpikingJelly has accumulations both in its synaptic and in its AC counter and prices both; so do we.
-//! - The engine counts spikes over all steps, so the largest call is that of the layer's mean step.
-//! - A neuron reads and writes its membrane once a step and once more for a spike; its state additions are the charge,
-//!   the comparison and the reset, its multiplication the leak where beta is not 1. Pooling adds up P - 1 times a
-//!   channel and step.
+//! Numbers have four bytes. Every spike meets K taps, those at a text's edges too. Pooling and rectifiers are left out.
+//! The presence current of a token is one more input that spikes at every step. SpikingJelly before 2.0.0 read the
+//! weights of a real-valued layer once, which made spiking networks look worse by two orders of magnitude.
 
 use serde::Serialize;
 
@@ -29,12 +32,14 @@ const ADDITION: f64 = 0.1;
 const MULTIPLICATION: f64 = 3.1;
 /// Bytes of a number.
 const WIDTH: f64 = 4.0;
-/// Picojoules of reading or writing a byte, by the buffer's bytes: on straight lines between these, and none dearer than
+/// Numbers that a queue of spikes holds.
+const QUEUE: f64 = 1000.0;
+/// Picojoules of reading or writing a byte, by the memory's bytes: on straight lines between these, and none dearer than
 /// the last. A number of four bytes costs 10, 20 and 100 pJ there.
 const MEMORY: [(f64, f64); 4] =
     [(0.0, 0.0), (8.0 * 1024.0, 10.0 / WIDTH), (32.0 * 1024.0, 20.0 / WIDTH), (1024.0 * 1024.0, 100.0 / WIDTH)];
 
-/// Picojoules of a byte in a buffer of `bytes`.
+/// Picojoules of a byte in a memory of `bytes`.
 #[must_use]
 pub fn byte_price(bytes: f64) -> f64 {
     let bytes = bytes.clamp(MEMORY[0].0, MEMORY[3].0);
@@ -43,39 +48,29 @@ pub fn byte_price(bytes: f64) -> f64 {
     low + (high - low) * (bytes - from) / (to - from)
 }
 
-/// Bytes through a buffer.
+/// Accesses of a kind of memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Traffic {
-    /// All bytes.
+    /// Bytes read or written.
     pub bytes: f64,
-    /// The buffer's size: the most bytes of one call.
-    pub buffer: f64,
+    /// What that costs.
+    pub picojoules: f64,
 }
 
 impl Traffic {
-    fn add(&mut self, calls: f64, numbers: f64) {
-        self.bytes += calls * WIDTH * numbers;
-        self.buffer = self.buffer.max(WIDTH * numbers);
-    }
-
-    fn picojoules(self) -> f64 {
-        self.bytes * byte_price(self.buffer)
+    fn add(&mut self, numbers: f64, capacity: f64) {
+        self.bytes += WIDTH * numbers;
+        self.picojoules += WIDTH * numbers * byte_price(WIDTH * capacity);
     }
 }
 
 /// What is priced, of one text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Counts {
-    /// Accumulations by spikes.
-    pub synaptic: f64,
-    /// Additions: those accumulations once more, and pooling.
+    /// Accumulations by spikes, biases, and resets of neurons that fired.
     pub additions: f64,
-    /// Multiply-accumulations of real inputs, zeros included.
+    /// Multiply-accumulations of real inputs, zeros included, and leaks of neurons.
     pub macs: f64,
-    /// Charges, comparisons and resets of neurons.
-    pub state_additions: f64,
-    /// Leaks of neurons.
-    pub state_multiplications: f64,
     /// Additions that find addresses.
     pub address_additions: f64,
     /// Multiply-accumulations that find addresses.
@@ -84,10 +79,10 @@ pub struct Counts {
     pub inputs: Traffic,
     /// Weights and biases read.
     pub parameters: Traffic,
-    /// Outputs written.
-    pub outputs: Traffic,
     /// Membranes read and written.
     pub membranes: Traffic,
+    /// Outputs written.
+    pub outputs: Traffic,
 }
 
 /// Picojoules of a text by what they go into.
@@ -109,21 +104,20 @@ impl Picojoules {
     }
 }
 
-/// One call of a layer of connections.
-struct Call {
-    /// Numbers that come in.
+/// A layer of connections.
+struct Layer {
+    /// Numbers that come in at a step.
     inputs: f64,
-    /// Those of them that are not zero.
+    /// Those that are not zero, over all steps.
     active: f64,
+    /// Numbers that go out at a step.
     outputs: f64,
-    /// Channels that an input goes to, through each of `taps`.
-    channels: f64,
-    taps: f64,
-    /// All weights.
-    weights: f64,
-    biases: f64,
-    /// Whether all inputs are 0 or 1.
-    spikes: bool,
+    /// Weights of an output: inputs that it sees.
+    fan_in: f64,
+    /// Weights of an input, where it meets every tap: channels times taps.
+    fan_out: f64,
+    /// All weights and biases.
+    parameters: f64,
     convolution: bool,
 }
 
@@ -132,112 +126,91 @@ impl Counts {
     #[must_use]
     pub fn of(shape: &Shape<'_>, work: &Work) -> Self {
         let mut counts = Self::default();
-        let calls = work.steps;
-        if calls == 0.0 {
+        let steps = work.steps;
+        if steps == 0.0 {
             return counts;
         }
         let (convolution, specification) = (shape.convolution(), shape.specification());
-        let (rows, filters) = (work.rows as usize, convolution.filters as f64);
+        let (rows, filters, inputs) = (work.rows as usize, convolution.filters as f64, shape.inputs() as f64);
         let biased = |count: f64| if shape.has_biases() { count } else { 0.0 };
+        let fires = work.neuron_updates > 0.0;
         for &width in &convolution.widths {
-            let (positions, taps) = (Shape::positions(rows, width) as f64, width as f64);
-            let call = Call {
-                inputs: (rows * shape.inputs()) as f64,
-                active: work.active_inputs / calls,
-                outputs: positions * filters,
-                channels: filters,
-                taps,
-                weights: shape.inputs() as f64 * taps * filters,
-                biases: biased(filters),
-                spikes: work.convolution.macs == 0.0,
+            let taps = width as f64;
+            let layer = Layer {
+                inputs: rows as f64 * inputs,
+                active: work.active_inputs,
+                outputs: Shape::positions(rows, width) as f64 * filters,
+                fan_in: inputs * taps,
+                fan_out: filters * taps,
+                parameters: inputs * taps * filters + biased(filters),
                 convolution: true,
             };
-            counts.call(calls, &call);
-            counts.additions += calls * (positions - 1.0) * filters;
+            counts.layer(steps, &layer, work.convolution.macs == 0.0, biased(layer.outputs), fires);
+            counts.neurons(steps, layer.outputs, fires, specification.convolution_neuron.beta != 1.0);
         }
         let (channels, outputs) = (convolution.channels() as f64, specification.outputs() as f64);
-        let spikes = work.output.macs == 0.0;
-        let call = Call {
+        counts.neurons(steps, channels, fires, specification.feature_neuron.beta != 1.0);
+        let layer = Layer {
             inputs: channels,
-            active: if spikes { work.feature_outputs.active / calls } else { work.output.macs / outputs },
+            active: work.feature_outputs.active,
             outputs,
-            channels: outputs,
-            taps: 1.0,
-            weights: channels * outputs,
-            biases: biased(outputs),
-            spikes,
+            fan_in: channels,
+            fan_out: outputs,
+            parameters: channels * outputs + biased(outputs),
             convolution: false,
         };
-        counts.call(calls, &call);
-        counts.synaptic = work.acs();
-        counts.additions += work.acs();
-        for layer in [&work.convolution, &work.output] {
-            counts.macs += if layer.macs > 0.0 { layer.dense } else { 0.0 };
+        counts.layer(steps, &layer, work.output.macs == 0.0, biased(outputs), fires);
+        counts.neurons(steps, outputs, fires, shape.outputs_fire() && specification.output_neuron.beta != 1.0);
+        if fires {
+            let spikes = work.outputs().active;
+            counts.additions += spikes;
+            counts.outputs.add(spikes, QUEUE);
         }
-        counts.neurons(shape, work);
         counts
     }
 
-    fn call(&mut self, calls: f64, call: &Call) {
-        let (inputs, parameters) = if call.one_by_one() {
-            let biases = if call.biases > 0.0 { call.outputs } else { 0.0 };
-            (call.active, call.active * call.channels * call.taps + biases)
+    /// All steps of a layer whose inputs are `spikes` or real numbers, with so many `biases` at a step.
+    fn layer(&mut self, steps: f64, layer: &Layer, spikes: bool, biases: f64, fires: bool) {
+        let of_convolution = |count: f64| if layer.convolution { count } else { 0.0 };
+        self.additions += steps * biases;
+        if spikes {
+            let events = layer.active * layer.fan_out;
+            self.additions += events;
+            self.address_additions += events;
+            self.address_macs += of_convolution(2.0 * layer.active);
+            self.inputs.add(layer.active, QUEUE);
+            self.parameters.add(events + steps * biases, layer.parameters);
+            self.membranes.add(2.0 * events, layer.outputs);
         } else {
-            (call.inputs, call.weights + call.biases)
-        };
-        self.inputs.add(calls, inputs);
-        self.parameters.add(calls, parameters);
-        self.outputs.add(calls, call.outputs);
-        let of_convolution = |count: f64| if call.convolution { count } else { 0.0 };
-        if call.spikes {
-            self.address_additions += calls * call.active * call.channels * call.taps;
-            self.address_macs += of_convolution(calls * 2.0 * call.active);
-        } else {
-            let taps = of_convolution(call.channels * call.taps);
-            self.address_additions += calls * (call.inputs + call.outputs + taps);
+            let macs = steps * layer.outputs * layer.fan_in;
+            self.macs += macs;
+            self.address_additions += steps * (layer.inputs + layer.outputs + of_convolution(layer.fan_out));
+            self.inputs.add(if layer.convolution { macs } else { steps * layer.inputs }, layer.inputs);
+            self.parameters.add(macs + steps * biases, layer.parameters);
+            if !fires {
+                self.outputs.add(steps * layer.outputs, layer.outputs);
+            }
         }
     }
 
-    fn neurons(&mut self, shape: &Shape<'_>, work: &Work) {
-        if work.neuron_updates == 0.0 {
-            return;
+    /// All steps of `count` neurons.
+    fn neurons(&mut self, steps: f64, count: f64, fires: bool, leaky: bool) {
+        if fires {
+            self.membranes.add(2.0 * steps * count, count);
+            self.macs += if leaky { steps * count } else { 0.0 };
         }
-        let (specification, convolution) = (shape.specification(), shape.convolution());
-        let (rows, steps, spikes) = (work.rows as usize, work.steps, work.outputs().active);
-        self.state_additions = 2.0 * work.neuron_updates + spikes;
-        let layers = [
-            (&specification.convolution_neuron, shape.convolution_neurons(rows)),
-            (&specification.feature_neuron, convolution.channels()),
-            (&specification.output_neuron, if shape.outputs_fire() { specification.outputs() } else { 0 }),
-        ];
-        let leaky = layers.iter().filter(|(neuron, _)| neuron.beta != 1.0).map(|(_, count)| *count as f64);
-        self.state_multiplications = steps * leaky.sum::<f64>();
-        let of_width = convolution.widths.iter().map(|&width| Shape::positions(rows, width) * convolution.filters);
-        let largest = of_width.chain([convolution.channels(), specification.outputs()]).max().unwrap_or(0);
-        self.membranes =
-            Traffic { bytes: 2.0 * WIDTH * (work.neuron_updates + spikes), buffer: WIDTH * largest as f64 };
     }
 
     /// The price of it all.
     #[must_use]
     pub fn picojoules(&self) -> Picojoules {
         let price = |additions: f64, macs: f64| additions * ADDITION + macs * (MULTIPLICATION + ADDITION);
-        let memory = [self.inputs, self.parameters, self.outputs, self.membranes];
+        let memory = [self.inputs, self.parameters, self.membranes, self.outputs];
         Picojoules {
-            operations: price(
-                self.synaptic + self.additions + self.state_additions,
-                self.macs + self.state_multiplications,
-            ),
+            operations: price(self.additions, self.macs),
             addressing: price(self.address_additions, self.address_macs),
-            memory: memory.into_iter().map(Traffic::picojoules).sum(),
+            memory: memory.iter().map(|traffic| traffic.picojoules).sum(),
         }
-    }
-}
-
-impl Call {
-    /// Whether inputs are read one by one: spikes, and other inputs of which at least half are zero.
-    fn one_by_one(&self) -> bool {
-        self.spikes || self.inputs - self.active >= 0.5 * self.inputs
     }
 }
 
@@ -273,6 +246,14 @@ mod tests {
         Network::new(network.specification().clone(), weights).expect("a network")
     }
 
+    fn near(traffic: Traffic, parts: &[(f64, f64)]) {
+        // All memories here lie on the first line: 2.5 pJ a byte at 8192.
+        let bytes: f64 = parts.iter().map(|(numbers, _)| 4.0 * numbers).sum();
+        let price: f64 = parts.iter().map(|(numbers, capacity)| 4.0 * numbers * 4.0 * capacity * 2.5 / 8192.0).sum();
+        assert!((traffic.bytes - bytes).abs() < 1e-9, "{traffic:?}: {bytes} bytes");
+        assert!((traffic.picojoules - price).abs() < 1e-9, "{traffic:?}: {price} pJ");
+    }
+
     #[test]
     fn spikes_by_hand() {
         // Four tokens: 3 and 2 positions. Some spikes, over six steps.
@@ -290,32 +271,23 @@ mod tests {
             ..Operations::default()
         };
         let counts = Counts::of(&shape, &Work::spiking(&shape, &operations));
-        assert_eq!(counts.synaptic, 1944.0);
-        // Pooling: 2 + 1 additions of 9 filters at each of 6 steps.
-        assert_eq!(counts.additions, 1944.0 + 6.0 * 27.0);
-        assert_eq!((counts.macs, counts.state_multiplications), (0.0, 0.0));
-        // 45 + 18 + 6 neurons, 6 steps, 59 spikes.
-        assert_eq!(counts.state_additions, 2.0 * 69.0 * 6.0 + 59.0);
-        assert_eq!(counts.address_additions, 60.0 * 9.0 * (2.0 + 3.0) + 24.0 * 6.0);
-        assert_eq!(counts.address_macs, 2.0 * 2.0 * 60.0);
-        // Ten input spikes and four feature spikes a step.
-        assert_eq!(counts.inputs, Traffic { bytes: 4.0 * (60.0 + 60.0 + 24.0), buffer: 40.0 });
-        assert_eq!(counts.parameters, Traffic { bytes: 4.0 * (2700.0 + 144.0), buffer: 4.0 * 270.0 });
-        assert_eq!(counts.outputs, Traffic { bytes: 4.0 * 6.0 * (27.0 + 18.0 + 6.0), buffer: 4.0 * 27.0 });
-        assert_eq!(counts.membranes, Traffic { bytes: 8.0 * (414.0 + 59.0), buffer: 4.0 * 27.0 });
-        // All buffers lie on the first line: 2.5 pJ a byte at 8192.
-        let price = 2.5 / 8192.0;
-        let memory = [(576.0, 40.0), (11_376.0, 1080.0), (1224.0, 108.0), (3784.0, 108.0)];
-        let memory: f64 = memory.into_iter().map(|(bytes, buffer)| bytes * buffer * price).sum();
+        // 60 spikes into 9 filters of 2 and of 3 taps, 24 into 6 outputs; 59 spikes fired.
+        let events = [1080.0, 1620.0, 144.0];
+        assert_eq!((counts.additions, counts.macs), (2844.0 + 59.0, 0.0));
+        assert_eq!((counts.address_additions, counts.address_macs), (2844.0, 2.0 * 2.0 * 60.0));
+        near(counts.inputs, &[(60.0 + 60.0 + 24.0, 1000.0)]);
+        near(counts.parameters, &[(events[0], 216.0), (events[1], 324.0), (events[2], 108.0)]);
+        near(counts.outputs, &[(59.0, 1000.0)]);
+        let membranes = [(27.0, events[0]), (18.0, events[1]), (18.0, 0.0), (6.0, events[2])];
+        near(counts.membranes, &membranes.map(|(neurons, events)| (2.0 * (events + 6.0 * neurons), neurons)));
         let picojoules = counts.picojoules();
-        assert!((picojoules.operations - 0.1 * (1944.0 + 2106.0 + 887.0)).abs() < 1e-9);
-        assert!((picojoules.addressing - (0.1 * 2844.0 + 3.2 * 240.0)).abs() < 1e-9);
-        assert!((picojoules.memory - memory).abs() < 1e-9);
+        assert!((picojoules.operations - 290.3).abs() < 1e-9);
+        assert!((picojoules.addressing - (284.4 + 3.2 * 240.0)).abs() < 1e-9);
         assert_eq!(picojoules.total(), picojoules.operations + picojoules.addressing + picojoules.memory);
     }
 
     #[test]
-    fn leaks_and_biases_are_paid_for() {
+    fn leaks_biases_and_presence_are_paid_for() {
         let network = network(Readout::Membrane, Encoder::Regular, Averaging::Valid);
         let mut specification = network.specification().clone();
         specification.convolution_neuron.beta = 0.5;
@@ -324,11 +296,12 @@ mod tests {
         let operations =
             Operations { tokens: 4, silent_tokens: 1, input_spikes: 42, dnn_macs: 1, ..Operations::default() };
         let counts = Counts::of(&shape, &Work::spiking(&shape, &operations));
-        assert_eq!(counts.state_multiplications, 6.0 * 45.0);
-        // Three tokens are present at each step: (42 + 18) / 6 inputs a step.
-        assert_eq!(counts.inputs, Traffic { bytes: 4.0 * 120.0, buffer: 40.0 });
-        // Every output of every step reads its bias.
-        assert_eq!(counts.parameters.bytes, 4.0 * (60.0 * 45.0 + 6.0 * (27.0 + 18.0 + 6.0)));
+        assert_eq!(counts.macs, 6.0 * 45.0);
+        // Three tokens are present at each step: 42 + 18 inputs. Every output of every step has its bias.
+        near(counts.inputs, &[(60.0, 1000.0), (60.0, 1000.0)]);
+        let biases = 6.0 * (27.0 + 18.0 + 6.0);
+        assert_eq!(counts.additions, 60.0 * 45.0 + biases);
+        assert_eq!(counts.parameters.bytes, 4.0 * (60.0 * 45.0 + biases));
     }
 
     #[test]
@@ -337,16 +310,14 @@ mod tests {
         let shape = Shape::real_valued(network.specification(), true);
         let half = RectifierShares { convolution: 0.5, features: 1.0 / 3.0 };
         let counts = Counts::of(&shape, &Work::real_valued(&shape, &[1, 2, 3, 4], half));
-        let dense = ((3 * 2 + 2 * 3) * 9 * 12 + 18 * 6) as f64;
-        assert_eq!((counts.macs, counts.synaptic, counts.state_additions), (dense, 0.0, 0.0));
+        // Zeros spare nothing here.
+        let macs = [27.0 * 24.0, 18.0 * 36.0, 6.0 * 18.0];
+        assert_eq!((counts.macs, counts.additions), (macs.iter().sum(), 27.0 + 18.0 + 6.0));
         assert_eq!(counts.address_additions, (48.0 + 27.0 + 18.0) + (48.0 + 18.0 + 27.0) + (18.0 + 6.0));
-        assert_eq!(counts.address_macs, 0.0);
-        // Features are zero to two thirds: six are read, with six weights each and the six biases.
-        assert_eq!(counts.inputs, Traffic { bytes: 4.0 * (48.0 + 48.0 + 6.0), buffer: 192.0 });
-        let parameters = [216.0 + 9.0, 324.0 + 9.0, 36.0 + 6.0];
-        assert_eq!(counts.parameters.bytes, 4.0 * parameters.iter().sum::<f64>());
-        assert_eq!(counts.parameters.buffer, 4.0 * 333.0);
-        assert_eq!(counts.membranes, Traffic::default());
+        assert_eq!((counts.address_macs, counts.membranes), (0.0, Traffic::default()));
+        near(counts.inputs, &[(macs[0], 48.0), (macs[1], 48.0), (18.0, 18.0)]);
+        near(counts.parameters, &[(macs[0] + 27.0, 225.0), (macs[1] + 18.0, 333.0), (macs[2] + 6.0, 114.0)]);
+        near(counts.outputs, &[(27.0, 27.0), (18.0, 18.0), (6.0, 6.0)]);
         assert_eq!(Counts::of(&shape, &Work::default()).picojoules().total(), 0.0);
     }
 }

@@ -98,8 +98,8 @@ pub const TABLES: [Table; 11] = [
     ),
     Table {
         name: "with memory (Lemaire et al. 2022)",
-        source: "Lemaire et al., ICONIP 2022, as in SpikingJelly's op_counter",
-        counts: "32-bit integer arithmetic, addresses, and bytes read and written in buffers of their size",
+        source: "Lemaire et al., ICONIP 2022 (arXiv 2210.13107), as in SpikingJelly 2.0.0",
+        counts: "32-bit integer arithmetic, addresses, and bytes read and written in memories of their size",
         prices: Prices::Memory,
     },
     // keras-spiking takes any network on these three for a real-valued one of one step; here a spiking one runs all its
