@@ -2,8 +2,8 @@
 """Makes testdata/golden/costs.json: what NeuroBench 2.3.0 counts for a small spiking network and a small DNN, and what
 SpikingJelly 2.0.0 counts and prices by the model of Lemaire et al. 2022.
 
-NeuroBench asks for a torchaudio that pins an older PyTorch, but its metrics need neither: install both alone, beside the
-packages of make_goldens.py (from this folder):
+NeuroBench asks for a torchaudio that pins an older PyTorch, but its metrics need neither: install both alone, beside
+the packages of make_goldens.py (from this folder):
 
     venv/bin/pip install --no-deps neurobench==2.3.0 spikingjelly==2.0.0 tqdm
     venv/bin/python make_costs_golden.py [--out some_folder]

@@ -52,8 +52,8 @@ pub struct ExactMeans {
 }
 
 impl Account {
-    /// Of a spiking network on texts of which the engine counted `operations`. Of its DNN nothing is known to be zero but
-    /// padding and silent tokens.
+    /// Of a spiking network on texts of which the engine counted `operations`. Of its DNN nothing is known to be zero
+    /// but padding and silent tokens.
     #[must_use]
     pub fn spiking(network: &Network, operations: &[Operations]) -> Self {
         let shape = Shape::of(network);

@@ -34,8 +34,8 @@ const MULTIPLICATION: f64 = 3.1;
 const WIDTH: f64 = 4.0;
 /// Numbers that a queue of spikes holds.
 const QUEUE: f64 = 1000.0;
-/// Picojoules of reading or writing a byte, by the memory's bytes: on straight lines between these, and none dearer than
-/// the last. A number of four bytes costs 10, 20 and 100 pJ there.
+/// Picojoules of reading or writing a byte, by the memory's bytes: on straight lines between these, and none dearer
+/// than the last. A number of four bytes costs 10, 20 and 100 pJ there.
 const MEMORY: [(f64, f64); 4] =
     [(0.0, 0.0), (8.0 * 1024.0, 10.0 / WIDTH), (32.0 * 1024.0, 20.0 / WIDTH), (1024.0 * 1024.0, 100.0 / WIDTH)];
 

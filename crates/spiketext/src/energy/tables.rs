@@ -1,7 +1,7 @@
 //! Cost tables: what an operation costs, by whom it was measured, and what is counted.
 //!
-//! All of them leave out leakage, control, and data that go on and off a chip. They differ by orders of magnitude, and in
-//! which of the two networks they favour.
+//! All of them leave out leakage, control, and data that go on and off a chip. They differ by orders of magnitude, and
+//! in which of the two networks they favour.
 
 use serde::Serialize;
 
@@ -129,8 +129,8 @@ impl Table {
         }
     }
 
-    /// The largest product of time steps and input rate below which the first layer of a spiking network costs less than
-    /// that of its DNN, where that is one number: in tables that price neurons or memory, sizes decide too.
+    /// The largest product of time steps and input rate below which the first layer of a spiking network costs less
+    /// than that of its DNN, where that is one number: in tables that price neurons or memory, sizes decide too.
     #[must_use]
     pub fn break_even(&self) -> Option<f64> {
         match self.prices {

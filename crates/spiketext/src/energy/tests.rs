@@ -22,8 +22,8 @@ fn with_steps(network: &Network, steps: usize) -> Network {
 }
 
 /// NeuroBench's documented example: a layer of 3 x 3 weights, six of them not zero, and the input (0, 1.3, -1): four
-/// effective operations out of nine. As a convolution of one row its inputs are those of one token; a rate is never below
-/// 0 and an input of 0 is no spike, so the same weights meet the spikes (0, 1, 1).
+/// effective operations out of nine. As a convolution of one row its inputs are those of one token; a rate is never
+/// below 0 and an input of 0 is no spike, so the same weights meet the spikes (0, 1, 1).
 #[test]
 fn the_worked_example_of_neurobench() {
     let neuron = spiketext_kernels::NeuronParameters::paper();

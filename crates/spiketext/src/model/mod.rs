@@ -254,8 +254,8 @@ impl Model {
         (tokens, engine::run_traced(&self.network, self.noise(), &words).1)
     }
 
-    /// Counts a text neuron by neuron, see [`Exact`]: slow. Nothing for a text without a known word, which is not run, and
-    /// where the network's inputs are no plain spikes.
+    /// Counts a text neuron by neuron, see [`Exact`]: slow. Nothing for a text without a known word, which is not run,
+    /// and where the network's inputs are no plain spikes.
     #[must_use]
     pub fn count_exactly(&self, text: &str) -> Option<Exact> {
         let (_, words) = self.words(text);

@@ -1,4 +1,4 @@
-//! What a cell's network costs, from the engine's counts on the test texts, or from the texts where there are no spikes.
+//! What a cell's network costs, from the engine's counts on the test texts, or from the texts where nothing spikes.
 
 use spiketext::{
     energy::{Account, Numbers, Shape, Work},
