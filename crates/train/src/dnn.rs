@@ -135,8 +135,8 @@ impl<'a> TextCnn<'a> {
         self.prepared.labels(self.specification, texts, |words| self.labels(words))
     }
 
-    /// How much of the network's activity is not zero on texts given as word ids. A feature is zero where all rectifiers
-    /// of its channel are, whichever way they are pooled.
+    /// How much of the network's activity is not zero on texts given as word ids. A feature is zero where all
+    /// rectifiers of its channel are, whichever way they are pooled.
     #[must_use]
     pub fn rectifier_shares(&self, texts: &[Vec<u32>]) -> RectifierShares {
         let (weights, bias) = (self.weights.values(), self.bias.values());
