@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use super::Weights;
 use crate::{
-    ChannelStrip, ConvolutionShape, SpikeTrain,
+    ChannelStrip, ConvolutionShape, Drive, SpikeTrain,
+    drive::{PHASES, share},
     lanes::{LANES, Lanes},
     matrix::{Matrix, product},
     spike_patterns::{INPUT_GROUPS, InputPatterns, InputTables, SET_INPUTS},
@@ -23,6 +24,8 @@ use crate::{
 pub struct Packed {
     pub(super) unit: f32,
     pub(super) strips: Vec<PackedStrip>,
+    /// A current of plain spikes is at most so many units.
+    reach: f32,
 }
 
 /// One strip of [`Packed`].
@@ -81,9 +84,17 @@ impl Packed {
                 Sums::Fifths
             };
             let fit = sums != Sums::Fifths || reach.largest * (SET_INPUTS as i32 / 5) <= SIXTEEN_BITS;
-            (exact && fit).then_some(PackedStrip { synapses: own, presence: own_presence, sums })
+            let own = PackedStrip { synapses: own, presence: own_presence, sums };
+            (exact && fit).then_some((own, reach.all * strip.width as f32))
         });
-        Some(Self { unit, strips: strips.collect::<Option<_>>()? })
+        let (strips, reaches): (Vec<_>, Vec<f32>) = strips.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        Some(Self { unit, strips, reach: reaches.into_iter().fold(0.0, f32::max) })
+    }
+
+    /// Whether the currents of a drive are whole numbers of 32 bits.
+    #[must_use]
+    pub fn holds(&self, drive: Drive) -> bool {
+        drive != Drive::Current || self.reach * ((1 << PHASES) as f32) < i32::MAX as f32
     }
 }
 
@@ -291,14 +302,10 @@ impl<'a> Strip<'a> {
     }
 }
 
-/// A chunk of time.
+/// The products of a chunk of time.
 #[derive(Debug)]
 pub(super) struct Chunk {
-    /// Its first step.
-    pub(super) first: usize,
-    /// Its steps T'.
-    pub(super) count: usize,
-    pub(super) products: Products,
+    products: Products,
 }
 
 /// Token products of a chunk, `[U + 1, T', product rows]` rows of 32: those of the last token, which stands for silence, are zero,
@@ -320,6 +327,8 @@ pub(super) struct View<'a> {
     pub(super) first: usize,
     /// Its steps T'.
     pub(super) count: usize,
+    /// How the products become currents; those of a constant current are `[token, 1, product rows]`.
+    pub(super) drive: Drive,
     pub(super) products: Rows<'a>,
 }
 
@@ -351,28 +360,69 @@ impl Chunk {
                 let mut rows = workspace.take(length);
                 rows[silence..].fill(Lanes::all(0));
                 if look_up_narrow(own, patterns, steps, chunk, order, &mut rows[..silence]) {
-                    return Self { first, count, products: Products::Narrow(rows, packed.unit) };
+                    return Self { products: Products::Narrow(rows, packed.unit) };
                 }
             }
             let mut rows = workspace.take(length);
             rows[silence..].fill(Lanes::all(0));
             look_up_wide(own, patterns, steps, chunk, order, &mut rows[..silence]);
-            return Self { first, count, products: Products::Wide(rows, packed.unit) };
+            return Self { products: Products::Wide(rows, packed.unit) };
         }
         let mut rows = workspace.take(length);
         rows[silence..].fill(Lanes::all(0.0));
         multiply(shape, source, strip.strip, steps, chunk, workspace, &mut rows[..silence]);
-        Self { first, count, products: Products::Numbers(rows) }
+        Self { products: Products::Numbers(rows) }
     }
 
-    /// The products to run neurons over.
-    pub(super) fn view(&self) -> View<'_> {
-        let products = match &self.products {
+    /// The products of a constant current, one row of them a token, out of those of its bit planes.
+    pub(super) fn constant(
+        shape: &ConvolutionShape,
+        source: &Source<'_>,
+        strip: &Strip<'_>,
+        workspace: &Workspace,
+    ) -> Self {
+        let across = strip.strip.product_rows();
+        let silence = source.spikes.rows() / PHASES * across;
+        let length = silence + across + strip.strip.channel_rows();
+        let planes = Self::new(shape, source, strip, (0, PHASES), PHASES, workspace);
+        let whole = source.packed().is_some_and(|packed| packed.holds(Drive::Current));
+        if let (Rows::Narrow(_, unit) | Rows::Wide(_, unit), true) = (planes.rows(), whole) {
+            let mut rows = workspace.take(length);
+            rows[silence..].fill(Lanes::all(0));
+            let places = &source.order[..source.spikes.rows() / PHASES];
+            join_planes(planes.rows(), across, places, &mut rows);
+            return Self { products: Products::Wide(rows, unit * share(PHASES - 1)) };
+        }
+        let mut rows = workspace.zeros::<Lanes<f32>>(length);
+        for (token, rows) in rows[..silence].chunks_exact_mut(across).enumerate() {
+            for (plane, which) in (0..PHASES).flat_map(|plane| (0..across).map(move |which| (plane, which))) {
+                let at = (token * PHASES + plane) * across + which;
+                let (own, share) = (&mut rows[which].0, share(plane));
+                match planes.rows() {
+                    Rows::Narrow(all, unit) => {
+                        own.iter_mut().zip(&all[at].0).for_each(|(sum, x)| *sum += f32::from(*x) * (unit * share));
+                    }
+                    Rows::Wide(all, unit) => {
+                        own.iter_mut().zip(&all[at].0).for_each(|(sum, x)| *sum += *x as f32 * (unit * share));
+                    }
+                    Rows::Numbers(all) => own.iter_mut().zip(&all[at].0).for_each(|(sum, x)| *sum += x * share),
+                }
+            }
+        }
+        Self { products: Products::Numbers(rows) }
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        match &self.products {
             Products::Narrow(rows, unit) => Rows::Narrow(rows, *unit),
             Products::Wide(rows, unit) => Rows::Wide(rows, *unit),
             Products::Numbers(rows) => Rows::Numbers(rows),
-        };
-        View { first: self.first, count: self.count, products }
+        }
+    }
+
+    /// The products to run neurons over, in steps `first..first + count`.
+    pub(super) fn view(&self, drive: Drive, (first, count): (usize, usize)) -> View<'_> {
+        View { first, count, drive, products: self.rows() }
     }
 
     /// Memory of the products.
@@ -390,6 +440,26 @@ impl Chunk {
             Products::Narrow(rows, _) => rows.len(),
             Products::Wide(rows, _) => rows.len(),
             Products::Numbers(rows) => rows.len(),
+        }
+    }
+}
+
+/// Joins the products of bit planes, `[token, plane, product rows]`, into whole numbers of 1/256 of their unit, `[place, product
+/// rows]`, those of each token to its place. Numbers of single precision are none of these and are left out.
+pub(super) fn join_planes(planes: Rows<'_>, across: usize, places: &[u32], rows: &mut [Lanes<i32>]) {
+    for (token, &place) in places.iter().enumerate() {
+        for which in 0..across {
+            let mut sum = Lanes::all(0);
+            for plane in 0..PHASES {
+                let at = (token * PHASES + plane) * across + which;
+                let own = match planes {
+                    Rows::Narrow(rows, _) => widen(rows[at]),
+                    Rows::Wide(rows, _) => rows[at],
+                    Rows::Numbers(_) => Lanes::all(0),
+                };
+                sum = zip(sum, own, |sum, own| 2 * sum + own);
+            }
+            rows[place as usize * across + which] = sum;
         }
     }
 }
