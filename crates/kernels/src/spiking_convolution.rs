@@ -22,11 +22,13 @@
 //! Graded codes (see [`crate::drive`]) multiply the products of each step by a power of two, or have one row of products for
 //! all steps, put together from those of bit planes.
 //!
-//! `products` makes the token products, `memory` keeps those of words from one batch to the next, `scan` runs the neurons over them, `gradient` takes the gradient of the products to
+//! `products` makes the token products, `numbers` those that do not round to whole numbers, `planes` those of constant currents, `memory` keeps those of words from one batch to the next, `scan` runs the neurons over them, `gradient` takes the gradient of the products to
 //! that of the synapses, `reference` says what all of it means.
 
 mod gradient;
 mod memory;
+mod numbers;
+mod planes;
 mod products;
 pub mod reference;
 mod scan;

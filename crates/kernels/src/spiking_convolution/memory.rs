@@ -3,7 +3,8 @@
 
 use super::{
     merged, places_of,
-    products::{Packed, PackedStrip, Rows, Strip, Sums, View, join_planes, look_up_narrow, look_up_wide, widen},
+    planes::join_planes,
+    products::{Packed, PackedStrip, Rows, Strip, Sums, View, look_up_narrow, look_up_wide, widen},
     scan,
 };
 use crate::{

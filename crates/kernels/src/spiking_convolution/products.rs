@@ -9,12 +9,11 @@ use std::borrow::Cow;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::Weights;
+use super::{Weights, numbers::multiply};
 use crate::{
     ChannelStrip, ConvolutionShape, Drive, SpikeTrain,
-    drive::{PHASES, share},
+    drive::PHASES,
     lanes::{LANES, Lanes},
-    matrix::{Matrix, product},
     spike_patterns::{INPUT_GROUPS, InputPatterns, InputTables, SET_INPUTS},
     workspace::{Buffer, Workspace},
 };
@@ -245,7 +244,7 @@ pub(super) struct Source<'a> {
     pub(super) weights: Weights<'a>,
     made: Cow<'a, Made>,
     /// 0, 1, ...: where the products of each token go.
-    order: Vec<u32>,
+    pub(super) order: Vec<u32>,
 }
 
 /// What is made of spikes and weights for look-up.
@@ -281,7 +280,8 @@ impl<'a> Source<'a> {
         self.made.into_owned()
     }
 
-    fn packed(&self) -> Option<&Packed> {
+    /// The weights as whole numbers, if they are.
+    pub(super) fn packed(&self) -> Option<&Packed> {
         self.weights.packed.or(self.made.packed.as_ref())
     }
 }
@@ -305,7 +305,7 @@ impl<'a> Strip<'a> {
 /// The products of a chunk of time.
 #[derive(Debug)]
 pub(super) struct Chunk {
-    products: Products,
+    pub(super) products: Products,
 }
 
 /// Token products of a chunk, `[U + 1, T', product rows]` rows of 32: those of the last token, which stands for silence, are zero,
@@ -374,45 +374,8 @@ impl Chunk {
         Self { products: Products::Numbers(rows) }
     }
 
-    /// The products of a constant current, one row of them a token, out of those of its bit planes.
-    pub(super) fn constant(
-        shape: &ConvolutionShape,
-        source: &Source<'_>,
-        strip: &Strip<'_>,
-        workspace: &Workspace,
-    ) -> Self {
-        let across = strip.strip.product_rows();
-        let silence = source.spikes.rows() / PHASES * across;
-        let length = silence + across + strip.strip.channel_rows();
-        let planes = Self::new(shape, source, strip, (0, PHASES), PHASES, workspace);
-        let whole = source.packed().is_some_and(|packed| packed.holds(Drive::Current));
-        if let (Rows::Narrow(_, unit) | Rows::Wide(_, unit), true) = (planes.rows(), whole) {
-            let mut rows = workspace.take(length);
-            rows[silence..].fill(Lanes::all(0));
-            let places = &source.order[..source.spikes.rows() / PHASES];
-            join_planes(planes.rows(), across, places, &mut rows);
-            return Self { products: Products::Wide(rows, unit * share(PHASES - 1)) };
-        }
-        let mut rows = workspace.zeros::<Lanes<f32>>(length);
-        for (token, rows) in rows[..silence].chunks_exact_mut(across).enumerate() {
-            for (plane, which) in (0..PHASES).flat_map(|plane| (0..across).map(move |which| (plane, which))) {
-                let at = (token * PHASES + plane) * across + which;
-                let (own, share) = (&mut rows[which].0, share(plane));
-                match planes.rows() {
-                    Rows::Narrow(all, unit) => {
-                        own.iter_mut().zip(&all[at].0).for_each(|(sum, x)| *sum += f32::from(*x) * (unit * share));
-                    }
-                    Rows::Wide(all, unit) => {
-                        own.iter_mut().zip(&all[at].0).for_each(|(sum, x)| *sum += *x as f32 * (unit * share));
-                    }
-                    Rows::Numbers(all) => own.iter_mut().zip(&all[at].0).for_each(|(sum, x)| *sum += x * share),
-                }
-            }
-        }
-        Self { products: Products::Numbers(rows) }
-    }
-
-    fn rows(&self) -> Rows<'_> {
+    /// The products, whatever their steps.
+    pub(super) fn rows(&self) -> Rows<'_> {
         match &self.products {
             Products::Narrow(rows, unit) => Rows::Narrow(rows, *unit),
             Products::Wide(rows, unit) => Rows::Wide(rows, *unit),
@@ -440,26 +403,6 @@ impl Chunk {
             Products::Narrow(rows, _) => rows.len(),
             Products::Wide(rows, _) => rows.len(),
             Products::Numbers(rows) => rows.len(),
-        }
-    }
-}
-
-/// Joins the products of bit planes, `[token, plane, product rows]`, into whole numbers of 1/256 of their unit, `[place, product
-/// rows]`, those of each token to its place. Numbers of single precision are none of these and are left out.
-pub(super) fn join_planes(planes: Rows<'_>, across: usize, places: &[u32], rows: &mut [Lanes<i32>]) {
-    for (token, &place) in places.iter().enumerate() {
-        for which in 0..across {
-            let mut sum = Lanes::all(0);
-            for plane in 0..PHASES {
-                let at = (token * PHASES + plane) * across + which;
-                let own = match planes {
-                    Rows::Narrow(rows, _) => widen(rows[at]),
-                    Rows::Wide(rows, _) => rows[at],
-                    Rows::Numbers(_) => Lanes::all(0),
-                };
-                sum = zip(sum, own, |sum, own| 2 * sum + own);
-            }
-            rows[place as usize * across + which] = sum;
         }
     }
 }
@@ -633,36 +576,10 @@ pub(super) fn widen(narrow: Lanes<i16>) -> Lanes<i32> {
 
 /// Lane by lane; by value, so that lanes stay in registers.
 #[inline(always)]
-fn zip<T: Copy>(a: Lanes<T>, b: Lanes<T>, join: impl Fn(T, T) -> T) -> Lanes<T> {
+pub(super) fn zip<T: Copy>(a: Lanes<T>, b: Lanes<T>, join: impl Fn(T, T) -> T) -> Lanes<T> {
     let mut out = a;
     for lane in 0..LANES {
         out.0[lane] = join(a.0[lane], b.0[lane]);
     }
     out
-}
-
-/// Products by matrix product into `rows`, `[U, T', product rows]`.
-fn multiply(
-    shape: &ConvolutionShape,
-    source: &Source<'_>,
-    strip: &ChannelStrip,
-    steps: usize,
-    (first, count): (usize, usize),
-    workspace: &Workspace,
-    rows: &mut [Lanes<f32>],
-) {
-    let (tokens, dimension) = (source.spikes.rows() / steps, shape.dimension);
-    let synapses = strip.gather(shape, source.weights.synapses);
-    let presence = strip.gather(shape, source.weights.presence);
-    let mut spikes = workspace.take::<f32>(tokens * count * dimension);
-    for (token, spikes) in spikes.chunks_exact_mut((count * dimension).max(1)).enumerate() {
-        source.spikes.expand(token * steps + first, spikes);
-    }
-    let mut products = workspace.take::<f32>(tokens * count * strip.columns());
-    products.chunks_exact_mut(strip.columns()).for_each(|row| row.copy_from_slice(&presence));
-    let spikes = Matrix::new(&spikes, tokens * count, dimension);
-    product(spikes, Matrix::new(&synapses, dimension, strip.columns()), &mut products, true);
-    for (rows, products) in rows.chunks_exact_mut(strip.product_rows()).zip(products.chunks_exact(strip.columns())) {
-        rows.iter_mut().zip(products.chunks(LANES)).for_each(|(row, values)| *row = Lanes::of(values, 0.0));
-    }
 }
