@@ -13,6 +13,7 @@
 
 pub mod adamw;
 pub mod batch;
+pub mod drive;
 pub mod in_turn;
 pub mod lanes;
 pub mod look_up;
@@ -28,6 +29,7 @@ pub mod text_convolution;
 pub mod workspace;
 
 pub use batch::{ChannelStrip, ConvolutionShape, SILENT, TokenBatch};
+pub use drive::{Drive, Time};
 pub use in_turn::in_turn;
 pub use neuron::{NeuronParameters, Reset};
 pub use spike_train::SpikeTrain;

@@ -19,11 +19,16 @@
 //!            gradients back through its steps into those of the products, and from there into the weights
 //! ```
 //!
-//! `products` makes the token products, `memory` keeps those of words from one batch to the next, `scan` runs the neurons over them, `gradient` takes the gradient of the products to
+//! Graded codes (see [`crate::drive`]) multiply the products of each step by a power of two, or have one row of products for
+//! all steps, put together from those of bit planes.
+//!
+//! `products` makes the token products, `numbers` those that do not round to whole numbers, `planes` those of constant currents, `memory` keeps those of words from one batch to the next, `scan` runs the neurons over them, `gradient` takes the gradient of the products to
 //! that of the synapses, `reference` says what all of it means.
 
 mod gradient;
 mod memory;
+mod numbers;
+mod planes;
 mod products;
 pub mod reference;
 mod scan;
@@ -36,7 +41,9 @@ pub use memory::WordMemory;
 pub use products::Packed;
 
 use crate::{
-    ChannelStrip, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch, in_turn,
+    ChannelStrip, ConvolutionShape, Drive, NeuronParameters, SpikeTrain, Time, TokenBatch,
+    drive::{PHASES, share},
+    in_turn,
     lanes::{LANES, Lanes},
     spike_patterns::{GROUP_STEPS, StepPatterns},
     workspace::{Buffer, Workspace},
@@ -105,6 +112,7 @@ struct Task<'a> {
     shape: &'a ConvolutionShape,
     neuron: &'a NeuronParameters,
     steps: usize,
+    drive: Drive,
     source: Source<'a>,
     batch: &'a TokenBatch,
     strips: Vec<ChannelStrip>,
@@ -118,7 +126,7 @@ impl<'a> Task<'a> {
     fn new(
         shape: &'a ConvolutionShape,
         neuron: &'a NeuronParameters,
-        steps: usize,
+        time: Time,
         spikes: &'a SpikeTrain,
         weights: Weights<'a>,
         batch: &'a TokenBatch,
@@ -133,8 +141,12 @@ impl<'a> Task<'a> {
         );
         assert_eq!(weights.presence.len(), shape.products(), "spiking_convolution: presence [M]");
         assert_eq!(weights.bias.len(), shape.channels(), "spiking_convolution: bias [C]");
-        assert!(steps > 0 && spikes.rows().is_multiple_of(steps), "spiking_convolution: {steps} steps a token");
-        let tokens = spikes.rows() / steps;
+        let (steps, drive, rows) = (time.steps, time.drive, time.rows());
+        assert!(
+            steps > 0 && spikes.rows().is_multiple_of(rows),
+            "spiking_convolution: {rows} rows of spikes a token"
+        );
+        let tokens = spikes.rows() / rows;
         if let Some(last) = batch.last_row() {
             assert!((last as usize) < tokens, "spiking_convolution: token {last}, {tokens} tokens of spikes");
         }
@@ -142,6 +154,7 @@ impl<'a> Task<'a> {
             shape,
             neuron,
             steps,
+            drive,
             source: match made {
                 Some(made) => Source::again(spikes, weights, made),
                 None => Source::new(shape, spikes, weights),
@@ -155,7 +168,7 @@ impl<'a> Task<'a> {
 
     /// The number of tokens, which stands for silence in the places.
     fn tokens(&self) -> usize {
-        self.source.spikes.rows() / self.steps
+        self.source.spikes.rows() / self.drive.rows(self.steps)
     }
 
     fn places(&self, strip: &ChannelStrip) -> &Places {
@@ -171,6 +184,16 @@ impl<'a> Task<'a> {
         (0..self.steps).step_by(length).map(|first| (first, length.min(self.steps - first))).collect()
     }
 
+    /// The products of a chunk; of any chunk, where the current is constant.
+    fn products(&self, strip: &Strip<'_>, chunk: (usize, usize)) -> Chunk {
+        match self.drive {
+            Drive::Spikes | Drive::Phases => {
+                Chunk::new(self.shape, &self.source, strip, chunk, self.steps, self.workspace)
+            }
+            Drive::Current => Chunk::constant(self.shape, &self.source, strip, self.workspace),
+        }
+    }
+
     /// Runs one strip forward; with `keep`, what the backward pass needs comes back too.
     fn forward(&self, (which, strip): (usize, &ChannelStrip), keep: bool) -> (Buffer<Lanes<f32>>, Option<KeptStrip>) {
         let (numbers, places) =
@@ -183,14 +206,24 @@ impl<'a> Task<'a> {
         let mut kept = self.workspace.take(if keep { chunks.len() * membranes.len() } else { 0 });
         let all_rows: usize = self.strips.iter().map(ChannelStrip::product_rows).sum();
         let budget = if keep { KEPT_BYTES / all_rows.max(1) * strip.product_rows() } else { 0 };
-        let mut last = VecDeque::new();
+        let mut last: VecDeque<Chunk> = VecDeque::new();
         for (begun, &chunk) in chunks.iter().enumerate() {
             if keep {
                 kept[begun * membranes.len()..][..membranes.len()].copy_from_slice(&membranes);
             }
-            let products = Chunk::new(self.shape, &self.source, &numbers, chunk, self.steps, self.workspace);
-            scan::forward(self.neuron, places, products.view(), &numbers, self.steps, &mut membranes, &mut counts);
+            if let (Drive::Current, Some(products)) = (self.drive, last.back()) {
+                let view = products.view(self.drive, chunk);
+                scan::forward(self.neuron, places, view, &numbers, self.steps, &mut membranes, &mut counts);
+                continue;
+            }
+            let products = self.products(&numbers, chunk);
+            let view = products.view(self.drive, chunk);
+            scan::forward(self.neuron, places, view, &numbers, self.steps, &mut membranes, &mut counts);
             last.push_back(products);
+            if self.drive == Drive::Current {
+                // One row of products a token serves all steps.
+                continue;
+            }
             while last.iter().map(Chunk::bytes).sum::<usize>() > budget && !last.is_empty() {
                 last.pop_front();
             }
@@ -214,31 +247,72 @@ impl<'a> Task<'a> {
         // The gradient of each place's membrane after the last step of the chunk.
         let each = places.len() * strip.channel_rows();
         let mut d_membranes = self.workspace.zeros(each);
+        // A constant current gathers its gradient over all chunks.
+        let mut d_constant = match (self.drive, kept.last.back()) {
+            (Drive::Current, Some(products)) => self.workspace.zeros(products.len()),
+            _ => self.workspace.take(0),
+        };
         for (begun, &chunk) in chunks.iter().enumerate().rev() {
-            let made;
-            let products = match (begun + kept.last.len()).checked_sub(chunks.len()) {
-                Some(waiting) => &kept.last[waiting],
-                None => {
-                    made = Chunk::new(self.shape, &self.source, &numbers, chunk, self.steps, self.workspace);
-                    &made
-                }
-            };
-            let mut d_products = self.workspace.zeros(products.len());
             let back = Back {
                 up: &up,
                 membranes: &kept.membranes[begun * each..][..each],
                 d_membranes: &mut d_membranes,
-                d_products: &mut d_products,
+                d_products: &mut d_constant,
                 d_bias: &mut gradient.bias,
             };
-            scan::backward(self.neuron, places, products.view(), &numbers, self.steps, back);
+            if let (Drive::Current, Some(products)) = (self.drive, kept.last.back()) {
+                scan::backward(self.neuron, places, products.view(self.drive, chunk), &numbers, self.steps, back);
+                continue;
+            }
+            let made;
+            let products = match (begun + kept.last.len()).checked_sub(chunks.len()) {
+                Some(waiting) => &kept.last[waiting],
+                None => {
+                    made = self.products(&numbers, chunk);
+                    &made
+                }
+            };
+            let mut d_products = self.workspace.zeros(products.len());
+            let back = Back { d_products: &mut d_products, ..back };
+            scan::backward(self.neuron, places, products.view(self.drive, chunk), &numbers, self.steps, back);
+            self.weigh(strip, chunk, &mut d_products);
             gradient.add(&patterns[begun], &d_products, chunk.1);
+        }
+        if self.drive == Drive::Current {
+            let planes = self.planes(strip, &d_constant);
+            gradient.add(&patterns[0], &planes, PHASES);
         }
         gradient
     }
+
+    /// Turns the gradient of a chunk's currents into that of its products, `[token, step, product rows]`.
+    fn weigh(&self, strip: &ChannelStrip, (first, count): (usize, usize), d_products: &mut [Lanes<f32>]) {
+        if self.drive != Drive::Phases {
+            return;
+        }
+        let gains = self.drive.gains();
+        for (row, d_products) in d_products.chunks_mut(strip.product_rows()).enumerate() {
+            let gain = gains[(first + row % count) % PHASES];
+            d_products.iter_mut().flat_map(|row| &mut row.0).for_each(|d| *d *= gain);
+        }
+    }
+
+    /// The gradients of all bit planes, `[token, plane, product rows]`, from that of the constant product of each token.
+    fn planes(&self, strip: &ChannelStrip, d_constant: &[Lanes<f32>]) -> Buffer<Lanes<f32>> {
+        let across = strip.product_rows();
+        let mut planes: Buffer<Lanes<f32>> = self.workspace.take(self.tokens() * PHASES * across);
+        for (row, out) in planes.chunks_exact_mut(across).enumerate() {
+            let (token, share) = (row / PHASES, share(row % PHASES));
+            for (out, d) in out.iter_mut().zip(&d_constant[token * across..]) {
+                out.0 = d.0.map(|d| d * share);
+            }
+        }
+        planes
+    }
 }
 
-/// Forward pass. `spikes` has a row for each (distinct token, step), `[U T, D]`. Returns spikes summed over positions,
+/// Forward pass. `spikes` has a row for each (distinct token, step), `[U T, D]`, or what else the drive of `time` says.
+/// Returns spikes summed over positions,
 /// `[B, T, C]`.
 ///
 /// # Panics
@@ -247,13 +321,13 @@ impl<'a> Task<'a> {
 pub fn forward(
     shape: &ConvolutionShape,
     neuron: &NeuronParameters,
-    steps: usize,
+    time: impl Into<Time>,
     spikes: &SpikeTrain,
     weights: Weights<'_>,
     batch: &TokenBatch,
     workspace: &Workspace,
 ) -> Vec<f32> {
-    run(&Task::new(shape, neuron, steps, spikes, weights, batch, workspace, None), false).0
+    run(&Task::new(shape, neuron, time.into(), spikes, weights, batch, workspace, None), false).0
 }
 
 /// [`forward`] for training: returns also what [`backward`] needs.
@@ -264,13 +338,13 @@ pub fn forward(
 pub fn forward_kept(
     shape: &ConvolutionShape,
     neuron: &NeuronParameters,
-    steps: usize,
+    time: impl Into<Time>,
     spikes: &SpikeTrain,
     weights: Weights<'_>,
     batch: &TokenBatch,
     workspace: &Workspace,
 ) -> (Vec<f32>, Kept) {
-    let task = Task::new(shape, neuron, steps, spikes, weights, batch, workspace, None);
+    let task = Task::new(shape, neuron, time.into(), spikes, weights, batch, workspace, None);
     let (counts, strips) = run(&task, true);
     let strips = strips.into_iter().flatten().collect();
     (counts, Kept { strips, made: task.source.into_made(), workspace: workspace.clone() })
@@ -309,23 +383,28 @@ fn places_of(shape: &ConvolutionShape, batch: &TokenBatch, silence: u32) -> Vec<
 pub fn backward(
     shape: &ConvolutionShape,
     neuron: &NeuronParameters,
-    steps: usize,
+    time: impl Into<Time>,
     spikes: &SpikeTrain,
     weights: Weights<'_>,
     batch: &TokenBatch,
     kept: &Kept,
     d_counts: &[f32],
 ) -> Gradients {
-    let task = Task::new(shape, neuron, steps, spikes, weights, batch, &kept.workspace, Some(&kept.made));
+    let time = time.into();
+    let steps = time.steps;
+    let task = Task::new(shape, neuron, time, spikes, weights, batch, &kept.workspace, Some(&kept.made));
     let channels = shape.channels();
     assert_eq!(d_counts.len(), batch.len() * steps * channels, "spiking_convolution::backward: gradient of the sums");
     // Chunks of equal length, as those of most strips are, share their patterns.
-    let cuts: Vec<Vec<(usize, usize)>> = task.strips.iter().map(|strip| task.chunks(strip)).collect();
+    let cut = |strip| if time.drive == Drive::Current { vec![(0, PHASES)] } else { task.chunks(strip) };
+    let cuts: Vec<Vec<(usize, usize)>> = task.strips.iter().map(cut).collect();
     let mut different = cuts.clone();
     different.dedup();
     let patterns: Vec<Vec<StepPatterns>> = different
         .iter()
-        .map(|cut| cut.par_iter().map(|&(first, count)| StepPatterns::of(spikes, steps, first, count)).collect())
+        .map(|cut| {
+            cut.par_iter().map(|&(first, count)| StepPatterns::of(spikes, time.rows(), first, count)).collect()
+        })
         .collect();
     let patterns_of = |which: usize| &patterns[different.iter().position(|cut| *cut == cuts[which]).unwrap_or(0)];
     let strips = task.strips.iter().enumerate().zip(&kept.strips);
@@ -350,16 +429,17 @@ pub fn backward(
 pub fn trace(
     shape: &ConvolutionShape,
     neuron: &NeuronParameters,
-    steps: usize,
+    time: impl Into<Time>,
     spikes: &SpikeTrain,
     weights: Weights<'_>,
     batch: &TokenBatch,
     text: usize,
 ) -> Vec<SpikeTrain> {
-    let workspace = Workspace::default();
+    let (time, workspace) = (time.into(), Workspace::default());
+    let steps = time.steps;
     let mut alone = TokenBatch::new(batch.padded_length());
     alone.push(batch.text(text).iter().copied());
-    let task = Task::new(shape, neuron, steps, spikes, weights, &alone, &workspace, None);
+    let task = Task::new(shape, neuron, time, spikes, weights, &alone, &workspace, None);
     let mut trains: Vec<SpikeTrain> = shape
         .widths
         .iter()
@@ -369,8 +449,9 @@ pub fn trace(
         let numbers = Strip::new(shape, (which, strip), task.source.weights.bias);
         let positions = alone.positions(0, strip.width);
         let train = &mut trains[strip.width_index];
-        let products = Chunk::new(shape, &task.source, &numbers, (0, steps), steps, &workspace);
-        scan::observe(neuron, task.places(strip), products.view(), &numbers, |place, t, channel| {
+        let products = task.products(&numbers, (0, steps));
+        let view = products.view(time.drive, (0, steps));
+        scan::observe(neuron, task.places(strip), view, &numbers, |place, t, channel| {
             // The last place stands for all silent positions.
             let last = if place + 1 == task.places(strip).len() { positions } else { place + 1 };
             (place..last).for_each(|p| train.set(t * positions + p, strip.first + channel));
@@ -593,6 +674,89 @@ mod tests {
             batch.push(case.batch.text(b).iter().map(slot));
         }
         assert_eq!(memory.forward(&case.shape, neuron, &case.bias, &batch, &workspace), want, "{neuron:?}");
+    }
+
+    /// Graded codes are real-valued inputs, one more of which, with the presence currents as its synapses, is what all bits
+    /// set would be.
+    #[test]
+    fn graded_codes_agree_with_the_reference_on_real_valued_inputs() {
+        for (drive, steps) in [Drive::Phases, Drive::Current].into_iter().flat_map(|d| [5, 8, 37].map(|t| (d, t))) {
+            for (padded, largest, width) in [(0, 64, 2), (9, 64, 5), (0, 2000, 2), (9, 4000, 3)] {
+                let time = Time { steps, drive };
+                // A case has a row of spikes for each step; one of the length of the rows of a token has what is asked.
+                let mut case = Case::new(vec![width, 3], 35, 61, time.rows(), padded, 50);
+                let unit = 1.0 / 64.0;
+                let mut state = 3u32;
+                for weight in &mut case.synapses {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    *weight = ((state >> 8) % (2 * largest + 1)) as f32 * unit - largest as f32 * unit;
+                }
+                case.up =
+                    (0..case.batch.len() * steps * case.shape.channels()).map(|i| (i % 7) as f32 - 3.0).collect();
+                let (inputs, neuron) = (case.spikes.dimension(), neurons()[steps % 3]);
+                let gains = drive.gains();
+                let mut dense = vec![0.0; 4 * steps * (inputs + 1)];
+                for (row, dense) in dense.chunks_exact_mut(inputs + 1).enumerate() {
+                    let (token, t) = (row / steps, row % steps);
+                    for (d, value) in dense.iter_mut().enumerate() {
+                        let spike = |row: usize| if d == inputs || case.spikes.get(row, d) { 1.0f32 } else { 0.0 };
+                        *value = match drive {
+                            Drive::Current => (0..8).map(|p| spike(token * 8 + p) * share(p)).sum(),
+                            _ => spike(row) * gains[t % 8],
+                        };
+                    }
+                }
+                let wide = ConvolutionShape { dimension: inputs + 1, ..case.shape.clone() };
+                let synapses = [&case.synapses[..], &case.presence].concat();
+                let presence = vec![0.0; case.presence.len()];
+                let given = reference::Inputs {
+                    spikes: &dense[..],
+                    synapses: &synapses,
+                    presence: &presence,
+                    bias: &case.bias,
+                };
+                let want = reference::forward(&wide, &neuron, Fire::Step, steps, given, &case.batch, |_, _, _, _| {});
+                let (shape, workspace) = (&case.shape, Workspace::default());
+                let run =
+                    || forward_kept(shape, &neuron, time, &case.spikes, case.weights(), &case.batch, &workspace);
+                drop(run());
+                let (got, kept) = run();
+                assert_eq!(got, want, "{drive:?} {steps} {largest}");
+                assert!(got.iter().any(|&count| count > 0.0));
+                let spikes: u64 = (0..case.batch.len())
+                    .flat_map(|b| trace(shape, &neuron, time, &case.spikes, case.weights(), &case.batch, b))
+                    .map(|train| train.count())
+                    .sum();
+                assert_eq!(spikes as f32, want.iter().sum::<f32>());
+                // The largest weights fit no look-up.
+                let packed = Packed::new(shape, &case.synapses, &case.presence);
+                assert_eq!(packed.is_some(), largest < 4000);
+                if let Some(packed) = packed.filter(|packed| packed.holds(drive)) {
+                    let slots = [3u32, 1, 7, 4];
+                    let mut memory = WordMemory::new(shape, time, &packed, 7);
+                    memory.fill(&packed, &case.spikes, &slots);
+                    let batch = case.batch.with_rows(|row| slots[row as usize]);
+                    assert_eq!(memory.forward(shape, &neuron, &case.bias, &batch, &workspace), want, "{drive:?}");
+                }
+                let [mut synapses, _, bias] =
+                    reference::backward(&wide, &neuron, Fire::Step, steps, given, &case.batch, &case.up);
+                let presence = synapses.split_off(case.synapses.len());
+                let got = backward(shape, &neuron, time, &case.spikes, case.weights(), &case.batch, &kept, &case.up);
+                for (got, want) in [(&got.synapses, &synapses), (&got.presence, &presence), (&got.bias, &bias)] {
+                    for (got, want) in got.iter().zip(want) {
+                        assert!((got - want).abs() <= 1e-3 * (1.0 + want.abs()), "{drive:?} {steps}: {got} {want}");
+                    }
+                }
+                // Weights without a unit go the way of single precision, whose last bits may differ.
+                case.synapses.iter_mut().for_each(|weight| *weight *= 0.1);
+                let counts = forward(shape, &neuron, time, &case.spikes, case.weights(), &case.batch, &workspace);
+                let synapses = [&case.synapses[..], &case.presence].concat();
+                let given = reference::Inputs { synapses: &synapses, ..given };
+                let want = reference::forward(&wide, &neuron, Fire::Step, steps, given, &case.batch, |_, _, _, _| {});
+                let differ: f32 = counts.iter().zip(&want).map(|(got, want)| (got - want).abs()).sum();
+                assert!(differ <= 0.01 * want.iter().sum::<f32>() + 1.0, "{drive:?} {steps}: {differ} spikes differ");
+            }
+        }
     }
 
     #[test]

@@ -5,13 +5,13 @@
 
 use proptest::prelude::*;
 use spiketext::{
-    encode::{Encoder, Noise},
+    encode::{Encoder, Noise, mean_input},
     engine::{Run, SpikeTrain, Trace, run_traced},
     network::{Averaging, Codes, Network, Readout, Specification, UnknownWord, Weights},
     seed::{Purpose, stream, uniform},
     text::UNKNOWN,
 };
-use spiketext_kernels::{ConvolutionShape, NeuronParameters, Reset, Surrogate};
+use spiketext_kernels::{ConvolutionShape, Drive, NeuronParameters, Reset, Surrogate};
 
 /// Words that the networks of these tests know.
 const WORDS: usize = 6;
@@ -117,6 +117,34 @@ impl Case {
         word == UNKNOWN && self.specification().unknown == UnknownWord::Silent
     }
 
+    /// The rates of a word.
+    fn rates(&self, word: u32) -> Vec<u16> {
+        let dimension = self.specification().convolution.dimension;
+        if word == UNKNOWN {
+            vec![32_768; dimension]
+        } else {
+            self.network.weights().codes.rates(word as usize, dimension).into_owned()
+        }
+    }
+
+    /// What the inputs of a word add at step t, of each dimension and, last, of its presence.
+    fn inputs(&self, word: u32, spikes: &SpikeTrain, t: usize) -> Vec<f64> {
+        let specification = self.specification();
+        let noise = Noise::inference(self.noise);
+        match specification.encoder.drive() {
+            Drive::Current => mean_input(specification.encoder, 1, noise, 0, &self.rates(word))
+                .into_iter()
+                .map(f64::from)
+                .chain([255.0 / 256.0])
+                .collect(),
+            drive => {
+                let gain = if drive == Drive::Phases { 4.0 / f64::from(1 << (t % 8)) } else { 1.0 };
+                let fires = (0..spikes.dimension()).map(|d| spikes.get(t, d)).chain([true]);
+                fires.map(|fires| if fires { gain } else { 0.0 }).collect()
+            }
+        }
+    }
+
     fn run(&self) -> (Run, Trace) {
         run_traced(&self.network, Noise::inference(self.noise), &self.text)
     }
@@ -185,9 +213,10 @@ proptest! {
                         let Some(&word) = case.read().get(p + tap) else { continue };
                         if case.is_silent(word) { continue }
                         let product = first_column + tap * shape.filters + filter;
-                        current += f64::from(weights.presence[product]);
-                        for d in (0..shape.dimension).filter(|&d| trace.tokens[p + tap].get(t, d)) {
-                            current += f64::from(weights.synapses[d * shape.products() + product]);
+                        let inputs = case.inputs(word, &trace.tokens[p + tap], t);
+                        current += inputs[shape.dimension] * f64::from(weights.presence[product]);
+                        for (d, input) in inputs[..shape.dimension].iter().enumerate() {
+                            current += input * f64::from(weights.synapses[d * shape.products() + product]);
                         }
                     }
                     current
@@ -263,18 +292,25 @@ proptest! {
         let (specification, operations) = (case.specification(), &run.operations[0]);
         let (shape, steps) = (&specification.convolution, specification.steps as u64);
         let has_presence = case.network.weights().presence.iter().any(|&q| q != 0.0);
+        let drive = specification.encoder.drive();
         let (mut acs, mut macs) = (0, 0);
         for &width in &shape.widths {
             for p in 0..case.positions(width) {
                 for token in (p..p + width).filter(|&i| i < case.read().len() && !case.is_silent(case.read()[i])) {
-                    let presence = if has_presence { steps } else { 0 };
-                    acs += (trace.tokens[token].count() + presence) * shape.filters as u64;
+                    let rates = case.rates(case.read()[token]);
+                    let (inputs, times) = match drive {
+                        Drive::Current => (rates.iter().filter(|&&rate| rate >= 256).count() as u64, 1),
+                        _ => (trace.tokens[token].count(), steps),
+                    };
+                    let presence = if has_presence { times } else { 0 };
+                    acs += (inputs + presence) * shape.filters as u64;
                     macs += (shape.dimension * shape.filters) as u64;
                 }
             }
         }
         let outputs = specification.outputs() as u64;
-        prop_assert_eq!(operations.convolution_acs, acs);
+        let counted = [operations.convolution_acs, operations.convolution_macs];
+        prop_assert_eq!(counted, if drive == Drive::Spikes { [acs, 0] } else { [0, acs] });
         prop_assert_eq!(operations.dnn_macs, macs + shape.channels() as u64 * outputs);
         prop_assert_eq!(operations.output_acs, trace.features.count() * outputs);
         prop_assert_eq!(operations.input_spikes, trace.tokens.iter().map(SpikeTrain::count).sum::<u64>());

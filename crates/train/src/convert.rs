@@ -3,14 +3,20 @@
 //! A converted neuron fires at the rate `activation / threshold`, cut off at one spike a step. Thresholds are set to 1
 //! by dividing the weights, and undone in the layer that follows, so only the feature layer keeps thresholds of its own
 //! (spikes a position, one a channel).
+//!
+//! All of this takes the mean input of a word over time for its rates. Codes whose mean is another number are fitted to the
+//! rates first: `r` is taken for `slope m + offset`, by least squares over the tokens of the calibration texts, with one slope for
+//! the layer and an offset for each dimension. The slope goes into the synapses and the offsets into the presence currents,
+//! and activations are measured on the fit.
 
 use spiketext::{
-    Result,
-    encode::fixed_rate,
+    Error, Result,
+    encode::{Encoder, FULL_RATE, Noise, fixed_rate, mean_input},
     engine::batch_of,
     network::{Codes, Network, Readout, Specification, Weights},
+    text::UNKNOWN,
 };
-use spiketext_kernels::{Workspace, text_convolution};
+use spiketext_kernels::{Workspace, drive::PHASES, text_convolution};
 
 use crate::{
     dnn::DnnWeights,
@@ -24,25 +30,84 @@ struct Folded {
     presence: Vec<f32>,
 }
 
-/// Folds the centring into the weights: `W (6 (r - 1/2)) = (6 W) r - 3 sum W`, the last at each tap on a real token.
-fn fold(dnn: &DnnWeights, products: usize) -> Folded {
+/// Folds the centring into the weights: `W (6 (r - 1/2)) = (6 W) r - 3 sum W`, the last at each tap on a real token; and with it
+/// the fit of a code's means to the rates, if there is one. A network that was not trained centred has no presence currents to
+/// fold anything into: it takes the means as they are.
+fn fold(dnn: &DnnWeights, products: usize, fit: Option<&Fit>) -> Folded {
     if !dnn.centred {
         return Folded { weights: dnn.weights.clone(), presence: vec![0.0; products] };
     }
     let mut presence = vec![0.0f64; products];
-    for row in dnn.weights.chunks_exact(products) {
-        presence.iter_mut().zip(row).for_each(|(sum, &weight)| *sum -= 3.0 * f64::from(weight));
+    for (d, row) in dnn.weights.chunks_exact(products).enumerate() {
+        let least = fit.map_or(-3.0, |fit| 6.0 * (f64::from(fit.offsets[d]) - 0.5));
+        presence.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += least * f64::from(weight));
     }
+    let gain = 6.0 * fit.map_or(1.0, |fit| fit.slope);
     Folded {
-        weights: dnn.weights.iter().map(|weight| 6.0 * weight).collect(),
+        weights: dnn.weights.iter().map(|weight| gain * weight).collect(),
         presence: presence.into_iter().map(|sum| sum as f32).collect(),
     }
+}
+
+/// The rates that a code's means stand for, by least squares: `slope m + offset`.
+struct Fit {
+    slope: f32,
+    /// `[D]`.
+    offsets: Vec<f32>,
+}
+
+impl Fit {
+    /// The fit to words, each with its rates and means, one for every time it was met. Where means say nothing of rates (those of
+    /// a first spike are all alike), the slope is 1.
+    fn of(dimension: usize, words: &[(Vec<f32>, Vec<f32>)]) -> Self {
+        let count = words.len().max(1) as f64;
+        let mean = |values: &mut dyn Iterator<Item = f32>| values.map(f64::from).sum::<f64>() / count;
+        let (mut both, mut own, mut rates, mut means) = (0.0, 0.0, Vec::new(), Vec::new());
+        for d in 0..dimension {
+            let (rate, m) =
+                (mean(&mut words.iter().map(|word| word.0[d])), mean(&mut words.iter().map(|word| word.1[d])));
+            for (word_rates, word_means) in words {
+                let (r, m) = (f64::from(word_rates[d]) - rate, f64::from(word_means[d]) - m);
+                both += r * m;
+                own += m * m;
+            }
+            rates.push(rate);
+            means.push(m);
+        }
+        let spread = own / (count * dimension.max(1) as f64);
+        let slope = if spread > LEAST_SPREAD && both > 0.0 { both / own } else { 1.0 };
+        let offsets = rates.iter().zip(&means).map(|(rate, mean)| (rate - slope * mean) as f32).collect();
+        Self { slope: slope as f32, offsets }
+    }
+}
+
+/// The least variance of means to which rates are fitted.
+const LEAST_SPREAD: f64 = 1e-4;
+
+/// The rates and the means of a word: [`UNKNOWN`] has the rate 1/2.
+fn word_means(specification: &Specification, codes: &Codes, word: u32) -> (Vec<f32>, Vec<f32>) {
+    let dimension = specification.convolution.dimension;
+    let rates = if word == UNKNOWN { vec![32_768; dimension].into() } else { codes.rates(word as usize, dimension) };
+    let means = mean_input(specification.encoder, specification.steps, Noise::inference(0), u64::from(word), &rates);
+    (rates.iter().map(|&rate| f32::from(rate) / FULL_RATE as f32).collect(), means)
+}
+
+/// The fit of an encoder that needs one, over the tokens of the calibration texts.
+fn fit_of(specification: &Specification, codes: &Codes, calibration: &[&Encoded]) -> Option<Fit> {
+    if specification.encoder.carries_rate() {
+        return None;
+    }
+    let words: Vec<Vec<u32>> = calibration.iter().map(|text| text.words.clone()).collect();
+    let (batch, rows) = batch_of(specification, &words);
+    let distinct: Vec<_> = rows.iter().map(|&word| word_means(specification, codes, word)).collect();
+    let tokens = (0..batch.len()).flat_map(|b| batch.text(b)).filter_map(|&row| distinct.get(row as usize).cloned());
+    Some(Fit::of(specification.convolution.dimension, &tokens.collect::<Vec<_>>()))
 }
 
 /// Converts a DNN. `calibration` are training texts.
 ///
 /// # Errors
-/// If the DNN's weights are not finite.
+/// If the DNN's weights are not finite, or if weighted phases do not come in whole periods.
 pub fn convert(
     recipe: &Recipe,
     specification: &Specification,
@@ -51,14 +116,21 @@ pub fn convert(
 ) -> Result<Network> {
     let shape = &specification.convolution;
     let (products, channels, outputs) = (shape.products(), shape.channels(), specification.outputs());
+    if specification.encoder == Encoder::Phase && !specification.steps.is_multiple_of(PHASES) {
+        // The first phases weigh most: the current of a broken period is not that of the rate.
+        let wanted = format!("time steps in whole periods of {PHASES} for the encoder `phase`");
+        return Err(Error::invalid("convert", wanted, format!("{} time steps", specification.steps)));
+    }
     let rate = |code: &f32| if dnn.centred { code / 6.0 + 0.5 } else { *code };
     let codes = Codes::from_fixed(dnn.codes.iter().map(|code| fixed_rate(rate(code))).collect(), recipe.words.bits);
-    let Folded { mut weights, mut presence } = fold(dnn, products);
+    let fit = fit_of(specification, &codes, calibration);
+    let Folded { mut weights, mut presence } = fold(dnn, products, fit.as_ref());
     let mut bias = dnn.bias.clone();
     let mut output = dnn.output.clone();
     let mut output_bias = dnn.output_bias.clone();
     let mut feature_thresholds = vec![1.0; channels];
-    let measure = || Activations::of(specification, dnn, calibration);
+    let inputs = |word: u32| input_of(specification, dnn, &codes, fit.as_ref(), word);
+    let measure = || Activations::of(specification, dnn, calibration, inputs);
     match recipe.conversion.normalisation {
         Normalisation::None => {}
         Normalisation::Model => {
@@ -130,6 +202,26 @@ pub fn calibration_texts<'a>(choices: &ConversionChoices, train: &'a [Encoded]) 
     (0..count).map(|i| &train[i * train.len() / count]).collect()
 }
 
+/// What a word gives the DNN: its code, or what its spikes make of it.
+fn input_of(
+    specification: &Specification,
+    dnn: &DnnWeights,
+    codes: &Codes,
+    fit: Option<&Fit>,
+    word: u32,
+) -> Vec<f32> {
+    let dimension = specification.convolution.dimension;
+    let Some(fit) = fit else {
+        let (missing, start) = (if dnn.centred { 0.0 } else { 0.5 }, word as usize * dimension);
+        return (start..start + dimension).map(|i| dnn.codes.get(i).copied().unwrap_or(missing)).collect();
+    };
+    let (_, means) = word_means(specification, codes, word);
+    if !dnn.centred {
+        return means;
+    }
+    means.iter().zip(&fit.offsets).map(|(mean, offset)| 6.0 * (fit.slope * mean + offset - 0.5)).collect()
+}
+
 /// The channel to which a column (width, tap, filter) of the weight matrix belongs.
 fn channel_of(shape: &spiketext_kernels::ConvolutionShape, column: usize) -> usize {
     let width_index = (0..shape.widths.len()).rfind(|&w| shape.first_product(w) <= column).unwrap_or(0);
@@ -147,19 +239,17 @@ struct Activations {
 }
 
 impl Activations {
-    fn of(specification: &Specification, dnn: &DnnWeights, texts: &[&Encoded]) -> Self {
+    fn of(
+        specification: &Specification,
+        dnn: &DnnWeights,
+        texts: &[&Encoded],
+        input_of: impl Fn(u32) -> Vec<f32>,
+    ) -> Self {
         let shape = &specification.convolution;
         let (channels, outputs) = (shape.channels(), specification.outputs());
         let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
         let (batch, rows) = batch_of(specification, &words);
-        let missing = if dnn.centred { 0.0 } else { 0.5 };
-        let codes: Vec<f32> = rows
-            .iter()
-            .flat_map(|&row| {
-                let start = row as usize * shape.dimension;
-                (start..start + shape.dimension).map(|i| dnn.codes.get(i).copied().unwrap_or(missing))
-            })
-            .collect();
+        let codes: Vec<f32> = rows.iter().flat_map(|&word| input_of(word)).collect();
         let convolution = text_convolution::pre_activations(shape, &codes, &dnn.weights, &dnn.bias, &batch);
         let pooling = text_convolution::Pooling::Average;
         let memory = Workspace::default();
@@ -249,7 +339,7 @@ mod tests {
             output: vec![],
             output_bias: vec![],
         };
-        let folded = fold(&dnn, products);
+        let folded = fold(&dnn, products, None);
         for token in 0..3 {
             for column in 0..products {
                 let centred: f32 =
@@ -260,6 +350,23 @@ mod tests {
                 assert!((centred - (rates + folded.presence[column])).abs() < 1e-5);
             }
         }
+    }
+
+    #[test]
+    fn a_fit_finds_what_the_means_stand_for() {
+        // r = 2 m + 0.1 and 2 m - 0.2.
+        let words: Vec<(Vec<f32>, Vec<f32>)> = [[0.0, 0.5], [0.25, 0.25], [0.375, 0.125]]
+            .map(|m| (vec![2.0 * m[0] + 0.1, 2.0 * m[1] - 0.2], m.to_vec()))
+            .to_vec();
+        let fit = Fit::of(2, &words);
+        assert!((fit.slope - 2.0).abs() < 1e-5, "{}", fit.slope);
+        assert!((fit.offsets[0] - 0.1).abs() < 1e-5 && (fit.offsets[1] + 0.2).abs() < 1e-5);
+        // Means that are all alike: the slope is 1, and the mean rate is kept.
+        let alike: Vec<_> = words.iter().map(|(rates, _)| (rates.clone(), vec![0.125; 2])).collect();
+        let fit = Fit::of(2, &alike);
+        let mean = words.iter().map(|(rates, _)| rates[0]).sum::<f32>() / 3.0;
+        assert_eq!(fit.slope, 1.0);
+        assert!((0.125 + fit.offsets[0] - mean).abs() < 1e-6);
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Trainee for SpikingTextCnn<'_> {
         let layer = SpikingLayer {
             shape: Arc::new(shape.clone()),
             neuron: specification.convolution_neuron,
-            steps,
+            time: specification.time(),
             spikes: Arc::new(spikes),
             batch: Arc::new(batch),
             workspace: self.workspace.clone(),

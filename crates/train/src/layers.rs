@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use spiketext_kernels::{
-    ConvolutionShape, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, TokenBatch, Workspace, neuron_scan,
-    spiking_convolution,
+    ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
+    drive, neuron_scan, spiking_convolution,
     text_convolution::{self, Pooling},
 };
 
@@ -113,9 +113,9 @@ pub struct SpikingLayer {
     pub shape: Arc<ConvolutionShape>,
     /// The neurons at every position.
     pub neuron: NeuronParameters,
-    /// Time steps T.
-    pub steps: usize,
-    /// Spikes of the distinct tokens, `[U T, D]`.
+    /// Time steps T, and what drives them.
+    pub time: Time,
+    /// Spikes of the distinct tokens, `[U T, D]`, or what else the drive says.
     pub spikes: Arc<SpikeTrain>,
     /// The texts.
     pub batch: Arc<TokenBatch>,
@@ -133,7 +133,7 @@ impl Kernel<3> for SpikingLayer {
     type Kept = Arc<spiking_convolution::Kept>;
 
     fn output_shape(&self) -> Vec<usize> {
-        vec![self.batch.len(), self.steps, self.shape.channels()]
+        vec![self.batch.len(), self.time.steps, self.shape.channels()]
     }
 
     fn forward(&self, inputs: [&[f32]; 3]) -> (Vec<f32>, Self::Kept) {
@@ -141,7 +141,7 @@ impl Kernel<3> for SpikingLayer {
         let (counts, kept) = spiking_convolution::forward_kept(
             &self.shape,
             &self.neuron,
-            self.steps,
+            self.time,
             &self.spikes,
             weights,
             &self.batch,
@@ -154,7 +154,7 @@ impl Kernel<3> for SpikingLayer {
         let gradients = spiking_convolution::backward(
             &self.shape,
             &self.neuron,
-            self.steps,
+            self.time,
             &self.spikes,
             Self::weights(inputs),
             &self.batch,
@@ -207,8 +207,8 @@ impl Kernel<1> for NeuronLayer {
 /// The same layers from tensor operations: any device, gradients by Burn.
 pub mod composed {
     use super::{
-        Arc, ConvolutionShape, Device, Int, NeuronLayer, NeuronParameters, Pooling, Reset, SILENT, SpikingLayer,
-        Surrogate, Tensor, TensorData, TokenBatch,
+        Arc, ConvolutionShape, Device, Drive, Int, NeuronLayer, NeuronParameters, Pooling, Reset, SILENT,
+        SpikingLayer, Surrogate, Tensor, TensorData, TokenBatch, drive,
     };
 
     /// See [`super::text_convolution`].
@@ -252,11 +252,22 @@ pub mod composed {
         let spikes = Tensor::<2>::from_data(TensorData::new(spikes, [rows, dimension]), &device);
         let products = spikes.matmul(synapses) + presence.unsqueeze::<2>();
         let [_, columns] = products.dims();
-        let products = products.reshape([rows / layer.steps, layer.steps, columns]);
+        let (tokens, a_token) = (rows / layer.time.rows(), layer.time.rows());
+        let products = products.reshape([tokens, a_token, columns]);
+        let gain = |row: usize| match layer.time.drive {
+            Drive::Spikes | Drive::Phases => layer.time.drive.gains()[row % drive::PHASES],
+            Drive::Current => drive::share(row),
+        };
+        let gains: Vec<f32> = (0..a_token).map(gain).collect();
+        let products = products * Tensor::<3>::from_data(TensorData::new(gains, [1, a_token, 1]), &device);
+        let products = match layer.time.drive {
+            Drive::Spikes | Drive::Phases => products,
+            Drive::Current => products.sum_dim(1).repeat_dim(1, layer.time.steps),
+        };
         let texts = (0..layer.batch.len()).map(|b| {
             let mut states: Vec<Option<Tensor<2>>> = vec![None; layer.shape.widths.len()];
-            let steps = (0..layer.steps).map(|t| {
-                let now = with_silent_row(products.clone().slice([0..rows / layer.steps, t..t + 1]).squeeze_dim(1));
+            let steps = (0..layer.time.steps).map(|t| {
+                let now = with_silent_row(products.clone().slice([0..tokens, t..t + 1]).squeeze_dim(1));
                 let widths = (0..layer.shape.widths.len()).map(|w| {
                     let current = positions(&layer.shape, &layer.batch, b, w, &now, &bias, &device);
                     let threshold = current.zeros_like() + layer.neuron.threshold;

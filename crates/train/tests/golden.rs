@@ -77,7 +77,7 @@ fn the_paper_network_through_burn() {
     let layer = SpikingLayer {
         shape: Arc::new(shape.clone()),
         neuron,
-        steps,
+        time: steps.into(),
         spikes: Arc::new(spikes),
         batch: Arc::new(batch),
         workspace: Workspace::default(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use spiketext_kernels::{
-    ConvolutionShape, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, TokenBatch, Workspace,
+    ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
     text_convolution::Pooling,
 };
 use spiketext_train::{
@@ -154,13 +154,18 @@ fn text_convolutions_agree() {
 #[test]
 fn spiking_convolutions_agree() {
     const STEPS: usize = 5;
-    for (kind, neuron) in neuron_kinds() {
+    for ((kind, neuron), drive) in neuron_kinds()
+        .into_iter()
+        .flat_map(|kind| [Drive::Spikes, Drive::Phases, Drive::Current].map(|drive| (kind.clone(), drive)))
+    {
+        let kind = format!("{drive:?}, {kind}");
         for shape in shapes() {
             for (name, batch) in batches() {
                 let (d, m, c) = (shape.dimension, shape.products(), shape.channels());
                 let mut next = sequence(11);
-                let mut spikes = SpikeTrain::silent(ROWS * STEPS, d);
-                for (row, column) in (0..ROWS * STEPS).flat_map(|row| (0..d).map(move |column| (row, column))) {
+                let rows = ROWS * drive.rows(STEPS);
+                let mut spikes = SpikeTrain::silent(rows, d);
+                for (row, column) in (0..rows).flat_map(|row| (0..d).map(move |column| (row, column))) {
                     if next().is_multiple_of(2) {
                         spikes.set(row, column);
                     }
@@ -172,7 +177,7 @@ fn spiking_convolutions_agree() {
                 let layer = SpikingLayer {
                     shape: Arc::new(shape.clone()),
                     neuron,
-                    steps: STEPS,
+                    time: Time { steps: STEPS, drive },
                     spikes: Arc::new(spikes),
                     batch: Arc::new(batch),
                     workspace: Workspace::default(),

@@ -14,7 +14,7 @@ pub const PRICES: CostTable = HOROWITZ_45NM_FP32;
 
 /// Microjoules a text of the DNN and of the SNN.
 pub fn microjoules(costs: &Costs) -> (f64, f64) {
-    (PRICES.microjoules(costs.dnn_macs, 0.0), PRICES.microjoules(0.0, costs.snn_acs))
+    (PRICES.microjoules(costs.dnn_macs, 0.0), PRICES.microjoules(costs.snn_macs, costs.snn_acs))
 }
 
 /// The SNN's energy over the DNN's; none where nothing was run.
@@ -33,6 +33,7 @@ pub fn keys(costs: &Costs) -> Map<String, Value> {
         "output_rate": costs.output_rate,
         "dnn_macs_per_text": costs.dnn_macs,
         "snn_acs_per_text": costs.snn_acs,
+        "snn_macs_per_text": costs.snn_macs,
         "pooling_additions_per_text": costs.pooling_additions,
         "energy_table": PRICES.name,
         "dnn_microjoules_per_text": dnn,
@@ -59,7 +60,8 @@ pub fn rates(costs: &Costs) -> String {
 
 /// Operations a text in one line.
 pub fn operations(costs: &Costs) -> String {
-    format!("DNN {} MACs, SNN {} ACs", count(costs.dnn_macs), count(costs.snn_acs))
+    let macs = if costs.snn_macs > 0.0 { format!(" and {} MACs", count(costs.snn_macs)) } else { String::new() };
+    format!("DNN {} MACs, SNN {} ACs{macs}", count(costs.dnn_macs), count(costs.snn_acs))
 }
 
 /// Energy a text in one line.

@@ -36,7 +36,7 @@ const TIMED: Duration = Duration::from_millis(500);
 --json prints one object: model, data, texts_used, texts, accuracy (percent), macro_f1, classes (label, texts,
 precision, recall, f1 in percent; null where there is nothing to divide by), confusion (rows are the texts' classes,
 columns the answers), unknown_texts, unknown_share (of the tokens), input_rate, convolution_rate, feature_rate,
-output_rate, dnn_macs_per_text, snn_acs_per_text, pooling_additions_per_text, energy_table, dnn_microjoules_per_text,
+output_rate, dnn_macs_per_text, snn_acs_per_text, snn_macs_per_text, pooling_additions_per_text, energy_table, dnn_microjoules_per_text,
 snn_microjoules_per_text, energy_ratio, texts_per_second (tokenising included, loading the model not), timed_texts,
 seconds (that timed_texts took), at_least, passed; and what a text costs: footprint_bytes, footprint_of_word_codes,
 parameters, parameters_of_word_codes, connection_sparsity, activation_sparsity, activation_sparsity_by_layer,

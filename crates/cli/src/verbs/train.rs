@@ -312,7 +312,8 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
         format!("{:.2} %", t.test.snn),
     ]);
     table.add_row(["time steps".to_owned(), blank(), steps.clone(), steps]);
-    table.add_row(["MACs a text".to_owned(), costs::count(costs.dnn_macs), blank(), blank()]);
+    let macs = if costs.snn_macs > 0.0 { costs::count(costs.snn_macs) } else { blank() };
+    table.add_row(["MACs a text".to_owned(), costs::count(costs.dnn_macs), blank(), macs]);
     table.add_row(["ACs a text".to_owned(), blank(), blank(), costs::count(costs.snn_acs)]);
     table.add_row(["energy a text".to_owned(), format!("{dnn:.2} uJ"), blank(), format!("{snn:.2} uJ")]);
     table.add_row(["of the DNN's".to_owned(), "1.00".into(), blank(), ratio]);

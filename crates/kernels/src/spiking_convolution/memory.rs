@@ -3,11 +3,14 @@
 
 use super::{
     merged, places_of,
+    planes::join_planes,
     products::{Packed, PackedStrip, Rows, Strip, Sums, View, look_up_narrow, look_up_wide, widen},
     scan,
 };
 use crate::{
-    ChannelStrip, ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch, in_turn,
+    ChannelStrip, ConvolutionShape, Drive, NeuronParameters, SpikeTrain, Time, TokenBatch,
+    drive::{PHASES, share},
+    in_turn,
     lanes::Lanes,
     spike_patterns::InputPatterns,
     workspace::{Buffer, Workspace},
@@ -19,12 +22,12 @@ const ALONE: usize = 1 << 14;
 /// Products of words, each in a slot that the caller gives it. Slot 0 is silence.
 #[derive(Clone, Debug)]
 pub struct WordMemory {
-    steps: usize,
+    time: Time,
     unit: f32,
     strips: Vec<(ChannelStrip, Kept)>,
 }
 
-/// Products of one strip, `[slot, T, product rows]`, and a few rows more for readers that begin within the last.
+/// Products of one strip, `[slot, T, product rows]` (`[slot, 1, product rows]` of a constant current), and a few rows more for readers that begin within the last.
 #[derive(Clone, Debug)]
 enum Kept {
     /// In 16 bits.
@@ -56,55 +59,86 @@ impl Kept {
             look_up_wide(packed, patterns, steps, (0, steps), slots, rows);
         }
     }
+
+    /// Joins the products of the bit planes of constant currents.
+    fn fill_constant(&mut self, packed: &PackedStrip, patterns: &InputPatterns, slots: &[u32], across: usize) {
+        let planes = (0, PHASES);
+        let order: Vec<u32> = (0..slots.len() as u32).collect();
+        let length = slots.len() * PHASES * across;
+        let Self::Wide(rows) = self else { return };
+        if packed.sums == Sums::Narrow {
+            let mut narrow = vec![Lanes::all(0); length];
+            if look_up_narrow(packed, patterns, PHASES, planes, &order, &mut narrow) {
+                return join_planes(Rows::Narrow(&narrow, 1.0), across, slots, rows);
+            }
+        }
+        let mut wide = vec![Lanes::all(0); length];
+        look_up_wide(packed, patterns, PHASES, planes, &order, &mut wide);
+        join_planes(Rows::Wide(&wide, 1.0), across, slots, rows);
+    }
+}
+
+/// Rows of products that a slot has of each product row.
+fn rows_a_slot(time: Time) -> usize {
+    if time.drive == Drive::Current { 1 } else { time.steps }
 }
 
 /// Rows of a strip for slots up to `last`.
-fn rows_for(strip: &ChannelStrip, steps: usize, last: usize) -> usize {
-    (last + 1) * steps * strip.product_rows() + strip.channel_rows()
+fn rows_for(strip: &ChannelStrip, time: Time, last: usize) -> usize {
+    (last + 1) * rows_a_slot(time) * strip.product_rows() + strip.channel_rows()
 }
 
 impl WordMemory {
     /// An empty memory with room for `slots` words, which the system need not provide before they come.
+    ///
+    /// # Panics
+    /// If the packed weights do not hold the drive ([`Packed::holds`]).
     #[must_use]
-    pub fn new(shape: &ConvolutionShape, steps: usize, packed: &Packed, slots: usize) -> Self {
+    pub fn new(shape: &ConvolutionShape, time: impl Into<Time>, packed: &Packed, slots: usize) -> Self {
+        let time = time.into();
+        assert!(packed.holds(time.drive), "WordMemory::new: currents that leave 32 bits");
         let empty = |(strip, packed): (ChannelStrip, &PackedStrip)| {
-            let rows = rows_for(&strip, steps, slots);
+            let rows = rows_for(&strip, time, slots);
             let mut own = match packed.sums {
-                Sums::Narrow => Kept::Narrow(Vec::with_capacity(rows)),
-                Sums::Halves | Sums::Fifths => Kept::Wide(Vec::with_capacity(rows)),
+                Sums::Narrow if time.drive != Drive::Current => Kept::Narrow(Vec::with_capacity(rows)),
+                Sums::Narrow | Sums::Halves | Sums::Fifths => Kept::Wide(Vec::with_capacity(rows)),
             };
-            own.grow(rows_for(&strip, steps, 0));
+            own.grow(rows_for(&strip, time, 0));
             (strip, own)
         };
         let strips = shape.strips().into_iter().zip(&packed.strips).map(empty).collect();
-        Self { steps, unit: packed.unit, strips }
+        let unit = packed.unit * if time.drive == Drive::Current { share(PHASES - 1) } else { 1.0 };
+        Self { time, unit, strips }
     }
 
     /// Bytes of one word's products while all of them fit 16 bits; else up to twice as many.
     #[must_use]
-    pub fn bytes_a_word(shape: &ConvolutionShape, steps: usize) -> usize {
+    pub fn bytes_a_word(shape: &ConvolutionShape, time: impl Into<Time>) -> usize {
         let rows: usize = shape.strips().iter().map(ChannelStrip::product_rows).sum();
-        rows * steps * size_of::<Lanes<i16>>()
+        rows * rows_a_slot(time.into()) * size_of::<Lanes<i16>>()
     }
 
     /// Makes the products of words into their slots, whatever was there before. `spikes` has a row for each (word, step),
-    /// in the order of `slots`.
+    /// or what else the drive says, in the order of `slots`.
     ///
     /// # Panics
     /// If a slot is 0, if there are not as many rows of spikes, or if `packed` is of another shape.
     pub fn fill(&mut self, packed: &Packed, spikes: &SpikeTrain, slots: &[u32]) {
         assert_eq!(
             spikes.rows(),
-            slots.len() * self.steps,
+            slots.len() * self.time.rows(),
             "WordMemory::fill: a row of spikes for each word and step"
         );
         assert_eq!(packed.strips.len(), self.strips.len(), "WordMemory::fill: synapses of another shape");
         assert!(slots.iter().all(|&slot| slot > 0), "WordMemory::fill: slot 0 is silence");
         let Some(&last) = slots.iter().max() else { return };
-        let (patterns, steps) = (InputPatterns::of(spikes), self.steps);
+        let (patterns, time) = (InputPatterns::of(spikes), self.time);
         let fill = |((strip, own), packed): (&mut (ChannelStrip, Kept), &PackedStrip)| {
-            own.grow(rows_for(strip, steps, last as usize));
-            own.fill(packed, &patterns, steps, slots);
+            own.grow(rows_for(strip, time, last as usize));
+            match time.drive {
+                Drive::Spikes | Drive::Phases => own.fill(packed, &patterns, time.steps, slots),
+                Drive::Current => own.fill_constant(packed, &patterns, slots, strip.product_rows()),
+            }
         };
         let strips = self.strips.iter_mut().zip(&packed.strips);
         if spikes.rows() * 32 < ALONE {
@@ -129,28 +163,28 @@ impl WordMemory {
     ) -> Vec<f32> {
         assert_eq!(bias.len(), shape.channels(), "WordMemory::forward: bias [C]");
         assert_eq!(shape.strips().len(), self.strips.len(), "WordMemory::forward: a memory of another shape");
-        let places = places_of(shape, batch, 0);
+        let (places, steps) = (places_of(shape, batch, 0), self.time.steps);
         let run = |(which, (strip, kept)): (usize, &(ChannelStrip, Kept))| -> Buffer<Lanes<f32>> {
             let products = match kept {
                 Kept::Narrow(rows) => Rows::Narrow(rows, self.unit),
                 Kept::Wide(rows) => Rows::Wide(rows, self.unit),
             };
-            let view = View { first: 0, count: self.steps, products };
+            let view = View { first: 0, count: steps, drive: self.time.drive, products };
             let numbers = Strip::new(shape, (which, strip), bias);
             let places = &places[strip.width_index];
-            let mut counts = workspace.zeros(batch.len() * self.steps * strip.channel_rows());
+            let mut counts = workspace.zeros(batch.len() * steps * strip.channel_rows());
             let mut membranes = workspace.take(places.len() * strip.channel_rows());
             membranes.fill(Lanes::all(neuron.first_membrane()));
-            scan::forward(neuron, places, view, &numbers, self.steps, &mut membranes, &mut counts);
+            scan::forward(neuron, places, view, &numbers, steps, &mut membranes, &mut counts);
             counts
         };
-        let work: usize = places.iter().map(scan::Places::len).sum::<usize>() * self.steps;
+        let work: usize = places.iter().map(scan::Places::len).sum::<usize>() * steps;
         let counts: Vec<_> = if work < ALONE {
             self.strips.iter().enumerate().map(run).collect()
         } else {
             in_turn(self.strips.iter().enumerate(), run)
         };
         let strips: Vec<ChannelStrip> = self.strips.iter().map(|(strip, _)| *strip).collect();
-        merged(shape, &strips, batch.len() * self.steps, &counts)
+        merged(shape, &strips, batch.len() * steps, &counts)
     }
 }

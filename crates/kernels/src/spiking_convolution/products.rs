@@ -9,11 +9,11 @@ use std::borrow::Cow;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::Weights;
+use super::{Weights, numbers::multiply};
 use crate::{
-    ChannelStrip, ConvolutionShape, SpikeTrain,
+    ChannelStrip, ConvolutionShape, Drive, SpikeTrain,
+    drive::PHASES,
     lanes::{LANES, Lanes},
-    matrix::{Matrix, product},
     spike_patterns::{INPUT_GROUPS, InputPatterns, InputTables, SET_INPUTS},
     workspace::{Buffer, Workspace},
 };
@@ -23,6 +23,8 @@ use crate::{
 pub struct Packed {
     pub(super) unit: f32,
     pub(super) strips: Vec<PackedStrip>,
+    /// A current of plain spikes is at most so many units.
+    reach: f32,
 }
 
 /// One strip of [`Packed`].
@@ -81,9 +83,17 @@ impl Packed {
                 Sums::Fifths
             };
             let fit = sums != Sums::Fifths || reach.largest * (SET_INPUTS as i32 / 5) <= SIXTEEN_BITS;
-            (exact && fit).then_some(PackedStrip { synapses: own, presence: own_presence, sums })
+            let own = PackedStrip { synapses: own, presence: own_presence, sums };
+            (exact && fit).then_some((own, reach.all * strip.width as f32))
         });
-        Some(Self { unit, strips: strips.collect::<Option<_>>()? })
+        let (strips, reaches): (Vec<_>, Vec<f32>) = strips.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        Some(Self { unit, strips, reach: reaches.into_iter().fold(0.0, f32::max) })
+    }
+
+    /// Whether the currents of a drive are whole numbers of 32 bits.
+    #[must_use]
+    pub fn holds(&self, drive: Drive) -> bool {
+        drive != Drive::Current || self.reach * ((1 << PHASES) as f32) < i32::MAX as f32
     }
 }
 
@@ -234,7 +244,7 @@ pub(super) struct Source<'a> {
     pub(super) weights: Weights<'a>,
     made: Cow<'a, Made>,
     /// 0, 1, ...: where the products of each token go.
-    order: Vec<u32>,
+    pub(super) order: Vec<u32>,
 }
 
 /// What is made of spikes and weights for look-up.
@@ -270,7 +280,8 @@ impl<'a> Source<'a> {
         self.made.into_owned()
     }
 
-    fn packed(&self) -> Option<&Packed> {
+    /// The weights as whole numbers, if they are.
+    pub(super) fn packed(&self) -> Option<&Packed> {
         self.weights.packed.or(self.made.packed.as_ref())
     }
 }
@@ -291,13 +302,9 @@ impl<'a> Strip<'a> {
     }
 }
 
-/// A chunk of time.
+/// The products of a chunk of time.
 #[derive(Debug)]
 pub(super) struct Chunk {
-    /// Its first step.
-    pub(super) first: usize,
-    /// Its steps T'.
-    pub(super) count: usize,
     pub(super) products: Products,
 }
 
@@ -320,6 +327,8 @@ pub(super) struct View<'a> {
     pub(super) first: usize,
     /// Its steps T'.
     pub(super) count: usize,
+    /// How the products become currents; those of a constant current are `[token, 1, product rows]`.
+    pub(super) drive: Drive,
     pub(super) products: Rows<'a>,
 }
 
@@ -351,28 +360,32 @@ impl Chunk {
                 let mut rows = workspace.take(length);
                 rows[silence..].fill(Lanes::all(0));
                 if look_up_narrow(own, patterns, steps, chunk, order, &mut rows[..silence]) {
-                    return Self { first, count, products: Products::Narrow(rows, packed.unit) };
+                    return Self { products: Products::Narrow(rows, packed.unit) };
                 }
             }
             let mut rows = workspace.take(length);
             rows[silence..].fill(Lanes::all(0));
             look_up_wide(own, patterns, steps, chunk, order, &mut rows[..silence]);
-            return Self { first, count, products: Products::Wide(rows, packed.unit) };
+            return Self { products: Products::Wide(rows, packed.unit) };
         }
         let mut rows = workspace.take(length);
         rows[silence..].fill(Lanes::all(0.0));
         multiply(shape, source, strip.strip, steps, chunk, workspace, &mut rows[..silence]);
-        Self { first, count, products: Products::Numbers(rows) }
+        Self { products: Products::Numbers(rows) }
     }
 
-    /// The products to run neurons over.
-    pub(super) fn view(&self) -> View<'_> {
-        let products = match &self.products {
+    /// The products, whatever their steps.
+    pub(super) fn rows(&self) -> Rows<'_> {
+        match &self.products {
             Products::Narrow(rows, unit) => Rows::Narrow(rows, *unit),
             Products::Wide(rows, unit) => Rows::Wide(rows, *unit),
             Products::Numbers(rows) => Rows::Numbers(rows),
-        };
-        View { first: self.first, count: self.count, products }
+        }
+    }
+
+    /// The products to run neurons over, in steps `first..first + count`.
+    pub(super) fn view(&self, drive: Drive, (first, count): (usize, usize)) -> View<'_> {
+        View { first, count, drive, products: self.rows() }
     }
 
     /// Memory of the products.
@@ -563,36 +576,10 @@ pub(super) fn widen(narrow: Lanes<i16>) -> Lanes<i32> {
 
 /// Lane by lane; by value, so that lanes stay in registers.
 #[inline(always)]
-fn zip<T: Copy>(a: Lanes<T>, b: Lanes<T>, join: impl Fn(T, T) -> T) -> Lanes<T> {
+pub(super) fn zip<T: Copy>(a: Lanes<T>, b: Lanes<T>, join: impl Fn(T, T) -> T) -> Lanes<T> {
     let mut out = a;
     for lane in 0..LANES {
         out.0[lane] = join(a.0[lane], b.0[lane]);
     }
     out
-}
-
-/// Products by matrix product into `rows`, `[U, T', product rows]`.
-fn multiply(
-    shape: &ConvolutionShape,
-    source: &Source<'_>,
-    strip: &ChannelStrip,
-    steps: usize,
-    (first, count): (usize, usize),
-    workspace: &Workspace,
-    rows: &mut [Lanes<f32>],
-) {
-    let (tokens, dimension) = (source.spikes.rows() / steps, shape.dimension);
-    let synapses = strip.gather(shape, source.weights.synapses);
-    let presence = strip.gather(shape, source.weights.presence);
-    let mut spikes = workspace.take::<f32>(tokens * count * dimension);
-    for (token, spikes) in spikes.chunks_exact_mut((count * dimension).max(1)).enumerate() {
-        source.spikes.expand(token * steps + first, spikes);
-    }
-    let mut products = workspace.take::<f32>(tokens * count * strip.columns());
-    products.chunks_exact_mut(strip.columns()).for_each(|row| row.copy_from_slice(&presence));
-    let spikes = Matrix::new(&spikes, tokens * count, dimension);
-    product(spikes, Matrix::new(&synapses, dimension, strip.columns()), &mut products, true);
-    for (rows, products) in rows.chunks_exact_mut(strip.product_rows()).zip(products.chunks_exact(strip.columns())) {
-        rows.iter_mut().zip(products.chunks(LANES)).for_each(|(row, values)| *row = Lanes::of(values, 0.0));
-    }
 }

@@ -7,7 +7,8 @@ use multiversion::multiversion;
 
 use super::products::{Rows, Strip, View};
 use crate::{
-    ChannelStrip, Fire, NeuronParameters, Reset, SILENT, Surrogate, TokenBatch,
+    ChannelStrip, Drive, Fire, NeuronParameters, Reset, SILENT, Surrogate, TokenBatch,
+    drive::PHASES,
     lanes::{LANES, Lanes, at, at_mut, flat, flat_mut},
     neuron::{step, step_backward},
 };
@@ -60,7 +61,7 @@ impl Places {
     fn taps<'a>(&self, place: usize, chunk: &Layout, taps: &'a mut [usize; WIDEST]) -> &'a [usize] {
         let tokens = &self.tokens[place * self.width..][..self.width];
         for (tap, (first, &token)) in taps.iter_mut().zip(tokens).enumerate() {
-            *first = token as usize * chunk.count * chunk.a_step + tap * chunk.channels;
+            *first = token as usize * chunk.a_token + tap * chunk.channels;
         }
         &taps[..self.width]
     }
@@ -71,8 +72,12 @@ impl Places {
 struct Layout {
     first: usize,
     count: usize,
-    /// Numbers from one step to the next.
+    /// Numbers from one token to the next.
+    a_token: usize,
+    /// Numbers from one step to the next; none where all steps share them.
     a_step: usize,
+    /// What products are multiplied by at each step of a period.
+    gains: [f32; PHASES],
     /// Numbers from one tap to the next.
     channels: usize,
     /// Rows that the channels fill.
@@ -81,8 +86,19 @@ struct Layout {
 
 impl Layout {
     fn new(chunk: View<'_>, strip: &ChannelStrip) -> Self {
-        let (a_step, rows) = (strip.product_rows() * LANES, strip.channel_rows());
-        Self { first: chunk.first, count: chunk.count, a_step, channels: strip.channels, rows }
+        let across = strip.product_rows() * LANES;
+        let (a_token, a_step) = match chunk.drive {
+            Drive::Spikes | Drive::Phases => (chunk.count * across, across),
+            Drive::Current => (across, 0),
+        };
+        let (gains, channels, rows) = (chunk.drive.gains(), strip.channels, strip.channel_rows());
+        Self { first: chunk.first, count: chunk.count, a_token, a_step, gains, channels, rows }
+    }
+
+    /// What products are multiplied by at step t of the chunk.
+    #[inline(always)]
+    fn gain(&self, t: usize) -> f32 {
+        self.gains[(self.first + t) % PHASES]
     }
 }
 
@@ -132,8 +148,8 @@ impl Product for f32 {
         sum + self
     }
     #[inline(always)]
-    fn current(sum: f32, _: f32) -> f32 {
-        sum
+    fn current(sum: f32, unit: f32) -> f32 {
+        sum * unit
     }
 }
 
@@ -157,6 +173,12 @@ fn currents<P: Product>(
         out.0[lane] += P::current(sums[lane], unit);
     }
     out
+}
+
+/// The products with their unit at step t of a chunk. Gains are powers of two: nothing is rounded.
+#[inline(always)]
+fn at_step<'a, P>((products, unit): (&'a [P], f32), layout: &Layout, t: usize) -> (&'a [P], f32) {
+    (products, unit * layout.gain(t))
 }
 
 /// Calls `$body` with the taps as a slice whose length the compiler knows for the usual widths, so that it unrolls loops over
@@ -264,7 +286,7 @@ fn run_place<P: Product>(
     for row in 0..layout.rows {
         let (mut membrane, bias) = (membranes[row], bias[row]);
         for t in 0..layout.count {
-            let current = currents(products, taps, t * layout.a_step + row * LANES, &bias);
+            let current = currents(at_step(products, &layout, t), taps, t * layout.a_step + row * LANES, &bias);
             let mut count = counts[t * layout.rows + row];
             for lane in 0..LANES {
                 let membrane = &mut membrane.0[lane];
@@ -380,7 +402,7 @@ fn replay_place<P: Product>(
     let mut all_charged = [Lanes::all(0.0); super::LONGEST_CHUNK];
     let mut membrane = *membrane;
     for (t, charged) in all_charged[..layout.count].iter_mut().enumerate() {
-        let current = currents(products, taps, t * layout.a_step + row * LANES, bias);
+        let current = currents(at_step(products, &layout, t), taps, t * layout.a_step + row * LANES, bias);
         for lane in 0..LANES {
             let membrane = &mut membrane.0[lane];
             (_, charged.0[lane]) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current.0[lane]);
@@ -428,11 +450,11 @@ pub(super) fn observe(
         for (row, bias) in strip.bias.iter().enumerate() {
             let mut membrane = Lanes::all(neuron.first_membrane());
             for t in 0..layout.count {
-                let offset = t * layout.a_step + row * LANES;
+                let (offset, gain) = (t * layout.a_step + row * LANES, layout.gain(t));
                 let current = match chunk.products {
-                    Rows::Narrow(rows, unit) => currents((flat(rows), unit), taps, offset, bias),
-                    Rows::Wide(rows, unit) => currents((flat(rows), unit), taps, offset, bias),
-                    Rows::Numbers(rows) => currents((flat(rows), 1.0), taps, offset, bias),
+                    Rows::Narrow(rows, unit) => currents((flat(rows), gain * unit), taps, offset, bias),
+                    Rows::Wide(rows, unit) => currents((flat(rows), gain * unit), taps, offset, bias),
+                    Rows::Numbers(rows) => currents((flat(rows), gain), taps, offset, bias),
                 };
                 for lane in 0..LANES.min(layout.channels - row * LANES) {
                     let (membrane, current) = (&mut membrane.0[lane], current.0[lane]);

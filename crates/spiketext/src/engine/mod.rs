@@ -10,7 +10,7 @@ mod trace;
 use std::collections::HashMap;
 
 pub use spiketext_kernels::SpikeTrain;
-use spiketext_kernels::{SILENT, TokenBatch, Workspace, neuron_scan, spiking_convolution};
+use spiketext_kernels::{Drive, SILENT, TokenBatch, Workspace, neuron_scan, spiking_convolution};
 
 pub(crate) use operations::cover;
 pub use operations::{Extremes, Firing, LayerExtremes, Operations};
@@ -62,7 +62,7 @@ pub fn run_traced(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace)
     (all, trace)
 }
 
-/// Spikes of words, a row for each (word, step).
+/// Spikes of words, a row for each (word, step) or what else the encoder's drive says.
 fn spikes_of(network: &Network, noise: Noise, words: &[u32]) -> SpikeTrain {
     let specification = network.specification();
     let dimension = specification.convolution.dimension;
@@ -75,11 +75,20 @@ fn spikes_of(network: &Network, noise: Noise, words: &[u32]) -> SpikeTrain {
     })
 }
 
-/// How often each word spikes.
+/// How often each word spikes; of a constant current, how many of a word's inputs are not zero.
 fn spike_counts(network: &Network, spikes: &SpikeTrain) -> Vec<u64> {
-    let steps = network.specification().steps;
-    let of = |word: usize| (word * steps..(word + 1) * steps).map(|row| u64::from(spikes.count_row(row))).sum();
-    (0..spikes.rows() / steps).map(of).collect()
+    let time = network.specification().time();
+    let of = |word: usize| -> u64 {
+        let rows = word * time.rows()..(word + 1) * time.rows();
+        match time.drive {
+            Drive::Spikes | Drive::Phases => rows.map(|row| u64::from(spikes.count_row(row))).sum(),
+            Drive::Current => {
+                let any = |word: usize| rows.clone().fold(0, |any, row| any | spikes.row(row)[word]).count_ones();
+                (0..spikes.words_per_row()).map(|word| u64::from(any(word))).sum()
+            }
+        }
+    };
+    (0..spikes.rows() / time.rows()).map(of).collect()
 }
 
 /// The weights of the convolution.
@@ -94,9 +103,9 @@ fn weights_of(network: &Network) -> spiking_convolution::Weights<'_> {
 /// The convolution of a batch whose rows are those of `spikes`: spikes summed over positions, `[B, T, C]`.
 fn convolution(network: &Network, batch: &TokenBatch, spikes: &SpikeTrain, workspace: &Workspace) -> Vec<f32> {
     let specification = network.specification();
-    let (steps, shape) = (specification.steps, &specification.convolution);
+    let (time, shape) = (specification.time(), &specification.convolution);
     let neuron = &specification.convolution_neuron;
-    spiking_convolution::forward(shape, neuron, steps, spikes, weights_of(network), batch, workspace)
+    spiking_convolution::forward(shape, neuron, time, spikes, weights_of(network), batch, workspace)
 }
 
 /// Activity of all layers of a batch.
@@ -295,21 +304,30 @@ pub(crate) mod tests {
 
     #[test]
     fn a_trace_holds_the_spikes_that_were_counted() {
-        let network = network(Readout::SpikeCount, Encoder::Bernoulli, Averaging::Padded { length: 8 });
-        for text in texts() {
-            let (run, trace) = run_traced(&network, Noise::inference(4), &text);
-            let operations = &run.operations[0];
-            assert_eq!(trace.tokens.iter().map(SpikeTrain::count).sum::<u64>(), operations.input_spikes);
-            assert_eq!(trace.convolution.iter().map(SpikeTrain::count).sum::<u64>(), operations.convolution_spikes);
-            assert_eq!(trace.features.count(), operations.feature_spikes);
-            assert_eq!(trace.outputs.as_ref().map(SpikeTrain::count), Some(operations.output_spikes));
+        for encoder in Encoder::ALL {
+            let network = network(Readout::SpikeCount, encoder, Averaging::Padded { length: 8 });
+            for text in texts() {
+                let (run, trace) = run_traced(&network, Noise::inference(4), &text);
+                let operations = &run.operations[0];
+                assert!(trace.tokens.iter().all(|train| train.rows() == 6));
+                assert_eq!(trace.tokens.iter().map(SpikeTrain::count).sum::<u64>(), operations.input_spikes);
+                assert_eq!(
+                    trace.convolution.iter().map(SpikeTrain::count).sum::<u64>(),
+                    operations.convolution_spikes
+                );
+                assert_eq!(trace.features.count(), operations.feature_spikes);
+                assert_eq!(trace.outputs.as_ref().map(SpikeTrain::count), Some(operations.output_spikes));
+            }
         }
     }
 
     proptest! {
         #[test]
-        fn any_text_runs(text in prop::collection::vec(prop::option::of(0u32..10), 0..40)) {
-            let network = network(Readout::Membrane, Encoder::Regular, Averaging::Valid);
+        fn any_text_runs(
+            text in prop::collection::vec(prop::option::of(0u32..10), 0..40),
+            encoder in prop::sample::select(Encoder::ALL.to_vec()),
+        ) {
+            let network = network(Readout::Membrane, encoder, Averaging::Valid);
             let text: Vec<u32> = text.into_iter().map(|id| id.unwrap_or(UNKNOWN)).collect();
             let run = run(&network, Noise::inference(0), &[text]);
             prop_assert!(run.scores.iter().all(|score| score.is_finite()));

@@ -3,9 +3,13 @@
 //! Counted as NeuroBench does: an input times a weight is one operation if the input is not zero; inputs of 0 and 1 make
 //! accumulations (ACs), real inputs make multiply-accumulations (MACs); biases and pooling are left out. The spikes that
 //! pooling adds up are given beside it, so that nobody need guess.
+//!
+//! Spikes of weighted phases are inputs of 4, 2, 1, 1/2 and so on, and count as MACs, though a shift and an addition would
+//! do. A constant current is a product of real inputs, made once a text: its MACs are counted once, as in the energy of
+//! networks whose first layer reads real numbers (Yao et al. 2023), not at each step, where it is added like a bias.
 
 use serde::Serialize;
-use spiketext_kernels::{SILENT, TokenBatch};
+use spiketext_kernels::{Drive, SILENT, TokenBatch};
 
 use super::{Layers, Run};
 use crate::network::{Network, Specification};
@@ -28,6 +32,10 @@ pub struct Operations {
     /// Accumulations in the convolution: each input spike into each channel of each position that sees it, and the
     /// presence currents likewise.
     pub convolution_acs: u64,
+    /// Multiply-accumulations in the convolution, of encoders whose inputs weigh more or less than 1.
+    pub convolution_macs: u64,
+    /// Operations of the convolution if no input were zero.
+    pub convolution_dense: u64,
     /// Accumulations at the outputs.
     pub output_acs: u64,
     /// Additions of pooling (not among the ACs, as in NeuroBench): one for each convolution spike.
@@ -170,7 +178,8 @@ pub(crate) fn cover(i: usize, width: usize, positions: usize) -> u64 {
     (last + 1).saturating_sub(first) as u64
 }
 
-/// Counts one batch into a run; `token_spikes` holds the spikes of each token that the batch names.
+/// Counts one batch into a run; `token_spikes` holds the spikes (of a constant current, the inputs that are not zero) of each
+/// token that the batch names.
 pub(super) fn count(network: &Network, batch: &TokenBatch, token_spikes: &[u64], layers: &Layers, run: &mut Run) {
     let specification = network.specification();
     let shape = &specification.convolution;
@@ -185,14 +194,23 @@ pub(super) fn count(network: &Network, batch: &TokenBatch, token_spikes: &[u64],
             ..Operations::default()
         };
         for (i, &row) in text.iter().enumerate().filter(|&(_, &row)| row != SILENT) {
-            let spikes = token_spikes[row as usize];
+            let inputs = token_spikes[row as usize];
+            let (spikes, times) = match specification.encoder.drive() {
+                Drive::Spikes | Drive::Phases => (inputs, steps as u64),
+                Drive::Current => (0, 1),
+            };
             operations.input_spikes += spikes;
             firing.input_spikes += spikes;
             firing.input_chances += (steps * shape.dimension) as u64;
             for &width in &shape.widths {
                 let fan_out = cover(i, width, batch.positions(b, width)) * shape.filters as u64;
-                let presence = if has_presence { steps as u64 } else { 0 };
-                operations.convolution_acs += (spikes + presence) * fan_out;
+                let presence = if has_presence { times } else { 0 };
+                let effective = (inputs + presence) * fan_out;
+                match specification.encoder.drive() {
+                    Drive::Spikes => operations.convolution_acs += effective,
+                    Drive::Phases | Drive::Current => operations.convolution_macs += effective,
+                }
+                operations.convolution_dense += (times * shape.dimension as u64 + presence) * fan_out;
                 operations.dnn_macs += shape.dimension as u64 * fan_out;
             }
         }
@@ -255,6 +273,22 @@ mod tests {
         let presence = 17 * 9 * 6;
         assert!(o.convolution_acs > presence && o.convolution_acs < 6 * 17 * 9 * 12 + presence);
         assert!((run.firing.input_rate() - o.input_spikes as f64 / (5.0 * 12.0 * 6.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn graded_inputs_make_macs() {
+        for encoder in Encoder::ALL {
+            let network = network(Readout::Membrane, encoder, Averaging::Valid);
+            let run = run(&network, Noise::inference(0), &[vec![0, 1, 2, 3, 4]]);
+            let o = &run.operations[0];
+            let (once, graded) = (encoder == Encoder::Direct, encoder.drive() != Drive::Spikes);
+            // Thirteen inputs, presence among them, at each step.
+            assert_eq!(o.convolution_dense, 17 * 9 * 13 * if once { 1 } else { 6 });
+            assert_eq!((o.convolution_acs == 0, o.convolution_macs > 0), (graded, graded), "{encoder:?}");
+            assert_eq!(o.input_spikes == 0, once);
+            assert!(o.convolution_acs + o.convolution_macs <= o.convolution_dense);
+            assert_eq!(o.dnn_macs, 17 * 9 * 12 + 18 * 6);
+        }
     }
 
     #[test]

@@ -127,10 +127,11 @@ impl Words {
     fn new(network: &Network) -> Option<Self> {
         let specification = network.specification();
         let shape = &specification.convolution;
-        let capacity = MEMORY_BYTES / WordMemory::bytes_a_word(shape, specification.steps).max(1);
-        let packed = network.packed().filter(|_| capacity >= LEAST_WORDS)?;
+        let capacity = MEMORY_BYTES / WordMemory::bytes_a_word(shape, specification.time()).max(1);
+        let drive = specification.encoder.drive();
+        let packed = network.packed().filter(|packed| capacity >= LEAST_WORDS && packed.holds(drive))?;
         Some(Self {
-            products: WordMemory::new(shape, specification.steps, packed, capacity),
+            products: WordMemory::new(shape, specification.time(), packed, capacity),
             capacity,
             slot_of: HashMap::new(),
             words: Vec::new(),
@@ -221,8 +222,9 @@ mod tests {
         fn memory_changes_no_result(
             calls in prop::collection::vec(prop::collection::vec(prop::collection::vec(0u32..10, 0..9), 0..5), 1..6),
             capacity in 0usize..12,
+            encoder in prop::sample::select(Encoder::ALL.to_vec()),
         ) {
-            let network = network(Readout::SpikeCount, Encoder::Bernoulli, Averaging::Padded { length: 6 });
+            let network = network(Readout::SpikeCount, encoder, Averaging::Padded { length: 6 });
             let mut runner = narrow(&network, capacity);
             for texts in calls {
                 let fresh = Runner { words: None, ..Runner::new(&network, Noise::inference(3)) }.run(&texts);

@@ -1,6 +1,6 @@
 //! Every spike of one text, layer by layer.
 
-use spiketext_kernels::{SILENT, SpikeTrain, TokenBatch, spiking_convolution};
+use spiketext_kernels::{Drive, SILENT, SpikeTrain, TokenBatch, spiking_convolution};
 
 use super::{Layers, weights_of};
 use crate::network::Network;
@@ -8,7 +8,8 @@ use crate::network::Network;
 /// All spikes of one text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
-    /// Spikes of each token that was read, `[T, D]` each; silent ones are empty trains.
+    /// Spikes of each token that was read, `[T, D]` each; silent ones are empty trains, and so are those that give
+    /// a constant current.
     pub tokens: Vec<SpikeTrain>,
     /// Spikes of the convolution neurons for each kernel width, `[T P, F]`, row `t P + p`.
     pub convolution: Vec<SpikeTrain>,
@@ -24,13 +25,13 @@ impl Trace {
     /// The trace of a batch of one text.
     pub(super) fn new(network: &Network, batch: &TokenBatch, spikes: &SpikeTrain, layers: &Layers) -> Self {
         let specification = network.specification();
-        let (shape, steps) = (&specification.convolution, specification.steps);
+        let (shape, steps, time) = (&specification.convolution, specification.steps, specification.time());
         let tokens = batch
             .text(0)
             .iter()
             .map(|&row| {
                 let mut train = SpikeTrain::silent(steps, shape.dimension);
-                if row != SILENT {
+                if row != SILENT && time.drive != Drive::Current {
                     for t in 0..steps {
                         train.row_mut(t).copy_from_slice(spikes.row(row as usize * steps + t));
                     }
@@ -43,7 +44,7 @@ impl Trace {
             convolution: spiking_convolution::trace(
                 shape,
                 &specification.convolution_neuron,
-                steps,
+                time,
                 spikes,
                 weights_of(network),
                 batch,

@@ -10,7 +10,7 @@ pub(super) fn write(model: &Model) -> String {
     let t = model.training();
     let network = model.network().specification();
     let table = HOROWITZ_45NM_FP32;
-    let (dnn, snn) = (table.microjoules(t.costs.dnn_macs, 0.0), table.microjoules(0.0, t.costs.snn_acs));
+    let (dnn, snn) = (table.microjoules(t.costs.dnn_macs, 0.0), table.microjoules(t.costs.snn_macs, t.costs.snn_acs));
     let mut card = String::new();
     let mut line = |text: String| {
         card.push_str(&text);
@@ -57,6 +57,9 @@ pub(super) fn write(model: &Model) -> String {
     }
     line(format!("| DNN multiply-accumulations | {:.0} |", t.costs.dnn_macs));
     line(format!("| SNN accumulations | {:.0} |", t.costs.snn_acs));
+    if t.costs.snn_macs > 0.0 {
+        line(format!("| SNN multiply-accumulations | {:.0} |", t.costs.snn_macs));
+    }
     line(format!("| additions of pooling (not among them) | {:.0} |", t.costs.pooling_additions));
     line(format!("| energy, {}: DNN | {dnn:.2} uJ |", table.name));
     line(format!("| energy, {}: SNN | {snn:.2} uJ ({:.2} of the DNN) |", table.name, snn / dnn));

@@ -102,6 +102,10 @@ pub struct Costs {
     pub dnn_macs: f64,
     /// Accumulations of the SNN.
     pub snn_acs: f64,
+    /// Multiply-accumulations of the SNN: none but those of direct currents and weighted phases. Models from before there
+    /// were such encoders do not name them.
+    #[serde(default)]
+    pub snn_macs: f64,
     /// Additions of pooling in the SNN, not among its accumulations (NeuroBench leaves pooling out).
     pub pooling_additions: f64,
 }
@@ -119,6 +123,7 @@ impl Costs {
             output_rate: firing.output_rate(),
             dnn_macs: mean(|o| o.dnn_macs),
             snn_acs: mean(Operations::acs),
+            snn_macs: mean(|o| o.convolution_macs),
             pooling_additions: mean(|o| o.pooling_additions),
         }
     }

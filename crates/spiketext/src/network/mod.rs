@@ -10,7 +10,7 @@ mod grid;
 pub use grid::{Grid, on_common_grid};
 
 use serde::{Deserialize, Serialize};
-use spiketext_kernels::{ConvolutionShape, NeuronParameters, spiking_convolution::Packed};
+use spiketext_kernels::{ConvolutionShape, NeuronParameters, Time, spiking_convolution::Packed};
 
 use crate::{Error, Result, encode::Encoder};
 
@@ -100,6 +100,12 @@ impl Specification {
     #[must_use]
     pub fn outputs(&self) -> usize {
         self.classes * self.outputs_per_class
+    }
+
+    /// Its time steps and what drives them.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        Time { steps: self.steps, drive: self.encoder.drive() }
     }
 
     /// Checks every field against what a network can be.
