@@ -1,0 +1,196 @@
+//! Holds the study to its promises: a cell's result does not depend on what ran before it, a finished cell is never run
+//! again, and a study that was cut off goes on to the same files.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use spiketext::study::{Cell, Method, Seconds};
+use spiketext_train::study::{Grid, Limits, Outcome, Sources, State, Told, list, run};
+
+/// Every method, small, on a file of the built-in reviews.
+const GRID: &str = r#"
+datasets = ["tiny"]
+
+[datasets-of.tiny]
+file = "tiny.csv"
+lean = [
+    "network.widths=[2,3]", "network.filters=8", "words.also-first=50", "dnn.epochs=2", "dnn.learning-rate=5e-3",
+    "conversion.calibration-texts=20", "fine-tuning.epochs=1", "fine-tuning.learning-rate=1e-3",
+]
+
+[[row]]
+table = "main"
+name = "floor"
+method = "bag-of-words"
+set = ["iterations=20"]
+
+[[row]]
+table = "main"
+name = "fine-tuned"
+method = "fine-tuned"
+recipe = "lean"
+axis = { "network.steps" = [2, 4] }
+seeds = 2
+
+[[row]]
+table = "main"
+name = "converted"
+method = "converted"
+recipe = "lean"
+set = ["network.steps=3"]
+
+[[row]]
+table = "main"
+name = "dnn"
+method = "dnn"
+recipe = "lean"
+
+[[row]]
+table = "main"
+name = "original"
+method = "original"
+recipe = "lean"
+set = ["dnn.epochs=1"]
+
+[[row]]
+table = "main"
+name = "direct"
+method = "direct"
+recipe = "lean"
+set = ["network.steps=2", "words.centred=false", "network.readout=spike-count"]
+
+[[row]]
+table = "main"
+name = "random"
+method = "converted"
+recipe = "lean"
+vectors = "random"
+set = ["network.steps=2", "words.random-dimension=10"]
+"#;
+
+struct Bench {
+    folder: tempfile::TempDir,
+    grid: Grid,
+}
+
+impl Bench {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let reviews = spiketext::data::load("reviews-en", None).expect("reviews");
+        let mut csv = "text,label\n".to_owned();
+        for example in reviews.train.iter().take(90) {
+            csv += &format!("\"{}\",{}\n", example.text.replace('"', "\"\""), reviews.labels[example.label]);
+        }
+        std::fs::write(folder.path().join("tiny.csv"), csv).expect("written");
+        let grid = Grid::parse(text, &folder.path().join("grid.toml")).expect("a grid");
+        Self { folder, grid }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs the grid into the folder `out`; the outcome and the cells that were begun.
+    fn run(&self, out: &str, work: Option<&str>, limits: &Limits) -> (Outcome, Vec<String>) {
+        let sources = Sources { work: work.map(|work| self.path(work)), ..Sources::default() };
+        let mut begun = Vec::new();
+        let outcome = run(&self.grid, |_| true, &sources, &self.path(out), limits, &mut |told| match told {
+            Told::Begun { cell, .. } => begun.push(cell.id()),
+            Told::Failed { cell, message } => panic!("{}: {message}", cell.id()),
+            _ => {}
+        });
+        (outcome.expect("a run"), begun)
+    }
+}
+
+/// The cells of a folder without their times.
+fn cells(folder: &Path) -> BTreeMap<String, Cell> {
+    let timeless = |cell: Cell| (cell.id(), Cell { seconds: Seconds::default(), ..cell });
+    Cell::read_all(folder).expect("cells").into_iter().map(timeless).collect()
+}
+
+#[test]
+fn a_cell_is_the_same_alone_resumed_and_with_kept_dnns() {
+    let bench = Bench::new(GRID);
+    let all = bench.grid.cells.len();
+    let (outcome, begun) = bench.run("whole", Some("work"), &Limits::default());
+    assert_eq!((outcome.run, outcome.missing, outcome.failed, begun.len()), (all, 0, 0, all));
+    let whole = cells(&bench.path("whole"));
+    assert_eq!(whole.len(), all);
+
+    // Cut off after every second cell, without kept DNNs at all: each trains its own.
+    let limits = Limits { cells: Some(2), ..Limits::default() };
+    let mut runs = 0;
+    while bench.run("parts", None, &limits).0.missing > 0 {
+        runs += 1;
+    }
+    assert_eq!(runs, all.div_ceil(2) - 1);
+    assert_eq!(cells(&bench.path("parts")), whole);
+
+    // DNNs that an earlier run kept: two seeds of the lean one, and the random vectors' own.
+    let files = || std::fs::read_dir(bench.path("work")).expect("a folder").map(|entry| entry.expect("entry").path());
+    assert_eq!(files().count(), 3);
+    bench.run("kept", Some("work"), &Limits::default());
+    assert_eq!((cells(&bench.path("kept")), files().count()), (whole.clone(), 3));
+
+    // A kept DNN that was damaged is made anew.
+    files().for_each(|path| std::fs::write(path, "broken").expect("written"));
+    bench.run("mended", Some("work"), &Limits::default());
+    assert_eq!(cells(&bench.path("mended")), whole);
+
+    for cell in whole.values() {
+        sound(cell);
+    }
+    let phases = |name: &str| whole[name].measured.epochs.keys().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(phases("main--fine-tuned--steps=4--tiny--seed1"), ["dnn", "fine-tuning"]);
+    assert_eq!(phases("main--direct--tiny--seed0"), ["direct"]);
+}
+
+/// The parts of a cell agree with each other.
+fn sound(cell: &Cell) {
+    let measured = &cell.measured;
+    let right: u64 = (0..2).map(|class| measured.confusion[class][class]).sum();
+    let texts: u64 = measured.confusion.iter().flatten().sum();
+    assert_eq!(texts as usize, measured.texts[2]);
+    assert_eq!(measured.test_accuracy, 100.0 * right as f64 / texts as f64, "{}", cell.id());
+    assert_eq!(measured.firing.is_some(), cell.method.spikes());
+    assert_eq!(measured.costs.is_some(), cell.method != Method::BagOfWords);
+    let Some(costs) = &measured.costs else { return };
+    assert!(costs.dnn_macs > 0.0 && costs.energy[0].dnn > 0.0 && costs.footprint > 0, "{costs:?}");
+    assert_eq!(costs.effective_acs > 0.0, cell.method.spikes());
+    assert_eq!(costs.effective_macs > 0.0, !cell.method.spikes());
+    assert!((0.0..=1.0).contains(&costs.activation_sparsity), "{costs:?}");
+    if let Some(firing) = &measured.firing {
+        assert_eq!(firing.convolution_histogram.iter().sum::<u64>(), 16);
+        assert_eq!(costs.dense, firing.steps as f64 * costs.dnn_macs);
+    }
+}
+
+#[test]
+fn a_finished_cell_is_left_alone_unless_its_choices_changed() {
+    let small = &GRID[..GRID.find("[[row]]\ntable = \"main\"\nname = \"fine-tuned\"").expect("the second row")];
+    let mut bench = Bench::new(small);
+    assert_eq!(bench.run("out", None, &Limits::default()).0.run, 1);
+    let path = bench.path("out/main--floor--tiny--seed0.json");
+    let before = std::fs::read(&path).expect("a cell");
+    let (outcome, begun) = bench.run("out", None, &Limits::default());
+    assert_eq!((outcome.run, outcome.there, begun.len()), (0, 1, 0));
+    assert_eq!(std::fs::read(&path).expect("a cell"), before);
+
+    bench.grid =
+        Grid::parse(&small.replace("iterations=20", "iterations=21"), &bench.path("grid.toml")).expect("a grid");
+    let state = |bench: &Bench| {
+        list(&bench.grid, &Sources::default(), &bench.path("out")).expect("states").pop().expect("a state")
+    };
+    let State::Otherwise(message) = state(&bench) else { panic!("{:?}", state(&bench)) };
+    assert!(message.contains("iterations = 20"), "{message}");
+    let (outcome, _) = bench.run("out", None, &Limits::default());
+    assert_eq!((outcome.run, outcome.otherwise), (0, 1));
+    assert_eq!(std::fs::read(&path).expect("a cell"), before);
+    assert_eq!(bench.run("out", None, &Limits { again: true, ..Limits::default() }).0.run, 1);
+    assert_eq!(state(&bench), State::Done);
+    let never = Limits { time: Some(std::time::Duration::ZERO), ..Limits::default() };
+    assert_eq!(bench.run("late", None, &never).0, Outcome { missing: 1, ..Outcome::default() });
+}
