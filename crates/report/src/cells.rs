@@ -85,17 +85,9 @@ impl Study {
     /// If the folder, a cell or the grid cannot be read, the folder holds no cell, or a cell contradicts itself; a file
     /// is always named.
     pub fn read(folder: &Path, grid: &Path) -> Result<Self> {
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(Error::read(folder))? {
-            let path = entry.map_err(Error::read(folder))?.path();
-            if path.extension().is_some_and(|ending| ending == "json") {
-                paths.push(path);
-            }
-        }
-        paths.sort_unstable();
         let mut cells = Vec::new();
         let mut seen = BTreeMap::new();
-        for path in paths {
+        for path in Cell::files(folder)? {
             let cell = Cell::read(&path)?;
             check(&cell).map_err(|(expected, got)| Error::malformed(&path, None, expected, got))?;
             let place = (cell.table.clone(), cell.row.clone(), cell.axis.clone(), cell.dataset.clone(), cell.seed);

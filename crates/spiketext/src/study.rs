@@ -260,11 +260,11 @@ impl Cell {
         Ok(cell)
     }
 
-    /// Reads every `*.json` of a folder, in the order of their names.
+    /// The `*.json` of a folder, in the order of their names.
     ///
     /// # Errors
-    /// If the folder or a file cannot be read, or one is not a cell.
-    pub fn read_all(folder: &Path) -> Result<Vec<Self>> {
+    /// If the folder cannot be read.
+    pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(Error::read(folder))? {
             let path = entry.map_err(Error::read(folder))?.path();
@@ -273,7 +273,7 @@ impl Cell {
             }
         }
         paths.sort_unstable();
-        paths.iter().map(|path| Self::read(path)).collect()
+        Ok(paths)
     }
 }
 
@@ -319,7 +319,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = cell().write(folder.path()).expect("written");
         assert_eq!(path.file_name().expect("a name"), "main--lean-fine-tuned-snn--steps=8--sst2--seed3.json");
-        assert_eq!(Cell::read_all(folder.path()).expect("read"), [cell()]);
+        std::fs::write(folder.path().join("notes.md"), "no cell").expect("written");
+        assert_eq!(Cell::files(folder.path()).expect("listed"), [path.clone()]);
+        assert_eq!(Cell::read(&path).expect("read"), cell());
     }
 
     #[test]

@@ -104,6 +104,19 @@ fn fit_of(specification: &Specification, codes: &Codes, calibration: &[&Encoded]
     Some(Fit::of(specification.convolution.dimension, &tokens.collect::<Vec<_>>()))
 }
 
+/// Refuses weighted phases that do not come in whole periods: the first phases weigh most, so that the current of a
+/// broken period is not that of the rate.
+///
+/// # Errors
+/// As said.
+pub(crate) fn check_periods(encoder: Encoder, steps: usize) -> Result<()> {
+    if encoder == Encoder::Phase && !steps.is_multiple_of(PHASES) {
+        let wanted = format!("time steps in whole periods of {PHASES} for the encoder `phase`");
+        return Err(Error::invalid("network", wanted, format!("{steps} time steps")));
+    }
+    Ok(())
+}
+
 /// Converts a DNN. `calibration` are training texts.
 ///
 /// # Errors
@@ -116,11 +129,7 @@ pub fn convert(
 ) -> Result<Network> {
     let shape = &specification.convolution;
     let (products, channels, outputs) = (shape.products(), shape.channels(), specification.outputs());
-    if specification.encoder == Encoder::Phase && !specification.steps.is_multiple_of(PHASES) {
-        // The first phases weigh most: the current of a broken period is not that of the rate.
-        let wanted = format!("time steps in whole periods of {PHASES} for the encoder `phase`");
-        return Err(Error::invalid("convert", wanted, format!("{} time steps", specification.steps)));
-    }
+    check_periods(specification.encoder, specification.steps)?;
     let rate = |code: &f32| if dnn.centred { code / 6.0 + 0.5 } else { *code };
     let codes = Codes::from_fixed(dnn.codes.iter().map(|code| fixed_rate(rate(code))).collect(), recipe.words.bits);
     let fit = fit_of(specification, &codes, calibration);

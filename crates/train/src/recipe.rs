@@ -29,6 +29,8 @@ pub struct Recipe {
     pub conversion: ConversionChoices,
     /// Fine-tuning of the spiking network.
     pub fine_tuning: FineTuningChoices,
+    /// First weights of a network that is trained directly.
+    pub direct: DirectChoices,
 }
 
 /// The network's shape and neurons.
@@ -174,6 +176,20 @@ pub struct FineTuningChoices {
     pub biases: bool,
 }
 
+/// First weights of a spiking network that is trained without a DNN before it: uniform within `gain / sqrt(fan-in)`,
+/// and then moved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DirectChoices {
+    /// Bound of the weights times the square root of their inputs: 1 is PyTorch's, sqrt(6) that of He et al. (2015) for
+    /// rectifiers.
+    pub gain: f32,
+    /// Added to each convolution weight.
+    pub convolution_shift: f32,
+    /// Added to each output weight.
+    pub output_shift: f32,
+}
+
 impl Recipe {
     /// The names [`Self::named`] knows.
     pub const NAMES: [&'static str; 2] = ["lean", "paper"];
@@ -252,6 +268,7 @@ impl Recipe {
                 cosine: true,
                 biases: true,
             },
+            direct: DirectChoices { gain: 1.0, convolution_shift: 0.0, output_shift: 0.0 },
         }
     }
 
@@ -312,6 +329,8 @@ impl Recipe {
                 cosine: false,
                 biases: true,
             },
+            // The published code's shifts for "55 % positive weights", which is what they give at a gain near sqrt(6).
+            direct: DirectChoices { gain: 1.0, convolution_shift: 0.01, output_shift: 0.08 },
         }
     }
 
@@ -367,6 +386,12 @@ impl Recipe {
         for rate in [self.dnn.learning_rate, self.dnn.code_learning_rate, self.fine_tuning.learning_rate] {
             if !(rate.is_finite() && rate >= 0.0) {
                 return refuse("learning rates of at least 0", rate.to_string());
+            }
+        }
+        crate::convert::check_periods(self.network.encoder, self.network.steps)?;
+        for number in [self.direct.gain, self.direct.convolution_shift, self.direct.output_shift] {
+            if !number.is_finite() {
+                return refuse("finite numbers for the first weights (direct)", number.to_string());
             }
         }
         if let Normalisation::Percentile { q } = self.conversion.normalisation
@@ -488,6 +513,20 @@ mod tests {
         ] {
             let error = Recipe::lean().with_setting(setting).expect_err(setting).to_string();
             assert!(error.contains(word), "{setting}: {error}");
+        }
+    }
+
+    #[test]
+    fn choices_that_cannot_be_are_refused() {
+        for (settings, word) in [
+            (&["network.encoder=phase", "network.steps=12"][..], "periods"),
+            (&["direct.gain=nan"], "first weights"),
+            (&["dnn.dropout=1.0"], "dropout"),
+            (&["conversion.normalisation.q=0.0"], "quantile"),
+        ] {
+            let set = |recipe: Recipe, setting: &&str| recipe.with_setting(setting).expect(setting);
+            let error = settings.iter().fold(Recipe::lean(), set).check().expect_err(word).to_string();
+            assert!(error.contains(word), "{settings:?}: {error}");
         }
     }
 

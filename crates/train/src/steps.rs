@@ -19,13 +19,6 @@ use crate::{
     store::Store,
 };
 
-/// What the published code adds to the first convolution weights of a network that is trained directly, so that 55 % of
-/// them are positive and few neurons begin silent.
-const CONVOLUTION_SHIFT: f32 = 0.01;
-
-/// The same for the output weights.
-const OUTPUT_SHIFT: f32 = 0.08;
-
 /// Where a phase leaves its checkpoints, and the one that it goes on from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Saving<'a> {
@@ -187,8 +180,7 @@ pub fn fine_tune(
     Ok((network, course))
 }
 
-/// Trains a spiking network from its first weights by the recipe's `fine-tuning` choices: those of a new DNN (uniform
-/// within 1 / sqrt(fan-in), as PyTorch's layers begin), moved up by the published code's shift for 55 % positive weights.
+/// Trains a spiking network from first weights that the recipe's `direct` choices describe, by its `fine-tuning` choices.
 ///
 /// # Errors
 /// If training leaves the finite numbers.
@@ -200,8 +192,9 @@ pub fn train_directly(
     observer: &mut Observer<'_>,
 ) -> Result<(Network, Course)> {
     let mut weights = TextCnn::new(recipe, specification, prepared, seed).weights();
-    weights.weights.iter_mut().for_each(|weight| *weight += CONVOLUTION_SHIFT);
-    weights.output.iter_mut().for_each(|weight| *weight += OUTPUT_SHIFT);
+    let first = &recipe.direct;
+    weights.weights.iter_mut().for_each(|weight| *weight = first.gain * *weight + first.convolution_shift);
+    weights.output.iter_mut().for_each(|weight| *weight = first.gain * *weight + first.output_shift);
     let mut recipe = recipe.clone();
     recipe.conversion.normalisation = Normalisation::None;
     let fresh = convert(&recipe, specification, &weights, &[])?;

@@ -4,7 +4,7 @@
 //! for it unless a user does.
 
 use serde::Serialize;
-use spiketext_kernels::{Fire, NeuronParameters, SpikeTrain, neuron::step};
+use spiketext_kernels::{Drive, Fire, NeuronParameters, SpikeTrain, neuron::step};
 
 use crate::{
     encode::Noise,
@@ -26,13 +26,16 @@ pub struct Exact {
 }
 
 impl Exact {
-    /// Counts a text of word ids ([`UNKNOWN`] for unknown words). Nothing, where the neurons taken one by one do not
-    /// fire as the engine says they do: the inputs are then no plain spikes, and their operations no accumulations.
+    /// Counts a text of word ids ([`UNKNOWN`] for unknown words). Nothing for graded codes, whose operations are no
+    /// accumulations, and where the neurons taken one by one do not fire as the engine says they do.
     ///
     /// # Panics
     /// As [`crate::engine::run`].
     #[must_use]
     pub fn of(network: &Network, noise: Noise, text: &[u32]) -> Option<Self> {
+        if network.specification().encoder.drive() != Drive::Spikes {
+            return None;
+        }
         let (_, trace) = run_traced(network, noise, text);
         Self::of_trace(network, text, &trace)
     }
@@ -191,6 +194,15 @@ mod tests {
     };
 
     const TEXTS: [&[u32]; 5] = [&[0, 1, 2, 3, 0, 1], &[4], &[UNKNOWN, 5], &[9, 9, 9, 9], &[]];
+
+    #[test]
+    fn graded_codes_are_not_counted() {
+        for encoder in Encoder::ALL {
+            let network = network(Readout::Membrane, encoder, Averaging::Valid);
+            let counted = Exact::of(&network, Noise::inference(2), &[0, 1, 2]);
+            assert_eq!(counted.is_some(), encoder.drive() == Drive::Spikes, "{encoder:?}");
+        }
+    }
 
     #[test]
     fn accumulations_are_the_engines_where_no_weight_is_zero() {

@@ -19,10 +19,12 @@
 //! ```
 //!
 //! Numbers have four bytes. Every spike meets K taps, those at a text's edges too. Pooling and rectifiers are left out.
-//! The presence current of a token is one more input that spikes at every step. SpikingJelly before 2.0.0 read the
+//! The presence current of a token is one more input that spikes at every step. Weighted phases are real numbers at every
+//! step. A constant current is made of real numbers once, written, and read and added at every step. SpikingJelly before 2.0.0 read the
 //! weights of a real-valued layer once, which made spiking networks look worse by two orders of magnitude.
 
 use serde::Serialize;
+use spiketext_kernels::Drive;
 
 use super::{Shape, Work};
 
@@ -134,6 +136,8 @@ impl Counts {
         let (rows, filters, inputs) = (work.rows as usize, convolution.filters as f64, shape.inputs() as f64);
         let biased = |count: f64| if shape.has_biases() { count } else { 0.0 };
         let fires = work.neuron_updates > 0.0;
+        let drive = specification.encoder.drive();
+        let constant = fires && drive == Drive::Current;
         for &width in &convolution.widths {
             let taps = width as f64;
             let layer = Layer {
@@ -145,7 +149,12 @@ impl Counts {
                 parameters: inputs * taps * filters + biased(filters),
                 convolution: true,
             };
-            counts.layer(steps, &layer, work.convolution.macs == 0.0, biased(layer.outputs), fires);
+            let spikes = fires && drive == Drive::Spikes;
+            counts.layer(work.input_steps, &layer, spikes, biased(layer.outputs), fires && !constant);
+            if constant {
+                counts.additions += steps * layer.outputs;
+                counts.inputs.add(steps * layer.outputs, layer.outputs);
+            }
             counts.neurons(steps, layer.outputs, fires, specification.convolution_neuron.beta != 1.0);
         }
         let (channels, outputs) = (convolution.channels() as f64, specification.outputs() as f64);
@@ -159,7 +168,7 @@ impl Counts {
             parameters: channels * outputs + biased(outputs),
             convolution: false,
         };
-        counts.layer(steps, &layer, work.output.macs == 0.0, biased(outputs), fires);
+        counts.layer(steps, &layer, fires, biased(outputs), fires);
         counts.neurons(steps, outputs, fires, shape.outputs_fire() && specification.output_neuron.beta != 1.0);
         if fires {
             let spikes = work.outputs().active;
@@ -302,6 +311,30 @@ mod tests {
         let biases = 6.0 * (27.0 + 18.0 + 6.0);
         assert_eq!(counts.additions, 60.0 * 45.0 + biases);
         assert_eq!(counts.parameters.bytes, 4.0 * (60.0 * 45.0 + biases));
+    }
+
+    #[test]
+    fn graded_inputs_by_hand() {
+        let of = |encoder| {
+            let network = network(Readout::Membrane, encoder, Averaging::Valid);
+            let shape = Shape::of(&network);
+            let operations = Operations { tokens: 4, convolution_macs: 7, dnn_macs: 1, ..Operations::default() };
+            let work = Work::spiking(&shape, &operations);
+            assert_eq!((work.macs(), work.acs()), (7.0, 0.0));
+            (work, Counts::of(&shape, &work))
+        };
+        // Four tokens of 13 inputs, presence among them; 27 and 18 neurons of 2 and 3 taps, 6 outputs of 18 features.
+        let (macs, neurons) = (f64::from(27 * 2 * 13 + 18 * 3 * 13), 45.0);
+        let (work, phases) = of(Encoder::Phase);
+        assert_eq!((phases.macs, work.convolution.dense), (6.0 * macs, 6.0 * macs));
+        assert_eq!((phases.additions, phases.outputs.bytes), (6.0 * (neurons + 6.0), 0.0));
+        let (work, constant) = of(Encoder::Direct);
+        assert_eq!((constant.macs, work.convolution.dense), (macs, macs));
+        // Biases once in the current; the current, and the biases of the outputs, at every step.
+        assert_eq!(constant.additions, neurons + 6.0 * neurons + 6.0 * 6.0);
+        assert_eq!(constant.outputs.bytes, 4.0 * neurons);
+        assert_eq!(constant.inputs.bytes - 4.0 * macs, 4.0 * 6.0 * neurons);
+        assert!(constant.picojoules().total() < phases.picojoules().total());
     }
 
     #[test]

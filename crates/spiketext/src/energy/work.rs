@@ -16,6 +16,7 @@
 use std::ops::{Add, Mul};
 
 use serde::Serialize;
+use spiketext_kernels::Drive;
 
 use super::Shape;
 use crate::{
@@ -57,9 +58,11 @@ impl Outputs {
 pub struct Work {
     /// Time steps; 1 for a real-valued network, 0 for a text that was not run.
     pub steps: f64,
+    /// Those at which inputs meet their weights: one, where the current is constant.
+    pub input_steps: f64,
     /// Rows of the input.
     pub rows: f64,
-    /// Inputs that are not zero, over all steps, presence currents among them.
+    /// Input spikes over all steps, presence currents among them; in a real-valued network, inputs that are not zero.
     pub active_inputs: f64,
     /// Into the convolution.
     pub convolution: Connections,
@@ -101,8 +104,9 @@ impl Work {
         let (channels, outputs) = (shape.convolution().channels(), specification.outputs());
         let rows = shape.rows(operations.tokens as usize);
         let (steps, neurons) = (specification.steps as f64, shape.convolution_neurons(rows));
+        let input_steps = if specification.encoder.drive() == Drive::Current { 1.0 } else { steps };
         let present = (operations.tokens - operations.silent_tokens) as f64;
-        let presence = if shape.has_presence() { steps * present } else { 0.0 };
+        let presence = if shape.has_presence() { input_steps * present } else { 0.0 };
         let output_outputs = if shape.outputs_fire() {
             Outputs { all: steps * outputs as f64, active: operations.output_spikes as f64 }
         } else {
@@ -110,12 +114,13 @@ impl Work {
         };
         Self {
             steps,
+            input_steps,
             rows: rows as f64,
             active_inputs: operations.input_spikes as f64 + presence,
             convolution: Connections {
-                macs: 0.0,
+                macs: operations.convolution_macs as f64,
                 acs: operations.convolution_acs as f64,
-                dense: steps * (shape.convolution_connections(rows) * shape.inputs()) as f64,
+                dense: input_steps * (shape.convolution_connections(rows) * shape.inputs()) as f64,
             },
             output: Connections {
                 macs: 0.0,
@@ -167,6 +172,7 @@ impl Work {
         let rectifiers = shape.convolution_neurons(rows) as f64;
         Self {
             steps: 1.0,
+            input_steps: 1.0,
             rows: rows as f64,
             active_inputs: (present * dimension as u64) as f64,
             convolution: Connections {
@@ -243,6 +249,7 @@ impl Add for Work {
     fn add(self, other: Self) -> Self {
         Self {
             steps: self.steps + other.steps,
+            input_steps: self.input_steps + other.input_steps,
             rows: self.rows + other.rows,
             active_inputs: self.active_inputs + other.active_inputs,
             convolution: self.convolution + other.convolution,
@@ -260,6 +267,7 @@ impl Mul<f64> for Work {
     fn mul(self, factor: f64) -> Self {
         Self {
             steps: self.steps * factor,
+            input_steps: self.input_steps * factor,
             rows: self.rows * factor,
             active_inputs: self.active_inputs * factor,
             convolution: self.convolution * factor,

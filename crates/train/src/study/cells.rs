@@ -380,6 +380,7 @@ fn dnn_name(recipe: &Recipe, fingerprint: &[u8; 32], seed: u64) -> String {
     deciding.words.bits = lean.words.bits;
     deciding.conversion = lean.conversion;
     deciding.fine_tuning = lean.fine_tuning;
+    deciding.direct = lean.direct;
     let mut hash = Sha256::new();
     hash.update(env!("CARGO_PKG_VERSION"));
     hash.update(deciding.to_toml());

@@ -251,9 +251,12 @@ pub fn write_expected(grid: &Grid, out: &Path) -> Result<PathBuf> {
             seed: cell.seed,
         })
         .collect();
-    let mut text = serde_json::to_string_pretty(&expected)
-        .map_err(|error| Error::invalid("study grid", "names that JSON can hold", error.to_string()))?;
-    text.push('\n');
+    let broken =
+        |error: serde_json::Error| Error::invalid("study grid", "names that JSON can hold", error.to_string());
+    // A line each, so that a change of the grid shows as the lines it is.
+    let lines =
+        expected.iter().map(|cell| serde_json::to_string(cell).map_err(broken)).collect::<Result<Vec<_>>>()?;
+    let text = format!("[\n{}\n]\n", lines.join(",\n"));
     let path = out.with_file_name("grid.json");
     write_atomically(&path, text.as_bytes())?;
     Ok(path)
