@@ -78,6 +78,9 @@ pub struct Arguments {
     /// Runs to make, at least.
     #[arg(long, value_name = "N", default_value_t = 3)]
     least_runs: usize,
+    /// Run with one thread and with all threads in turn, and one run a thread at once (not for latency and memory).
+    #[arg(long)]
+    scaling: bool,
     /// Time steps T (memory only; else the model's).
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
@@ -88,6 +91,8 @@ pub struct Arguments {
 
 /// Measures and prints.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    let alone = matches!(arguments.what, What::Latency | What::Memory);
+    ensure!(!(arguments.scaling && alone), "--scaling: not for {}", arguments.what.name());
     let mut line = match arguments.what {
         What::Train | What::Infer => on_word_ids(arguments),
         What::RawText => raw_text(arguments),
@@ -106,14 +111,18 @@ fn model(arguments: &Arguments) -> Result<Model> {
 }
 
 /// The keys that every timing has.
-fn timing(network: &Network, texts_a_run: usize, seconds: Vec<f64>) -> Map<String, Value> {
+fn timing(network: &Network, texts_a_run: usize, seconds: Seconds) -> Map<String, Value> {
     let specification = network.specification();
-    object(json!({
+    let mut line = object(json!({
         "steps": specification.steps,
         "dimension": specification.convolution.dimension,
         "texts_a_run": texts_a_run,
-        "seconds": seconds,
-    }))
+        "seconds": seconds.all,
+    }));
+    if let Some([one, apart]) = seconds.one_and_apart {
+        line.extend(object(json!({ "seconds_of_one_thread": one, "seconds_of_one_run_a_thread": apart })));
+    }
+    line
 }
 
 fn object(value: Value) -> Map<String, Value> {
@@ -123,16 +132,59 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// Seconds of each run, for `seconds` and at least `least` runs, after one that is not counted.
-fn repeated(arguments: &Arguments, mut run: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
-    run()?;
-    let mut taken: Vec<f64> = Vec::new();
-    while taken.len() < arguments.least_runs || taken.iter().sum::<f64>() < arguments.seconds {
+/// Something that is timed.
+type Run<'a> = Box<dyn FnMut() -> Result<()> + Send + 'a>;
+
+/// Seconds of each run.
+struct Seconds {
+    /// On all threads.
+    all: Vec<f64>,
+    /// On one thread, and of runs of one thread each, as many at once as there are threads: what the machine gives to
+    /// programs that share nothing.
+    one_and_apart: Option<[Vec<f64>; 2]>,
+}
+
+/// Seconds of each run that `make` gives, for `seconds` and at least `least` runs, after one that is not counted.
+fn repeated<'a>(arguments: &Arguments, make: impl Fn() -> Run<'a>) -> Result<Seconds> {
+    let timed = |run: &mut dyn FnMut() -> Result<()>| -> Result<f64> {
         let started = Instant::now();
         run()?;
-        taken.push(started.elapsed().as_secs_f64());
+        Ok(started.elapsed().as_secs_f64())
+    };
+    let enough =
+        |taken: &[f64]| taken.len() >= arguments.least_runs && taken.iter().sum::<f64>() >= arguments.seconds;
+    let mut all = Vec::new();
+    if !arguments.scaling {
+        let mut run = make();
+        run()?;
+        while !enough(&all) {
+            all.push(timed(&mut run)?);
+        }
+        return Ok(Seconds { all, one_and_apart: None });
     }
-    Ok(taken)
+    // In turn within one process: a machine whose speed changes with the hour changes it for all of them.
+    let threads = rayon::current_num_threads();
+    let pool = |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let (whole, single) = (pool(threads)?, (0..threads).map(|_| pool(1)).collect::<Result<Vec<_>, _>>()?);
+    let mut runs: Vec<Run<'a>> = (0..threads).map(|_| make()).collect();
+    for (pool, run) in single.iter().zip(&mut runs) {
+        pool.install(run)?;
+    }
+    let (mut one, mut apart) = (Vec::new(), Vec::new());
+    while !enough(&one) {
+        one.push(timed(&mut || single[0].install(&mut runs[0]))?);
+        all.push(timed(&mut || whole.install(&mut runs[0]))?);
+        apart.push(timed(&mut || {
+            std::thread::scope(|scope| {
+                let started: Vec<_> =
+                    single.iter().zip(&mut runs).map(|(pool, run)| scope.spawn(|| pool.install(run))).collect();
+                started
+                    .into_iter()
+                    .try_for_each(|run| run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            })
+        })?);
+    }
+    Ok(Seconds { all, one_and_apart: Some([one, apart]) })
 }
 
 /// Training steps or inference, on texts that are word ids already.
@@ -151,26 +203,31 @@ fn on_word_ids(arguments: &Arguments) -> Result<Map<String, Value>> {
     let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
     let noise = Noise::inference(seed);
     let (texts_a_run, seconds) = if arguments.what == What::Train {
-        let mut trainee = SpikingTextCnn::new(&recipe, network, &prepared, seed);
         let batches: Vec<Vec<&Encoded>> = texts.chunks_exact(BATCH).map(|batch| batch.iter().collect()).collect();
-        let mut steps = (0..).zip(batches.iter().cycle());
-        let seconds = repeated(arguments, || {
-            let (step, batch) = steps.next().context("batches do not end")?;
-            let loss = trainee.train(batch, step, 1.0);
-            ensure!(loss.is_finite(), "the loss became {loss}");
-            Ok(())
-        })?;
-        (BATCH, seconds)
+        let make = || -> Run<'_> {
+            let mut trainee = SpikingTextCnn::new(&recipe, network, &prepared, seed);
+            let mut steps = (0..).zip(batches.iter().cycle());
+            Box::new(move || {
+                let (step, batch) = steps.next().context("batches do not end")?;
+                // On a thread of the pool, as in a training run.
+                let loss = rayon::scope(|_| trainee.train(batch, step, 1.0));
+                ensure!(loss.is_finite(), "the loss became {loss}");
+                Ok(())
+            })
+        };
+        (BATCH, repeated(arguments, make)?)
     } else {
         let size = TEXTS_A_RUN.min(words.len());
-        let mut runs = words.chunks_exact(size).cycle();
-        let seconds = repeated(arguments, || {
-            let texts = runs.next().context("runs do not end")?;
-            let run = engine::run(network, noise, texts);
-            ensure!(run.labels.len() == texts.len(), "{} labels for {} texts", run.labels.len(), texts.len());
-            Ok(())
-        })?;
-        (size, seconds)
+        let make = || -> Run<'_> {
+            let mut runs = words.chunks_exact(size).cycle();
+            Box::new(move || {
+                let texts = runs.next().context("runs do not end")?;
+                let run = engine::run(network, noise, texts);
+                ensure!(run.labels.len() == texts.len(), "{} labels for {} texts", run.labels.len(), texts.len());
+                Ok(())
+            })
+        };
+        (size, repeated(arguments, make)?)
     };
     let firing = engine::run(network, noise, &words[..TEXTS_COUNTED.min(words.len())]).firing;
     let (tokens, different) = averages(&texts, network.specification());
@@ -194,11 +251,14 @@ fn test_texts(dataset: Dataset) -> Vec<String> {
 fn raw_text(arguments: &Arguments) -> Result<Map<String, Value>> {
     let texts = test_texts(arguments.source.dataset()?);
     let model = model(arguments)?;
-    let seconds = repeated(arguments, || {
-        let (predictions, _) = model.predict(&texts);
-        ensure!(predictions.len() == texts.len(), "{} answers for {} texts", predictions.len(), texts.len());
-        Ok(())
-    })?;
+    let make = || -> Run<'_> {
+        Box::new(|| {
+            let (predictions, _) = model.predict(&texts);
+            ensure!(predictions.len() == texts.len(), "{} answers for {} texts", predictions.len(), texts.len());
+            Ok(())
+        })
+    };
+    let seconds = repeated(arguments, make)?;
     Ok(timing(model.network(), texts.len(), seconds))
 }
 
@@ -224,7 +284,7 @@ fn latency(arguments: &Arguments) -> Result<Map<String, Value>> {
     }
     taken.sort_unstable_by(f64::total_cmp);
     let milliseconds = |share: f64| 1e3 * percentile(&taken, share);
-    let mut line = timing(model.network(), 1, Vec::new());
+    let mut line = timing(model.network(), 1, Seconds { all: Vec::new(), one_and_apart: None });
     line.remove("seconds");
     line.extend(object(json!({
         "texts": texts.len(),

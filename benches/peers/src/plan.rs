@@ -332,7 +332,7 @@ impl Setting<'_> {
         Ok(())
     }
 
-    /// One thread against several.
+    /// One thread against several, in turn within one process.
     fn scaling(&mut self) -> Result<()> {
         let threads = self.arguments.threads;
         let pairs = [
@@ -342,21 +342,36 @@ impl Setting<'_> {
             (What::Infer, "lean", "inference"),
             (What::RawText, "lean", "inference from raw text"),
         ];
+        let name = |what, recipe| format!("{}, in turn with one", ours_name(what, recipe, Kind::Real, threads));
         let contestants: Vec<Contestant> = pairs
             .iter()
-            .flat_map(|&(what, recipe, _)| [1, threads].map(|n| self.ours(what, recipe, Kind::Real, n)))
+            .map(|&(what, recipe, _)| {
+                let mut contestant = self.ours(what, recipe, Kind::Real, threads);
+                contestant.name = name(what, recipe);
+                contestant.arguments.push("--scaling".into());
+                contestant
+            })
             .collect();
         let samples = self.take(&contestants, self.arguments.rounds)?;
+        let in_words = threads_in_words(threads);
         for (what, recipe, title) in pairs {
-            let of = |n| rates(&samples, &ours_name(what, recipe, Kind::Real, n), what);
-            let (one, several) = (of(1)?, of(threads)?);
-            self.report.alone.push(Alone {
-                what: format!("{title}, `{recipe}`: {} over one", threads_in_words(threads)),
-                unit: "times",
-                value: median(&several) / median(&one),
-                by_round: several.iter().zip(&one).map(|(several, one)| several / one).collect(),
-                goal: SCALING,
-            });
+            let of = |key| seconds(&samples, &name(what, recipe), what, key);
+            let (one, several, apart) = (of(ONE)?, of(ALL)?, of(APART)?);
+            let ratio =
+                |times: f64, others: &[f64]| one.iter().zip(others).map(|(one, other)| times * one / other).collect();
+            self.report.alone.push(Alone::of_rounds(
+                format!("{title}, `{recipe}`: {in_words} over one"),
+                "times",
+                ratio(1.0, &several),
+                SCALING,
+            ));
+            self.report.alone.push(Alone::without_goal(
+                format!(
+                    "{title}, `{recipe}`: what the machine gives to {threads} runs of one thread at once, over one"
+                ),
+                "times",
+                ratio(threads as f64, &apart),
+            ));
         }
         Ok(())
     }
@@ -390,14 +405,28 @@ fn values(samples: &[Sample], name: &str, value: impl Fn(&Sample) -> Result<f64>
 
 /// Texts a second of a contestant in each round: by the median of its runs.
 fn rates(samples: &[Sample], name: &str, what: What) -> Result<Vec<f64>> {
-    let of_kind: Vec<Sample> =
-        samples.iter().filter(|sample| sample.line.get("what") == Some(&json!(what.name()))).cloned().collect();
-    values(&of_kind, name, |sample| {
-        let seconds = sample.line.get("seconds").and_then(Value::as_array);
+    let taken = seconds(samples, name, what, ALL)?;
+    let texts = values(&of_kind(samples, what), name, |sample| number(&sample.line, "texts_a_run"))?;
+    Ok(texts.iter().zip(taken).map(|(texts, seconds)| texts / seconds).collect())
+}
+
+/// The keys of seconds on all threads, on one, and of one run a thread.
+const ALL: &str = "seconds";
+const ONE: &str = "seconds_of_one_thread";
+const APART: &str = "seconds_of_one_run_a_thread";
+
+/// The median of the seconds under `key` of a contestant in each round.
+fn seconds(samples: &[Sample], name: &str, what: What, key: &str) -> Result<Vec<f64>> {
+    values(&of_kind(samples, what), name, |sample| {
+        let seconds = sample.line.get(key).and_then(Value::as_array);
         let seconds: Vec<f64> = seconds.into_iter().flatten().filter_map(Value::as_f64).collect();
-        ensure!(!seconds.is_empty(), "{name}: no seconds in {}", sample.line);
-        Ok(number(&sample.line, "texts_a_run")? / median(&seconds))
+        ensure!(!seconds.is_empty(), "{name}: no {key} in {}", sample.line);
+        Ok(median(&seconds))
     })
+}
+
+fn of_kind(samples: &[Sample], what: What) -> Vec<Sample> {
+    samples.iter().filter(|sample| sample.line.get("what") == Some(&json!(what.name()))).cloned().collect()
 }
 
 #[cfg(test)]

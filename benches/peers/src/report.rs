@@ -84,14 +84,19 @@ pub struct Alone {
     pub value: f64,
     /// The same by round.
     pub by_round: Vec<f64>,
-    /// What it is to reach.
-    pub goal: Goal,
+    /// What it is to reach, if anything.
+    pub goal: Option<Goal>,
 }
 
 impl Alone {
     /// The median of the rounds.
     pub fn of_rounds(what: String, unit: &'static str, by_round: Vec<f64>, goal: Goal) -> Self {
-        Self { what, unit, value: median(&by_round), by_round, goal }
+        Self { goal: Some(goal), ..Self::without_goal(what, unit, by_round) }
+    }
+
+    /// The median of the rounds, for comparison.
+    pub fn without_goal(what: String, unit: &'static str, by_round: Vec<f64>) -> Self {
+        Self { what, unit, value: median(&by_round), by_round, goal: None }
     }
 }
 
@@ -217,8 +222,8 @@ impl Report {
                     figure(row.value),
                     row.unit,
                     spread(&row.by_round),
-                    row.goal.columns(),
-                    self.reached(row.goal, row.value),
+                    row.goal.map_or_else(|| "- | -".to_owned(), |goal| goal.columns()),
+                    row.goal.map_or("-", |goal| self.reached(goal, row.value)),
                 )?;
             }
             writeln!(out)?;
@@ -281,7 +286,7 @@ impl Report {
             .iter()
             .map(|row| {
                 let mut value = json!(row);
-                value["reached"] = self.reached(row.goal, row.value).into();
+                value["reached"] = row.goal.map(|goal| self.reached(goal, row.value)).into();
                 value
             })
             .collect();

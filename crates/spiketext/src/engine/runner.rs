@@ -39,8 +39,13 @@ impl<'a> Runner<'a> {
     #[must_use]
     pub fn run(&mut self, texts: &[Vec<u32>]) -> Run {
         let mut all = Run { firing: Firing::new(self.network.specification()), ..Run::default() };
-        for texts in texts.chunks(TEXTS_A_BATCH) {
-            self.run_batch(texts, &mut all);
+        let mut run_all = || texts.chunks(TEXTS_A_BATCH).for_each(|texts| self.run_batch(texts, &mut all));
+        if texts.len() <= TEXTS_A_PART {
+            // To wake other threads takes longer than a few texts do.
+            run_all();
+        } else {
+            // On a thread of the pool: from outside, each kernel would wait for one to wake up.
+            rayon::scope(|_| run_all());
         }
         all
     }
