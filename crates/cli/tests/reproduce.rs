@@ -2,9 +2,14 @@
 
 mod common;
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::Stdio,
+};
 
-use common::{events, everything, fails, succeeds};
+use common::{events, everything, fails, names, spiketext, succeeds};
 
 const GRID: &str = r#"
 datasets = ["mine"]
@@ -26,10 +31,8 @@ set = ["dnn.epochs=2", "network.filters=8"]
 axis = { "network.steps" = [2, 4] }
 "#;
 
-#[test]
-fn a_study_is_taken_up_where_it_stopped_and_gives_the_same_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+/// Texts and a grid.
+fn prepare(folder: &Path) {
     let texts: String = (0..60)
         .map(|i| {
             format!(
@@ -41,6 +44,13 @@ fn a_study_is_taken_up_where_it_stopped_and_gives_the_same_files() {
         .collect();
     fs::write(folder.join("mine.csv"), format!("text,label\n{texts}")).unwrap();
     fs::write(folder.join("grid.toml"), GRID).unwrap();
+}
+
+#[test]
+fn a_study_is_taken_up_where_it_stopped_and_gives_the_same_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    prepare(folder);
     let run = |out: &str, more: &[&str]| {
         let mut arguments = vec!["reproduce", "--grid", "grid.toml", "--seeds", "1", "--work", "work", "--json"];
         arguments.extend(["--out", out].iter().chain(more));
@@ -69,6 +79,50 @@ fn a_study_is_taken_up_where_it_stopped_and_gives_the_same_files() {
         succeeds(folder, &["reproduce", "--grid", "grid.toml", "--seeds", "1", "--out", "one/study", "--list"]);
     assert!(list.ends_with("3 of 3 cells done\n"), "{list}");
     succeeds(folder, &["report", "--cells", "one/study", "--out", "one/results.md"]);
+}
+
+#[test]
+fn a_killed_study_loses_the_cell_it_was_at_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    prepare(folder);
+    let arguments =
+        ["reproduce", "--grid", "grid.toml", "--seeds", "3", "--out", "study", "--work", "work", "--json"];
+    let mut child = spiketext(folder, &arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut told = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    told.read_line(&mut first).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let first: serde_json::Value = serde_json::from_str(&first).unwrap();
+    let path = folder.join(format!("study/{}.json", first["id"].as_str().unwrap()));
+    let before = fs::read(&path).expect("the cell that was told of");
+    // Whatever the moment, the folder holds whole cells, and the rest is made up for.
+    let left = names(&folder.join("study")).iter().filter(|name| name.ends_with(".json")).count();
+    let told = events(&succeeds(folder, &arguments));
+    let outcome = &told.last().unwrap()["outcome"];
+    assert_eq!((&outcome["there"], &outcome["missing"]), (&left.into(), &0.into()));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn other_choices_leave_a_cell_as_it_is_until_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    prepare(folder);
+    let only = ["reproduce", "--grid", "grid.toml", "--out", "study", "--only", "row=bag of words", "--json"];
+    let outcome = |more: &[&str]| {
+        let told = events(&succeeds(folder, &[&only, more].concat()));
+        told.last().unwrap()["outcome"].clone()
+    };
+    assert_eq!(outcome(&[])["run"], 1);
+    let changed = GRID.replace("method = \"bag-of-words\"", "method = \"bag-of-words\"\nset = [\"iterations=7\"]");
+    fs::write(folder.join("grid.toml"), changed).unwrap();
+    let list = succeeds(folder, &["reproduce", "--grid", "grid.toml", "--out", "study", "--list", "--json"]);
+    assert!(events(&list)[0]["state"].as_str().unwrap().contains("iterations"), "{list}");
+    assert_eq!((&outcome(&[])["run"], &outcome(&[])["otherwise"]), (&0.into(), &1.into()));
+    assert_eq!(outcome(&["--again"])["run"], 1);
+    assert_eq!(outcome(&[])["there"], 1);
 }
 
 #[test]
