@@ -1,5 +1,5 @@
-//! Files of trees: what is read has a class and words each, and the binary lines are those of the sentences that are not
-//! neutral.
+//! Files of trees: what is read has a class and words each, and the binary lines are those of the sentences that are
+//! not neutral.
 #![no_main]
 
 use std::path::Path;

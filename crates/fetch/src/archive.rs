@@ -1,7 +1,7 @@
 //! Single members of `.tar.gz` and `.zip` archives, read into memory.
 //!
-//! Members are found by the last component of their path, and nothing is ever written where an archive says: a path like
-//! `../../x` in it does no harm.
+//! Members are found by the last component of their path, and nothing is ever written where an archive says: a path
+//! like `../../x` in it does no harm.
 
 use std::io::{BufReader, Read, Seek};
 
@@ -16,8 +16,8 @@ const MOST_MEMBER: u64 = 64 << 20;
 /// The most bytes that are unpacked of a `.tar.gz` in search of its members.
 const MOST_UNPACKED: u64 = 256 << 20;
 
-/// The content of each member in `wanted`, in their order. `url` is what errors call the archive, and its end tells the
-/// format.
+/// The content of each member in `wanted`, in their order. `url` is what errors call the archive, and its end tells
+/// the format.
 ///
 /// # Errors
 /// An archive that cannot be read, is damaged, lacks a member or has one too large.

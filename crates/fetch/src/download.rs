@@ -49,8 +49,8 @@ pub enum Event<'a> {
     },
 }
 
-/// Brings files. Proxies are those of the environment (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`); a server on
-/// this machine is never asked through one.
+/// Brings files. Proxies are those of the environment (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`); a
+/// server on this machine is never asked through one.
 pub struct Downloader {
     agent: Agent,
     direct: Agent,
@@ -87,7 +87,8 @@ impl From<Error> for Failure {
 }
 
 impl Downloader {
-    /// Gives up after `tries` failures in a row without progress; waits `pause` after the first, then twice as long each.
+    /// Gives up after `tries` failures in a row without progress; waits `pause` after the first, then twice as long
+    /// each.
     #[must_use]
     pub fn new(tries: u32, pause: Duration) -> Self {
         let config = || {
@@ -110,8 +111,8 @@ impl Downloader {
     /// address is the same and the server or the sum tells that the file is too.
     ///
     /// # Errors
-    /// A server that cannot be reached or does not give the file; a connection that breaks too often; another size or sum
-    /// than the known one (nothing is left then); a folder that cannot be written (a full disk leaves the part).
+    /// A server that cannot be reached or does not give the file; a connection that breaks too often; another size or
+    /// sum than the known one (nothing is left then); a folder that cannot be written (a full disk leaves the part).
     pub fn download(&self, remote: &Remote, target: &Path, observe: &mut dyn FnMut(Event)) -> Result<()> {
         self.bring(remote, target, observe)?.keep()
     }

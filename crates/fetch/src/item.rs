@@ -34,8 +34,8 @@ pub enum Content {
     Whole,
     /// It is an archive, of which these members are kept.
     Members(Cow<'static, [Member]>),
-    /// It is an archive of files of trees, each converted to `stsa.fine.PART` and `stsa.binary.PART`. These have no known
-    /// sum: what vouches for them is the archive's sum and the number of sentences.
+    /// It is an archive of files of trees, each converted to `stsa.fine.PART` and `stsa.binary.PART`. These have no
+    /// known sum: what vouches for them is the archive's sum and the number of sentences.
     Trees(Cow<'static, [TreeFile]>),
 }
 
@@ -187,8 +187,8 @@ fn check_member(member: &Member, content: &[u8], url: &str) -> Result<()> {
 /// What is there and is the known file is not fetched again, unless [`Options::again`] asks for it.
 ///
 /// # Errors
-/// Those of [`Downloader::download`]; an archive that lacks a member or has another one than is known; a file of that name
-/// that is something else (`again` replaces it); a folder that cannot be written.
+/// Those of [`Downloader::download`]; an archive that lacks a member or has another one than is known; a file of that
+/// name that is something else (`again` replaces it); a folder that cannot be written.
 pub fn fetch(
     item: &Item,
     folder: &Path,

@@ -1,8 +1,9 @@
 //! Data sets and word vectors from their official addresses, or from a mirror, into a folder.
 //!
-//! [`Downloader`] brings one file: it goes on where it was stopped, tries again when a connection breaks, and compares
-//! size and sum on the way. [`fetch`] brings an [`Item`] of the [`catalogue`]: it unpacks and converts what came into the
-//! files that [`spiketext::data`] reads. A file appears under its name only when it is whole and checked.
+//! [`Downloader`] brings one file: it goes on where it was stopped, tries again when a connection breaks, and
+//! compares size and sum on the way. [`fetch`] brings an [`Item`] of the [`catalogue`]: it unpacks and converts what
+//! came into the files that [`spiketext::data`] reads. A file appears under its name only when it is whole and
+//! checked.
 
 mod archive;
 pub mod cache;

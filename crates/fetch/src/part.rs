@@ -25,8 +25,8 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Opens the part of `target`, or begins one. What lies there is kept only if it comes from the same address and can
-    /// be told to be the same version.
+    /// Opens the part of `target`, or begins one. What lies there is kept only if it comes from the same address and
+    /// can be told to be the same version.
     pub(crate) fn open(remote: &Remote, target: &Path) -> Result<Self> {
         let path = beside(target, ".part");
         let mut options = File::options();

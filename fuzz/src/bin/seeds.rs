@@ -94,7 +94,8 @@ fn training() {
 }
 
 fn treebank() {
-    seed("treebank", "trees", b"(3 (2 It) (4 (4 (2 's) (3 Fun)) (2 .)))\n(2 (2 -LRB-) (2 Meh))\n(0 (1 1\\/2) (0 Bad))\n");
+    let trees = b"(3 (2 It) (4 (4 (2 's) (3 Fun)) (2 .)))\n(2 (2 -LRB-) (2 Meh))\n(0 (1 1\\/2) (0 Bad))\n";
+    seed("treebank", "trees", trees);
 }
 
 fn main() {

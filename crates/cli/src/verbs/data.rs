@@ -30,8 +30,9 @@ pub fn find(name: &str) -> Option<&'static KnownDataset> {
     data::known().iter().find(|set| set.name == name)
 }
 
-/// The folder to look for the original files of `set` in: the one that was `asked` for, or else the one of the environment
-/// or the cache, if all files are there. Failing that, the folder of the environment, for an error that names it.
+/// The folder to look for the original files of `set` in: the one that was `asked` for, or else the one of the
+/// environment or the cache, if all files are there. Failing that, the folder of the environment, for an error that
+/// names it.
 pub fn folder(set: &KnownDataset, asked: Option<&Path>) -> Option<PathBuf> {
     let place = || place(set).map(|(folder, _)| folder);
     asked.map(Path::to_owned).or_else(place).or_else(named_folder)
@@ -54,8 +55,8 @@ fn data_folder(name: &str, asked: Option<&Path>) -> anyhow::Result<Option<PathBu
     let Some(set) = find(name) else { return Ok(asked.map(Path::to_owned)) };
     match folder(set, asked) {
         None if !set.is_built_in() => anyhow::bail!(
-            "'{name}' is not built in and no data folder was given: `spiketext data fetch {name}` gets it, or --data-dir DIR \
-             (or ${DATA_DIR}) with {} (from {})",
+            "'{name}' is not built in and no data folder was given: `spiketext data fetch {name}` gets it, or --data-dir \
+             DIR (or ${DATA_DIR}) with {} (from {})",
             set.files().join(", "),
             set.source
         ),
@@ -97,8 +98,8 @@ struct ShowArguments {
     /// A known data set (see `data list`), or a CSV, TSV, JSON-lines, Parquet or fastText file or folder.
     #[arg(value_name = "NAME|FILE")]
     name: String,
-    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of `spiketext
-    /// data fetch`].
+    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
+    /// `spiketext data fetch`].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The column of the text [default: text, sentence, review and the like].
@@ -117,9 +118,9 @@ struct ShowArguments {
 
 /// Get the original files of known data sets.
 ///
-/// They come from their official addresses or from a mirror, are compared with their known sums, and go to the cache, where
-/// every verb finds them without --data-dir. What is there is not fetched again; a download that was stopped goes on where
-/// it was.
+/// They come from their official addresses or from a mirror, are compared with their known sums, and go to the cache,
+/// where every verb finds them without --data-dir. What is there is not fetched again; a download that was stopped
+/// goes on where it was.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spiketext data fetch sst2                               then: spiketext train --dataset sst2

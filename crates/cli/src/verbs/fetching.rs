@@ -1,4 +1,5 @@
-//! What `data fetch` and `vectors fetch` share: their options, a bar of bytes, and what is said of a file that is there.
+//! What `data fetch` and `vectors fetch` share: their options, a bar of bytes, and what is said of a file that is
+//! there.
 
 use std::{
     collections::HashSet,

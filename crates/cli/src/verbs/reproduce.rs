@@ -26,8 +26,8 @@ use super::{data, progress::Progress, shown::one_line, tables::plain};
 
 --json prints one object a line: a finished cell each, and last the outcome.")]
 pub struct Arguments {
-    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of `spiketext
-    /// data fetch`].
+    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
+    /// `spiketext data fetch`].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Word vectors of English data sets [default: the built-in ones].

@@ -81,9 +81,9 @@ struct Shrink {
 
 /// Get well-known word vectors.
 ///
-/// glove.6B: 400,000 English words in 50, 100, 200 and 300 dimensions (822 MiB). The archive comes from its official address
-/// or from a mirror, is compared with its known sum, and is kept as it is: --vectors reads single files in it. A download
-/// that was stopped goes on where it was.
+/// glove.6B: 400,000 English words in 50, 100, 200 and 300 dimensions (822 MiB). The archive comes from its official
+/// address or from a mirror, is compared with its known sum, and is kept as it is: --vectors reads single files in
+/// it. A download that was stopped goes on where it was.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spiketext vectors fetch glove.6B                        prints what to give to --vectors

@@ -11,7 +11,8 @@ use std::{
 
 use serde_json::Value;
 
-/// The binary, to be run in `folder` without the user's data folder, mirror and cache: the cache is `cache` in `folder`.
+/// The binary, to be run in `folder` without the user's data folder, mirror and cache: the cache is `cache` in
+/// `folder`.
 pub fn spiketext(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spiketext"));
     command.args(arguments).current_dir(folder).stdin(Stdio::null());

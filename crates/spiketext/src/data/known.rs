@@ -175,7 +175,8 @@ impl KnownDataset {
         }
     }
 
-    /// Whether all its original files lie in `folder` or in the folder `raw` below it. What is in them is seen on loading.
+    /// Whether all its original files lie in `folder` or in the folder `raw` below it. What is in them is seen on
+    /// loading.
     #[must_use]
     pub fn is_in(&self, folder: &Path) -> bool {
         self.files().iter().all(|file| places(file, folder).iter().any(|place| place.is_file()))

@@ -1,7 +1,7 @@
 //! Sentences with their sentiment from the Stanford Sentiment Treebank's files of trees, one tree on each line.
 //!
-//! `(3 (2 fine) (2 .))` is a sentence of the words `fine` and `.` whose root has class 3. Of the classes only the root's
-//! is kept; of the tree only the order of its leaves.
+//! `(3 (2 fine) (2 .))` is a sentence of the words `fine` and `.` whose root has class 3. Of the classes only the
+//! root's is kept; of the tree only the order of its leaves.
 
 use std::path::Path;
 
@@ -16,8 +16,8 @@ const HIGHEST: u8 = 4;
 pub struct Sentence<'a> {
     /// The class of the whole sentence, 0 to 4.
     pub label: u8,
-    /// Its words as they stand in the file: in their own case, `(` as `-LRB-`, `/` as `\/`. A word may hold white space
-    /// beyond ASCII, as the official files do.
+    /// Its words as they stand in the file: in their own case, `(` as `-LRB-`, `/` as `\/`. A word may hold white
+    /// space beyond ASCII, as the official files do.
     pub words: Vec<&'a str>,
 }
 
@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn the_root_gives_the_class_and_the_leaves_the_words() {
-        let text = "(3 (2 It) (4 (4 (2 's) (3 fun)) (2 .)))\n\n(0 (2 -LRB-)(1 1\\/2\u{a0}Bad))\r\n( 2 Meh )\n(4 (3 (2 Good)))";
+        let text = "(3 (2 It) (4 (4 (2 's) (3 fun)) (2 .)))\n\n(0 (2 -LRB-)(1 1\\/2\u{a0}Bad))\r\n( 2 Meh )\n\
+                    (4 (3 (2 Good)))";
         let sentences = read(text).unwrap();
         let labels: Vec<u8> = sentences.iter().map(|sentence| sentence.label).collect();
         assert_eq!(labels, [3, 0, 2, 4]);
