@@ -164,13 +164,13 @@ impl Downloader {
             let response = self.ask(remote, part).map_err(|error| unreached(remote, &error, *reached))?;
             *reached = true;
             let total = self.accept(remote, part, &response)?;
-            observe(Event::Begun { url: &remote.url, from: part.length(), total });
+            observe(Event::Begun { url: &remote.shown(), from: part.length(), total });
             receive(remote, part, response, total, observe)?;
         }
         match remote.sha256 {
             Some(expected) if part.sum() != expected => {
                 let got = part.sum();
-                let error = Error::Sum { what: remote.url.to_string(), expected: expected.to_owned(), got };
+                let error = Error::Sum { what: remote.shown(), expected: expected.to_owned(), got };
                 if part.mixed {
                     // The pieces may be of two versions.
                     part.restart()?;
@@ -184,7 +184,7 @@ impl Downloader {
 
     /// Sends the request.
     fn ask(&self, remote: &Remote, part: &Part) -> std::result::Result<Response<Body>, ureq::Error> {
-        let agent = if is_on_this_machine(&remote.url) { &self.direct } else { &self.agent };
+        let agent = if is_on_this_machine(&remote.shown()) { &self.direct } else { &self.agent };
         let mut request = agent.get(remote.url.as_ref());
         if part.length() > 0 {
             request = request.header(header::RANGE, format!("bytes={}-", part.length()));
@@ -203,9 +203,9 @@ impl Downloader {
         response: &Response<Body>,
     ) -> std::result::Result<Option<u64>, Failure> {
         let status = response.status();
-        let refused = || Error::Status { url: remote.url.to_string(), status: status.as_u16() };
+        let refused = || Error::Status { url: remote.shown(), status: status.as_u16() };
         match status {
-            StatusCode::OK => part.begin(&remote.url, validator(response.headers()))?,
+            StatusCode::OK => part.begin(&remote.shown(), validator(response.headers()))?,
             StatusCode::PARTIAL_CONTENT if part.length() > 0 => {
                 let range = response.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
                 let fits = range.and_then(content_range).is_some_and(|(start, total)| {
@@ -274,7 +274,7 @@ fn wrong_size(remote: &Remote, got: String) -> Error {
         Some(bytes) => format!("{bytes} bytes"),
         None => format!("at most {MOST_UNKNOWN} bytes"),
     };
-    Error::Size { what: remote.url.to_string(), expected, got }
+    Error::Size { what: remote.shown(), expected, got }
 }
 
 /// What a failed request or connection means. Where no server was `reached` before, none is likely to be in a moment.
@@ -282,18 +282,33 @@ fn unreached(remote: &Remote, error: &ureq::Error, reached: bool) -> Failure {
     let cause = match error {
         ureq::Error::HostNotFound => "the host is not known (is there a network?)".to_owned(),
         ureq::Error::Timeout(_) => "no answer in time".to_owned(),
-        ureq::Error::ConnectionFailed => "no connection".to_owned(),
-        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::ConnectionFailed => "no connection (is there a network?)".to_owned(),
+        ureq::Error::Io(error) if reached || has_met_a_server(error) => error.to_string(),
+        // A name that nobody knows comes here too: the system's words for it have no kind of their own.
+        ureq::Error::Io(error) => format!("{error} (is there a network?)"),
         other => other.to_string(),
     };
     let is_passing = match error {
         ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::ConnectProxyFailed(_) => reached,
-        ureq::Error::Io(error) => reached || error.kind() != io::ErrorKind::ConnectionRefused,
+        ureq::Error::Io(error) => {
+            reached || has_met_a_server(error) && error.kind() != io::ErrorKind::ConnectionRefused
+        }
         ureq::Error::Timeout(_) | ureq::Error::Protocol(_) | ureq::Error::BodyStalled => true,
         _ => false,
     };
-    let error = Error::Network { url: remote.url.to_string(), cause };
+    let error = Error::Network { url: remote.shown(), cause };
     if is_passing { Failure::Passing(error) } else { Failure::Final(error) }
+}
+
+/// Whether an error of the system is one of a server that was found, however it then behaved.
+fn has_met_a_server(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, InvalidData, TimedOut, UnexpectedEof,
+    };
+    matches!(
+        error.kind(),
+        BrokenPipe | ConnectionAborted | ConnectionRefused | ConnectionReset | InvalidData | TimedOut | UnexpectedEof
+    )
 }
 
 /// What a server calls this version of the file, if it can be asked for again by that: a strong entity tag or a date.

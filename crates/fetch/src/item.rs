@@ -206,7 +206,7 @@ pub fn fetch(
     if matches!(item.content, Content::Whole) {
         part.keep()?;
     } else {
-        let made = match item.made(part.reader()?, &remote.url) {
+        let made = match item.made(part.reader()?, &remote.shown()) {
             Ok(made) => made,
             Err(error) => {
                 part.discard()?;
@@ -219,7 +219,7 @@ pub fn fetch(
         }
         part.discard()?;
     }
-    Ok(Outcome { from: Some(remote.url.into_owned()), files })
+    Ok(Outcome { from: Some(remote.shown()), files })
 }
 
 /// Whether all files are there.

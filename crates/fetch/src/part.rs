@@ -32,7 +32,7 @@ impl Part {
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         let file = options.open(&path).map_err(Error::file("write", &path))?;
-        let busy = || Error::Busy { url: remote.url.to_string(), path: path.clone() };
+        let busy = || Error::Busy { url: remote.shown(), path: path.clone() };
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(busy()),
@@ -56,7 +56,7 @@ impl Part {
         match origin.split_once('\n') {
             // Without a name for the version, only a sum can tell that two pieces belong together.
             Some((url, validator))
-                if url == remote.url && (!validator.trim().is_empty() || remote.sha256.is_some()) =>
+                if url == remote.shown() && (!validator.trim().is_empty() || remote.sha256.is_some()) =>
             {
                 part.validator = validator.trim().to_owned();
                 part.take_in()?;

@@ -34,6 +34,15 @@ impl Remote {
         self.url.rsplit('/').next().unwrap_or_default()
     }
 
+    /// The address without the name and the password that may stand in it, to be shown and stored.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.to_string() };
+        let host = rest.split(['/', '?']).next().unwrap_or_default();
+        let secret = host.rfind('@').map_or(0, |at| at + 1);
+        format!("{scheme}://{}", &rest[secret..])
+    }
+
     /// The same file below another address; itself without a mirror.
     ///
     /// ```
@@ -66,6 +75,14 @@ impl Remote {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let shown = |url: &'static str| Remote::unchecked(url).shown();
+        assert_eq!(shown("http://me:secr@et@host:80/a@b.csv"), "http://host:80/a@b.csv");
+        assert_eq!(shown("https://host/a@b?c@d"), "https://host/a@b?c@d");
+        assert_eq!(shown("no address"), "no address");
+    }
 
     #[test]
     fn mirrors_are_folders_on_the_web() {

@@ -320,7 +320,12 @@ fn no_server_is_said_at_once() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = format!("http://{}/f.bin", listener.local_addr().unwrap());
     drop(listener);
-    for (url, words) in [(closed.as_str(), "refused"), ("http:///f.bin", ""), ("no address", "")] {
+    for (url, words) in [
+        (closed.as_str(), "refused"),
+        ("http://no-such-host.invalid/f.bin", "is there a network?"),
+        ("http:///f.bin", ""),
+        ("no address", ""),
+    ] {
         let mut place = Place::new(&[], |_| Reply::new(200, ""));
         place.remote.url = url.to_owned().into();
         let error = place.fails();

@@ -201,6 +201,18 @@ fn whole_files_are_kept_as_they_are() {
 }
 
 #[test]
+fn a_mirror_s_password_is_sent_and_not_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::of([("/polarity.tar.gz", tarred(&[("p.neg", NEGATIVE), ("p.pos", POSITIVE)]))]);
+    let mirror = server.address.replace("http://", "http://me:secret@");
+    let outcome = bring(&polarity(), folder.path(), &mirror, false).unwrap();
+    assert_eq!(outcome.from.unwrap(), format!("{}/polarity.tar.gz", server.address));
+    assert_eq!(server.requests()[0].header("authorization"), Some("Basic bWU6c2VjcmV0"));
+    let error = bring(&polarity(), folder.path(), &format!("{mirror}/no"), true).unwrap_err().to_string();
+    assert!(error.contains("404") && !error.contains("secret"), "{error}");
+}
+
+#[test]
 fn an_old_file_survives_a_fetch_that_fails() {
     let folder = tempfile::tempdir().unwrap();
     let remote = Remote::new("https://never.invalid/v.csv", 4, sum(b"new!"));

@@ -123,12 +123,13 @@ struct ShowArguments {
 /// goes on where it was.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  spiketext data fetch sst2                               then: spiketext train --dataset sst2
-  spiketext data fetch --all --to my-data                 then: spiketext train --dataset mr --data-dir my-data
-  spiketext data fetch mr --mirror http://localhost:8000  asks for http://localhost:8000/rt-polaritydata.tar.gz
+  spiketext data fetch sst2                       then: spiketext train --dataset sst2
+  spiketext data fetch --all --to my-data         then: spiketext data show mr --data-dir my-data
+  spiketext data fetch mr --mirror http://HOST/x  gets http://HOST/x/rt-polaritydata.tar.gz
 
-Proxies are taken from ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Without a network, --data-dir takes files that
-you have. --json prints one object a line: 'event' is fetched, there or built-in.")]
+Proxies are taken from ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Without a network, put the
+files that `data list` names into a folder and give it to --data-dir. --json prints one object a
+line: 'event' is fetched, there or built-in.")]
 struct FetchArguments {
     /// Known data sets (see `data list`).
     #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]

@@ -86,11 +86,11 @@ struct Shrink {
 /// it. A download that was stopped goes on where it was.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  spiketext vectors fetch glove.6B                        prints what to give to --vectors
-  spiketext vectors fetch glove.6B --to vectors           then: --vectors vectors/glove.6B.zip/glove.6B.300d.txt
+  spiketext vectors fetch glove.6B                 prints what to give to --vectors
+  spiketext vectors fetch glove.6B --to here       keeps it as here/glove.6B.zip
 
-Proxies are taken from ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and NO_PROXY. --json prints one object: 'event' is fetched or
-there, 'vectors' has the paths.")]
+Proxies are taken from ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and NO_PROXY. --json prints one object:
+'event' is fetched or there, 'vectors' has the paths.")]
 struct Fetch {
     /// Which vectors: glove.6B.
     name: String,
