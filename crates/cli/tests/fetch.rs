@@ -109,6 +109,25 @@ fn trouble_is_told_and_passes() {
     assert!(lines[1].contains("404") && lines.len() == 2, "{errors}");
 }
 
+/// A study of one quick cell on the data set `name`.
+fn grid(name: &str) -> String {
+    format!(
+        "datasets = [\"{name}\"]\n[[row]]\ntable = \"main\"\nname = \"bag of words\"\nmethod = \"bag-of-words\"\n"
+    )
+}
+
+const STUDY: [&str; 8] = ["reproduce", "--grid", "grid.toml", "--seeds", "1", "--out", "out/study", "--work=work"];
+
+#[test]
+fn a_study_says_how_to_get_the_sets_that_it_misses() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("grid.toml"), grid("mr")).unwrap();
+    let output = run(folder.path(), &STUDY);
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("there are no files of mr: `spiketext data fetch mr` gets them"), "{errors}");
+}
+
 /// The folder of the original files, where the environment names it.
 fn originals() -> Option<PathBuf> {
     let folder = std::env::var_os("SPIKETEXT_DATA_DIR").map(PathBuf::from);
@@ -166,6 +185,10 @@ fn fetched_sets_are_found_without_any_flag() {
     let place = |set: &str| list.lines().find(|line| line.starts_with(&format!("{set} "))).unwrap().trim_end();
     assert!(place("mr").ends_with("cache") && place("sst2").ends_with("to fetch"), "{list}");
     assert!(place("reviews-zh").ends_with("built in"), "{list}");
+
+    fs::write(folder.join("grid.toml"), grid("subj")).unwrap();
+    let study = succeeds(folder, &STUDY);
+    assert!(study.starts_with("1 cells run"), "{study}");
 
     // Once is enough, unless it is asked for.
     let before = server.requests().len();

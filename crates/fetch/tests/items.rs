@@ -195,7 +195,7 @@ fn whole_files_are_kept_as_they_are() {
     assert_eq!(outcome.files, [folder.path().join("v.zip")]);
     assert_eq!(fs::read(&outcome.files[0]).unwrap(), archive);
     let vectors =
-        spiketext::vectors::read(&outcome.files[0].join("v.50d.txt"), &spiketext::vectors::Selection::everything())
+        spiketext::vectors::read(outcome.files[0].join("v.50d.txt"), &spiketext::vectors::Selection::everything())
             .unwrap();
     assert_eq!(vectors.dimension, 2);
 }

@@ -320,7 +320,7 @@ mod tests {
         let path = cell().write(folder.path()).expect("written");
         assert_eq!(path.file_name().expect("a name"), "main--lean-fine-tuned-snn--steps=8--sst2--seed3.json");
         std::fs::write(folder.path().join("notes.md"), "no cell").expect("written");
-        assert_eq!(Cell::files(folder.path()).expect("listed"), [path.clone()]);
+        assert_eq!(Cell::files(folder.path()).expect("listed"), std::slice::from_ref(&path));
         assert_eq!(Cell::read(&path).expect("read"), cell());
     }
 
