@@ -111,9 +111,7 @@ fn trouble_is_told_and_passes() {
 
 /// A study of one quick cell on the data set `name`.
 fn grid(name: &str) -> String {
-    format!(
-        "datasets = [\"{name}\"]\n[[row]]\ntable = \"main\"\nname = \"bag of words\"\nmethod = \"bag-of-words\"\n"
-    )
+    format!("datasets = [\"{name}\"]\n[[row]]\ntable = \"main\"\nname = \"one\"\nmethod = \"bag-of-words\"\n")
 }
 
 const STUDY: [&str; 8] = ["reproduce", "--grid", "grid.toml", "--seeds", "1", "--out", "out/study", "--work=work"];
@@ -122,10 +120,8 @@ const STUDY: [&str; 8] = ["reproduce", "--grid", "grid.toml", "--seeds", "1", "-
 fn a_study_says_how_to_get_the_sets_that_it_misses() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("grid.toml"), grid("mr")).unwrap();
-    let output = run(folder.path(), &STUDY);
-    let errors = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(errors.contains("there are no files of mr: `spiketext data fetch mr` gets them"), "{errors}");
+    let error = fails(folder.path(), &STUDY);
+    assert!(error.ends_with("there are no files of mr: `spiketext data fetch mr` gets them\n"), "{error}");
 }
 
 /// The folder of the original files, where the environment names it.

@@ -101,6 +101,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     let mut progress = Progress::new(arguments.json);
     let mut written = Ok(());
+    let missing = missing(&grid, &asked, &sources);
     let outcome = study::run(&grid, asked, &sources, &arguments.out, &limits, &mut |told| match told {
         Told::Begun { cell, done, of } => progress.line(&format!("{}/{of} {}", done + 1, one_line(&cell.id(), None))),
         Told::Training(event) => progress.step(event),
@@ -132,14 +133,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             one_line(&cell.id(), None),
             one_line(&message, None)
         )),
-    })?;
+    });
     progress.finish();
+    let outcome = outcome.map_err(|error| hinted(error, &missing))?;
     written?;
-    let missing = missing(&grid, &asked, &sources);
-    if outcome.failed > 0 && !missing.is_empty() {
-        let (list, names) = (missing.join(", "), missing.join(" "));
-        progress.line(&format!("note: there are no files of {list}: `spiketext data fetch {names}` gets them"));
-    }
     if arguments.json {
         writeln!(out, "{}", json!({ "event": "outcome", "outcome": outcome }))?;
     } else {
@@ -169,6 +166,18 @@ fn missing<'a>(grid: &'a Grid, asked: &dyn Fn(&Planned) -> bool, sources: &Sourc
         set.is_some_and(|set| sources.data_dirs.get(*name).is_none_or(|folder| !set.is_in(folder)))
     };
     names.into_iter().filter(is_missing).collect()
+}
+
+/// An error that says too what to do about missing data sets: without them no study is laid out.
+fn hinted(error: spiketext::Error, missing: &[&str]) -> anyhow::Error {
+    match missing {
+        [] => error.into(),
+        _ => anyhow::anyhow!(
+            "{error}; there are no files of {}: `spiketext data fetch {}` gets them",
+            missing.join(", "),
+            missing.join(" ")
+        ),
+    }
 }
 
 /// The part of a grid that was asked for.
@@ -211,7 +220,8 @@ fn list(
     asked: &dyn Fn(&Planned) -> bool,
 ) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
-    let states = study::list(grid, sources, &arguments.out)?;
+    let missing = missing(grid, asked, sources);
+    let states = study::list(grid, sources, &arguments.out).map_err(|error| hinted(error, &missing))?;
     let cells: Vec<_> = grid.cells.iter().zip(&states).filter(|(cell, _)| asked(cell)).collect();
     let done = cells.iter().filter(|(_, state)| **state == State::Done).count();
     let mut rows = plain(&["cell", "state"], &[]);
