@@ -26,6 +26,7 @@ fn crates_use_only_crates_below_them() {
     let order = [
         ("kernels", "spiketext-kernels"),
         ("spiketext", "spiketext"),
+        ("fetch", "spiketext-fetch"),
         ("report", "spiketext-report"),
         ("train", "spiketext-train"),
     ];
@@ -52,6 +53,7 @@ fn closure(folder: &str) -> BTreeSet<String> {
     for (folder, name) in [
         ("kernels", "spiketext-kernels"),
         ("spiketext", "spiketext"),
+        ("fetch", "spiketext-fetch"),
         ("report", "spiketext-report"),
         ("train", "spiketext-train"),
     ] {
@@ -69,8 +71,13 @@ fn closure(folder: &str) -> BTreeSet<String> {
 
 #[test]
 fn inference_needs_no_training_framework_and_no_front_door() {
-    for folder in ["kernels", "spiketext", "report"] {
+    for folder in ["kernels", "spiketext", "fetch", "report"] {
         let all = closure(folder);
+        assert_eq!(
+            all.contains("ureq"),
+            folder == "fetch",
+            "only crates/fetch asks the network, not crates/{folder}"
+        );
         for heavy in ["burn", "burn-core", "burn-flex", "clap", "axum", "tokio", "indicatif", "pyo3"] {
             assert!(!all.contains(heavy), "crates/{folder} brings in {heavy}");
         }

@@ -93,9 +93,15 @@ fn training() {
     seed("checkpoint", "last", &fs::read(folder.path().join(CHECKPOINT)).expect("read"));
 }
 
+fn treebank() {
+    let trees = b"(3 (2 It) (4 (4 (2 's) (3 Fun)) (2 .)))\n(2 (2 -LRB-) (2 Meh))\n(0 (1 1\\/2) (0 Bad))\n";
+    seed("treebank", "trees", trees);
+}
+
 fn main() {
     vectors();
     data();
+    treebank();
     models();
     #[cfg(feature = "train")]
     training();

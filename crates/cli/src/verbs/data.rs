@@ -8,9 +8,13 @@ use std::{
 
 use comfy_table::Table;
 use serde_json::json;
-use spiketext::data::{self, Columns, Dataset, Lengths, Summary};
+use spiketext::data::{self, Columns, Dataset, KnownDataset, Lengths, Summary};
+use spiketext_fetch::{cache, catalogue};
 
-use super::{shown, tables};
+use super::{
+    fetching::{self, Fetching},
+    shown, tables,
+};
 
 /// The environment variable that stands in for `--data-dir`.
 const DATA_DIR: &str = "SPIKETEXT_DATA_DIR";
@@ -21,16 +25,42 @@ pub fn load(name: &str, asked: Option<&Path>) -> anyhow::Result<Dataset> {
     Ok(data::load(name, folder.as_deref())?)
 }
 
+/// The known data set of that name.
+pub fn find(name: &str) -> Option<&'static KnownDataset> {
+    data::known().iter().find(|set| set.name == name)
+}
+
+/// The folder to look for the original files of `set` in: the one that was `asked` for, or else the one of the
+/// environment or the cache, if all files are there. Failing that, the folder of the environment, for an error that
+/// names it.
+pub fn folder(set: &KnownDataset, asked: Option<&Path>) -> Option<PathBuf> {
+    let place = || place(set).map(|(folder, _)| folder);
+    asked.map(Path::to_owned).or_else(place).or_else(named_folder)
+}
+
+/// The folder that the environment names.
+fn named_folder() -> Option<PathBuf> {
+    std::env::var_os(DATA_DIR).filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
+/// Where all original files of `set` are, if nobody says where, and that place in words.
+fn place(set: &KnownDataset) -> Option<(PathBuf, &'static str)> {
+    let named = named_folder().map(|folder| (folder, "data folder"));
+    let cache = cache::data().ok().map(|folder| (folder, "cache"));
+    named.into_iter().chain(cache).find(|(folder, _)| set.is_in(folder)).filter(|_| !set.is_built_in())
+}
+
 /// The folder of original files; an error that says what to do where `name` is a known set that needs one.
 fn data_folder(name: &str, asked: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
-    let folder = asked.map(Path::to_owned).or_else(|| std::env::var_os(DATA_DIR).map(PathBuf::from));
-    match data::known().iter().find(|set| set.name == name) {
-        Some(set) if folder.is_none() && !set.is_built_in() => anyhow::bail!(
-            "'{name}' is not built in and no data folder was given: --data-dir DIR (or ${DATA_DIR}) with {} (from {})",
+    let Some(set) = find(name) else { return Ok(asked.map(Path::to_owned)) };
+    match folder(set, asked) {
+        None if !set.is_built_in() => anyhow::bail!(
+            "'{name}' is not built in and no data folder was given: `spiketext data fetch {name}` gets it, or --data-dir \
+             DIR (or ${DATA_DIR}) with {} (from {})",
             set.files().join(", "),
             set.source
         ),
-        _ => Ok(folder),
+        folder => Ok(folder),
     }
 }
 
@@ -40,7 +70,7 @@ const SHOWN_CLASSES: usize = 30;
 /// Columns of an example text on one line.
 const SHOWN_COLUMNS: usize = 100;
 
-/// List the known data sets, or show one data set or file.
+/// List and fetch the known data sets, or show one data set or file.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -53,6 +83,7 @@ enum Action {
     List(ListArguments),
     /// Show what is in a known data set, a file of labelled texts or a folder of class folders.
     Show(ShowArguments),
+    Fetch(FetchArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,7 +98,8 @@ struct ShowArguments {
     /// A known data set (see `data list`), or a CSV, TSV, JSON-lines, Parquet or fastText file or folder.
     #[arg(value_name = "NAME|FILE")]
     name: String,
-    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR].
+    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
+    /// `spiketext data fetch`].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The column of the text [default: text, sentence, review and the like].
@@ -84,12 +116,38 @@ struct ShowArguments {
     json: bool,
 }
 
+/// Get the original files of known data sets.
+///
+/// They come from their official addresses or from a mirror, are compared with their known sums, and go to the cache,
+/// where every verb finds them without --data-dir. What is there is not fetched again; a download that was stopped
+/// goes on where it was.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  spiketext data fetch sst2                       then: spiketext train --dataset sst2
+  spiketext data fetch --all --to my-data         then: spiketext data show mr --data-dir my-data
+  spiketext data fetch mr --mirror http://HOST/x  gets http://HOST/x/rt-polaritydata.tar.gz
+
+Proxies are taken from ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Without a network, put the
+files that `data list` names into a folder and give it to --data-dir. --json prints one object a
+line: 'event' is fetched, there or built-in.")]
+struct FetchArguments {
+    /// Known data sets (see `data list`).
+    #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
+    names: Vec<String>,
+    /// All known data sets.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    options: fetching::Options,
+}
+
 /// Runs the verb.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     match arguments.action {
         Action::List(arguments) => list(&arguments, &mut out)?,
         Action::Show(arguments) => show(arguments, &mut out)?,
+        Action::Fetch(arguments) => fetch(&arguments, &mut out)?,
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
@@ -103,16 +161,22 @@ fn list(arguments: &ListArguments, out: &mut impl Write) -> anyhow::Result<()> {
                 json!({
                     "name": set.name, "language": set.language, "classes": set.classes, "texts": set.texts(),
                     "rule": set.rule, "built_in": set.is_built_in(), "files": set.files(), "source": set.source,
+                    "folder": place(set).map(|(folder, _)| folder.display().to_string()),
                 })
             })
             .collect();
         writeln!(out, "{}", serde_json::to_string_pretty(&sets)?)?;
         return Ok(());
     }
-    let mut table = tables::plain(&["name", "language", "texts", "classes", "parts"], &[2]);
+    let mut table = tables::plain(&["name", "language", "texts", "classes", "parts", "where"], &[2]);
     for set in data::known() {
         let texts = set.texts().to_string();
-        table.add_row([set.name, set.language, &texts, &set.classes.join(", "), &set.rule.to_string()]);
+        let place = match place(set) {
+            _ if set.is_built_in() => "built in",
+            Some((_, place)) => place,
+            None => "to fetch",
+        };
+        table.add_row([set.name, set.language, &texts, &set.classes.join(", "), &set.rule.to_string(), place]);
     }
     writeln!(out, "{}", table.trim_fmt())?;
     writeln!(out)?;
@@ -122,8 +186,46 @@ fn list(arguments: &ListArguments, out: &mut impl Write) -> anyhow::Result<()> {
             files => writeln!(out, "{}: {files}; {}", set.name, set.source)?,
         }
     }
-    writeln!(out, "\nOriginal files are looked for in --data-dir (or ${DATA_DIR}) and in the folder raw below it.")?;
+    writeln!(
+        out,
+        "\nOriginal files are looked for in --data-dir (or ${DATA_DIR}) and in the folder raw below it, then in the"
+    )?;
+    match cache::data() {
+        Ok(folder) => writeln!(out, "cache {}.", shown::one_line(&folder.display().to_string(), None))?,
+        Err(_) => writeln!(out, "cache (there is none: ${} is not set).", cache::VARIABLE)?,
+    }
+    writeln!(out, "`spiketext data fetch NAME` gets them.")?;
     Ok(())
+}
+
+fn fetch(arguments: &FetchArguments, out: &mut impl Write) -> anyhow::Result<()> {
+    let names: Vec<&str> = match arguments.all {
+        true => catalogue::data().iter().map(|item| item.name).collect(),
+        false => arguments.names.iter().map(String::as_str).collect(),
+    };
+    // All names before any file: a typing error should not show after a long download.
+    for name in &names {
+        if find(name).is_none() {
+            return Err(unknown(name));
+        }
+    }
+    let mut fetching = Fetching::new(&arguments.options, cache::data)?;
+    for name in names {
+        match catalogue::data().iter().find(|item| item.name == name) {
+            Some(item) => {
+                let outcome = fetching.fetch(item)?;
+                fetching.tell(item, &outcome, json!({}), out)?;
+            }
+            None if arguments.options.json => writeln!(out, "{}", json!({"event": "built-in", "name": name}))?,
+            None => writeln!(out, "{name}: built in, there is nothing to fetch")?,
+        }
+    }
+    Ok(())
+}
+
+fn unknown(name: &str) -> anyhow::Error {
+    let known = data::known().iter().map(|set| set.name.to_owned()).collect();
+    spiketext::Error::UnknownName { what: "data set", name: name.to_owned(), known }.into()
 }
 
 fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {

@@ -56,7 +56,8 @@ pub struct Arguments {
     /// A known data set (see `spiketext data list`).
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
-    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR].
+    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
+    /// `spiketext data fetch`].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Which texts; a FILE without a column `split` is divided as `train` does.

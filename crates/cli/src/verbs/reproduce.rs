@@ -1,12 +1,18 @@
 //! `spiketext reproduce`: runs the study's cells that are not there yet, and says what there is.
 
-use std::{collections::BTreeMap, io::Write, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{bail, ensure};
 use serde_json::json;
 use spiketext_train::study::{self, Grid, Limits, Planned, Sources, State, Told};
 
-use super::{progress::Progress, shown::one_line, tables::plain};
+use super::{data, progress::Progress, shown::one_line, tables::plain};
 
 /// Run the study: every table of the report, one result file a cell.
 ///
@@ -20,7 +26,8 @@ use super::{progress::Progress, shown::one_line, tables::plain};
 
 --json prints one object a line: a finished cell each, and last the outcome.")]
 pub struct Arguments {
-    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR].
+    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
+    /// `spiketext data fetch`].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Word vectors of English data sets [default: the built-in ones].
@@ -72,7 +79,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let grid = selected(declared.clone(), arguments);
     let vectors = [("en", &arguments.vectors_en), ("zh", &arguments.vectors_zh)];
     let sources = Sources {
-        data_dir: arguments.data_dir.clone().or_else(|| std::env::var_os("SPIKETEXT_DATA_DIR").map(PathBuf::from)),
+        data_dirs: folders(&grid, arguments.data_dir.as_deref()),
         vectors: vectors.into_iter().filter_map(|(name, file)| Some((name, file.clone()?))).collect(),
         work: Some(arguments.work.clone()),
     };
@@ -94,6 +101,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     let mut progress = Progress::new(arguments.json);
     let mut written = Ok(());
+    let missing = missing(&grid, &asked, &sources);
     let outcome = study::run(&grid, asked, &sources, &arguments.out, &limits, &mut |told| match told {
         Told::Begun { cell, done, of } => progress.line(&format!("{}/{of} {}", done + 1, one_line(&cell.id(), None))),
         Told::Training(event) => progress.step(event),
@@ -125,8 +133,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             one_line(&cell.id(), None),
             one_line(&message, None)
         )),
-    })?;
+    });
     progress.finish();
+    let outcome = outcome.map_err(|error| hinted(error, &missing))?;
     written?;
     if arguments.json {
         writeln!(out, "{}", json!({ "event": "outcome", "outcome": outcome }))?;
@@ -139,6 +148,36 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         writeln!(out, "results in {}", arguments.out.display())?;
     }
     Ok(if outcome.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The folder of each known data set of the grid.
+fn folders(grid: &Grid, asked: Option<&Path>) -> BTreeMap<String, PathBuf> {
+    let names: BTreeSet<&str> = grid.cells.iter().map(|cell| cell.dataset.as_str()).collect();
+    names.into_iter().filter_map(|name| Some((name.to_owned(), data::folder(data::find(name)?, asked)?))).collect()
+}
+
+/// The known data sets of the cells to run whose files are not where they are looked for.
+fn missing<'a>(grid: &'a Grid, asked: &dyn Fn(&Planned) -> bool, sources: &Sources) -> Vec<&'a str> {
+    let cells = grid.cells.iter().filter(|cell| asked(cell));
+    let names: BTreeSet<&str> = cells.map(|cell| cell.dataset.as_str()).collect();
+    let is_missing = |name: &&str| {
+        let own = grid.datasets.get(*name).is_some_and(|source| source.file.is_some());
+        let set = data::find(name).filter(|set| !own && !set.is_built_in());
+        set.is_some_and(|set| sources.data_dirs.get(*name).is_none_or(|folder| !set.is_in(folder)))
+    };
+    names.into_iter().filter(is_missing).collect()
+}
+
+/// An error that says too what to do about missing data sets: without them no study is laid out.
+fn hinted(error: spiketext::Error, missing: &[&str]) -> anyhow::Error {
+    match missing {
+        [] => error.into(),
+        _ => anyhow::anyhow!(
+            "{error}; there are no files of {}: `spiketext data fetch {}` gets them",
+            missing.join(", "),
+            missing.join(" ")
+        ),
+    }
 }
 
 /// The part of a grid that was asked for.
@@ -181,7 +220,8 @@ fn list(
     asked: &dyn Fn(&Planned) -> bool,
 ) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
-    let states = study::list(grid, sources, &arguments.out)?;
+    let missing = missing(grid, asked, sources);
+    let states = study::list(grid, sources, &arguments.out).map_err(|error| hinted(error, &missing))?;
     let cells: Vec<_> = grid.cells.iter().zip(&states).filter(|(cell, _)| asked(cell)).collect();
     let done = cells.iter().filter(|(_, state)| **state == State::Done).count();
     let mut rows = plain(&["cell", "state"], &[]);

@@ -36,7 +36,8 @@ pub struct Arguments {
     /// A known data set (see `spiketext data list`).
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
-    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR].
+    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
+    /// `spiketext data fetch`].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Test texts in a file of their own; without it FILE is split.

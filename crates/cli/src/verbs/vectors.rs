@@ -1,4 +1,4 @@
-//! `spiketext vectors`: facts about a file of word vectors, and a smaller copy of it.
+//! `spiketext vectors`: facts about a file of word vectors, a smaller copy of it, and well-known files by name.
 
 use std::{
     io::{self, Write},
@@ -8,15 +8,22 @@ use std::{
 
 use anyhow::Context;
 use serde::Serialize;
+use serde_json::json;
 use spiketext::{
     text::Language,
     vectors::{self, Origin, Selection, WordVectors},
+};
+use spiketext_fetch::{cache, catalogue};
+
+use super::{
+    fetching::{self, Fetching},
+    shown,
 };
 
 /// So many of the most frequent words of a file are looked at one by one; mean and deviation are of all.
 const LOOKED_AT: usize = 100_000;
 
-/// Look into a file of word vectors, or make a small one of it.
+/// Look into a file of word vectors, make a small one of it, or fetch one.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -27,6 +34,7 @@ pub struct Arguments {
 enum Action {
     Info(Info),
     Shrink(Shrink),
+    Fetch(Fetch),
 }
 
 /// Tell how many words and dimensions a file has, its statistics and its faults.
@@ -71,11 +79,31 @@ struct Shrink {
     lenient: bool,
 }
 
+/// Get well-known word vectors.
+///
+/// glove.6B: 400,000 English words in 50, 100, 200 and 300 dimensions (822 MiB). The archive comes from its official
+/// address or from a mirror, is compared with its known sum, and is kept as it is: --vectors reads single files in
+/// it. A download that was stopped goes on where it was.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  spiketext vectors fetch glove.6B                 prints what to give to --vectors
+  spiketext vectors fetch glove.6B --to here       keeps it as here/glove.6B.zip
+
+Proxies are taken from ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and NO_PROXY. --json prints one object:
+'event' is fetched or there, 'vectors' has the paths.")]
+struct Fetch {
+    /// Which vectors: glove.6B.
+    name: String,
+    #[command(flatten)]
+    options: fetching::Options,
+}
+
 /// Runs the verb.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.action {
         Action::Info(info) => describe(&info)?,
         Action::Shrink(arguments) => shrink(&arguments)?,
+        Action::Fetch(arguments) => fetch(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -183,6 +211,26 @@ fn shrink(arguments: &Shrink) -> anyhow::Result<()> {
         small.dimension,
         100.0 * kept,
     )?;
+    Ok(())
+}
+
+fn fetch(arguments: &Fetch) -> anyhow::Result<()> {
+    let known = catalogue::vectors();
+    let vectors = known.iter().find(|vectors| vectors.item.name == arguments.name).ok_or_else(|| {
+        let known = known.iter().map(|vectors| vectors.item.name.to_owned()).collect();
+        spiketext::Error::UnknownName { what: "word vectors", name: arguments.name.clone(), known }
+    })?;
+    let mut fetching = Fetching::new(&arguments.options, cache::vectors)?;
+    let outcome = fetching.fetch(&vectors.item)?;
+    let paths = outcome.files.iter().flat_map(|file| vectors.members.iter().map(move |member| file.join(member)));
+    let paths: Vec<String> = paths.map(|path| path.display().to_string()).collect();
+    let mut out = io::stdout().lock();
+    fetching.tell(&vectors.item, &outcome, json!({ "vectors": paths }), &mut out)?;
+    if !arguments.options.json {
+        for path in paths {
+            writeln!(out, "  --vectors {}", shown::one_line(&path, None))?;
+        }
+    }
     Ok(())
 }
 

@@ -11,10 +11,15 @@ use std::{
 
 use serde_json::Value;
 
-/// The binary, to be run in `folder` without the user's data folder.
+/// The binary, to be run in `folder` without the user's data folder, mirror and cache: the cache is `cache` in
+/// `folder`.
 pub fn spiketext(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spiketext"));
-    command.args(arguments).current_dir(folder).env_remove("SPIKETEXT_DATA_DIR").stdin(Stdio::null());
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command
+        .env_remove("SPIKETEXT_DATA_DIR")
+        .env_remove("SPIKETEXT_MIRROR")
+        .env("SPIKETEXT_CACHE", folder.join("cache"));
     command
 }
 

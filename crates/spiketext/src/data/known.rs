@@ -175,6 +175,13 @@ impl KnownDataset {
         }
     }
 
+    /// Whether all its original files lie in `folder` or in the folder `raw` below it. What is in them is seen on
+    /// loading.
+    #[must_use]
+    pub fn is_in(&self, folder: &Path) -> bool {
+        self.files().iter().all(|file| places(file, folder).iter().any(|place| place.is_file()))
+    }
+
     /// How many texts it has, empty ones included.
     #[must_use]
     pub fn texts(&self) -> usize {
@@ -240,7 +247,7 @@ impl KnownDataset {
         let Some(folder) = data_dir else {
             return Err(Error::invalid("load data set", expected("in a data folder"), "no data folder"));
         };
-        [folder.join(file), folder.join("raw").join(file)].into_iter().find(|path| path.is_file()).ok_or_else(|| {
+        places(file, folder).into_iter().find(|path| path.is_file()).ok_or_else(|| {
             let place = format!("in {} or {}", folder.display(), folder.join("raw").display());
             Error::invalid("load data set", expected(&place), "no such file")
         })
@@ -265,6 +272,11 @@ impl KnownDataset {
         }
         Ok(read)
     }
+}
+
+/// Where an original file may lie.
+fn places(file: &str, folder: &Path) -> [PathBuf; 2] {
+    [folder.join(file), folder.join("raw").join(file)]
 }
 
 /// Reads the texts of one class, one on each line in Windows-1252; returns how many.
@@ -317,6 +329,8 @@ mod tests {
         let texts: HashSet<&str> = Split::ALL.iter().flat_map(|&p| loaded.part(p)).map(|e| e.text.as_str()).collect();
         assert!(texts.contains("a \u{2019}é") && texts.contains("q"), "{texts:?}");
         assert_eq!(loaded.labels, POLARITY);
+
+        assert!(set.is_in(folder.path()) && !set.is_in(&folder.path().join("raw")));
 
         let short = fake(Form::ClassFiles(&[("f.neg", 9), ("f.pos", 3)]), SplitRule::Hash);
         let message = short.load(Some(folder.path())).unwrap_err().to_string();

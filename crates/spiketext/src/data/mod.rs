@@ -14,6 +14,7 @@ mod parquet_file;
 mod split;
 mod summary;
 mod table;
+pub mod treebank;
 
 pub use dataset::{Dataset, Example, Report};
 pub use known::{KnownDataset, known, load, open};

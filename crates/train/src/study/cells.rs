@@ -38,8 +38,8 @@ const READY: usize = 2;
 /// Where a study's data, vectors and shared work are.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// The folder of the original files of known data sets.
-    pub data_dir: Option<PathBuf>,
+    /// The folders of the original files of known data sets, by name.
+    pub data_dirs: BTreeMap<String, PathBuf>,
     /// Word vectors by language; the built-in ones serve a language without.
     pub vectors: BTreeMap<&'static str, PathBuf>,
     /// The folder of what cells share; nothing is kept between runs without.
@@ -91,7 +91,7 @@ impl<'a> Workshop<'a> {
         let file = self.places.get(name).and_then(|place| place.file.as_ref());
         let dataset = match file {
             Some(file) => Dataset::from_files(file, None, &Columns::default())?,
-            None => data::load(name, self.sources.data_dir.as_deref())?,
+            None => data::load(name, self.sources.data_dirs.get(name).map(PathBuf::as_path))?,
         };
         crate::run::check(&dataset)?;
         let dataset = Rc::new(dataset);

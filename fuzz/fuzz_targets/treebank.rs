@@ -1,0 +1,17 @@
+//! Files of trees: what is read has a class and words each, and the binary lines are those of the sentences that are
+//! not neutral.
+#![no_main]
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+use spiketext::data::treebank::{binary_lines, fine_lines, parse};
+
+fuzz_target!(|text: &str| {
+    if let Ok(sentences) = parse(Path::new("trees.txt"), text) {
+        assert!(sentences.iter().all(|sentence| sentence.label < 5 && !sentence.words.is_empty()));
+        assert_eq!(fine_lines(&sentences).split_terminator('\n').count(), sentences.len());
+        let polar = sentences.iter().filter(|sentence| sentence.label != 2).count();
+        assert_eq!(binary_lines(&sentences).split_terminator('\n').count(), polar);
+    }
+});
