@@ -89,7 +89,7 @@ pub fn write_at(area: &Area<'_>, text: &str, place: (i32, i32), style: &TextStyl
 /// About how many pixels `text` takes at `size`.
 pub fn width_of(text: &str, size: f64) -> i32 {
     let em = 0.65 * size;
-    text.chars().map(|c| if u32::from(c) < 0x2e80 { 0.64 * em } else { em }).sum::<f64>().ceil() as i32
+    text.chars().map(|c| if u32::from(c) < 0x2e80 { 0.7 * em } else { em }).sum::<f64>().ceil() as i32
 }
 
 /// `text` cut to about `pixels`.

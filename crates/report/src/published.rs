@@ -80,6 +80,12 @@ pub const AIM: Goal =
 /// The most time steps of the lean goal.
 pub const LEAN_STEPS: usize = 8;
 
+/// Epochs of fine-tuning in the published code's settings for conversion (its default is 50).
+pub const FINE_TUNING_EPOCHS: u64 = 30;
+
+/// The fewest epochs of direct training in the published code's settings.
+pub const DIRECT_EPOCHS: u64 = 50;
+
 #[cfg(test)]
 mod tests {
     use super::*;

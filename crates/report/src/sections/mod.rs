@@ -1,6 +1,7 @@
 //! The sections of the report, one file each, in the order of the page.
 
 mod accuracy;
+mod choices;
 mod confusion;
 mod costs;
 mod energy;
@@ -40,6 +41,7 @@ pub fn all(study: &Study, spikes_of: Option<(&Model, &str)>, page: &mut Page) ->
         raster::section(model, text, page)?;
     }
     settings::section(study, page)?;
+    choices::section(study, page);
     costs::section(study, page);
     Ok(missing)
 }

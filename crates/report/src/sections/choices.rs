@@ -1,0 +1,102 @@
+//! For how long and how fast the networks of each row of `main` were trained.
+
+use spiketext::study::{Cell, Method};
+use toml::Table as Choices;
+
+use crate::{
+    cells::Study,
+    markdown::{Page, Table, escaped},
+    published::{DIRECT_EPOCHS, FINE_TUNING_EPOCHS},
+};
+
+/// What is shown of a phase of training.
+const FIELDS: [&str; 3] = ["epochs", "patience", "learning-rate"];
+
+/// The phases: the name in a recipe, and whether a method has it.
+const PHASES: [(&str, fn(Method) -> bool); 2] = [
+    ("dnn", |method| matches!(method, Method::Dnn | Method::Original | Method::Converted | Method::FineTuned)),
+    ("fine-tuning", |method| matches!(method, Method::FineTuned | Method::Direct)),
+];
+
+/// A row for each row of `main` that trains a network.
+pub fn section(study: &Study, page: &mut Page) {
+    let mut rows: Vec<&str> = Vec::new();
+    for cell in study.cells.iter().filter(|cell| cell.table == "main" && cell.method != Method::BagOfWords) {
+        if !rows.contains(&cell.row.as_str()) {
+            rows.push(&cell.row);
+        }
+    }
+    if rows.is_empty() {
+        return;
+    }
+    page.heading(2, "Training");
+    let head = ["DNN: most epochs", "patience", "learning rate", "SNN: most epochs", "patience", "learning rate"];
+    let mut table = Table::new(1, ["row"].into_iter().chain(head));
+    let mut shortened = false;
+    for row in rows {
+        let cells: Vec<(&Cell, Choices)> = study
+            .cells
+            .iter()
+            .filter(|cell| cell.table == "main" && cell.row == row)
+            .filter_map(|cell| Some((cell, cell.choices.parse().ok()?)))
+            .collect();
+        shortened |= cells.iter().any(|(cell, choices)| is_shortened(cell.method, choices));
+        let fields = PHASES.iter().flat_map(|(phase, _)| FIELDS.map(|field| (*phase, field)));
+        let values = fields.map(|(phase, field)| {
+            let has = |method| PHASES.iter().any(|(name, has)| *name == phase && has(method));
+            let own = cells.iter().filter(|(cell, _)| has(cell.method));
+            let mut values: Vec<f64> = own.filter_map(|(_, choices)| number(choices, phase, field)).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            values.dedup();
+            match values.as_slice() {
+                [] => "–".to_owned(),
+                some => some.iter().map(f64::to_string).collect::<Vec<_>>().join(", "),
+            }
+        });
+        table.row([escaped(row)].into_iter().chain(values));
+    }
+    page.paragraph(
+        "Training ends after `patience` epochs without a better development accuracy, and the best epoch stays; where no \
+         epoch of fine-tuning is better, the converted network does. Several learning rates are those of several data sets.",
+    );
+    if shortened {
+        page.paragraph(&format!(
+            "**A departure from the published recipe**, for time: it fine-tunes for {FINE_TUNING_EPOCHS} epochs and trains \
+             directly for at least {DIRECT_EPOCHS}.",
+        ));
+    }
+    page.table(&table);
+}
+
+/// Whether a cell of recipe `paper` trains spikes for fewer epochs than published.
+fn is_shortened(method: Method, choices: &Choices) -> bool {
+    let published = match method {
+        Method::FineTuned => FINE_TUNING_EPOCHS,
+        Method::Direct => DIRECT_EPOCHS,
+        _ => return false,
+    };
+    choices.get("name").and_then(toml::Value::as_str) == Some("paper")
+        && number(choices, "fine-tuning", "epochs").is_some_and(|epochs| epochs < published as f64)
+}
+
+/// A number of a recipe.
+fn number(choices: &Choices, phase: &str, field: &str) -> Option<f64> {
+    let value = choices.get(phase)?.get(field)?;
+    value.as_float().or_else(|| value.as_integer().map(|value| value as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortened_recipe_is_told_from_the_published_one() {
+        let choices = |text: &str| text.parse::<Choices>().expect("TOML");
+        let paper =
+            |epochs: u64| choices(&format!("# vectors\nname = \"paper\"\n[fine-tuning]\nepochs = {epochs}\n"));
+        assert!(is_shortened(Method::FineTuned, &paper(6)) && !is_shortened(Method::FineTuned, &paper(30)));
+        assert!(is_shortened(Method::Direct, &paper(30)) && !is_shortened(Method::Converted, &paper(0)));
+        assert!(!is_shortened(Method::FineTuned, &choices("name = \"lean\"\n[fine-tuning]\nepochs = 2\n")));
+        assert_eq!(number(&choices("[dnn]\nlearning-rate = 1e-4"), "dnn", "learning-rate"), Some(1e-4));
+    }
+}
