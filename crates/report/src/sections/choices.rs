@@ -12,11 +12,18 @@ use crate::{
 /// What is shown of a phase of training.
 const FIELDS: [&str; 3] = ["epochs", "patience", "learning-rate"];
 
-/// The phases: the name in a recipe, and whether a method has it.
-const PHASES: [(&str, fn(Method) -> bool); 2] = [
-    ("dnn", |method| matches!(method, Method::Dnn | Method::Original | Method::Converted | Method::FineTuned)),
-    ("fine-tuning", |method| matches!(method, Method::FineTuned | Method::Direct)),
-];
+/// The phases, as a recipe names them.
+const PHASES: [&str; 2] = ["dnn", "fine-tuning"];
+
+/// Whether networks of a method go through a phase.
+fn has(method: Method, phase: &str) -> bool {
+    match method {
+        Method::BagOfWords => false,
+        Method::Dnn | Method::Original | Method::Converted => phase == "dnn",
+        Method::FineTuned => true,
+        Method::Direct => phase == "fine-tuning",
+    }
+}
 
 /// A row for each row of `main` that trains a network.
 pub fn section(study: &Study, page: &mut Page) {
@@ -41,10 +48,9 @@ pub fn section(study: &Study, page: &mut Page) {
             .filter_map(|cell| Some((cell, cell.choices.parse().ok()?)))
             .collect();
         shortened |= cells.iter().any(|(cell, choices)| is_shortened(cell.method, choices));
-        let fields = PHASES.iter().flat_map(|(phase, _)| FIELDS.map(|field| (*phase, field)));
+        let fields = PHASES.iter().flat_map(|phase| FIELDS.map(|field| (*phase, field)));
         let values = fields.map(|(phase, field)| {
-            let has = |method| PHASES.iter().any(|(name, has)| *name == phase && has(method));
-            let own = cells.iter().filter(|(cell, _)| has(cell.method));
+            let own = cells.iter().filter(|(cell, _)| has(cell.method, phase));
             let mut values: Vec<f64> = own.filter_map(|(_, choices)| number(choices, phase, field)).collect();
             values.sort_unstable_by(f64::total_cmp);
             values.dedup();
