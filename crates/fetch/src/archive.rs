@@ -92,36 +92,18 @@ pub(crate) fn fault(url: &str, expected: impl Into<String>, got: impl Into<Strin
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
+#[path = "../tests/made/mod.rs"]
+mod made;
 
+#[cfg(test)]
+mod tests {
     use flate2::{Compression, write::GzEncoder};
     use proptest::prelude::*;
 
-    use super::*;
-
-    /// A tar archive whose names are written as they are, however hostile.
-    fn tarred(members: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-        for (name, content) in members {
-            let mut header = tar::Header::new_gnu();
-            header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
-            header.set_size(content.len() as u64);
-            header.set_mode(0o644);
-            header.set_cksum();
-            builder.append(&header, *content).unwrap();
-        }
-        builder.into_inner().unwrap().finish().unwrap()
-    }
-
-    fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        for (name, content) in members {
-            writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
-            writer.write_all(content).unwrap();
-        }
-        writer.finish().unwrap().into_inner()
-    }
+    use super::{
+        made::{tarred, zipped},
+        *,
+    };
 
     fn unpack(end: &str, archive: &[u8], wanted: &[&str]) -> Result<Vec<Vec<u8>>> {
         members(std::io::Cursor::new(archive), &format!("http://h/a{end}"), wanted)

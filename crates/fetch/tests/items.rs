@@ -1,16 +1,11 @@
 //! Data sets of the tests' own, from archives that are as they should be and from others.
 
+mod made;
 mod server;
 
-use std::{
-    borrow::Cow,
-    fs,
-    io::{Cursor, Write},
-    path::Path,
-    time::Duration,
-};
+use std::{borrow::Cow, fs, path::Path, time::Duration};
 
-use flate2::{Compression, write::GzEncoder};
+use made::{tarred, zipped};
 use server::{Reply, Server};
 use sha2::{Digest, Sha256};
 use spiketext_fetch::{Content, Downloader, Item, Member, Options, Outcome, Remote, Result, TreeFile, fetch};
@@ -21,29 +16,6 @@ const POSITIVE: &[u8] = b"warm\nfunny\nshort\n";
 fn sum(bytes: &[u8]) -> &'static str {
     let sum: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     sum.leak()
-}
-
-fn tarred(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (name, content) in members {
-        let mut header = tar::Header::new_gnu();
-        // Past the checks of the library, which writes no `..`.
-        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        header.set_cksum();
-        builder.append(&header, *content).unwrap();
-    }
-    builder.into_inner().unwrap().finish().unwrap()
-}
-
-fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in members {
-        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
-        writer.write_all(content).unwrap();
-    }
-    writer.finish().unwrap().into_inner()
 }
 
 /// A set of two members of a `.tar.gz` whose own sum nobody knows.
