@@ -8,9 +8,18 @@ use std::{io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+/// What this program was built from: a commit, or a version where there was no repository.
+const PROGRAM: &str = env!("SPIKETEXT_PROGRAM");
+
 /// Spiking neural networks that classify text: train, convert, fine-tune, run, measure.
 #[derive(Debug, Parser)]
-#[command(name = "spiketext", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "spiketext",
+    version,
+    long_version = concat!(env!("CARGO_PKG_VERSION"), "\nbuilt from ", env!("SPIKETEXT_PROGRAM")),
+    propagate_version = true,
+    max_term_width = 100
+)]
 struct CommandLine {
     #[command(subcommand)]
     verb: Verb,

@@ -74,6 +74,15 @@ fn a_study_is_taken_up_where_it_stopped_and_gives_the_same_files() {
             .collect()
     };
     assert_eq!(results("one").len(), 3);
+    // Every cell names the program that made it, wherever that was run.
+    let version = succeeds(folder, &["--version"]);
+    let program = version.lines().find_map(|line| line.strip_prefix("built from ")).expect("what it was built from");
+    let commits: Vec<_> = everything(&folder.join("one"))
+        .into_iter()
+        .filter(|(name, _)| name.ends_with("seed0.json"))
+        .map(|(_, bytes)| serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()["commit"].take())
+        .collect();
+    assert!(!program.is_empty() && commits.iter().all(|commit| commit == program), "{program}: {commits:?}");
     assert_eq!(results("one"), results("two"));
     let list =
         succeeds(folder, &["reproduce", "--grid", "grid.toml", "--seeds", "1", "--out", "one/study", "--list"]);

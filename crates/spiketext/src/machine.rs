@@ -125,24 +125,6 @@ pub fn in_words(threads: usize) -> String {
     format!("{name}, {cores} cores, {threads} threads")
 }
 
-/// The commit of the spiketext checkout that `folder` lies in, `-dirty` behind it if its files were changed; this
-/// version where it is in none.
-#[must_use]
-pub fn commit_or_version(folder: &Path) -> String {
-    let found = || {
-        let top = git(folder, &["rev-parse", "--show-toplevel"])?;
-        let manifest = fs::read_to_string(Path::new(&top).join("crates/spiketext/Cargo.toml")).ok()?;
-        if !manifest.lines().any(|line| line.trim() == "name = \"spiketext\"") {
-            return None;
-        }
-        let commit = git(folder, &["rev-parse", "HEAD"])?;
-        // Results that were not yet committed say nothing about the program.
-        let changes = git(folder, &["status", "--porcelain", "--untracked-files=no"])?;
-        Some(if changes.is_empty() { commit } else { format!("{commit}-dirty") })
-    };
-    found().unwrap_or_else(|| format!("version {}", env!("CARGO_PKG_VERSION")))
-}
-
 /// How many processes wanted to run over the last minute: more than a measurement's own threads say that others were at
 /// work too.
 #[must_use]
@@ -192,9 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_outside_of_a_checkout_has_the_version() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        assert_eq!(commit_or_version(folder.path()), concat!("version ", env!("CARGO_PKG_VERSION")));
+    fn a_machine_is_told_with_its_threads() {
         assert!(in_words(3).ends_with("3 threads"));
     }
 }

@@ -43,7 +43,8 @@ pub struct Cell {
     pub seconds: Seconds,
     /// The machine in words: processor, cores, threads used.
     pub machine: String,
-    /// The program's commit, `-dirty` behind it if the tree had changes; the version where there is no repository.
+    /// The commit the program was built from, `-dirty` behind it if the sources had changes; its version where it was
+    /// built outside of a repository.
     pub commit: String,
 }
 

@@ -94,7 +94,8 @@ impl Bench {
 
     /// Runs the grid into the folder `out`; the outcome and the cells that were begun.
     fn run(&self, out: &str, work: Option<&str>, limits: &Limits) -> (Outcome, Vec<String>) {
-        let sources = Sources { work: work.map(|work| self.path(work)), ..Sources::default() };
+        let work = work.map(|work| self.path(work));
+        let sources = Sources { work, program: "abc".to_owned(), ..Sources::default() };
         let mut begun = Vec::new();
         let outcome = run(&self.grid, |_| true, &sources, &self.path(out), limits, &mut |told| match told {
             Told::Begun { cell, .. } => begun.push(cell.id()),
@@ -120,6 +121,7 @@ fn a_cell_is_the_same_alone_resumed_and_with_kept_dnns() {
     assert_eq!((outcome.run, outcome.missing, outcome.failed, begun.len()), (all, 0, 0, all));
     let whole = cells(&bench.path("whole"));
     assert_eq!(whole.len(), all);
+    assert!(whole.values().all(|cell| cell.commit == "abc"));
 
     // Cut off after every second cell, without kept DNNs at all: each trains its own.
     let limits = Limits { cells: Some(2), ..Limits::default() };

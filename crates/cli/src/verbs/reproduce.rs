@@ -82,6 +82,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         data_dirs: folders(&grid, arguments.data_dir.as_deref()),
         vectors: vectors.into_iter().filter_map(|(name, file)| Some((name, file.clone()?))).collect(),
         work: Some(arguments.work.clone()),
+        program: crate::PROGRAM.to_owned(),
     };
     let asked = |cell: &Planned| only.iter().all(|(key, values)| values.contains(&field(cell, key)));
     ensure!(grid.cells.iter().any(asked), "--only: no cell of the grid is '{}'", arguments.only.join(","));

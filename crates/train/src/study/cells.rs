@@ -35,7 +35,7 @@ use crate::{
 /// Data sets in memory with their words looked up: one of each recipe.
 const READY: usize = 2;
 
-/// Where a study's data, vectors and shared work are.
+/// What a study's cells are made of: data, vectors, shared work, and the program itself.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// The folders of the original files of known data sets, by name.
@@ -44,6 +44,8 @@ pub struct Sources {
     pub vectors: BTreeMap<&'static str, PathBuf>,
     /// The folder of what cells share; nothing is kept between runs without.
     pub work: Option<PathBuf>,
+    /// The commit that the calling program was built from, which every cell names and kept work belongs to.
+    pub program: String,
 }
 
 /// What cells share: data sets, words, trained DNNs.
@@ -256,7 +258,7 @@ impl<'a> Workshop<'a> {
         seed: u64,
         observer: &mut Observer<'_>,
     ) -> Result<(TrainedDnn<'b>, f64)> {
-        let name = dnn_name(recipe, &ready.fingerprint, seed);
+        let name = dnn_name(&self.sources.program, recipe, &ready.fingerprint, seed);
         let path = self.sources.work.as_ref().map(|work| work.join(format!("dnn-{name}.safetensors")));
         if let Some(path) = path.as_deref().filter(|path| path.is_file()) {
             // One that cannot be read is trained again: it is nothing but time.
@@ -364,8 +366,8 @@ fn fingerprint(dataset: &Dataset, prepared: &Prepared) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// A name for the DNN that a recipe trains: a hash of all that decides it, and of nothing else.
-fn dnn_name(recipe: &Recipe, fingerprint: &[u8; 32], seed: u64) -> String {
+/// A name for the DNN that a program trains with a recipe: a hash of all that decides it, and of nothing else.
+fn dnn_name(program: &str, recipe: &Recipe, fingerprint: &[u8; 32], seed: u64) -> String {
     // What spikes, conversion and fine-tuning choose is put to one value: the DNN does not know of it.
     let lean = Recipe::lean();
     let (own, usual) = (recipe.network.clone(), lean.network);
@@ -382,7 +384,8 @@ fn dnn_name(recipe: &Recipe, fingerprint: &[u8; 32], seed: u64) -> String {
     deciding.fine_tuning = lean.fine_tuning;
     deciding.direct = lean.direct;
     let mut hash = Sha256::new();
-    hash.update(env!("CARGO_PKG_VERSION"));
+    hash.update(program);
+    hash.update([0]);
     hash.update(deciding.to_toml());
     hash.update(seed.to_le_bytes());
     hash.update(fingerprint);
@@ -395,7 +398,7 @@ mod tests {
 
     #[test]
     fn a_dnn_has_one_name_for_all_that_it_does_not_know_of() {
-        let name = |recipe: &Recipe| dnn_name(recipe, &[0; 32], 1);
+        let name = |recipe: &Recipe| dnn_name("abc", recipe, &[0; 32], 1);
         let lean = Recipe::lean();
         let set = |setting: &str| lean.clone().with_setting(setting).expect(setting);
         for setting in [
@@ -422,7 +425,7 @@ mod tests {
         ] {
             assert_ne!(name(&set(setting)), name(&lean), "{setting}");
         }
-        assert_ne!(dnn_name(&lean, &[0; 32], 2), name(&lean));
-        assert_ne!(dnn_name(&lean, &[1; 32], 1), name(&lean));
+        assert_ne!(dnn_name("abc", &lean, &[0; 32], 2), name(&lean));
+        assert_ne!(dnn_name("abc", &lean, &[1; 32], 1), name(&lean));
     }
 }

@@ -180,8 +180,6 @@ pub fn run(
         }
     }
     let machine = machine::in_words(rayon::current_num_threads());
-    let here = std::env::current_dir().unwrap_or_default();
-    let commit = machine::commit_or_version(&here);
     let (of, before) = (cells.len(), outcome.there + outcome.otherwise);
     let all = open.len();
     for (cell, choices) in open {
@@ -210,7 +208,7 @@ pub fn run(
             measured: done.measured,
             seconds: done.seconds,
             machine: machine.clone(),
-            commit: commit.clone(),
+            commit: sources.program.clone(),
         };
         finished.write(out)?;
         outcome.run += 1;
