@@ -169,7 +169,9 @@ fn text(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("text_convolution/{}", case.name));
         group.throughput(Throughput::Elements(case.batch.len() as u64));
         let up = &case.up[..case.batch.len() * case.shape.channels()];
-        for (pooling, name) in [(Pooling::Average, "average"), (Pooling::Maximum, "maximum")] {
+        for (pooling, name) in
+            [(Pooling::Average, "average"), (Pooling::Bounded, "bounded"), (Pooling::Maximum, "maximum")]
+        {
             group.bench_function(format!("forward_{name}"), |bencher| bencher.iter(|| case.text_forward(pooling)));
             group.bench_function(format!("forward_backward_{name}"), |bencher| {
                 bencher.iter(|| {

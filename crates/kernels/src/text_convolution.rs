@@ -25,8 +25,21 @@ use crate::{
 pub enum Pooling {
     /// The average over the positions of equation (5): the tailored network, which spikes can compute.
     Average,
+    /// The average, but never more than 1: what a neuron can say that fires at most once a step.
+    Bounded,
     /// The maximum: the original TextCNN.
     Maximum,
+}
+
+impl Pooling {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Average, Self::Bounded, Self::Maximum];
+
+    /// Whether spikes can compute it: counts of spikes tell an average and not a maximum.
+    #[must_use]
+    pub fn converts(self) -> bool {
+        self != Self::Maximum
+    }
 }
 
 /// What the forward pass leaves for the backward pass: the token products, `[U, M]`.
@@ -258,7 +271,7 @@ fn pool(width: &Width, pooling: Pooling, y: &[f32], bias: &[f32], batch: &TokenB
     for p in 0..live {
         position(width, y, bias, batch.text(b), p, &mut c);
         match pooling {
-            Pooling::Average => out.iter_mut().zip(&c).for_each(|(sum, &c)| *sum += c.max(0.0)),
+            Pooling::Average | Pooling::Bounded => out.iter_mut().zip(&c).for_each(|(sum, &c)| *sum += c.max(0.0)),
             Pooling::Maximum => out.iter_mut().zip(&c).for_each(|(best, &c)| *best = best.max(c)),
         }
     }
@@ -267,14 +280,16 @@ fn pool(width: &Width, pooling: Pooling, y: &[f32], bias: &[f32], batch: &TokenB
     if silent > 0.0 {
         for (out, &bias) in out.iter_mut().zip(bias) {
             match pooling {
-                Pooling::Average => *out += silent * bias.max(0.0),
+                Pooling::Average | Pooling::Bounded => *out += silent * bias.max(0.0),
                 Pooling::Maximum => *out = out.max(bias),
             }
         }
     }
-    if pooling == Pooling::Average {
-        let share = 1.0 / positions as f32;
-        out.iter_mut().for_each(|sum| *sum *= share);
+    let share = 1.0 / positions as f32;
+    match pooling {
+        Pooling::Average => out.iter_mut().for_each(|sum| *sum *= share),
+        Pooling::Bounded => out.iter_mut().for_each(|sum| *sum = (*sum * share).min(1.0)),
+        Pooling::Maximum => {}
     }
 }
 
@@ -296,8 +311,18 @@ fn unpool(
     let share = 1.0 / positions as f32;
     let mut c = vec![0.0; width.filters];
     let rows = deltas.chunks_exact_mut(width.channels).take(live).map(|row| width.of_mut(row));
+    // Past the bound nothing is learned. What was pooled is made again: that costs less than to keep it.
+    let mut within;
+    let gradient = if pooling == Pooling::Bounded {
+        within = vec![0.0; width.filters];
+        pool(width, Pooling::Average, y, bias, batch, b, &mut within);
+        within.iter_mut().zip(gradient).for_each(|(value, &own)| *value = if *value < 1.0 { own } else { 0.0 });
+        &within
+    } else {
+        gradient
+    };
     match pooling {
-        Pooling::Average => {
+        Pooling::Average | Pooling::Bounded => {
             for (p, delta) in rows.enumerate() {
                 position(width, y, bias, text, p, &mut c);
                 for (((delta, sum), &c), gradient) in delta.iter_mut().zip(&mut *d_bias).zip(&c).zip(gradient) {
@@ -443,6 +468,10 @@ pub mod reference {
                     }
                     out.push(match pooling {
                         Pooling::Average => sum / F::of(positions as f32),
+                        Pooling::Bounded => {
+                            let average = sum / F::of(positions as f32);
+                            if average > F::of(1.0) { F::of(1.0) } else { average }
+                        }
                         Pooling::Maximum => best,
                     });
                 }
@@ -474,7 +503,8 @@ mod tests {
         batch.push([5]);
         batch.push([]);
         batch.push([2, SILENT, 2, 2, SILENT]);
-        let codes = numbers(6 * 4, 1);
+        // Large enough that some averages pass the bound of 1, and most do not.
+        let codes: Vec<f32> = numbers(6 * 4, 1).iter().map(|code| 1.5 * code).collect();
         let weights = numbers(4 * shape.products(), 2);
         let bias = numbers(shape.channels(), 3);
         (shape, batch, codes, weights, bias)
@@ -483,7 +513,7 @@ mod tests {
     #[test]
     fn token_products_give_the_convolution() {
         for padded in [0, 8] {
-            for pooling in [Pooling::Average, Pooling::Maximum] {
+            for pooling in Pooling::ALL {
                 let (shape, batch, codes, weights, bias) = case(padded);
                 let want = reference::forward(&shape, pooling, (&codes, &weights, &bias), &batch);
                 let (got, _) = forward(&shape, pooling, &codes, &weights, &bias, &batch, &Workspace::default());
@@ -492,6 +522,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_bound_of_one_cuts_averages_and_nothing_else() {
+        let (shape, batch, codes, weights, bias) = case(0);
+        let of = |pooling| forward(&shape, pooling, &codes, &weights, &bias, &batch, &Workspace::default()).0;
+        let (average, bounded) = (of(Pooling::Average), of(Pooling::Bounded));
+        assert!(average.iter().zip(&bounded).all(|(average, bounded)| *bounded == average.min(1.0)));
+        let cut = average.iter().filter(|&&average| average > 1.0).count();
+        assert!(cut > 0 && cut < average.len() / 2, "{cut} of {}", average.len());
     }
 
     #[test]
@@ -510,7 +550,7 @@ mod tests {
     #[test]
     fn the_backward_pass_agrees_with_finite_differences() {
         for padded in [0, 8] {
-            for pooling in [Pooling::Average, Pooling::Maximum] {
+            for pooling in Pooling::ALL {
                 let (shape, batch, codes, weights, bias) = case(padded);
                 let up = numbers(batch.len() * shape.channels(), 4);
                 let memory = Workspace::default();

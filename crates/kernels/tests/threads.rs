@@ -64,7 +64,7 @@ fn the_text_convolution_does_not_depend_on_the_threads() {
     let weights = numbers(shape.dimension * shape.products(), 0.1, 3);
     let bias = numbers(shape.channels(), 0.1, 4);
     let up = numbers(TEXTS * shape.channels(), 1.0, 5);
-    for pooling in [Pooling::Average, Pooling::Maximum] {
+    for pooling in Pooling::ALL {
         same_in_every_pool(|| {
             let memory = Workspace::default();
             let (pooled, products) =

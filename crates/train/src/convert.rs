@@ -16,7 +16,11 @@ use spiketext::{
     network::{Codes, Network, Readout, Specification, Weights},
     text::UNKNOWN,
 };
-use spiketext_kernels::{Workspace, drive::PHASES, text_convolution};
+use spiketext_kernels::{
+    Workspace,
+    drive::PHASES,
+    text_convolution::{self, Pooling},
+};
 
 use crate::{
     dnn::DnnWeights,
@@ -139,7 +143,7 @@ pub fn convert(
     let mut output_bias = dnn.output_bias.clone();
     let mut feature_thresholds = vec![1.0; channels];
     let inputs = |word: u32| input_of(specification, dnn, &codes, fit.as_ref(), word);
-    let measure = || Activations::of(specification, dnn, calibration, inputs);
+    let measure = || Activations::of(specification, dnn, recipe.dnn.pooling, calibration, inputs);
     match recipe.conversion.normalisation {
         Normalisation::None => {}
         Normalisation::Model => {
@@ -251,6 +255,7 @@ impl Activations {
     fn of(
         specification: &Specification,
         dnn: &DnnWeights,
+        pooling: Pooling,
         texts: &[&Encoded],
         input_of: impl Fn(u32) -> Vec<f32>,
     ) -> Self {
@@ -260,7 +265,6 @@ impl Activations {
         let (batch, rows) = batch_of(specification, &words);
         let codes: Vec<f32> = rows.iter().flat_map(|&word| input_of(word)).collect();
         let convolution = text_convolution::pre_activations(shape, &codes, &dnn.weights, &dnn.bias, &batch);
-        let pooling = text_convolution::Pooling::Average;
         let memory = Workspace::default();
         let (pooled, _) = text_convolution::forward(shape, pooling, &codes, &dnn.weights, &dnn.bias, &batch, &memory);
         let mut features = vec![Vec::with_capacity(texts.len()); channels];

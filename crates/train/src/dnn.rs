@@ -1,4 +1,4 @@
-//! The real-valued TextCNN: tailored (average pooling, ReLU) or original (maximum pooling).
+//! The real-valued TextCNN: tailored (ReLU and an average, with a bound or without) or original (maximum pooling).
 //!
 //! ```text
 //! pooled[b, (k,f)] = pool over p of relu(b[k,f] + sum of taps)         see spiketext_kernels::text_convolution

@@ -230,6 +230,7 @@ pub mod composed {
                 let c = burn::tensor::activation::relu(c);
                 widths.push(match pooling {
                     Pooling::Average => c.sum_dim(0) / batch.positions(b, width) as f32,
+                    Pooling::Bounded => (c.sum_dim(0) / batch.positions(b, width) as f32).clamp_max(1.0),
                     Pooling::Maximum => c.max_dim(0),
                 });
             }

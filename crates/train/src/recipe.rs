@@ -92,7 +92,7 @@ pub struct WordChoices {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DnnChoices {
-    /// Average (can be converted) or maximum (the original TextCNN; cannot).
+    /// Average, or average up to 1 (`bounded`); or maximum (the original TextCNN), which cannot be converted.
     pub pooling: Pooling,
     /// Most epochs.
     pub epochs: usize,
@@ -242,15 +242,15 @@ impl Recipe {
                 random_dimension: 300,
             },
             dnn: DnnChoices {
-                pooling: Pooling::Average,
-                epochs: 10,
-                patience: 10,
+                pooling: Pooling::Bounded,
+                epochs: 14,
+                patience: 14,
                 batch: 32,
                 learning_rate: 1e-3,
                 code_learning_rate: 1e-3,
                 weight_decay: 1e-2,
                 dropout: 0.3,
-                word_dropout: 0.2,
+                word_dropout: 0.3,
                 cosine: true,
             },
             conversion: ConversionChoices {

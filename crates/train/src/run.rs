@@ -14,7 +14,7 @@ use spiketext::{
     network::Specification,
     text::Language,
 };
-use spiketext_kernels::{ConvolutionShape, NeuronParameters, text_convolution::Pooling};
+use spiketext_kernels::{ConvolutionShape, NeuronParameters};
 
 use crate::{
     events::{Event, Observer, Phase},
@@ -59,10 +59,10 @@ pub fn train(
     let started = Instant::now();
     recipe.check()?;
     check(dataset)?;
-    if recipe.dnn.pooling == Pooling::Maximum {
+    if !recipe.dnn.pooling.converts() {
         return Err(Error::invalid(
             "train",
-            "dnn.pooling = \"average\" (spikes cannot compute a maximum over positions; --original trains such a network \
+            "dnn.pooling = \"average\" or \"bounded\" (spikes cannot compute a maximum over positions; --original trains such a network \
              beside)",
             "\"maximum\"",
         ));

@@ -123,7 +123,7 @@ fn neuron_kinds() -> Vec<(String, NeuronParameters)> {
 
 #[test]
 fn text_convolutions_agree() {
-    for pooling in [Pooling::Average, Pooling::Maximum] {
+    for pooling in Pooling::ALL {
         for shape in shapes() {
             for (name, batch) in batches() {
                 let (d, m, c) = (shape.dimension, shape.products(), shape.channels());

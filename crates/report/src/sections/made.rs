@@ -99,17 +99,23 @@ pub fn missing(study: &Study, page: &mut Page) -> Option<usize> {
         page.paragraph(&format!("{} {verb} there that the grid does not declare.", plural(extra, "cell")));
     }
     if !lacking.is_empty() {
-        let mut rows: BTreeMap<(&str, String), BTreeMap<&str, Vec<String>>> = BTreeMap::new();
-        for (table, row, axis, dataset, seed) in &lacking {
-            let sets = rows.entry((table, named(row, axis))).or_default();
-            sets.entry(dataset).or_default().push(seed.to_string());
+        let lacking: BTreeSet<_> = lacking.iter().copied().collect();
+        // In the order of the grid, which is that of its author.
+        let mut rows: Vec<((&str, String), Vec<(&str, BTreeSet<u64>)>)> = Vec::new();
+        for cell in expected {
+            if !lacking.contains(&place(&cell.table, &cell.row, &cell.axis, &cell.dataset, cell.seed)) {
+                continue;
+            }
+            let row = (cell.table.as_str(), named(&cell.row, &cell.axis));
+            let sets = entry(&mut rows, row);
+            entry(sets, cell.dataset.as_str()).insert(cell.seed);
         }
         page.folded("The missing cells", |page| {
             let mut table = Table::new(3, ["table", "row", "data set: seeds"]);
             for ((name, row), sets) in &rows {
                 let sets: Vec<String> = sets
                     .iter()
-                    .map(|(dataset, seeds)| format!("{}: {}", escaped(dataset_name(dataset)), seeds.join(", ")))
+                    .map(|(dataset, seeds)| format!("{}: {}", escaped(dataset_name(dataset)), ranges(seeds)))
                     .collect();
                 table.row([escaped(name), escaped(row), sets.join("; ")]);
             }
@@ -117,4 +123,42 @@ pub fn missing(study: &Study, page: &mut Page) -> Option<usize> {
         });
     }
     Some(lacking.len())
+}
+
+/// The value of a key in a list that keeps the order in which keys came; empty where the key is new.
+fn entry<K: PartialEq, V: Default>(list: &mut Vec<(K, V)>, key: K) -> &mut V {
+    let place = list.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+        list.push((key, V::default()));
+        list.len() - 1
+    });
+    &mut list[place].1
+}
+
+/// Numbers with neighbours drawn together: `0-2, 4`.
+fn ranges(numbers: &BTreeSet<u64>) -> String {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for &number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if number == *last + 1 => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let parts: Vec<String> = runs
+        .into_iter()
+        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
+        .collect();
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_drawn_together() {
+        let of = |numbers: &[u64]| ranges(&numbers.iter().copied().collect());
+        assert_eq!(of(&[]), "");
+        assert_eq!(of(&[3]), "3");
+        assert_eq!(of(&[0, 1, 2, 4, 6, 7]), "0-2, 4, 6-7");
+    }
 }
