@@ -27,6 +27,7 @@ fn crates_use_only_crates_below_them() {
         ("kernels", "spiketext-kernels"),
         ("spiketext", "spiketext"),
         ("fetch", "spiketext-fetch"),
+        ("attack", "spiketext-attack"),
         ("report", "spiketext-report"),
         ("train", "spiketext-train"),
     ];
@@ -54,6 +55,7 @@ fn closure(folder: &str) -> BTreeSet<String> {
         ("kernels", "spiketext-kernels"),
         ("spiketext", "spiketext"),
         ("fetch", "spiketext-fetch"),
+        ("attack", "spiketext-attack"),
         ("report", "spiketext-report"),
         ("train", "spiketext-train"),
     ] {

@@ -18,6 +18,8 @@ pub mod energy;
 
 pub mod model;
 
+pub mod score;
+
 pub mod data;
 
 pub mod machine;

@@ -28,6 +28,8 @@ pub enum Purpose {
     Calibration = 7,
     /// Splits drawn by chance.
     Split = 8,
+    /// What an attack draws: letters, places, orders.
+    Attack = 9,
 }
 
 /// Opens the stream (seed, purpose, first, second).

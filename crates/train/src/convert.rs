@@ -34,19 +34,20 @@ struct Folded {
     presence: Vec<f32>,
 }
 
-/// Folds the centring into the weights: `W (6 (r - 1/2)) = (6 W) r - 3 sum W`, the last at each tap on a real token; and with it
+/// Folds the centring into the weights: `W (2 k (r - 1/2)) = (2 k W) r - k sum W`, the last at each tap on a real token; and with it
 /// the fit of a code's means to the rates, if there is one. A network that was not trained centred has no presence currents to
 /// fold anything into: it takes the means as they are.
 fn fold(dnn: &DnnWeights, products: usize, fit: Option<&Fit>) -> Folded {
     if !dnn.centred {
         return Folded { weights: dnn.weights.clone(), presence: vec![0.0; products] };
     }
+    let k = f64::from(dnn.range);
     let mut presence = vec![0.0f64; products];
     for (d, row) in dnn.weights.chunks_exact(products).enumerate() {
-        let least = fit.map_or(-3.0, |fit| 6.0 * (f64::from(fit.offsets[d]) - 0.5));
+        let least = fit.map_or(-k, |fit| 2.0 * k * (f64::from(fit.offsets[d]) - 0.5));
         presence.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += least * f64::from(weight));
     }
-    let gain = 6.0 * fit.map_or(1.0, |fit| fit.slope);
+    let gain = 2.0 * dnn.range * fit.map_or(1.0, |fit| fit.slope);
     Folded {
         weights: dnn.weights.iter().map(|weight| gain * weight).collect(),
         presence: presence.into_iter().map(|sum| sum as f32).collect(),
@@ -134,7 +135,7 @@ pub fn convert(
     let shape = &specification.convolution;
     let (products, channels, outputs) = (shape.products(), shape.channels(), specification.outputs());
     check_periods(specification.encoder, specification.steps)?;
-    let rate = |code: &f32| if dnn.centred { code / 6.0 + 0.5 } else { *code };
+    let rate = |code: &f32| if dnn.centred { code / (2.0 * dnn.range) + 0.5 } else { *code };
     let codes = Codes::from_fixed(dnn.codes.iter().map(|code| fixed_rate(rate(code))).collect(), recipe.words.bits);
     let fit = fit_of(specification, &codes, calibration);
     let Folded { mut weights, mut presence } = fold(dnn, products, fit.as_ref());
@@ -232,7 +233,7 @@ fn input_of(
     if !dnn.centred {
         return means;
     }
-    means.iter().zip(&fit.offsets).map(|(mean, offset)| 6.0 * (fit.slope * mean + offset - 0.5)).collect()
+    means.iter().zip(&fit.offsets).map(|(mean, offset)| 2.0 * dnn.range * (fit.slope * mean + offset - 0.5)).collect()
 }
 
 /// The channel to which a column (width, tap, filter) of the weight matrix belongs.
@@ -347,6 +348,7 @@ mod tests {
         let dnn = DnnWeights {
             codes: (0..3 * d).map(|i| 6.0 * ((i * 5 % 17) as f32 / 16.0 - 0.5)).collect(),
             centred: true,
+            range: 3.0,
             weights: (0..d * products).map(grid).collect(),
             bias: vec![],
             output: vec![],

@@ -35,6 +35,7 @@ pub struct TextCnn<'a> {
     prepared: &'a Prepared,
     seed: u64,
     centred: bool,
+    range: f32,
     biases: bool,
     optimiser: AdamW,
     workspace: Workspace,
@@ -53,6 +54,8 @@ pub struct DnnWeights {
     pub codes: Vec<f32>,
     /// Whether the codes are centred.
     pub centred: bool,
+    /// The deviations k that the rates 0 and 1 stand for.
+    pub range: f32,
     /// Convolution weights, `[D, M]`.
     pub weights: Vec<f32>,
     /// Convolution biases, `[C]`.
@@ -86,10 +89,14 @@ impl<'a> TextCnn<'a> {
         let output = draw(2, c * o, &|_| 1.0 / (c as f32).sqrt());
         let output_bias = draw(3, o, &|_| on(1.0 / (c as f32).sqrt()));
         let centred = recipe.words.centred;
+        let k = recipe.words.range;
+        // The rates that were looked up stand for 3 deviations.
         let (codes, missing, range) = if centred {
-            (prepared.rates.iter().map(|r| 6.0 * (r - 0.5)).collect(), 0.0, (-3.0, 3.0))
-        } else {
+            (prepared.rates.iter().map(|r| (6.0 * (r - 0.5)).clamp(-k, k)).collect(), 0.0, (-k, k))
+        } else if k == 3.0 {
             (prepared.rates.clone(), 0.5, (0.0, 1.0))
+        } else {
+            (prepared.rates.iter().map(|r| (3.0 / k * (r - 0.5) + 0.5).clamp(0.0, 1.0)).collect(), 0.5, (0.0, 1.0))
         };
         let trainable = if recipe.words.trained { prepared.training_words } else { 0 };
         Self {
@@ -98,6 +105,7 @@ impl<'a> TextCnn<'a> {
             prepared,
             seed,
             centred,
+            range: k,
             biases: recipe.network.biases,
             optimiser: adamw(recipe.dnn.weight_decay),
             workspace: Workspace::default(),
@@ -116,6 +124,7 @@ impl<'a> TextCnn<'a> {
         DnnWeights {
             codes: self.codes.values().to_vec(),
             centred: self.centred,
+            range: self.range,
             weights: self.weights.values(),
             bias: self.bias.values(),
             output: self.output.values(),

@@ -75,8 +75,12 @@ pub struct WordChoices {
     pub also_first: usize,
     /// What an unknown word does.
     pub unknown: UnknownWord,
-    /// Whether training sees rates as `6 (r - 1/2)`, which conversion folds away exactly (equation 10).
+    /// Whether training sees rates as `2 k (r - 1/2)`, which conversion folds away exactly (equation 10).
     pub centred: bool,
+    /// Deviations k on either side of the mean for which the rates 0 and 1 stand (equation 1). Entries past 3 are cut
+    /// whatever it is. Choices of older runs do not have it: it was 3, the published range.
+    #[serde(default = "published_range")]
+    pub range: f32,
     /// Whether the codes of the training words are trained.
     pub trained: bool,
     /// Bits of a stored code.
@@ -86,6 +90,10 @@ pub struct WordChoices {
     pub fresh_from: usize,
     /// Dimensions of random vectors (only for `--vectors random`).
     pub random_dimension: usize,
+}
+
+fn published_range() -> f32 {
+    3.0
 }
 
 /// Training of the real-valued network.
@@ -236,6 +244,7 @@ impl Recipe {
                 also_first: 50_000,
                 unknown: UnknownWord::Silent,
                 centred: true,
+                range: 2.0,
                 trained: true,
                 bits: CodeBits::Eight,
                 fresh_from: 2,
@@ -254,7 +263,7 @@ impl Recipe {
                 cosine: true,
             },
             conversion: ConversionChoices {
-                normalisation: Normalisation::Percentile { q: 0.99 },
+                normalisation: Normalisation::Percentile { q: 0.95 },
                 scope: Scope::Channel,
                 calibration_texts: 512,
             },
@@ -297,6 +306,7 @@ impl Recipe {
                 also_first: 50_000,
                 unknown: UnknownWord::Mean,
                 centred: false,
+                range: published_range(),
                 trained: false,
                 bits: CodeBits::Sixteen,
                 fresh_from: 0,
@@ -387,6 +397,9 @@ impl Recipe {
             if !(rate.is_finite() && rate >= 0.0) {
                 return refuse("learning rates of at least 0", rate.to_string());
             }
+        }
+        if !(self.words.range > 0.0 && self.words.range <= published_range()) {
+            return refuse("words.range above 0 and up to 3 deviations", self.words.range.to_string());
         }
         crate::convert::check_periods(self.network.encoder, self.network.steps)?;
         for number in [self.direct.gain, self.direct.convolution_shift, self.direct.output_shift] {
@@ -521,6 +534,8 @@ mod tests {
         for (settings, word) in [
             (&["network.encoder=phase", "network.steps=12"][..], "periods"),
             (&["direct.gain=nan"], "first weights"),
+            (&["words.range=0"], "range"),
+            (&["words.range=3.5"], "range"),
             (&["dnn.dropout=1.0"], "dropout"),
             (&["conversion.normalisation.q=0.0"], "quantile"),
         ] {

@@ -2,19 +2,23 @@
 
 use std::{
     io::Write,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use serde_json::json;
 use spiketext::{
-    data::{self, Columns, Dataset, Example, Split},
     energy::{Account, Exact},
     model::{Costs, Model, Prediction},
 };
 
-use super::{confusion::Confusion, costs, shown, tables};
+use super::{
+    confusion::Confusion,
+    costs,
+    labelled::{self, Texts},
+    shown, tables,
+};
 
 /// Matrices of more classes are told by their largest entries.
 const MATRIX_CLASSES: usize = 12;
@@ -50,25 +54,8 @@ Exit code: 0 done, 1 the accuracy is below --at-least, 2 an error.")]
 pub struct Arguments {
     /// The model directory.
     model: PathBuf,
-    /// Labelled texts: CSV, TSV, JSON lines, Parquet, fastText lines, or a folder with a folder a class.
-    #[arg(value_name = "FILE", conflicts_with = "dataset")]
-    file: Option<PathBuf>,
-    /// A known data set (see `spiketext data list`).
-    #[arg(long, value_name = "NAME")]
-    dataset: Option<String>,
-    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
-    /// `spiketext data fetch`].
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Which texts; a FILE without a column `split` is divided as `train` does.
-    #[arg(long, value_enum)]
-    split: Option<Part>,
-    /// The column of the text in FILE [default: text, sentence, review and the like].
-    #[arg(long, value_name = "COLUMN", requires = "file")]
-    text_column: Option<String>,
-    /// The column of the label in FILE [default: label, class, category and the like].
-    #[arg(long, value_name = "COLUMN", requires = "file")]
-    label_column: Option<String>,
+    #[command(flatten)]
+    labelled: labelled::Arguments,
     /// End with exit code 1 if the accuracy is below this.
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     at_least: Option<f64>,
@@ -79,36 +66,6 @@ pub struct Arguments {
     /// Print JSON.
     #[arg(long)]
     json: bool,
-}
-
-/// What `--split` can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Part {
-    Test,
-    Development,
-    Train,
-    All,
-}
-
-impl Part {
-    /// The part of a data set; none for all of it.
-    fn split(self) -> Option<Split> {
-        match self {
-            Self::Test => Some(Split::Test),
-            Self::Development => Some(Split::Development),
-            Self::Train => Some(Split::Train),
-            Self::All => None,
-        }
-    }
-}
-
-/// The texts to measure on, with the model's numbers for their classes.
-struct Texts {
-    data: String,
-    used: String,
-    texts: Vec<String>,
-    classes: Vec<usize>,
-    empty: usize,
 }
 
 /// All that was found out.
@@ -124,7 +81,7 @@ struct Outcome {
 /// Runs the verb.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let model = Model::load(&arguments.model)?;
-    let texts = texts(arguments, &model)?;
+    let texts = arguments.labelled.texts(&model)?;
     let outcome = measure(&model, &texts, arguments.exact)?;
     let accuracy = outcome.confusion.accuracy();
     let passed = arguments.at_least.map(|least| accuracy >= least);
@@ -149,83 +106,6 @@ fn percent(text: &str) -> Result<f64, String> {
         Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
         _ => Err("expected a number from 0 to 100".to_owned()),
     }
-}
-
-/// The texts that the command line asks for.
-fn texts(arguments: &Arguments, model: &Model) -> anyhow::Result<Texts> {
-    if let Some(file) = &arguments.file {
-        let columns = Columns { text: arguments.text_column.clone(), label: arguments.label_column.clone() };
-        return match arguments.split {
-            None | Some(Part::All) => from_file(file, &columns, arguments.split, model),
-            Some(part) => {
-                from_dataset(Dataset::from_files(file, None, &columns)?, &file.display().to_string(), part, model)
-            }
-        };
-    }
-    let training = model.training();
-    let name = match &arguments.dataset {
-        Some(name) => name,
-        // A file may be called like a known set; its source tells them apart.
-        None if data::known().iter().any(|set| set.name == training.dataset && set.source == training.source) => {
-            &training.dataset
-        }
-        None => anyhow::bail!(
-            "no texts to measure on: the model was trained on {}, which goes by no name; give FILE or --dataset NAME",
-            training.source
-        ),
-    };
-    let part = arguments.split.unwrap_or(Part::Test);
-    from_dataset(super::data::load(name, arguments.data_dir.as_deref())?, name, part, model)
-}
-
-/// The texts of a file as it stands.
-fn from_file(file: &Path, columns: &Columns, part: Option<Part>, model: &Model) -> anyhow::Result<Texts> {
-    let mut table = data::read_file(file, columns)?;
-    let mut used = "all texts of the file".to_owned();
-    if part.is_none() && table.rows.iter().any(|row| row.part == Some(Split::Test)) {
-        table.rows.retain(|row| row.part == Some(Split::Test));
-        used = "the texts that the file marks test".to_owned();
-    } else if model.training().source == file.display().to_string() {
-        used.push_str(", among them those that the model was trained on (--split test: only those held out)");
-    }
-    let classes = table
-        .rows
-        .iter()
-        .map(|row| class(model, &row.label, file.display(), row.line))
-        .collect::<anyhow::Result<_>>()?;
-    let texts = table.rows.into_iter().map(|row| row.text).collect();
-    Ok(Texts { data: file.display().to_string(), used, texts, classes, empty: table.empty })
-}
-
-/// One part of a data set, or all of them.
-fn from_dataset(dataset: Dataset, name: &str, part: Part, model: &Model) -> anyhow::Result<Texts> {
-    let used = match part.split() {
-        None => "all texts".to_owned(),
-        Some(part) => format!("the {} texts ({})", part.name(), dataset.rule),
-    };
-    let parts = Split::ALL.into_iter().filter(|&split| part.split().is_none_or(|part| part == split));
-    let (mut texts, mut classes) = (Vec::new(), Vec::new());
-    for Example { text, label } in parts.flat_map(|part| dataset.part(part)) {
-        texts.push(text.clone());
-        classes.push(class(model, &dataset.labels[*label], name, None)?);
-    }
-    if texts.is_empty() {
-        anyhow::bail!("{name}: expected texts to measure on, got none in {used}");
-    }
-    Ok(Texts { data: name.to_owned(), used, texts, classes, empty: 0 })
-}
-
-/// The model's number for a label.
-fn class(model: &Model, label: &str, place: impl std::fmt::Display, line: Option<u64>) -> anyhow::Result<usize> {
-    model.labels().iter().position(|known| known == label).ok_or_else(|| {
-        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-        let mut known: Vec<String> = model.labels().iter().take(20).map(|l| shown::one_line(l, Some(40))).collect();
-        if model.labels().len() > known.len() {
-            known.push("…".to_owned());
-        }
-        let (known, got) = (known.join(", "), shown::one_line(label, Some(40)));
-        anyhow::anyhow!("{place}{line}: expected a label of the model ({known}), got '{got}'")
-    })
 }
 
 /// Labels the texts, and again until the clock has something to go by; each time as if no word had been met before.

@@ -16,7 +16,7 @@ use crate::{
     Error, Result,
     encode::Noise,
     energy::Exact,
-    engine::{self, Extremes, Firing, Operations, Runner, Trace},
+    engine::{self, Extremes, Firing, Operations, Run, Runner, Trace},
     network::{Network, Readout},
     text::{Language, Tokenizer, Vocabulary},
 };
@@ -251,6 +251,51 @@ impl Model {
         Session { model: self, runner: Runner::new(&self.network, self.noise()) }
     }
 
+    /// Labels texts with the noise that is given: what another run of the same model would have answered. Without a random
+    /// encoder all noise is the same.
+    #[must_use]
+    pub fn predict_with<S: AsRef<str> + Sync>(&self, noise: Noise, texts: &[S]) -> (Vec<Prediction>, Firing) {
+        self.predict_by(texts, |words| engine::run(&self.network, noise, words))
+    }
+
+    /// Labels texts by what `run` makes of those that have a known word.
+    fn predict_by<S: AsRef<str> + Sync>(
+        &self,
+        texts: &[S],
+        run: impl FnOnce(&[Vec<u32>]) -> Run,
+    ) -> (Vec<Prediction>, Firing) {
+        let words_of = |text: &S| self.words(text.as_ref()).1;
+        // To wake other threads takes longer than to cut a few texts.
+        let words: Vec<Vec<u32>> = match texts {
+            few if few.len() < FEW_TEXTS => few.iter().map(words_of).collect(),
+            many => many.par_iter().map(words_of).collect(),
+        };
+        let known = |words: &[u32]| engine::known_words(self.network.specification(), words);
+        let run_on: Vec<Vec<u32>> = words.iter().filter(|words| known(words) > 0).cloned().collect();
+        let run = run(&run_on);
+        let mut results = run.scores.chunks_exact(self.labels.len()).zip(&run.labels).zip(&run.operations);
+        let predictions = words
+            .iter()
+            .map(|words| {
+                let known_tokens = known(words);
+                let answer = if known_tokens > 0 { results.next() } else { None };
+                let (probabilities, label, operations) = match answer {
+                    Some(((scores, &label), operations)) => (self.probabilities(scores), label, operations.clone()),
+                    None => (self.priors.clone(), largest(&self.priors), Operations::default()),
+                };
+                Prediction {
+                    label,
+                    probabilities,
+                    unknown: answer.is_none(),
+                    tokens: words.len(),
+                    known_tokens,
+                    operations,
+                }
+            })
+            .collect();
+        (predictions, run.firing)
+    }
+
     /// Labels one text and shows every spike, with the tokens that were read.
     #[must_use]
     pub fn trace(&self, text: &str) -> (Vec<String>, Trace) {
@@ -309,42 +354,12 @@ impl Session<'_> {
     /// Labels texts, see [`Model::predict`].
     #[must_use]
     pub fn predict<S: AsRef<str> + Sync>(&mut self, texts: &[S]) -> (Vec<Prediction>, Firing) {
-        let model = self.model;
-        let words_of = |text: &S| model.words(text.as_ref()).1;
-        // To wake other threads takes longer than to cut a few texts.
-        let words: Vec<Vec<u32>> = match texts {
-            few if few.len() < FEW_TEXTS => few.iter().map(words_of).collect(),
-            many => many.par_iter().map(words_of).collect(),
-        };
-        let known = |words: &[u32]| engine::known_words(model.network.specification(), words);
-        let run_on: Vec<Vec<u32>> = words.iter().filter(|words| known(words) > 0).cloned().collect();
-        let run = self.runner.run(&run_on);
-        let classes = model.labels.len();
-        let mut results = run.scores.chunks_exact(classes).zip(&run.labels).zip(&run.operations);
-        let predictions = words
-            .iter()
-            .map(|words| {
-                let known_tokens = known(words);
-                let answer = if known_tokens > 0 { results.next() } else { None };
-                let (probabilities, label, operations) = match answer {
-                    Some(((scores, &label), operations)) => (model.probabilities(scores), label, operations.clone()),
-                    None => (model.priors.clone(), largest(&model.priors), Operations::default()),
-                };
-                Prediction {
-                    label,
-                    probabilities,
-                    unknown: answer.is_none(),
-                    tokens: words.len(),
-                    known_tokens,
-                    operations,
-                }
-            })
-            .collect();
-        (predictions, run.firing)
+        let runner = &mut self.runner;
+        self.model.predict_by(texts, |words| runner.run(words))
     }
 }
 
-/// See [`Session::predict`].
+/// See [`Model::predict_by`].
 const FEW_TEXTS: usize = 8;
 
 /// The first index of the largest value: how scores and shares become a label.
@@ -354,13 +369,18 @@ pub fn largest(values: &[f32]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{encode::Encoder, engine::tests::network, network::Averaging};
 
     /// A small model over ten words.
     pub(super) fn model(readout: Readout) -> Model {
-        let network = network(readout, Encoder::Bernoulli, Averaging::Valid);
+        model_with(readout, Encoder::Bernoulli)
+    }
+
+    /// The same with another encoder.
+    pub(crate) fn model_with(readout: Readout, encoder: Encoder) -> Model {
+        let network = network(readout, encoder, Averaging::Valid);
         let words = ["good", "bad", "film", "the", "not", "very", "dull", "bright", "story", "end"];
         let accuracies = Accuracies { dnn: 81.0, converted: 80.0, snn: 80.5 };
         let layer = engine::LayerExtremes { neurons: 18, dead: 1, saturated: 0 };

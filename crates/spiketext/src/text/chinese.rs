@@ -1,6 +1,6 @@
 //! Cuts Chinese text by the jieba dictionary, with its hidden Markov model for words that the dictionary lacks.
 
-use std::sync::OnceLock;
+use std::{ops::Range, sync::OnceLock};
 
 use jieba_rs::Jieba;
 use unicode_segmentation::UnicodeSegmentation;
@@ -28,6 +28,14 @@ pub(super) fn tokenize(text: &str) -> Vec<String> {
     }
     cut(rest, &mut tokens);
     tokens
+}
+
+/// Where the words of a text stand that hold a letter or a digit.
+pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
+    let place = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;
+    let words = jieba().cut(text, true).into_iter().map(|token| token.word);
+    let words = words.filter(|word| word.chars().any(char::is_alphanumeric));
+    words.map(|word| place(word)..place(word) + word.len()).collect()
 }
 
 fn cut(text: &str, tokens: &mut Vec<String>) {

@@ -6,9 +6,10 @@
 mod chinese;
 mod english;
 mod normalise;
+mod spans;
 mod vocabulary;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Range, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +106,23 @@ impl Tokenizer {
     #[must_use]
     pub fn language(&self) -> Language {
         self.language
+    }
+
+    /// Where the words of `text` stand, as it is written: what could be exchanged for another word. Punctuation is none;
+    /// apostrophes, hyphens, underscores, asterisks and at signs are parts of a word, but not at its ends.
+    ///
+    /// ```
+    /// use spiketext::text::{Language, Tokenizer};
+    /// let text = "It's a 'well-made' film, no?";
+    /// let words: Vec<&str> = Tokenizer::new(Language::English).spans(text).into_iter().map(|span| &text[span]).collect();
+    /// assert_eq!(words, ["It's", "a", "well-made", "film", "no"]);
+    /// ```
+    #[must_use]
+    pub fn spans(&self, text: &str) -> Vec<Range<usize>> {
+        match self.language {
+            Language::English => spans::english(text),
+            Language::Chinese => chinese::spans(text),
+        }
     }
 
     /// The tokens of `text` in order; none where there is nothing but white space.

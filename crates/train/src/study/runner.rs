@@ -11,14 +11,14 @@ use spiketext::{
     Error, Result,
     files::write_atomically,
     machine,
-    study::{Cell, FORMAT},
+    study::{Cell, FORMAT, Method},
 };
 
 use super::{
     cells::{Sources, VECTORS, Workshop},
     grid::{Grid, Planned},
 };
-use crate::events::Event;
+use crate::{events::Event, recipe::Recipe};
 
 /// What is known of a cell's result file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,13 +119,40 @@ fn state_of(cell: &Planned, choices: &str, any_vectors: bool, out: &Path) -> Sta
     if found.method != cell.method {
         return State::Otherwise(format!("made by the method {:?}", found.method));
     }
-    let skip = |text: &str| any_vectors && text.starts_with(VECTORS);
-    let lines = |text: &str| text.lines().filter(|line| !skip(line)).map(str::to_owned).collect::<Vec<_>>();
-    let (own, wanted) = (lines(&found.choices), lines(choices));
+    let of = |text: &str| deciding(text, cell.method, any_vectors);
+    let (own, wanted) = (of(&found.choices), of(choices));
     match own.iter().find(|line| !wanted.contains(line)).or_else(|| wanted.iter().find(|line| !own.contains(line))) {
-        Some(line) => State::Otherwise(format!("made with other choices: '{line}'")),
+        Some((_, line)) => State::Otherwise(format!("made with other choices: '{line}'")),
         None => State::Done,
     }
+}
+
+/// The lines of a cell's choices, each with the part of the recipe it stands in, that decide what `method` measures. A
+/// converted network, say, is the same however fine-tuning would go on.
+fn deciding(choices: &str, method: Method, any_vectors: bool) -> Vec<(String, String)> {
+    let parts: Option<&[&str]> = match method {
+        Method::BagOfWords => None,
+        Method::Original | Method::Dnn => Some(&["network", "words", "dnn"]),
+        Method::Converted => Some(&["network", "words", "dnn", "conversion"]),
+        Method::FineTuned => Some(&["network", "words", "dnn", "conversion", "fine-tuning"]),
+        Method::Direct => Some(&["network", "words", "fine-tuning", "direct"]),
+    };
+    // Choices that were written down before there was a field have the value that was the only one then.
+    let now = toml::from_str::<Recipe>(choices).map(|recipe| recipe.to_toml());
+    let comments = choices.lines().filter(|line| now.is_ok() && line.starts_with('#'));
+    let mut part = String::new();
+    let mut lines = Vec::new();
+    for line in comments.chain(now.as_deref().unwrap_or(choices).lines()) {
+        if let Some(header) = line.strip_prefix('[') {
+            part = header.trim_end_matches(']').to_owned();
+        }
+        let first = part.split('.').next().unwrap_or_default();
+        let asked = first.is_empty() || parts.is_none_or(|parts| parts.contains(&first));
+        if asked && !(any_vectors && line.starts_with(VECTORS)) && !line.trim().is_empty() {
+            lines.push((part.clone(), line.to_owned()));
+        }
+    }
+    lines
 }
 
 /// The state of every cell of a grid. Word vectors count only for languages whose file `sources` names.
@@ -258,4 +285,31 @@ pub fn write_expected(grid: &Grid, out: &Path) -> Result<PathBuf> {
     let path = out.with_file_name("grid.json");
     write_atomically(&path, text.as_bytes())?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_decided_by_what_it_uses() {
+        let lean = Recipe::lean();
+        let of = |recipe: &Recipe, method| deciding(&recipe.to_toml(), method, false);
+        let set = |setting: &str| lean.clone().with_setting(setting).expect(setting);
+        for (setting, decided) in [
+            ("network.surrogate={kind=\"triangle\",slope=1.0}", [true; 5]),
+            ("dnn.epochs=3", [true, true, true, true, false]),
+            ("conversion.normalisation.q=0.5", [false, false, true, true, false]),
+            ("fine-tuning.batch=7", [false, false, false, true, true]),
+            ("direct.gain=2.0", [false, false, false, false, true]),
+        ] {
+            let methods = [Method::Original, Method::Dnn, Method::Converted, Method::FineTuned, Method::Direct];
+            let differs = methods.map(|method| of(&set(setting), method) != of(&lean, method));
+            assert_eq!(differs, decided, "{setting}");
+        }
+        let older = lean.to_toml().replace("range = 2.0\n", "");
+        assert_eq!(deciding(&older, Method::Dnn, false), of(&set("words.range=3.0"), Method::Dnn));
+        let named = format!("{VECTORS}en\nname = \"lean\"\n");
+        assert_eq!(deciding(&named, Method::Dnn, true).len() + 1, deciding(&named, Method::Dnn, false).len());
+    }
 }

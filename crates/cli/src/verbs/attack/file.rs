@@ -1,0 +1,137 @@
+//! The records of an attack in a file: a line of choices, then a line a text. A line that was cut off is written again.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use spiketext_attack::{Protocol, Recipe, Record};
+
+/// The version of the format.
+pub const FORMAT: u32 = 1;
+
+/// The choices of a run: records belong together where these agree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conditions {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The model's folder.
+    pub model: String,
+    /// The seed it was trained with.
+    pub model_seed: u64,
+    /// The choices it was trained with.
+    pub choices: String,
+    /// Where the texts come from.
+    pub data: String,
+    /// Which of them.
+    pub texts_used: String,
+    /// How many.
+    pub count: usize,
+    /// The attack.
+    pub attack: Recipe,
+    /// Its parameters.
+    pub protocol: Protocol,
+    /// The word vectors.
+    pub vectors: String,
+    /// The seed of what is drawn.
+    pub seed: u64,
+    /// What noise the attack meets.
+    pub noise: String,
+    /// Draws that judge.
+    pub judges: usize,
+    /// The program that attacked.
+    pub program: String,
+}
+
+/// A file that grows by a line for each text.
+pub struct ResultFile {
+    path: PathBuf,
+    file: File,
+    records: Vec<Record>,
+}
+
+impl ResultFile {
+    /// Opens the file of these conditions, or begins it.
+    ///
+    /// # Errors
+    /// If it holds records of other conditions, or something else altogether; nothing is lost then.
+    pub fn open(path: &Path, conditions: &Conditions, again: bool) -> anyhow::Result<Self> {
+        let writing = || format!("cannot write {}", path.display());
+        let text = match std::fs::read_to_string(path) {
+            _ if again => String::new(),
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        let first = serde_json::to_string(conditions)?;
+        let mut records = Vec::new();
+        let mut kept = 0;
+        for (number, line) in text.split_inclusive('\n').enumerate() {
+            let whole = line.ends_with('\n');
+            if number == 0 {
+                let found: Result<Conditions, _> = serde_json::from_str(line);
+                match found {
+                    Ok(found) => same(path, &found, conditions)?,
+                    // The very first line was cut off: there is no record to lose.
+                    Err(_) if !whole && first.starts_with(line) => break,
+                    Err(error) => anyhow::bail!(
+                        "{}: expected the records of an attack, got another file ({error}); --again would replace it",
+                        path.display()
+                    ),
+                }
+            } else {
+                match serde_json::from_str(line) {
+                    Ok(record) if whole => records.push(record),
+                    _ if !whole => break,
+                    Ok(_) => {}
+                    Err(error) => anyhow::bail!("{}:{}: expected a record, got {error}", path.display(), number + 1),
+                }
+            }
+            kept += line.len();
+        }
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).with_context(writing)?;
+        }
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(false).open(path).with_context(writing)?;
+        file.set_len(kept as u64).with_context(writing)?;
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).with_context(writing)?;
+        if kept == 0 {
+            writeln!(file, "{first}").with_context(writing)?;
+        }
+        Ok(Self { path: path.to_owned(), file, records })
+    }
+
+    /// The records that were there.
+    pub fn take_records(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.records)
+    }
+
+    /// Adds one.
+    pub fn write(&mut self, record: &Record) -> anyhow::Result<()> {
+        let mut line = serde_json::to_string(record)?;
+        line.push('\n');
+        self.file.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+/// Refuses records of other conditions, and says which.
+fn same(path: &Path, found: &Conditions, wanted: &Conditions) -> anyhow::Result<()> {
+    let (found, wanted) = (serde_json::to_value(found)?, serde_json::to_value(wanted)?);
+    let (Some(found), Some(wanted)) = (found.as_object(), wanted.as_object()) else { return Ok(()) };
+    match wanted.iter().find(|(key, value)| found.get(*key) != Some(*value)) {
+        None => Ok(()),
+        Some((key, value)) => {
+            let had = found.get(key).map(ToString::to_string).unwrap_or_default();
+            anyhow::bail!(
+                "{}: its records have another {key} ({} instead of {}); --again begins anew, another --out keeps both",
+                path.display(),
+                super::shown::one_line(&had, Some(80)),
+                super::shown::one_line(&value.to_string(), Some(80)),
+            )
+        }
+    }
+}

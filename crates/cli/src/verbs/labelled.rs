@@ -1,0 +1,151 @@
+//! Labelled texts for verbs that examine a model: a file, or the data set that the model was trained on.
+
+use std::path::{Path, PathBuf};
+
+use spiketext::{
+    data::{self, Columns, Dataset, Example, Split},
+    model::Model,
+};
+
+use super::shown;
+
+/// Where the texts come from.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Labelled texts: CSV, TSV, JSON lines, Parquet, fastText lines, or a folder with a folder a class.
+    #[arg(value_name = "FILE", conflicts_with = "dataset")]
+    file: Option<PathBuf>,
+    /// A known data set (see `spiketext data list`).
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
+    /// `spiketext data fetch`].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Which texts; a FILE without a column `split` is divided as `train` does.
+    #[arg(long, value_enum)]
+    split: Option<Part>,
+    /// The column of the text in FILE [default: text, sentence, review and the like].
+    #[arg(long, value_name = "COLUMN", requires = "file")]
+    text_column: Option<String>,
+    /// The column of the label in FILE [default: label, class, category and the like].
+    #[arg(long, value_name = "COLUMN", requires = "file")]
+    label_column: Option<String>,
+}
+
+/// What `--split` can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Test,
+    Development,
+    Train,
+    All,
+}
+
+impl Part {
+    /// The part of a data set; none for all of it.
+    fn split(self) -> Option<Split> {
+        match self {
+            Self::Test => Some(Split::Test),
+            Self::Development => Some(Split::Development),
+            Self::Train => Some(Split::Train),
+            Self::All => None,
+        }
+    }
+}
+
+/// The texts to measure on, with the model's numbers for their classes.
+pub struct Texts {
+    /// Where they come from.
+    pub data: String,
+    /// Which of them.
+    pub used: String,
+    /// The texts.
+    pub texts: Vec<String>,
+    /// Their classes.
+    pub classes: Vec<usize>,
+    /// Empty texts that were left out.
+    pub empty: usize,
+}
+
+impl Arguments {
+    /// The texts that the command line asks for.
+    ///
+    /// # Errors
+    /// If there are none, they cannot be read, or have a label that the model does not know.
+    pub fn texts(&self, model: &Model) -> anyhow::Result<Texts> {
+        if let Some(file) = &self.file {
+            let columns = Columns { text: self.text_column.clone(), label: self.label_column.clone() };
+            return match self.split {
+                None | Some(Part::All) => from_file(file, &columns, self.split, model),
+                Some(part) => {
+                    from_dataset(Dataset::from_files(file, None, &columns)?, &file.display().to_string(), part, model)
+                }
+            };
+        }
+        let training = model.training();
+        let name = match &self.dataset {
+            Some(name) => name,
+            // A file may be called like a known set; its source tells them apart.
+            None if data::known().iter().any(|set| set.name == training.dataset && set.source == training.source) => {
+                &training.dataset
+            }
+            None => anyhow::bail!(
+                "no texts to measure on: the model was trained on {}, which goes by no name; give FILE or --dataset NAME",
+                training.source
+            ),
+        };
+        let part = self.split.unwrap_or(Part::Test);
+        from_dataset(super::data::load(name, self.data_dir.as_deref())?, name, part, model)
+    }
+}
+
+/// The texts of a file as it stands.
+fn from_file(file: &Path, columns: &Columns, part: Option<Part>, model: &Model) -> anyhow::Result<Texts> {
+    let mut table = data::read_file(file, columns)?;
+    let mut used = "all texts of the file".to_owned();
+    if part.is_none() && table.rows.iter().any(|row| row.part == Some(Split::Test)) {
+        table.rows.retain(|row| row.part == Some(Split::Test));
+        used = "the texts that the file marks test".to_owned();
+    } else if model.training().source == file.display().to_string() {
+        used.push_str(", among them those that the model was trained on (--split test: only those held out)");
+    }
+    let classes = table
+        .rows
+        .iter()
+        .map(|row| class(model, &row.label, file.display(), row.line))
+        .collect::<anyhow::Result<_>>()?;
+    let texts = table.rows.into_iter().map(|row| row.text).collect();
+    Ok(Texts { data: file.display().to_string(), used, texts, classes, empty: table.empty })
+}
+
+/// One part of a data set, or all of them.
+fn from_dataset(dataset: Dataset, name: &str, part: Part, model: &Model) -> anyhow::Result<Texts> {
+    let used = match part.split() {
+        None => "all texts".to_owned(),
+        Some(part) => format!("the {} texts ({})", part.name(), dataset.rule),
+    };
+    let parts = Split::ALL.into_iter().filter(|&split| part.split().is_none_or(|part| part == split));
+    let (mut texts, mut classes) = (Vec::new(), Vec::new());
+    for Example { text, label } in parts.flat_map(|part| dataset.part(part)) {
+        texts.push(text.clone());
+        classes.push(class(model, &dataset.labels[*label], name, None)?);
+    }
+    if texts.is_empty() {
+        anyhow::bail!("{name}: expected texts to measure on, got none in {used}");
+    }
+    Ok(Texts { data: name.to_owned(), used, texts, classes, empty: 0 })
+}
+
+/// The model's number for a label.
+fn class(model: &Model, label: &str, place: impl std::fmt::Display, line: Option<u64>) -> anyhow::Result<usize> {
+    model.labels().iter().position(|known| known == label).ok_or_else(|| {
+        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+        let mut known: Vec<String> = model.labels().iter().take(20).map(|l| shown::one_line(l, Some(40))).collect();
+        if model.labels().len() > known.len() {
+            known.push("…".to_owned());
+        }
+        let (known, got) = (known.join(", "), shown::one_line(label, Some(40)));
+        anyhow::anyhow!("{place}{line}: expected a label of the model ({known}), got '{got}'")
+    })
+}

@@ -1,0 +1,176 @@
+//! Texts to probabilities: all that an examiner from outside, an attack say, sees of a classifier.
+
+use rayon::prelude::*;
+
+use crate::{
+    encode::Noise,
+    model::{Model, Session, largest},
+    seed::Purpose,
+};
+
+/// A classifier that can be questioned.
+pub trait Scorer: Send {
+    /// The names of its classes.
+    fn labels(&self) -> &[String];
+
+    /// A new examination begins, by its number. Answers may depend on that number and on the questions asked since then,
+    /// and on nothing else, so that examinations can go on side by side.
+    fn begin(&mut self, examination: u64);
+
+    /// A probability for each class, for each text.
+    fn score(&mut self, texts: &[String]) -> Vec<Vec<f32>>;
+}
+
+/// Where a model with a random encoder takes its noise from, when the same text may be asked for again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// The same noise always: the model as it is delivered.
+    Fixed,
+    /// New noise for each text of each question, as in the paper's code: an answer may be luck.
+    Fresh,
+    /// The mean of the probabilities over so many draws, the same ones always: what remains when luck is averaged out
+    /// (expectation over transformation, Athalye et al. 2018).
+    Mean(usize),
+}
+
+/// A [`Model`] that is questioned.
+#[derive(Debug)]
+pub struct ModelScorer<'a> {
+    model: &'a Model,
+    draw: Draw,
+    seed: u64,
+    examination: u64,
+    asked: u64,
+    session: Session<'a>,
+}
+
+impl<'a> ModelScorer<'a> {
+    /// A model whose noise comes from `draw`, new noise from `seed`. Without a random encoder all ways of drawing are the
+    /// same.
+    #[must_use]
+    pub fn new(model: &'a Model, draw: Draw, seed: u64) -> Self {
+        let random = model.network().specification().encoder.is_random();
+        let draw = if random { draw } else { Draw::Fixed };
+        Self { model, draw, seed, examination: 0, asked: 0, session: model.session() }
+    }
+
+    /// How many of `draws` draws of noise, which no question has met, leave each class the most probable one.
+    #[must_use]
+    pub fn votes(&self, text: &str, draws: usize) -> Vec<usize> {
+        let mut votes = vec![0; self.model.labels().len()];
+        let draws = if self.model.network().specification().encoder.is_random() { draws } else { draws.min(1) };
+        let label = |draw: usize| largest(&probabilities(self.model, self.noise(JUDGES, draw as u64), text));
+        let labels: Vec<usize> = (0..draws).into_par_iter().map(label).collect();
+        labels.into_iter().for_each(|label| votes[label] += 1);
+        votes
+    }
+
+    fn noise(&self, stream: u64, round: u64) -> Noise {
+        let seed = self.seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // Round 0 is that of ordinary inference.
+        Noise { seed, purpose: Purpose::InferenceSpikes, round: round + 1 }
+    }
+}
+
+/// The streams of noise of those who judge and of the means: numbers that no examination has.
+const JUDGES: u64 = u64::MAX;
+const MEANS: u64 = u64::MAX - 1;
+
+fn probabilities(model: &Model, noise: Noise, text: &str) -> Vec<f32> {
+    let (predictions, _) = model.predict_with(noise, &[text]);
+    predictions.into_iter().next().map(|prediction| prediction.probabilities).unwrap_or_default()
+}
+
+impl Scorer for ModelScorer<'_> {
+    fn labels(&self) -> &[String] {
+        self.model.labels()
+    }
+
+    fn begin(&mut self, examination: u64) {
+        (self.examination, self.asked) = (examination, 0);
+    }
+
+    fn score(&mut self, texts: &[String]) -> Vec<Vec<f32>> {
+        let first = self.asked;
+        self.asked += texts.len() as u64;
+        match self.draw {
+            Draw::Fixed => {
+                let (predictions, _) = self.session.predict(texts);
+                predictions.into_iter().map(|prediction| prediction.probabilities).collect()
+            }
+            Draw::Fresh => {
+                let noise = |i: usize| self.noise(self.examination, first + i as u64);
+                texts.par_iter().enumerate().map(|(i, text)| probabilities(self.model, noise(i), text)).collect()
+            }
+            Draw::Mean(draws) => {
+                let mut means = vec![vec![0.0; self.labels().len()]; texts.len()];
+                for draw in 0..draws {
+                    let (predictions, _) = self.model.predict_with(self.noise(MEANS, draw as u64), texts);
+                    for (mean, prediction) in means.iter_mut().zip(predictions) {
+                        let share = 1.0 / draws as f32;
+                        mean.iter_mut().zip(prediction.probabilities).for_each(|(mean, p)| *mean += share * p);
+                    }
+                }
+                means
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{encode::Encoder, model::tests::model_with, network::Readout};
+
+    fn model(encoder: Encoder) -> Model {
+        model_with(Readout::Membrane, encoder)
+    }
+
+    fn texts(model: &Model) -> Vec<String> {
+        model.vocabulary().words().take(3).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn noise_is_fixed_or_fresh_or_averaged() {
+        let noisy = model(Encoder::Bernoulli);
+        let texts = texts(&noisy);
+        let ask = |draw, examination, before: usize| {
+            let mut scorer = ModelScorer::new(&noisy, draw, 7);
+            scorer.begin(examination);
+            (0..before).for_each(|_| drop(scorer.score(&texts)));
+            scorer.score(&texts)
+        };
+        for draw in [Draw::Fixed, Draw::Mean(4)] {
+            assert_eq!(ask(draw, 0, 0), ask(draw, 9, 3), "{draw:?}");
+        }
+        assert_eq!(ask(Draw::Fresh, 1, 2), ask(Draw::Fresh, 1, 2));
+        assert_ne!(ask(Draw::Fresh, 1, 2), ask(Draw::Fresh, 1, 3));
+        assert_ne!(ask(Draw::Fresh, 1, 2), ask(Draw::Fresh, 2, 2));
+        for answer in ask(Draw::Mean(4), 0, 0) {
+            assert!((answer.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        }
+        let (predictions, _) = noisy.predict(&texts);
+        let plain: Vec<Vec<f32>> = predictions.into_iter().map(|prediction| prediction.probabilities).collect();
+        assert_eq!(ask(Draw::Fixed, 3, 1), plain);
+    }
+
+    #[test]
+    fn a_model_without_noise_answers_the_same_whatever_is_drawn() {
+        let still = model(Encoder::Regular);
+        let texts = texts(&still);
+        let ask = |draw| ModelScorer::new(&still, draw, 7).score(&texts);
+        assert_eq!(ask(Draw::Fixed), ask(Draw::Fresh));
+        assert_eq!(ask(Draw::Fixed), ask(Draw::Mean(3)));
+        let scorer = ModelScorer::new(&still, Draw::Fresh, 7);
+        assert_eq!(scorer.votes(&texts[0], 9).iter().sum::<usize>(), 1);
+    }
+
+    #[test]
+    fn judges_draw_for_themselves() {
+        let noisy = model(Encoder::Bernoulli);
+        let scorer = ModelScorer::new(&noisy, Draw::Fixed, 7);
+        let votes = scorer.votes(&texts(&noisy)[0], 9);
+        assert_eq!(votes.iter().sum::<usize>(), 9);
+        assert_eq!(votes, scorer.votes(&texts(&noisy)[0], 9));
+    }
+}
