@@ -169,7 +169,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let subjects = chosen(&texts, arguments.count);
     let conditions = conditions(arguments, &model, &texts, subjects.len());
     let mut file = match &arguments.out {
-        Some(path) => Some(ResultFile::open(path, &conditions, arguments.again)?),
+        Some(path) => Some(ResultFile::read(path, &conditions, arguments.again)?),
         None => None,
     };
     let mut records = file.as_mut().map(ResultFile::take_records).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::Write,
+    io::{Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -46,20 +46,23 @@ pub struct Conditions {
     pub program: String,
 }
 
-/// A file that grows by a line for each text.
+/// A file that grows by a line for each text. Nothing is written before the first record.
 pub struct ResultFile {
     path: PathBuf,
-    file: File,
+    /// The line of choices.
+    first: String,
+    /// Bytes of the file that stay.
+    kept: usize,
+    file: Option<File>,
     records: Vec<Record>,
 }
 
 impl ResultFile {
-    /// Opens the file of these conditions, or begins it.
+    /// Reads the records of these conditions that are there, none with `again`.
     ///
     /// # Errors
-    /// If it holds records of other conditions, or something else altogether; nothing is lost then.
-    pub fn open(path: &Path, conditions: &Conditions, again: bool) -> anyhow::Result<Self> {
-        let writing = || format!("cannot write {}", path.display());
+    /// If the file holds records of other conditions, or something else altogether.
+    pub fn read(path: &Path, conditions: &Conditions, again: bool) -> anyhow::Result<Self> {
         let text = match std::fs::read_to_string(path) {
             _ if again => String::new(),
             Ok(text) => text,
@@ -70,39 +73,30 @@ impl ResultFile {
         let mut records = Vec::new();
         let mut kept = 0;
         for (number, line) in text.split_inclusive('\n').enumerate() {
+            // A line that was cut off is all that a killed run can leave.
             let whole = line.ends_with('\n');
             if number == 0 {
-                let found: Result<Conditions, _> = serde_json::from_str(line);
-                match found {
+                match serde_json::from_str(line) {
                     Ok(found) => same(path, &found, conditions)?,
-                    // The very first line was cut off: there is no record to lose.
                     Err(_) if !whole && first.starts_with(line) => break,
                     Err(error) => anyhow::bail!(
                         "{}: expected the records of an attack, got another file ({error}); --again would replace it",
                         path.display()
                     ),
                 }
-            } else {
-                match serde_json::from_str(line) {
-                    Ok(record) if whole => records.push(record),
-                    _ if !whole => break,
-                    Ok(_) => {}
-                    Err(error) => anyhow::bail!("{}:{}: expected a record, got {error}", path.display(), number + 1),
-                }
+            }
+            if !whole {
+                break;
+            }
+            if number > 0 {
+                let record = serde_json::from_str(line).map_err(|error| {
+                    anyhow::anyhow!("{}:{}: expected a record, got {error}", path.display(), number + 1)
+                })?;
+                records.push(record);
             }
             kept += line.len();
         }
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).with_context(writing)?;
-        }
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(false).open(path).with_context(writing)?;
-        file.set_len(kept as u64).with_context(writing)?;
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).with_context(writing)?;
-        if kept == 0 {
-            writeln!(file, "{first}").with_context(writing)?;
-        }
-        Ok(Self { path: path.to_owned(), file, records })
+        Ok(Self { path: path.to_owned(), first, kept, file: None, records })
     }
 
     /// The records that were there.
@@ -114,7 +108,28 @@ impl ResultFile {
     pub fn write(&mut self, record: &Record) -> anyhow::Result<()> {
         let mut line = serde_json::to_string(record)?;
         line.push('\n');
-        self.file.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))
+        let written = match &mut self.file {
+            Some(file) => file.write_all(line.as_bytes()),
+            None => self.begin().and_then(|mut file| {
+                file.write_all(line.as_bytes())?;
+                self.file = Some(file);
+                Ok(())
+            }),
+        };
+        written.with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    fn begin(&self) -> std::io::Result<File> {
+        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&self.path)?;
+        file.set_len(self.kept as u64)?;
+        file.seek(SeekFrom::End(0))?;
+        if self.kept == 0 {
+            writeln!(file, "{}", self.first)?;
+        }
+        Ok(file)
     }
 }
 
