@@ -14,8 +14,11 @@ use spiketext::{Error, Result};
 use wordnet_db::{LoadMode, WordNet as Database};
 use wordnet_types::Pos;
 
-/// Parts of speech with their exception files and endings: what is taken off, and what is put in its place.
-const PARTS: [(Pos, &str, &[(&str, &str)]); 4] = [
+/// Endings: what is taken off, and what is put in its place.
+type Endings = &'static [(&'static str, &'static str)];
+
+/// Parts of speech with their exception files and endings.
+const PARTS: [(Pos, &str, Endings); 4] = [
     (
         Pos::Noun,
         "noun.exc",
@@ -95,7 +98,7 @@ impl WordNet {
         found.into_iter().collect()
     }
 
-    fn base_forms(&self, word: &str, place: usize, part: Pos, endings: &[(&str, &str)]) -> Vec<String> {
+    fn base_forms(&self, word: &str, place: usize, part: Pos, endings: Endings) -> Vec<String> {
         let known = |forms: Vec<String>| -> Vec<String> {
             let mut kept: Vec<String> = Vec::new();
             for form in forms {

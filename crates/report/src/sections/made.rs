@@ -101,7 +101,7 @@ pub fn missing(study: &Study, page: &mut Page) -> Option<usize> {
     if !lacking.is_empty() {
         let lacking: BTreeSet<_> = lacking.iter().copied().collect();
         // In the order of the grid, which is that of its author.
-        let mut rows: Vec<((&str, String), Vec<(&str, BTreeSet<u64>)>)> = Vec::new();
+        let mut rows: Vec<((&str, String), SeedsOfSets<'_>)> = Vec::new();
         for cell in expected {
             if !lacking.contains(&place(&cell.table, &cell.row, &cell.axis, &cell.dataset, cell.seed)) {
                 continue;
@@ -124,6 +124,9 @@ pub fn missing(study: &Study, page: &mut Page) -> Option<usize> {
     }
     Some(lacking.len())
 }
+
+/// Seeds by data set.
+type SeedsOfSets<'a> = Vec<(&'a str, BTreeSet<u64>)>;
 
 /// The value of a key in a list that keeps the order in which keys came; empty where the key is new.
 fn entry<K: PartialEq, V: Default>(list: &mut Vec<(K, V)>, key: K) -> &mut V {
