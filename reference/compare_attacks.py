@@ -6,19 +6,24 @@ spiketext attacks it by itself. Both get the same texts: the first record of spi
     python reference/compare_attacks.py --spiketext target/release/spiketext --model MODEL --dataset sst2 --data-dir DIR \
         --wordnet /usr/share/wordnet --stopwords english.txt --count 200 --out docs/results/attacks-textattack.json
 
-Needs textattack==0.3.11 and nothing from the network: NLTK's stop words (a word a line) and WordNet's database files are
-given by path.
+Needs textattack==0.3.11 (pip takes long to find versions that go together, uv does not) and nothing from the network:
+NLTK's stop words (a word a line) and WordNet's database files are given by path. NLTK reads `index.sense` besides, which
+is in Debian's package `wordnet-sense-index`.
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+
+import numpy
 
 
 class Victim:
@@ -64,7 +69,6 @@ def textattack_results(recipe_name, victim, records):
     import nltk
 
     nltk.download = lambda *_, **__: True
-    import textattack
     from nltk.corpus import wordnet
     from textattack.attack_recipes import DeepWordBugGao2018, PWWSRen2019
     from textattack.attack_results import FailedAttackResult, SkippedAttackResult, SuccessfulAttackResult
@@ -95,9 +99,7 @@ def textattack_results(recipe_name, victim, records):
         if endings[-1] == "succeeded":
             first, last = result.original_result.attacked_text, result.perturbed_result.attacked_text
             changed.append(100 * len(last.attack_attrs["modified_indices"]) / max(len(first.words), 1))
-    return numbers(endings, queries, changed, time.time() - started), textattack.__version__ if hasattr(
-        textattack, "__version__"
-    ) else "0.3.11"
+    return numbers(endings, queries, changed, time.time() - started)
 
 
 def numbers(endings, queries, changed, seconds):
@@ -143,20 +145,16 @@ def main():
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     version = subprocess.run([options.spiketext, "--version"], capture_output=True, text=True, check=True).stdout
-    result = {"program": version.split("\n")[1].removeprefix("built from "), "count": options.count, "attacks": {}}
-    result["model"] = json.loads(
-        subprocess.run([options.spiketext, "inspect", options.model, "--json"], capture_output=True, check=True).stdout
-    ).get("training", {}).get("recipe", "")
+    result = {"program": version.split("\n")[1].removeprefix("built from "), "dataset": options.dataset, "count": options.count, "attacks": {}}
+    result["textattack"] = importlib.metadata.version("textattack")
     with tempfile.TemporaryDirectory() as folder:
         nltk_data(pathlib.Path(folder) / "nltk", options.wordnet, options.stopwords)
         victim = Victim(options.spiketext, options.model)
         for attack in ("deepwordbug", "pwws"):
             own = [spiketext_results(options, attack, seed, folder) for seed in range(options.seeds)]
-            import numpy
-            import random
-
-            random.seed(0), numpy.random.seed(0)
-            theirs, result["textattack"] = textattack_results(attack, victim, own[0][1])
+            random.seed(0)
+            numpy.random.seed(0)
+            theirs = textattack_results(attack, victim, own[0][1])
             result["attacks"][attack] = {"spiketext": [run for run, _ in own], "textattack": theirs}
             for run, _ in own:
                 difference = run["success_rate"] - theirs["success_rate"]
