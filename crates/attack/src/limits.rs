@@ -67,10 +67,14 @@ impl Limits<'_> {
         {
             return None;
         }
-        if let Some(most) = self.edit_distance
-            && strsim::levenshtein(next.original().text(), &next.text()) > most
-        {
-            return None;
+        if let Some(most) = self.edit_distance {
+            // Word by word it is never less than of the whole text, and costs next to nothing.
+            let original = next.original();
+            let by_words =
+                next.changes().iter().map(|(&at, to)| strsim::levenshtein(original.word(at), to)).sum::<usize>();
+            if by_words > most && strsim::levenshtein(original.text(), &next.text()) > most {
+                return None;
+            }
         }
         let Some(similarity) = &self.similarity else { return Some(0.0) };
         let found = similarity.of(last, next, place);
@@ -140,6 +144,14 @@ mod tests {
         let letters = |most| Limits { edit_distance: Some(most), ..Limits::default() };
         // one to ten: 3 letters; two to six: 3.
         assert!(allows(letters(6), &two) && !allows(letters(5), &two));
+        // What counts is the whole text.
+        let words = Words::of(Language::English, "ab ab ab");
+        let turned = Draft::new(&words).with(0, "b").with(1, "a b").with(2, "ab a");
+        let whole = strsim::levenshtein(words.text(), &turned.text());
+        let limits = Limits { edit_distance: Some(whole), ..Limits::default() };
+        assert!(limits.allow(&Draft::new(&words), &turned, 2).is_some());
+        let limits = Limits { edit_distance: Some(whole - 1), ..Limits::default() };
+        assert!(limits.allow(&Draft::new(&words), &turned, 2).is_none());
     }
 
     #[test]
