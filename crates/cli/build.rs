@@ -31,7 +31,8 @@ fn commit(top: &Path) -> Option<String> {
         println!("cargo:rerun-if-changed={}", top.join(source).display());
     }
     let branch = git(top, &["symbolic-ref", "--quiet", "HEAD"]);
-    for file in ["HEAD", "packed-refs"].into_iter().chain(branch.as_deref()) {
+    // The log grows with every commit, also where the branch has no file of its own yet.
+    for file in ["HEAD", "logs/HEAD", "packed-refs"].into_iter().chain(branch.as_deref()) {
         let path = top.join(git(top, &["rev-parse", "--git-path", file])?);
         // A file that is named but not there makes cargo build again each time.
         if path.exists() {

@@ -27,7 +27,7 @@ pub struct Similarity<'a> {
     pub vectors: &'a Neighbours,
     /// The least that is allowed.
     pub least: f32,
-    /// Whether the number is the cosine or `1 - angle / pi`.
+    /// In which measure.
     pub measure: Measure,
     /// Words around the changed one that are compared; the whole text without.
     pub window: Option<usize>,
@@ -94,7 +94,7 @@ impl Similarity<'_> {
             Some(_) if self.spares_short => return 1.0,
             _ => 0..count,
         };
-        let (a, b) = (self.mean(&reference, range.clone()), self.mean(next, range));
+        let (a, b) = (self.sum(&reference, range.clone()), self.sum(next, range));
         let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let lengths = (product(&a, &a) * product(&b, &b)).sqrt();
         let cosine = if lengths > 0.0 { (product(&a, &b) / lengths).clamp(-1.0, 1.0) } else { 0.0 };
@@ -105,7 +105,7 @@ impl Similarity<'_> {
     }
 
     /// The sum of the words' vectors, whose direction is that of the mean.
-    fn mean(&self, draft: &Draft<'_>, places: std::ops::Range<usize>) -> Vec<f64> {
+    fn sum(&self, draft: &Draft<'_>, places: std::ops::Range<usize>) -> Vec<f64> {
         let mut sum = Vec::new();
         for vector in places.filter_map(|place| self.vectors.vector(draft.word(place))) {
             sum.resize(vector.len(), 0.0);

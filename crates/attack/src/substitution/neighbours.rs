@@ -50,18 +50,6 @@ impl Neighbours {
         Self { words: vectors.words.clone(), dimension, unit, most, found: Mutex::default() }
     }
 
-    /// The number of words.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.words.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
-    }
-
     /// The vector of a word, of length 1, whatever its case.
     #[must_use]
     pub fn vector(&self, word: &str) -> Option<&[f32]> {
