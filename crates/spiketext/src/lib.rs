@@ -12,11 +12,15 @@ pub mod vectors;
 pub mod encode;
 pub mod network;
 
+mod loss;
+
 pub mod engine;
 
 pub mod energy;
 
 pub mod model;
+
+pub mod dnn;
 
 pub mod score;
 

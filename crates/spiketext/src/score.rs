@@ -3,8 +3,11 @@
 use rayon::prelude::*;
 
 use crate::{
+    dnn::Dnn,
     encode::Noise,
-    model::{Model, Session, largest},
+    engine,
+    loss::softmax,
+    model::{Exchange, Model, Session, largest},
     seed::Purpose,
 };
 
@@ -19,6 +22,13 @@ pub trait Scorer: Send {
 
     /// A probability for each class, for each text.
     fn score(&mut self, texts: &[String]) -> Vec<Vec<f32>>;
+
+    /// To first order, by how much the loss of a text with class `label` would grow with each exchange of a word, negative infinity
+    /// where that cannot be told. Nothing from a classifier that does not show its inside.
+    fn first_order(&mut self, text: &str, label: usize, exchanges: &[Exchange]) -> Option<Vec<f32>> {
+        let _ = (text, label, exchanges);
+        None
+    }
 }
 
 /// Where a model with a random encoder takes its noise from, when the same text may be asked for again and again.
@@ -115,6 +125,79 @@ impl Scorer for ModelScorer<'_> {
             }
         }
     }
+
+    fn first_order(&mut self, text: &str, label: usize, exchanges: &[Exchange]) -> Option<Vec<f32>> {
+        let noises: Vec<Noise> = match self.draw {
+            Draw::Fixed => vec![self.model.noise()],
+            Draw::Fresh => {
+                self.asked += 1;
+                vec![self.noise(self.examination, self.asked - 1)]
+            }
+            Draw::Mean(draws) => (0..draws).map(|draw| self.noise(MEANS, draw as u64)).collect(),
+        };
+        let network = self.model.network();
+        let mean = |words: &[u32], placed: &[(usize, u32)]| {
+            let mut means = vec![0.0; placed.len()];
+            for noise in &noises {
+                let gains = engine::first_order(network, *noise, words, label, placed);
+                means.iter_mut().zip(gains).for_each(|(mean, gain)| *mean += gain / noises.len() as f32);
+            }
+            means
+        };
+        Some(gains(self.model, text, exchanges, mean))
+    }
+}
+
+/// The real-valued network of a [`Model`] that is questioned.
+#[derive(Debug)]
+pub struct DnnScorer<'a> {
+    model: &'a Model,
+    dnn: &'a Dnn,
+}
+
+impl<'a> DnnScorer<'a> {
+    /// The network `dnn`, which reads texts as `model` does.
+    #[must_use]
+    pub fn new(model: &'a Model, dnn: &'a Dnn) -> Self {
+        Self { model, dnn }
+    }
+}
+
+impl Scorer for DnnScorer<'_> {
+    fn labels(&self) -> &[String] {
+        self.model.labels()
+    }
+
+    fn begin(&mut self, _: u64) {}
+
+    fn score(&mut self, texts: &[String]) -> Vec<Vec<f32>> {
+        let words: Vec<Vec<u32>> = texts.iter().map(|text| self.model.words(text).1).collect();
+        let scores = self.dnn.scores(&words);
+        // Without a known word there is nothing to go by, as for the spiking network.
+        let known = |words: &[u32]| engine::known_words(self.model.network().specification(), words) > 0;
+        let scores = scores.chunks_exact(self.labels().len());
+        let answer = |(words, scores): (&Vec<u32>, &[f32])| {
+            if known(words) { softmax(scores, 1.0) } else { self.model.priors().to_vec() }
+        };
+        words.iter().zip(scores).map(answer).collect()
+    }
+
+    fn first_order(&mut self, text: &str, label: usize, exchanges: &[Exchange]) -> Option<Vec<f32>> {
+        Some(gains(self.model, text, exchanges, |words, placed| self.dnn.first_order(words, label, placed)))
+    }
+}
+
+/// The gains of exchanges that a network tells of those that concern its tokens.
+fn gains(
+    model: &Model,
+    text: &str,
+    exchanges: &[Exchange],
+    of: impl FnOnce(&[u32], &[(usize, u32)]) -> Vec<f32>,
+) -> Vec<f32> {
+    let (words, placed) = model.placed(text, exchanges);
+    let told: Vec<(usize, u32)> = placed.iter().flatten().copied().collect();
+    let mut gains = if told.is_empty() { Vec::new() } else { of(&words, &told) }.into_iter();
+    placed.iter().map(|placed| placed.and_then(|_| gains.next()).unwrap_or(f32::NEG_INFINITY)).collect()
 }
 
 #[cfg(test)]
@@ -163,6 +246,29 @@ mod tests {
         assert_eq!(ask(Draw::Fixed), ask(Draw::Mean(3)));
         let scorer = ModelScorer::new(&still, Draw::Fresh, 7);
         assert_eq!(scorer.votes(&texts[0], 9).iter().sum::<usize>(), 1);
+    }
+
+    #[test]
+    fn both_networks_tell_what_exchanges_would_do() {
+        let model = model(Encoder::Bernoulli);
+        let dnn = crate::dnn::tests::dnn(&model, spiketext_kernels::text_convolution::Pooling::Average);
+        let text = "the dull film";
+        let exchange = |to: &str| Exchange { span: 4..8, to: to.to_owned() };
+        let exchanges = [exchange("dull"), exchange("bright"), exchange("unheard"), exchange("good")];
+        let tell = |scorer: &mut dyn Scorer| scorer.first_order(text, 0, &exchanges).expect("an open box");
+        for draw in [Draw::Fixed, Draw::Fresh, Draw::Mean(3)] {
+            let gains = tell(&mut ModelScorer::new(&model, draw, 7));
+            assert_eq!((gains[0], gains[2]), (0.0, f32::NEG_INFINITY), "{draw:?}");
+            assert_ne!(gains[1], gains[3], "{draw:?}");
+        }
+        let mut scorer = DnnScorer::new(&model, &dnn);
+        let gains = tell(&mut scorer);
+        assert_eq!((gains[0], gains[2]), (0.0, f32::NEG_INFINITY));
+        assert_ne!(gains[1], gains[3]);
+        let answers = scorer.score(&["the dull film".into(), "zzz".into(), String::new()]);
+        assert!((answers[0].iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        assert_eq!(answers[1..], [model.priors().to_vec(), model.priors().to_vec()]);
+        assert_eq!(scorer.labels(), model.labels());
     }
 
     #[test]

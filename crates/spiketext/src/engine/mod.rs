@@ -3,12 +3,14 @@
 //! Nothing here knows of texts or files: tokens in, scores out. A word's spikes and products are made once for each
 //! batch of texts, however often the word stands in it, and a [`Runner`] keeps those of the words it met last.
 
+mod first_order;
 mod operations;
 mod runner;
 mod trace;
 
 use std::collections::HashMap;
 
+pub use first_order::first_order;
 pub use spiketext_kernels::SpikeTrain;
 use spiketext_kernels::{Drive, SILENT, TokenBatch, Workspace, neuron_scan, spiking_convolution};
 

@@ -4,6 +4,7 @@
 
 mod card;
 mod directory;
+mod exchange;
 
 use std::path::Path;
 
@@ -11,12 +12,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
+pub use exchange::Exchange;
 
 use crate::{
     Error, Result,
     encode::Noise,
     energy::Exact,
     engine::{self, Extremes, Firing, Operations, Run, Runner, Trace},
+    loss::softmax,
     network::{Network, Readout},
     text::{Language, Tokenizer, Vocabulary},
 };
@@ -314,7 +317,7 @@ impl Model {
     }
 
     /// The text's tokens as the network reads them (a compound may be replaced by its parts), and their word ids.
-    fn words(&self, text: &str) -> (Vec<String>, Vec<u32>) {
+    pub(crate) fn words(&self, text: &str) -> (Vec<String>, Vec<u32>) {
         let cut = self.tokenizer.tokenize(text);
         let (mut tokens, mut words) = (Vec::with_capacity(cut.len()), Vec::with_capacity(cut.len()));
         for token in cut {
@@ -325,7 +328,7 @@ impl Model {
         (tokens, words)
     }
 
-    fn noise(&self) -> Noise {
+    pub(crate) fn noise(&self) -> Noise {
         Noise::inference(self.seed)
     }
 
@@ -336,10 +339,7 @@ impl Model {
             Readout::SpikeCount => specification.outputs_per_class as f32,
             Readout::Membrane => 1.0,
         };
-        let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let weights: Vec<f32> = scores.iter().map(|score| (scale * (score - most)).exp()).collect();
-        let sum: f32 = weights.iter().sum();
-        weights.into_iter().map(|weight| weight / sum).collect()
+        softmax(scores, scale)
     }
 }
 
