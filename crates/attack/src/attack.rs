@@ -1,22 +1,14 @@
-//! The search: words ranked by how much they matter, exchanged one after the other for what hurts most, until the
-//! classifier errs. This is the greedy search of most published attacks; what differs is the ranking and what a word may be
-//! exchanged for.
+//! An attack put together: a search, what words may be exchanged for, and limits; and what came of it on a text.
 //!
-//! Order, queries counted and the choice among candidates are those of TextAttack 0.3.11 (`GreedyWordSwapWIR`), so that the
-//! numbers of both can be put side by side: every text that is asked for is one query, the first one included.
-
-use std::collections::BTreeMap;
+//! Every text that the classifier is asked for is one query, the first one included, as TextAttack 0.3.11 counts them.
 
 use rand_chacha::rand_core::Rng;
 use serde::{Deserialize, Serialize};
-use spiketext::{
-    model::largest,
-    score::Scorer,
-    seed::{below, shuffle},
-};
+use spiketext::score::Scorer;
 
 use crate::{
     limits::Limits,
+    search::{Beam, Candidate, Examination, Swarm},
     substitution::Substitution,
     words::{Draft, Words},
 };
@@ -34,25 +26,25 @@ pub enum Ranking {
     /// The softmax of `Unknown` over the words, times how wrong the best of all exchanges of the word makes the answer
     /// (PWWS). Needs the answers for all exchanges of all words.
     WeightedSaliency,
-    /// By chance; no query.
-    Random,
 }
 
-/// How a search goes on from one word to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How exchanges are put together.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Search {
-    /// All exchanges of a word are tried, and the worst for the classifier is kept if it is worse than before.
-    Greedy,
-    /// One exchange of each word, drawn by chance, is kept whatever it does: what luck alone would reach.
+    /// Word by word: all exchanges are tried, and the worst for the classifier is kept if it is worse than before.
+    Greedy(Ranking),
+    /// Words in random order: one exchange of each, drawn by chance, is kept whatever it does. What luck alone would reach.
     Blind,
+    /// Many drafts side by side that learn from the best of each other.
+    Swarm(Swarm),
+    /// The drafts whose exchanges hurt most by the classifier's own gradient.
+    Beam(Beam),
 }
 
 /// An attack: a search, exchanges and limits.
 #[derive(Clone)]
 pub struct Attack<'a> {
-    /// The order of the words.
-    pub ranking: Ranking,
-    /// What happens to each.
+    /// How exchanges are put together.
     pub search: Search,
     /// What words may be exchanged for.
     pub substitutions: Vec<Substitution<'a>>,
@@ -102,60 +94,25 @@ pub struct Attempt {
     pub after: f32,
 }
 
-/// One question to the classifier, and the score of the answer: 1 less the probability of the right class.
-struct Examination<'s> {
-    scorer: &'s mut dyn Scorer,
-    label: usize,
-    queries: u64,
-}
-
-/// An answer.
-#[derive(Clone, Copy, Debug)]
-struct Answer {
-    score: f32,
-    wrong: bool,
-}
-
-impl Examination<'_> {
-    fn ask(&mut self, texts: &[String]) -> Vec<Answer> {
-        if texts.is_empty() {
-            return Vec::new();
-        }
-        self.queries += texts.len() as u64;
-        let answers = self.scorer.score(texts);
-        assert_eq!(answers.len(), texts.len(), "a scorer answers each text");
-        let of = |p: Vec<f32>| Answer { score: 1.0 - p[self.label], wrong: largest(&p) != self.label };
-        answers.into_iter().map(of).collect()
-    }
-}
-
-/// A draft that may stand, with its similarity to what it must be like.
-struct Candidate<'w> {
-    draft: Draft<'w>,
-    similarity: f32,
-}
-
 impl Attack<'_> {
     /// Attacks one text, whose class is `label`. `rng` draws what is drawn.
     ///
     /// # Panics
     /// If the scorer does not answer each text, or has no class `label`.
     pub fn run(&self, scorer: &mut dyn Scorer, words: &Words, label: usize, rng: &mut impl Rng) -> Attempt {
-        let mut examination = Examination { scorer, label, queries: 0 };
-        let mut draft = Draft::new(words);
+        let mut examination = Examination::new(scorer, label);
+        let draft = Draft::new(words);
         let first = examination.ask(&[draft.text()])[0];
-        let mut now = first;
-        if !now.wrong {
-            for place in self.order(&mut examination, &draft, rng) {
-                let found = self.step(&mut examination, &draft, now, place, rng);
-                if let Some((next, answer)) = found {
-                    (draft, now) = (next, answer);
-                }
-                if now.wrong {
-                    break;
-                }
+        let (draft, now) = if first.wrong {
+            (draft, first)
+        } else {
+            match self.search {
+                Search::Greedy(ranking) => self.greedy(ranking, &mut examination, draft, first, rng),
+                Search::Blind => self.blind(&mut examination, draft, first, rng),
+                Search::Swarm(swarm) => self.swarm(swarm, &mut examination, draft, first, rng),
+                Search::Beam(beam) => self.beam(beam, &mut examination, draft, first, rng),
             }
-        }
+        };
         let change =
             |(&place, to): (&usize, &String)| Change { place, from: words.word(place).to_owned(), to: to.clone() };
         Attempt {
@@ -167,89 +124,25 @@ impl Attack<'_> {
             text: draft.text(),
             changes: draft.changes().iter().map(change).collect(),
             words: words.len(),
-            queries: examination.queries,
+            queries: examination.queries(),
             before: 1.0 - first.score,
             after: 1.0 - now.score,
         }
     }
 
-    /// Places of words in the order in which they are tried; of equal ones the first comes first.
-    fn order(&self, examination: &mut Examination<'_>, draft: &Draft<'_>, rng: &mut impl Rng) -> Vec<usize> {
-        let count = draft.original().len();
-        let mut places: Vec<usize> = (0..count).filter(|&place| self.limits.may_touch(draft, place)).collect();
-        let mut scores_of = |text: &dyn Fn(usize) -> String| -> Vec<f32> {
-            let texts: Vec<String> = places.iter().map(|&place| text(place)).collect();
-            examination.ask(&texts).into_iter().map(|answer| answer.score).collect()
-        };
-        let unknown = |place: usize| draft.with(place, UNKNOWN).text();
-        let weights = match self.ranking {
-            Ranking::Random => {
-                shuffle(rng, &mut places);
-                return places;
-            }
-            Ranking::Unknown => scores_of(&unknown),
-            Ranking::Delete => scores_of(&|place| draft.text_without(place)),
-            Ranking::WeightedSaliency => {
-                let saliency = scores_of(&unknown);
-                let most = saliency.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let shares: Vec<f32> = saliency.iter().map(|score| (score - most).exp()).collect();
-                let sum: f32 = shares.iter().sum();
-                let best = |&place: &usize| {
-                    let texts: Vec<String> =
-                        self.candidates(draft, place, rng).iter().map(|candidate| candidate.draft.text()).collect();
-                    examination.ask(&texts).into_iter().map(|answer| answer.score).fold(0.0, f32::max)
-                };
-                let best: Vec<f32> = places.iter().map(best).collect();
-                shares.iter().zip(best).map(|(share, best)| share / sum * best).collect()
-            }
-        };
-        let weights: BTreeMap<usize, f32> = places.iter().copied().zip(weights).collect();
-        places.sort_by(|a, b| weights[b].total_cmp(&weights[a]));
-        places
-    }
-
-    /// What the draft becomes at a place; nothing where it stays.
-    fn step<'w>(
-        &self,
-        examination: &mut Examination<'_>,
-        draft: &Draft<'w>,
-        now: Answer,
-        place: usize,
-        rng: &mut impl Rng,
-    ) -> Option<(Draft<'w>, Answer)> {
-        let mut candidates = self.candidates(draft, place, rng);
-        if candidates.is_empty() {
-            return None;
-        }
-        if self.search == Search::Blind {
-            let drawn = candidates.swap_remove(below(rng, candidates.len()));
-            let answer = examination.ask(&[drawn.draft.text()])[0];
-            return Some((drawn.draft, answer));
-        }
-        let texts: Vec<String> = candidates.iter().map(|candidate| candidate.draft.text()).collect();
-        let answers = examination.ask(&texts);
-        let mut order: Vec<usize> = (0..candidates.len()).collect();
-        order.sort_by(|&a, &b| answers[b].score.total_cmp(&answers[a].score));
-        let mut best = order[0];
-        if answers[best].score <= now.score {
-            return None;
-        }
-        if answers[best].wrong && self.limits.similarity.is_some() {
-            // Of those that reach the end, the one that is most like what was said.
-            for &other in order.iter().take_while(|&&other| answers[other].wrong) {
-                if candidates[other].similarity > candidates[best].similarity {
-                    best = other;
-                }
-            }
-        }
-        Some((candidates.swap_remove(best).draft, answers[best]))
+    /// Places of the words that may be exchanged.
+    pub(crate) fn touchable(&self, draft: &Draft<'_>) -> Vec<usize> {
+        (0..draft.original().len()).filter(|&place| self.limits.may_touch(draft, place)).collect()
     }
 
     /// All that may be made of the draft at a place, each once.
-    fn candidates<'w>(&self, draft: &Draft<'w>, place: usize, rng: &mut impl Rng) -> Vec<Candidate<'w>> {
+    pub(crate) fn candidates<'w>(&self, draft: &Draft<'w>, place: usize, rng: &mut impl Rng) -> Vec<Candidate<'w>> {
         let mut candidates: Vec<Candidate<'w>> = Vec::new();
+        if !self.limits.may_touch(draft, place) {
+            return candidates;
+        }
         for substitution in &self.substitutions {
-            for word in substitution.of(draft.word(place), rng) {
+            for word in substitution.of(draft, place, rng) {
                 let next = draft.with(place, &word);
                 if candidates.iter().any(|known| known.draft == next) {
                     continue;

@@ -13,6 +13,8 @@ pub struct Limits<'a> {
     pub stop_words: HashSet<&'static str>,
     /// The most letters put in, left out or exchanged in the whole text (Levenshtein 1966).
     pub edit_distance: Option<usize>,
+    /// The most words that may be changed.
+    pub words: Option<usize>,
     /// The largest share of the words that may be changed; rounded up to whole words.
     pub share: Option<f64>,
     /// How much of the meaning must stay.
@@ -62,6 +64,9 @@ impl Limits<'_> {
     /// Whether `next`, made of `last` by a change at `place`, may stand; with its similarity, where that counts.
     #[must_use]
     pub fn allow(&self, last: &Draft<'_>, next: &Draft<'_>, place: usize) -> Option<f32> {
+        if self.words.is_some_and(|most| next.changes().len() > most) {
+            return None;
+        }
         if let Some(share) = self.share
             && next.changes().len() as f64 > (share * next.original().len() as f64).ceil()
         {
@@ -141,6 +146,8 @@ mod tests {
         let allows = |limits: Limits<'_>, draft: &Draft<'_>| limits.allow(&first, draft, 1).is_some();
         let share = |share| Limits { share: Some(share), ..Limits::default() };
         assert!(allows(share(0.1), &first.with(0, "ten")) && !allows(share(0.2), &two) && allows(share(0.21), &two));
+        let words = |words| Limits { words: Some(words), ..Limits::default() };
+        assert!(allows(words(2), &two) && !allows(words(1), &two));
         let letters = |most| Limits { edit_distance: Some(most), ..Limits::default() };
         // one to ten: 3 letters; two to six: 3.
         assert!(allows(letters(6), &two) && !allows(letters(5), &two));

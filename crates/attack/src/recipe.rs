@@ -1,16 +1,26 @@
 //! Published attacks by name, with their parameters, and what each needs.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use spiketext::{Error, Result, text::Language};
 
 use crate::{
     attack::{Attack, Ranking, Search},
     limits::{Limits, Measure, Similarity, stop_words},
-    substitution::{Substitution, characters::Edit, neighbours::Neighbours, synonyms::WordNet},
+    search::{Beam, Swarm},
+    substitution::{
+        Substitution,
+        characters::Edit,
+        chinese::{Alike, Characters},
+        masked::MaskedWords,
+        neighbours::Neighbours,
+        synonyms::WordNet,
+    },
 };
 
 /// An attack by name. `docs/attacks.md` tells where each departs from its publication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Recipe {
     /// DeepWordBug (Gao et al. 2018): typos; words ranked by an unknown word in their place.
@@ -24,6 +34,19 @@ pub enum Recipe {
     /// TextFooler (Jin et al. 2020): neighbours that keep the meaning; ranked by leaving out.
     #[serde(rename = "textfooler")]
     TextFooler,
+    /// BAE-R (Garg and Ramakrishnan 2020) with another model than BERT: words that fit around the gap; ranked by leaving out.
+    BaeNgram,
+    /// Particle swarm (Zang et al. 2020) over neighbours.
+    Pso,
+    /// HotFlip (Ebrahimi et al. 2018): at most two words, along the gradient. A white box.
+    #[serde(rename = "hotflip")]
+    HotFlip,
+    /// Chinese: a character that sounds alike; ranked by leaving out.
+    Homophones,
+    /// Chinese: a character that looks alike; ranked by leaving out.
+    LookAlikes,
+    /// Chinese: characters that sound or look alike, and neighbours; ranked by leaving out.
+    Chinese,
     /// Typos of words drawn by chance, whatever they do: the floor.
     Random,
 }
@@ -35,7 +58,8 @@ pub enum Protocol {
     /// Those of its publication.
     Published,
     /// Those with which Lv, Xu and Zheng (2023) compared spiking and other networks: whatever the attack, words are exchanged for
-    /// their 15 nearest neighbours, a tenth of the words at most (or another share), the text around a change stays alike.
+    /// their 15 nearest neighbours (but for `bae-ngram`, which keeps its own), a tenth of the words at most (or another
+    /// share), the text around a change stays alike.
     SpikingPaper {
         /// The largest share of the words.
         share: f64,
@@ -46,17 +70,65 @@ pub enum Protocol {
 #[derive(Default)]
 pub struct Resources {
     /// Neighbours by word vectors.
-    pub neighbours: Option<Neighbours>,
+    pub neighbours: Option<Arc<Neighbours>>,
     /// Synonyms.
     pub synonyms: Option<WordNet>,
+    /// A model that fills gaps.
+    pub masked: Option<Box<dyn MaskedWords>>,
+    /// Chinese characters.
+    pub characters: Option<Characters>,
+}
+
+/// Which of the [`Resources`] an attack needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Word vectors.
+    pub neighbours: bool,
+    /// WordNet.
+    pub synonyms: bool,
+    /// A model that fills gaps.
+    pub masked: bool,
+    /// Chinese characters.
+    pub characters: bool,
+}
+
+impl Needs {
+    /// What both need.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            neighbours: self.neighbours || other.neighbours,
+            synonyms: self.synonyms || other.synonyms,
+            masked: self.masked || other.masked,
+            characters: self.characters || other.characters,
+        }
+    }
 }
 
 /// The most neighbours of a word that any attack asks for.
 pub const MOST_NEIGHBOURS: usize = 50;
+/// Of those, the words that fit best which `bae-ngram` tries.
+pub const MOST_FITTING: usize = 20;
+/// Characters that are tried for each one of a word.
+const MOST_CHARACTERS: usize = 10;
+/// Neighbours of a word in the paper's protocol, and those that a swarm draws on.
+const PAPER_NEIGHBOURS: usize = 15;
 
 impl Recipe {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::DeepWordBug, Self::TextBugger, Self::Pwws, Self::TextFooler, Self::Random];
+    pub const ALL: [Self; 11] = [
+        Self::DeepWordBug,
+        Self::TextBugger,
+        Self::Pwws,
+        Self::TextFooler,
+        Self::BaeNgram,
+        Self::Pso,
+        Self::HotFlip,
+        Self::Homophones,
+        Self::LookAlikes,
+        Self::Chinese,
+        Self::Random,
+    ];
 
     /// The name used in files and flags.
     #[must_use]
@@ -66,54 +138,94 @@ impl Recipe {
             Self::TextBugger => "textbugger",
             Self::Pwws => "pwws",
             Self::TextFooler => "textfooler",
+            Self::BaeNgram => "bae-ngram",
+            Self::Pso => "pso",
+            Self::HotFlip => "hotflip",
+            Self::Homophones => "homophones",
+            Self::LookAlikes => "look-alikes",
+            Self::Chinese => "chinese",
             Self::Random => "random",
         }
     }
 
-    /// Whether it needs word vectors.
+    /// The attack of a name.
     #[must_use]
-    pub fn needs_neighbours(self, protocol: Protocol) -> bool {
-        match protocol {
-            Protocol::Published => matches!(self, Self::TextBugger | Self::TextFooler),
-            Protocol::SpikingPaper { .. } => true,
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|recipe| recipe.name() == name)
+    }
+
+    /// What it needs.
+    #[must_use]
+    pub fn needs(self, protocol: Protocol) -> Needs {
+        let published = protocol == Protocol::Published;
+        let needless =
+            matches!(self, Self::DeepWordBug | Self::Random | Self::Pwws | Self::Homophones | Self::LookAlikes);
+        Needs {
+            neighbours: !(published && needless),
+            synonyms: published && self == Self::Pwws,
+            masked: self == Self::BaeNgram,
+            characters: published && matches!(self, Self::Homophones | Self::LookAlikes | Self::Chinese),
         }
     }
 
-    /// Whether it needs WordNet.
-    #[must_use]
-    pub fn needs_synonyms(self, protocol: Protocol) -> bool {
-        self == Self::Pwws && protocol == Protocol::Published
+    /// The one language that it is for, if it is for one.
+    fn language(self, protocol: Protocol) -> Option<Language> {
+        match self {
+            Self::Pwws if protocol == Protocol::Published => Some(Language::English),
+            Self::Homophones | Self::LookAlikes | Self::Chinese => Some(Language::Chinese),
+            _ => None,
+        }
+    }
+
+    fn search(self) -> Search {
+        match self {
+            Self::DeepWordBug => Search::Greedy(Ranking::Unknown),
+            Self::Pwws => Search::Greedy(Ranking::WeightedSaliency),
+            Self::TextBugger
+            | Self::TextFooler
+            | Self::BaeNgram
+            | Self::Homophones
+            | Self::LookAlikes
+            | Self::Chinese => Search::Greedy(Ranking::Delete),
+            Self::Pso => Search::Swarm(Swarm::published()),
+            Self::HotFlip => Search::Beam(Beam::published()),
+            Self::Random => Search::Blind,
+        }
     }
 
     /// The attack on texts of a language.
     ///
     /// # Errors
-    /// If a resource is missing that it needs, or the language has none of that kind.
+    /// If a resource is missing that it needs, or it is not for the language.
     pub fn build(self, protocol: Protocol, language: Language, resources: &Resources) -> Result<Attack<'_>> {
+        if let Some(wanted) = self.language(protocol).filter(|&wanted| wanted != language) {
+            let expected = format!("texts of the language {} for {}", wanted.name(), self.name());
+            return Err(Error::invalid("attack", expected, language.name()));
+        }
         let missing = |expected: &str| Error::invalid("attack", format!("{expected} for {}", self.name()), "none");
-        let neighbours = || resources.neighbours.as_ref().ok_or_else(|| missing("word vectors"));
+        let neighbours = || resources.neighbours.as_deref().ok_or_else(|| missing("word vectors"));
+        let masked =
+            || resources.masked.as_deref().map(Substitution::Masked).ok_or_else(|| missing("a masked model"));
         let near = |of, most, least| Substitution::Neighbours { of, most, least };
-        let ranking = match self {
-            Self::DeepWordBug => Ranking::Unknown,
-            Self::TextBugger | Self::TextFooler => Ranking::Delete,
-            Self::Pwws => Ranking::WeightedSaliency,
-            Self::Random => Ranking::Random,
+        let like = |alike| {
+            let of = resources.characters.as_ref().ok_or_else(|| missing("Chinese characters"))?;
+            Ok::<_, Error>(Substitution::Character { of, alike, most: MOST_CHARACTERS })
         };
-        let search = if self == Self::Random { Search::Blind } else { Search::Greedy };
+        let window = |vectors, least, against_last| Similarity {
+            vectors,
+            least,
+            measure: Measure::Angular,
+            window: Some(15),
+            against_last,
+            spares_short: true,
+        };
         let mut limits = Limits { stop_words: stop_words(language), ..Limits::default() };
         let typos = [Edit::Swap, Edit::Substitute, Edit::Delete, Edit::Insert].map(Substitution::Edit);
         let substitutions = match (protocol, self) {
             (Protocol::SpikingPaper { share }, _) => {
                 limits.share = Some(share);
-                limits.similarity = Some(Similarity {
-                    vectors: neighbours()?,
-                    least: 0.8,
-                    measure: Measure::Angular,
-                    window: Some(15),
-                    against_last: true,
-                    spares_short: true,
-                });
-                vec![near(neighbours()?, 15, -1.0)]
+                limits.similarity = Some(window(neighbours()?, 0.8, true));
+                vec![if self == Self::BaeNgram { masked()? } else { near(neighbours()?, PAPER_NEIGHBOURS, -1.0) }]
             }
             (Protocol::Published, Self::DeepWordBug | Self::Random) => {
                 limits.edit_distance = Some(30);
@@ -134,24 +246,29 @@ impl Recipe {
                 all
             }
             (Protocol::Published, Self::Pwws) => {
-                if language != Language::English {
-                    return Err(Error::invalid("attack", "English texts for pwws (WordNet)", language.name()));
-                }
                 vec![Substitution::Synonyms(resources.synonyms.as_ref().ok_or_else(|| missing("WordNet"))?)]
             }
             (Protocol::Published, Self::TextFooler) => {
-                limits.similarity = Some(Similarity {
-                    vectors: neighbours()?,
-                    // 1 - arccos(0.8775...) / pi, the published bound.
-                    least: 0.840_845_06,
-                    measure: Measure::Angular,
-                    window: Some(15),
-                    against_last: true,
-                    spares_short: true,
-                });
+                // 1 - arccos(0.8775...) / pi, the published bound.
+                limits.similarity = Some(window(neighbours()?, 0.840_845_06, true));
                 vec![near(neighbours()?, MOST_NEIGHBOURS, 0.5)]
             }
+            (Protocol::Published, Self::BaeNgram) => {
+                // 1 - arccos(0.98) / pi.
+                limits.similarity = Some(window(neighbours()?, 0.936_338_02, false));
+                vec![masked()?]
+            }
+            (Protocol::Published, Self::Pso) => vec![near(neighbours()?, PAPER_NEIGHBOURS, -1.0)],
+            (Protocol::Published, Self::HotFlip) => {
+                limits.words = Some(Beam::published().rounds);
+                vec![near(neighbours()?, MOST_NEIGHBOURS, 0.8)]
+            }
+            (Protocol::Published, Self::Homophones) => vec![like(Alike::Sound)?],
+            (Protocol::Published, Self::LookAlikes) => vec![like(Alike::Shape)?],
+            (Protocol::Published, Self::Chinese) => {
+                vec![like(Alike::Sound)?, like(Alike::Shape)?, near(neighbours()?, PAPER_NEIGHBOURS, 0.5)]
+            }
         };
-        Ok(Attack { ranking, search, substitutions, limits })
+        Ok(Attack { search: self.search(), substitutions, limits })
     }
 }

@@ -126,6 +126,22 @@ impl<'a> Draft<'a> {
         self.written(|other| (other != place).then(|| self.word(other)))
     }
 
+    /// The draft as text, and where in it each word stands.
+    #[must_use]
+    pub fn text_with_spans(&self) -> (String, Vec<Range<usize>>) {
+        let (mut text, mut spans) = (String::with_capacity(self.words.text.len() + 16), Vec::new());
+        let mut at = 0;
+        for (place, span) in self.words.spans.iter().enumerate() {
+            text.push_str(&self.words.text[at..span.start]);
+            let start = text.len();
+            text.push_str(self.word(place));
+            spans.push(start..text.len());
+            at = span.end;
+        }
+        text.push_str(&self.words.text[at..]);
+        (text, spans)
+    }
+
     fn written<'b>(&'b self, word: impl Fn(usize) -> Option<&'b str>) -> String {
         let text = &self.words.text;
         let mut out = String::with_capacity(text.len() + 16);
@@ -162,6 +178,9 @@ mod tests {
         assert_eq!(draft.text(), "  A fine film, is it?\n");
         assert_eq!((draft.word(1), draft.word(2), draft.changes().len()), ("fine", "film", 2));
         assert!((draft.share() - 0.4).abs() < 1e-9);
+        let (text, spans) = draft.text_with_spans();
+        assert_eq!(text, draft.text());
+        assert_eq!(spans.into_iter().map(|span| &text[span]).collect::<Vec<_>>(), ["A", "fine", "film", "is", "it"]);
         assert_eq!(draft.with(1, "good").with(3, "isn't"), Draft::new(&words));
     }
 

@@ -1,19 +1,21 @@
 //! Attacks on classifiers that are simple enough to know what must come out.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use spiketext::{
+    model::Exchange,
     score::Scorer,
     seed::{Purpose, stream},
     text::Language,
     vectors::{self, Selection},
 };
 use spiketext_attack::{
-    Attack, Attempt, Ending, Protocol, Ranking, Recipe, Resources, Search, Subject, Summary,
+    Attack, Attempt, Ending, Needs, Protocol, Ranking, Recipe, Resources, Search, Subject, Summary,
     attack::UNKNOWN,
     limits::Limits,
     recipe::MOST_NEIGHBOURS,
-    substitution::{Substitution, characters::Edit, neighbours::Neighbours, synonyms::WordNet},
+    search::{Beam, Swarm},
+    substitution::{Substitution, characters::Edit, chinese::Characters, neighbours::Neighbours, synonyms::WordNet},
     trial,
     words::Words,
 };
@@ -25,12 +27,14 @@ struct Toy {
     bias: f32,
     asked: Vec<String>,
     labels: Vec<String>,
+    /// Whether it shows its weights.
+    open: bool,
 }
 
 impl Toy {
     fn new(weights: &[(&str, f32)], bias: f32) -> Self {
         let weights = weights.iter().map(|&(word, weight)| (word.to_owned(), weight)).collect();
-        Self { weights, bias, asked: Vec::new(), labels: vec!["bad".into(), "good".into()] }
+        Self { weights, bias, asked: Vec::new(), labels: vec!["bad".into(), "good".into()], open: true }
     }
 }
 
@@ -53,10 +57,17 @@ impl Scorer for Toy {
         };
         texts.iter().map(of).collect()
     }
+
+    fn first_order(&mut self, text: &str, label: usize, exchanges: &[Exchange]) -> Option<Vec<f32>> {
+        let weight = |word: &str| self.weights.get(word).copied().unwrap_or_default();
+        let way = if label == 1 { -1.0 } else { 1.0 };
+        let gain = |e: &Exchange| way * (weight(&e.to) - weight(&text[e.span.clone()]));
+        self.open.then(|| exchanges.iter().map(gain).collect())
+    }
 }
 
 fn attack<'a>(ranking: Ranking, substitutions: Vec<Substitution<'a>>) -> Attack<'a> {
-    Attack { ranking, search: Search::Greedy, substitutions, limits: Limits::default() }
+    Attack { search: Search::Greedy(ranking), substitutions, limits: Limits::default() }
 }
 
 fn run(attack: &Attack<'_>, toy: &mut Toy, text: &str, label: usize) -> Attempt {
@@ -163,7 +174,7 @@ fn weighted_saliency_prefers_a_word_that_has_a_good_exchange() {
 
 #[test]
 fn blind_changes_are_kept_whatever_they_do() {
-    let attack = Attack { search: Search::Blind, ..attack(Ranking::Random, vec![Substitution::Edit(Edit::Swap)]) };
+    let attack = Attack { search: Search::Blind, ..attack(Ranking::Unknown, vec![Substitution::Edit(Edit::Swap)]) };
     let mut rock = Toy::new(&[], 1.0);
     let got = run(&attack, &mut rock, "some words that say nothing", 1);
     assert_eq!((got.ending, got.changes.len(), got.queries), (Ending::Failed, 5, 6));
@@ -175,11 +186,16 @@ fn recipes_ask_for_what_they_need() {
     let none = Resources::default();
     for recipe in Recipe::ALL {
         for protocol in [Protocol::Published, Protocol::SpikingPaper { share: 0.1 }] {
-            let needs = recipe.needs_neighbours(protocol) || recipe.needs_synonyms(protocol);
-            assert_eq!(recipe.build(protocol, Language::English, &none).is_err(), needs, "{recipe:?} {protocol:?}");
+            let needy = recipe.needs(protocol) != Needs::default();
+            let errors = Language::ALL.map(|language| recipe.build(protocol, language, &none).is_err());
+            assert!(errors.contains(&needy) && (!needy || errors == [true, true]), "{recipe:?} {protocol:?}");
+            let all = Needs { neighbours: true, synonyms: true, masked: true, characters: true };
+            assert_eq!(recipe.needs(protocol).and(all), all);
         }
+        assert_eq!(Recipe::named(recipe.name()), Some(recipe));
     }
-    let resources = Resources { neighbours: Some(neighbours(folder.path())), synonyms: None };
+    assert_eq!(Recipe::named("nothing"), None);
+    let resources = Resources { neighbours: Some(Arc::new(neighbours(folder.path()))), ..Resources::default() };
     // A tenth of twelve words is two, rounded up; the vectors say that film and movie are alike.
     let paper = Protocol::SpikingPaper { share: 0.1 };
     let attack = Recipe::TextFooler.build(paper, Language::English, &resources).expect("an attack");
@@ -187,7 +203,76 @@ fn recipes_ask_for_what_they_need() {
     let got = run(&attack, &mut rock, "film film film film film film film film film film film film", 1);
     assert_eq!((got.ending, got.changes.len()), (Ending::Failed, 2));
     let error = Recipe::Pwws.build(Protocol::Published, Language::Chinese, &resources).err().expect("refused");
-    assert!(error.to_string().contains("English"), "{error}");
+    assert!(error.to_string().contains("en"), "{error}");
+    let error = Recipe::Homophones.build(Protocol::Published, Language::English, &resources).err().expect("refused");
+    assert!(error.to_string().contains("zh"), "{error}");
+}
+
+#[test]
+fn a_swarm_finds_what_no_single_step_finds() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let near = neighbours(folder.path());
+    let of = Substitution::Neighbours { of: &near, most: 1, least: 0.5 };
+    let attack = |swarm, limits| Attack { search: Search::Swarm(swarm), substitutions: vec![of], limits };
+    // Every exchange hurts a little; only both together do it.
+    let mut toy = Toy::new(&[("good", 1.5), ("fine", 0.6), ("film", 1.0), ("movie", 0.2)], -1.0);
+    let got = run(&attack(Swarm::published(), Limits::default()), &mut toy, "good film", 1);
+    assert_eq!((got.ending, got.text.as_str()), (Ending::Succeeded, "fine movie"));
+    // Each distinct text is asked for once, and all are counted.
+    let mut asked = toy.asked.clone();
+    asked.sort_unstable();
+    asked.dedup();
+    assert!(asked.len() == toy.asked.len() && got.queries > asked.len() as u64, "{} {}", asked.len(), got.queries);
+
+    let one = Limits { words: Some(1), ..Limits::default() };
+    let got = run(&attack(Swarm::published(), one), &mut toy, "good film", 1);
+    assert_eq!((got.ending, got.changes.len()), (Ending::Failed, 1));
+    let few = Swarm { particles: 3, rounds: 2, ..Swarm::published() };
+    let mut rock = Toy::new(&[], 1.0);
+    for text in ["", "good", "words without neighbours"] {
+        assert_eq!(run(&attack(few, Limits::default()), &mut rock, text, 1).ending, Ending::Failed, "{text}");
+    }
+}
+
+#[test]
+fn a_beam_follows_the_gradient_and_changes_few_words() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let near = neighbours(folder.path());
+    let of = Substitution::Neighbours { of: &near, most: 9, least: -1.0 };
+    let attack = |beam| Attack { search: Search::Beam(beam), substitutions: vec![of], limits: Limits::default() };
+    let weights = [("good", 1.5), ("fine", 0.6), ("film", 1.0), ("movie", 0.2), ("bad", -0.3), ("great", 2.0)];
+    let mut toy = Toy::new(&weights, -0.8);
+    let got = run(&attack(Beam { width: 1, rounds: 2 }), &mut toy, "good film", 1);
+    // `bad` and then any of the neighbours of `film` would do; the gradient finds the worst at once.
+    assert_eq!((got.ending, got.queries, got.changes.len()), (Ending::Succeeded, 2, 1));
+    assert_eq!(got.text, "bad film");
+    let mut toy = Toy::new(&weights, 0.2);
+    let got = run(&attack(Beam { width: 2, rounds: 2 }), &mut toy, "good film", 1);
+    assert_eq!((got.ending, got.changes.len()), (Ending::Succeeded, 2));
+    let got = run(&attack(Beam { width: 2, rounds: 1 }), &mut toy, "good film", 1);
+    assert_eq!((got.ending, got.changes.len()), (Ending::Failed, 1));
+    // A closed box has no gradient; nothing is tried that the gradient says would help.
+    let mut closed = Toy { open: false, ..toy.clone() };
+    assert_eq!(run(&attack(Beam::published()), &mut closed, "good film", 1).ending, Ending::Succeeded);
+    let mut rock = Toy::new(&[], 1.0);
+    let got = run(&attack(Beam::published()), &mut rock, "good film", 1);
+    assert_eq!((got.ending, got.queries), (Ending::Failed, 1));
+}
+
+#[test]
+fn chinese_characters_are_exchanged_for_their_likes() {
+    let resources = Resources {
+        characters: Some(Characters::of(["房间", "干净", "静", "早餐", "建", "见", "情", "清"])),
+        ..Resources::default()
+    };
+    let attack = Recipe::Homophones.build(Protocol::Published, Language::Chinese, &resources).expect("an attack");
+    let mut toy = Toy::new(&[("房间很干净", 2.0)], -1.0);
+    let got = run(&attack, &mut toy, "房间很干净，😀 早餐一般！", 1);
+    assert_eq!(got.ending, Ending::Succeeded);
+    assert!(["房见很干净", "房建很干净", "房间很干静"].iter().any(|text| got.text.starts_with(text)), "{}", got.text);
+    let attack = Recipe::LookAlikes.build(Protocol::Published, Language::Chinese, &resources).expect("an attack");
+    let got = run(&attack, &mut Toy::new(&[("心情", 2.0)], -1.0), "心情", 1);
+    assert_eq!((got.ending, got.text.as_str()), (Ending::Succeeded, "心清"));
 }
 
 #[test]

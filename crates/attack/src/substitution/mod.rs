@@ -1,14 +1,20 @@
 //! What a word may be exchanged for. Each kind of substitution is in a file of its own.
 
 pub mod characters;
+pub mod chinese;
+pub mod masked;
 pub mod neighbours;
 pub mod synonyms;
 
 use rand_chacha::rand_core::Rng;
 
 use characters::Edit;
+use chinese::{Alike, Characters};
+use masked::MaskedWords;
 use neighbours::Neighbours;
 use synonyms::WordNet;
+
+use crate::words::Draft;
 
 /// A way to make other words of a word.
 #[derive(Clone, Copy)]
@@ -26,16 +32,30 @@ pub enum Substitution<'a> {
     },
     /// Words that share a meaning.
     Synonyms(&'a WordNet),
+    /// Words that a model finds likely in the place.
+    Masked(&'a dyn MaskedWords),
+    /// A character that sounds or looks like one of the word.
+    Character {
+        /// Characters and their likes.
+        of: &'a Characters,
+        /// In which way they are alike.
+        alike: Alike,
+        /// How many for each character.
+        most: usize,
+    },
 }
 
 impl Substitution<'_> {
-    /// Other words for `word`, none of them the word itself. `rng` is for those that are drawn.
+    /// Other words for the one at a place of a draft, none of them the word itself. `rng` is for those that are drawn.
     #[must_use]
-    pub fn of(&self, word: &str, rng: &mut impl Rng) -> Vec<String> {
+    pub fn of(&self, draft: &Draft<'_>, place: usize, rng: &mut impl Rng) -> Vec<String> {
+        let word = draft.word(place);
         match self {
             Self::Edit(edit) => edit.of(word, rng).into_iter().collect(),
             Self::Neighbours { of, most, least } => of.of(word, *most, *least),
             Self::Synonyms(words) => words.of(word),
+            Self::Masked(model) => model.words(draft, place),
+            Self::Character { of, alike, most } => of.words(word, *alike, *most),
         }
     }
 }

@@ -50,6 +50,11 @@ impl Neighbours {
         Self { words: vectors.words.clone(), dimension, unit, most, found: Mutex::default() }
     }
 
+    /// All words, in the order of the vectors: the most frequent first in most files.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.words.words()
+    }
+
     /// The vector of a word, of length 1, whatever its case.
     #[must_use]
     pub fn vector(&self, word: &str) -> Option<&[f32]> {

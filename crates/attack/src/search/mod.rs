@@ -1,0 +1,74 @@
+//! Searches: which exchanges of words are put together, in which order, until the classifier errs. Each kind is in a file of its
+//! own, as methods of [`Attack`](crate::Attack).
+
+mod beam;
+mod greedy;
+mod swarm;
+
+use spiketext::{
+    model::{Exchange, largest},
+    score::Scorer,
+};
+
+pub use beam::Beam;
+pub use swarm::Swarm;
+
+use crate::words::Draft;
+
+/// A classifier that is being questioned about one text, and the count of the questions.
+pub(crate) struct Examination<'s> {
+    scorer: &'s mut dyn Scorer,
+    label: usize,
+    queries: u64,
+}
+
+/// An answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    /// 1 less the probability of the right class.
+    pub score: f32,
+    /// Whether another class is the most probable.
+    pub wrong: bool,
+}
+
+impl<'s> Examination<'s> {
+    pub fn new(scorer: &'s mut dyn Scorer, label: usize) -> Self {
+        Self { scorer, label, queries: 0 }
+    }
+
+    /// Texts asked for.
+    pub fn queries(&self) -> u64 {
+        self.queries
+    }
+
+    /// Counts questions whose answers are known already.
+    pub fn count(&mut self, queries: u64) {
+        self.queries += queries;
+    }
+
+    /// Asks for texts, all at once.
+    pub fn ask(&mut self, texts: &[String]) -> Vec<Answer> {
+        if texts.is_empty() {
+            return Vec::new();
+        }
+        self.queries += texts.len() as u64;
+        let answers = self.scorer.score(texts);
+        assert_eq!(answers.len(), texts.len(), "a scorer answers each text");
+        let of = |p: Vec<f32>| Answer { score: 1.0 - p[self.label], wrong: largest(&p) != self.label };
+        answers.into_iter().map(of).collect()
+    }
+
+    /// To first order, how much more wrong each exchange would make the answer to `text`; nothing from a closed box. No query:
+    /// the classifier looks into itself.
+    pub fn first_order(&mut self, text: &str, exchanges: &[Exchange]) -> Option<Vec<f32>> {
+        self.scorer.first_order(text, self.label, exchanges)
+    }
+}
+
+/// A draft that may stand, with its similarity to what it must be like.
+pub(crate) struct Candidate<'w> {
+    /// The draft.
+    pub draft: Draft<'w>,
+    /// Its similarity, 0 where there is no limit to it.
+    pub similarity: f32,
+}
