@@ -1,22 +1,14 @@
 //! Published attacks by name, with their parameters, and what each needs.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use spiketext::{Error, Result, text::Language};
 
 use crate::{
     attack::{Attack, Ranking, Search},
     limits::{Limits, Measure, Similarity, stop_words},
+    resources::{Needs, Resources},
     search::{Beam, Swarm},
-    substitution::{
-        Substitution,
-        characters::Edit,
-        chinese::{Alike, Characters},
-        masked::MaskedWords,
-        neighbours::Neighbours,
-        synonyms::WordNet,
-    },
+    substitution::{Substitution, characters::Edit, chinese::Alike},
 };
 
 /// An attack by name. `docs/attacks.md` tells where each departs from its publication.
@@ -64,45 +56,6 @@ pub enum Protocol {
         /// The largest share of the words.
         share: f64,
     },
-}
-
-/// What attacks draw on.
-#[derive(Default)]
-pub struct Resources {
-    /// Neighbours by word vectors.
-    pub neighbours: Option<Arc<Neighbours>>,
-    /// Synonyms.
-    pub synonyms: Option<WordNet>,
-    /// A model that fills gaps.
-    pub masked: Option<Box<dyn MaskedWords>>,
-    /// Chinese characters.
-    pub characters: Option<Characters>,
-}
-
-/// Which of the [`Resources`] an attack needs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// Word vectors.
-    pub neighbours: bool,
-    /// WordNet.
-    pub synonyms: bool,
-    /// A model that fills gaps.
-    pub masked: bool,
-    /// Chinese characters.
-    pub characters: bool,
-}
-
-impl Needs {
-    /// What both need.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            neighbours: self.neighbours || other.neighbours,
-            synonyms: self.synonyms || other.synonyms,
-            masked: self.masked || other.masked,
-            characters: self.characters || other.characters,
-        }
-    }
 }
 
 /// The most neighbours of a word that any attack asks for.

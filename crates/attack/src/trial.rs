@@ -13,6 +13,7 @@ use spiketext::{
 
 use crate::{
     attack::{Attack, Attempt, Ending},
+    victim::Victim,
     words::Words,
 };
 
@@ -68,6 +69,21 @@ impl Record {
 
 fn largest_vote(votes: &[usize]) -> usize {
     largest(&votes.iter().map(|&votes| votes as f32).collect::<Vec<_>>())
+}
+
+/// Attacks texts of a victim, see [`run`].
+///
+/// # Errors
+/// What `told` returns.
+pub fn attack<E>(
+    attack: &Attack<'_>,
+    victim: &Victim<'_>,
+    subjects: &[Subject],
+    seed: u64,
+    told: &mut dyn FnMut(Record) -> Result<(), E>,
+) -> Result<(), E> {
+    let judge = |text: &str| victim.votes(text);
+    run(attack, victim.model().language(), subjects, seed, || victim.scorer(), judge, told)
 }
 
 /// Attacks texts, as many side by side as there are threads, and tells each record in the order of the texts. `scorer`

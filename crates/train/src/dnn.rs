@@ -10,13 +10,18 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use spiketext::{
     Result,
+    dnn::{Dnn, Parts},
     energy::RectifierShares,
     engine::batch_of,
     model::largest,
     network::Specification,
     seed::{Purpose, stream, uniform},
 };
-use spiketext_kernels::{ConvolutionShape, SILENT, TokenBatch, Workspace, adamw::AdamW, text_convolution};
+use spiketext_kernels::{
+    ConvolutionShape, SILENT, TokenBatch, Workspace,
+    adamw::AdamW,
+    text_convolution::{self, Pooling},
+};
 
 use crate::{
     layers,
@@ -64,6 +69,19 @@ pub struct DnnWeights {
     pub output: Vec<f32>,
     /// Output biases, `[O]`.
     pub output_bias: Vec<f32>,
+}
+
+impl DnnWeights {
+    /// The network of these numbers, to be questioned.
+    ///
+    /// # Errors
+    /// If they do not fit the specification.
+    pub fn into_dnn(self, specification: &Specification, pooling: Pooling) -> Result<Dnn> {
+        let missing = if self.centred { 0.0 } else { 0.5 };
+        let Self { codes, weights, bias, output, output_bias, .. } = self;
+        let parts = Parts { pooling, codes, missing, weights, bias, output, output_bias };
+        Dnn::new(specification.clone(), parts)
+    }
 }
 
 impl<'a> TextCnn<'a> {

@@ -22,6 +22,6 @@ pub mod study;
 
 pub use prepare::VectorSource;
 pub use recipe::Recipe;
-pub use run::{CHECKPOINT, Options, specification, train};
+pub use run::{CHECKPOINT, Options, specification, train, train_both};
 pub use schedule::{Course, Trainee};
 pub use store::Store;

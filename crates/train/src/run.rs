@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use spiketext::{
     Error, Result,
     data::{Dataset, Split},
+    dnn::Dnn,
     encode::Noise,
     model::{Accuracies, Costs, Model, Training},
     network::Specification,
@@ -47,8 +48,7 @@ pub struct Options {
 /// Trains, converts, fine-tunes and measures.
 ///
 /// # Errors
-/// If the data set lacks a part or a second class, vectors cannot be read, a choice cannot be, a checkpoint does not belong to this run or cannot be written, or
-/// training leaves the finite numbers.
+/// As [`train_both`].
 pub fn train(
     dataset: &Dataset,
     vectors: &VectorSource,
@@ -56,6 +56,21 @@ pub fn train(
     options: &Options,
     observer: &mut Observer<'_>,
 ) -> Result<Model> {
+    train_both(dataset, vectors, recipe, options, observer).map(|(model, _)| model)
+}
+
+/// The same, with the DNN that the network was converted from.
+///
+/// # Errors
+/// If the data set lacks a part or a second class, vectors cannot be read, a choice cannot be, a checkpoint does not belong to this run or cannot be written, or
+/// training leaves the finite numbers.
+pub fn train_both(
+    dataset: &Dataset,
+    vectors: &VectorSource,
+    recipe: &Recipe,
+    options: &Options,
+    observer: &mut Observer<'_>,
+) -> Result<(Model, Dnn)> {
     let started = Instant::now();
     recipe.check()?;
     check(dataset)?;
@@ -149,15 +164,17 @@ pub fn train(
         costs: Costs::of(&measured.firing, &measured.operations),
         seconds: started.elapsed().as_secs_f64(),
     };
-    Model::new(
+    let dnn = trained.network.weights().into_dnn(&specification, recipe.dnn.pooling)?;
+    let model = Model::new(
         prepared.language,
         dataset.labels.clone(),
-        prepared.priors,
+        prepared.priors.clone(),
         options.seed,
-        prepared.vocabulary,
+        prepared.vocabulary.clone(),
         network,
         training,
-    )
+    )?;
+    Ok((model, dnn))
 }
 
 /// The network that a recipe describes, for words of `dimension` rates and `classes` classes.

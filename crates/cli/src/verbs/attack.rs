@@ -5,24 +5,22 @@ mod file;
 use std::{
     collections::BTreeMap,
     io::{IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
 };
 
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use spiketext::{
+    dnn::{self, Dnn},
     model::Model,
-    score::{Draw, ModelScorer},
-    text::{Language, Tokenizer, candidate_words},
-    vectors::{self, Selection},
+    score::Draw,
+    text::Language,
 };
 use spiketext_attack::{
-    Ending, Protocol, Recipe, Record, Resources, Subject, Summary,
-    recipe::MOST_NEIGHBOURS,
-    substitution::{neighbours::Neighbours, synonyms::WordNet},
-    trial,
+    Ending, Origins, Protocol, Recipe, Record, Resources, Subject, Summary, Victim, resources::wordnet_folder, trial,
     words::Words,
 };
 
@@ -42,6 +40,12 @@ use super::{
   textbugger   typos, look-alike letters, neighbours by word vectors (Li et al. 2019)
   pwws         synonyms of WordNet, English only (Ren et al. 2019)
   textfooler   neighbours by word vectors that keep the meaning (Jin et al. 2020)
+  bae-ngram    neighbours that fit by trigrams; BERT stood here in the publication (Garg and Ramakrishnan 2020)
+  pso          a swarm over neighbours (Zang et al. 2020); many queries
+  hotflip      at most two words, along the network's gradient: a white box (Ebrahimi et al. 2018)
+  homophones   Chinese characters that sound alike
+  look-alikes  Chinese characters that look alike
+  chinese      both, and neighbours by word vectors
   random       typos in words drawn by chance, whatever they do: the floor
 
 Examples:
@@ -67,6 +71,9 @@ pub struct Arguments {
     /// The attack.
     #[arg(long, value_name = "NAME", value_parser = recipe, default_value = "deepwordbug")]
     attack: Recipe,
+    /// What is attacked: the spiking network, or the DNN it was converted from (`spiketext train --keep-dnn`).
+    #[arg(long, value_enum, default_value = "snn")]
+    network: NetworkName,
     /// The parameters: those of the attack's publication, or of the paper that compared spiking networks (15 neighbours,
     /// whatever the attack).
     #[arg(long, value_enum, default_value = "published")]
@@ -88,6 +95,9 @@ pub struct Arguments {
     /// /usr/share/wordnet].
     #[arg(long, value_name = "DIR")]
     wordnet: Option<PathBuf>,
+    /// For bae-ngram: plain texts, one a line, whose trigrams say what fits [default: the training texts of the data set].
+    #[arg(long, value_name = "FILE")]
+    corpus: Option<PathBuf>,
     /// What noise the attack meets, of a model with a random encoder.
     #[arg(long, value_enum, default_value = "fixed")]
     noise: NoiseName,
@@ -118,6 +128,22 @@ enum ProtocolName {
     SpikingPaper,
 }
 
+/// What `--network` can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum NetworkName {
+    Snn,
+    Dnn,
+}
+
+impl NetworkName {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Snn => "snn",
+            Self::Dnn => "dnn",
+        }
+    }
+}
+
 /// What `--noise` can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum NoiseName {
@@ -128,7 +154,7 @@ enum NoiseName {
 
 fn recipe(name: &str) -> Result<Recipe, String> {
     let names = || Recipe::ALL.map(Recipe::name).join(", ");
-    Recipe::ALL.into_iter().find(|recipe| recipe.name() == name).ok_or_else(|| format!("expected one of {}", names()))
+    Recipe::named(name).ok_or_else(|| format!("expected one of {}", names()))
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -178,15 +204,22 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     let started = Instant::now();
     let mut asked = 0;
+    let dnn = match arguments.network {
+        NetworkName::Dnn => Some(dnn(&arguments.model, &model)?),
+        NetworkName::Snn => None,
+    };
+    let victim = match &dnn {
+        Some(dnn) => Victim::Dnn { model: &model, dnn },
+        None => {
+            let (draw, seed, judges) = (arguments.draw(), arguments.seed, arguments.judges);
+            Victim::Spiking { model: &model, draw, seed, judges }
+        }
+    };
     if !open.is_empty() {
-        let resources = resources(arguments, &model, &open)?;
+        let resources = resources(arguments, &model, &texts, &open)?;
         let attack = arguments.attack.build(arguments.protocol(), model.language(), &resources)?;
-        let scorer = || Box::new(ModelScorer::new(&model, arguments.draw(), arguments.seed)) as Box<_>;
-        // Judges draw noise for themselves whatever the attack meets.
-        let court = ModelScorer::new(&model, Draw::Fixed, arguments.seed);
-        let judge = |text: &str| court.votes(text, arguments.judges);
         let bar = bar(arguments, records.len(), records.len() + open.len());
-        trial::run(&attack, model.language(), &open, arguments.seed, scorer, judge, &mut |record| {
+        trial::attack(&attack, &victim, &open, arguments.seed, &mut |record| {
             asked += record.attempt.queries;
             let rate = asked as f64 / started.elapsed().as_secs_f64();
             bar.set_message(format!("{rate:.0} queries/s"));
@@ -222,10 +255,21 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         writeln!(out, "{result}")?;
     } else {
-        print(arguments, &model, &texts, &summary, (records.len() - done.len(), asked, seconds), &mut out)?;
+        print(arguments, &victim, &texts, &summary, (records.len() - done.len(), asked, seconds), &mut out)?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The DNN that training kept beside the model.
+fn dnn(folder: &Path, model: &Model) -> anyhow::Result<Dnn> {
+    Dnn::load(folder, model).map_err(|error| {
+        if folder.join(dnn::FILE).exists() {
+            error.into()
+        } else {
+            anyhow::anyhow!("{error}; `spiketext train --keep-dnn` keeps the DNN beside the model")
+        }
+    })
 }
 
 /// At most `count` of the texts, evenly spread.
@@ -238,13 +282,14 @@ fn chosen(texts: &Texts, count: usize) -> Vec<Subject> {
 
 /// The choices that must be the same for records to belong together.
 fn conditions(arguments: &Arguments, model: &Model, texts: &Texts, count: usize) -> Conditions {
-    let random = model.network().specification().encoder.is_random();
+    let random = arguments.network == NetworkName::Snn && model.network().specification().encoder.is_random();
     Conditions {
         format: file::FORMAT,
         model: arguments.model.display().to_string(),
         // Two models in one folder, one after the other, are not the same.
         model_seed: model.training().seed,
         choices: model.training().choices.clone(),
+        network: arguments.network.name().to_owned(),
         data: texts.data.clone(),
         texts_used: texts.used.clone(),
         count,
@@ -262,42 +307,33 @@ fn conditions(arguments: &Arguments, model: &Model, texts: &Texts, count: usize)
 }
 
 /// What the attack draws on, with the words of all texts looked up.
-fn resources(arguments: &Arguments, model: &Model, subjects: &[Subject]) -> anyhow::Result<Resources> {
-    let (recipe, protocol) = (arguments.attack, arguments.protocol());
-    let mut resources = Resources::default();
-    if recipe.needs_neighbours(protocol) {
-        let built_in = |language: Language| vectors::built_in(language);
-        let found = match arguments.vectors.as_deref().map(|path| (path, path.to_str())) {
-            None => built_in(model.language())?,
-            Some((_, Some("en"))) => built_in(Language::English)?,
-            Some((_, Some("zh"))) => built_in(Language::Chinese)?,
-            Some((path, _)) => {
-                let tokenizer = Tokenizer::new(model.language());
-                let tokens = subjects.iter().flat_map(|subject| tokenizer.tokenize(&subject.text));
-                let needed = tokens.flat_map(|token| candidate_words(&token).map(str::to_owned).collect::<Vec<_>>());
-                let selection = Selection { needed: needed.collect(), also_first: NEIGHBOURHOOD, lenient: false };
-                vectors::read(path, &selection)?
-            }
-        };
-        let neighbours = Neighbours::new(&found, MOST_NEIGHBOURS);
-        let cut: Vec<Words> = subjects.iter().map(|subject| Words::of(model.language(), &subject.text)).collect();
-        neighbours.prepare(cut.iter().flat_map(|words| (0..words.len()).map(|place| words.word(place))));
-        resources.neighbours = Some(neighbours);
-    }
-    if recipe.needs_synonyms(protocol) {
-        let folder = arguments.wordnet.clone().or_else(|| std::env::var_os("SPIKETEXT_WORDNET").map(PathBuf::from));
-        let folder = folder.unwrap_or_else(|| PathBuf::from("/usr/share/wordnet"));
-        resources.synonyms = Some(WordNet::load(&folder).map_err(|error| {
+fn resources(arguments: &Arguments, model: &Model, texts: &Texts, subjects: &[Subject]) -> anyhow::Result<Resources> {
+    let needs = arguments.attack.needs(arguments.protocol());
+    let corpus = match &arguments.corpus {
+        Some(path) if needs.masked => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            text.lines().map(str::to_owned).collect()
+        }
+        _ => texts.training.clone(),
+    };
+    let wordnet = wordnet_folder(arguments.wordnet.as_deref());
+    let (vectors, built_in) = match arguments.vectors.as_deref().map(|path| (path, path.to_str())) {
+        None => (None, None),
+        Some((_, Some("en"))) => (None, Some(Language::English)),
+        Some((_, Some("zh"))) => (None, Some(Language::Chinese)),
+        Some((path, _)) => (Some(path), None),
+    };
+    let origins = Origins { vectors, built_in, wordnet: &wordnet, corpus: &corpus };
+    Resources::gather(needs, model.language(), &origins, subjects).map_err(|error| {
+        if needs.synonyms && !needs.neighbours {
             anyhow::anyhow!(
                 "{error}; --wordnet DIR names the folder of WordNet's database files (data.noun, index.noun ...)"
             )
-        })?);
-    }
-    Ok(resources)
+        } else {
+            error.into()
+        }
+    })
 }
-
-/// Words among which neighbours are looked for, beside those of the texts: the most frequent of a file.
-const NEIGHBOURHOOD: usize = 50_000;
 
 fn bar(arguments: &Arguments, done: usize, of: usize) -> ProgressBar {
     if arguments.json || !std::io::stderr().is_terminal() {
@@ -348,7 +384,7 @@ const PLAIN: char = '\u{f0003}';
 
 fn print(
     arguments: &Arguments,
-    model: &Model,
+    victim: &Victim<'_>,
     texts: &Texts,
     summary: &Summary,
     (now, asked, seconds): (usize, u64, f64),
@@ -357,7 +393,7 @@ fn print(
     if !arguments.quiet && now > 0 {
         writeln!(out)?;
     }
-    let random = model.network().specification().encoder.is_random();
+    let random = victim.is_random();
     let percent = |value: f64| format!("{value:.2} %");
     let mut rows = vec![
         (

@@ -64,6 +64,8 @@ pub struct Texts {
     pub texts: Vec<String>,
     /// Their classes.
     pub classes: Vec<usize>,
+    /// The training texts that go with them; where there is no such part, the texts themselves.
+    pub training: Vec<String>,
     /// Empty texts that were left out.
     pub empty: usize,
 }
@@ -103,6 +105,9 @@ impl Arguments {
 /// The texts of a file as it stands.
 fn from_file(file: &Path, columns: &Columns, part: Option<Part>, model: &Model) -> anyhow::Result<Texts> {
     let mut table = data::read_file(file, columns)?;
+    let all: Vec<String> = table.rows.iter().map(|row| row.text.clone()).collect();
+    let marked = table.rows.iter().filter(|row| row.part == Some(Split::Train)).map(|row| row.text.clone());
+    let training = Some(marked.collect::<Vec<_>>()).filter(|marked| !marked.is_empty()).unwrap_or(all);
     let mut used = "all texts of the file".to_owned();
     if part.is_none() && table.rows.iter().any(|row| row.part == Some(Split::Test)) {
         table.rows.retain(|row| row.part == Some(Split::Test));
@@ -116,7 +121,7 @@ fn from_file(file: &Path, columns: &Columns, part: Option<Part>, model: &Model) 
         .map(|row| class(model, &row.label, file.display(), row.line))
         .collect::<anyhow::Result<_>>()?;
     let texts = table.rows.into_iter().map(|row| row.text).collect();
-    Ok(Texts { data: file.display().to_string(), used, texts, classes, empty: table.empty })
+    Ok(Texts { data: file.display().to_string(), used, texts, classes, training, empty: table.empty })
 }
 
 /// One part of a data set, or all of them.
@@ -134,7 +139,8 @@ fn from_dataset(dataset: Dataset, name: &str, part: Part, model: &Model) -> anyh
     if texts.is_empty() {
         anyhow::bail!("{name}: expected texts to measure on, got none in {used}");
     }
-    Ok(Texts { data: name.to_owned(), used, texts, classes, empty: 0 })
+    let training = dataset.part(Split::Train).iter().map(|example| example.text.clone()).collect();
+    Ok(Texts { data: name.to_owned(), used, texts, classes, training, empty: 0 })
 }
 
 /// The model's number for a label.

@@ -13,7 +13,7 @@ use spiketext::{
     model::Model,
     text::Language,
 };
-use spiketext_train::{CHECKPOINT, Options, Recipe, VectorSource, events::Event, train};
+use spiketext_train::{CHECKPOINT, Options, Recipe, VectorSource, events::Event, train_both};
 
 use super::{costs, progress::Progress};
 
@@ -84,6 +84,9 @@ pub struct Arguments {
     /// Train the original TextCNN (maximum pooling) too and give its test accuracy, for comparison.
     #[arg(long)]
     original: bool,
+    /// Keep the DNN that the network was converted from beside the model, in single precision, for `attack --network dnn`.
+    #[arg(long)]
+    keep_dnn: bool,
     /// Print JSON, one object a line.
     #[arg(long)]
     json: bool,
@@ -118,7 +121,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         progress.line(&note);
     }
     let mut failure = None;
-    let trained = train(&dataset, &vectors, &recipe, &options, &mut |event| {
+    let trained = train_both(&dataset, &vectors, &recipe, &options, &mut |event| {
         if arguments.json {
             if !matches!(event, Event::Step { .. }) && failure.is_none() {
                 failure = serde_json::to_string(event)
@@ -131,7 +134,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
     });
     progress.finish();
-    let saved = trained.and_then(|model| model.save(&folder).map(|()| model));
+    let saved = trained.and_then(|(model, dnn)| {
+        if arguments.keep_dnn {
+            model.save_with_dnn(&dnn, &folder)?
+        } else {
+            model.save(&folder)?
+        }
+        Ok(model)
+    });
     let model = match saved {
         Ok(model) => {
             // The model is safe: what was for an interruption can go.

@@ -1,4 +1,5 @@
-//! The model directory: `config.json`, `model.safetensors`, `vocab.txt` and a card for people, `README.md`.
+//! The model directory: `config.json`, `model.safetensors`, `vocab.txt` and a card for people, `README.md`; beside them, if it was to be
+//! kept, the DNN that the network was converted from (see [`crate::dnn`]).
 //!
 //! Weights are stored as the whole numbers they are (see [`crate::network`]): synapses in 16 bits, presence and biases
 //! in 32, word codes in 8 or 16, with the exponents of their units in `config.json`. Everything is checked on reading:
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Model, Training, card};
 use crate::{
     Error, Result,
+    dnn::{self, Dnn},
     network::{Codes, Grid, Network, Specification, Weights},
     text::{Language, Vocabulary},
 };
@@ -61,7 +63,7 @@ pub(super) fn check_target(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn save(model: &Model, folder: &Path) -> Result<()> {
+pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()> {
     check_target(folder)?;
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(Error::write(parent))?;
@@ -85,12 +87,16 @@ pub(super) fn save(model: &Model, folder: &Path) -> Result<()> {
     let mut json = serde_json::to_vec_pretty(&config)
         .map_err(|error| Error::invalid("save model", "a description that JSON can hold", error.to_string()))?;
     json.push(b'\n');
-    for (name, bytes) in [
+    let mut files = vec![
         (CONFIG, json),
         (WEIGHTS, tensors(network, grids)?),
         (VOCABULARY, model.vocabulary.to_text().into_bytes()),
         (MODEL_CARD, card::write(model).into_bytes()),
-    ] {
+    ];
+    if let Some(dnn) = dnn {
+        files.push((dnn::FILE, dnn.to_bytes()?));
+    }
+    for (name, bytes) in files {
         let path = fresh.path().join(name);
         // The user named the folder, so a failure is told of the folder.
         fs::write(&path, bytes).map_err(Error::write(folder.join(name)))?;

@@ -16,6 +16,7 @@ pub use exchange::Exchange;
 
 use crate::{
     Error, Result,
+    dnn::Dnn,
     encode::Noise,
     energy::Exact,
     engine::{self, Extremes, Firing, Operations, Run, Runner, Trace},
@@ -194,7 +195,15 @@ impl Model {
     /// # Errors
     /// If the system refuses, or `folder` holds something that is not a model.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        directory::save(self, folder)
+        directory::save(self, None, folder)
+    }
+
+    /// [`Self::save`], with the DNN that the network was converted from in a file beside it.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub fn save_with_dnn(&self, dnn: &Dnn, folder: &Path) -> Result<()> {
+        directory::save(self, Some(dnn), folder)
     }
 
     /// Whether [`Model::save`] would take `folder`, to find out before long work.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use spiketext_attack::{Protocol, Recipe, Record};
 
 /// The version of the format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The choices of a run: records belong together where these agree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Conditions {
     pub model_seed: u64,
     /// The choices it was trained with.
     pub choices: String,
+    /// Which network is attacked: `snn` or `dnn`.
+    pub network: String,
     /// Where the texts come from.
     pub data: String,
     /// Which of them.

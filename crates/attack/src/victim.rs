@@ -1,0 +1,73 @@
+//! What is attacked: a spiking network, with the noise that its questions meet, or the DNN it was converted from.
+
+use spiketext::{
+    dnn::Dnn,
+    model::{Model, largest},
+    score::{DnnScorer, Draw, ModelScorer, Scorer},
+};
+
+/// A network under attack.
+#[derive(Clone, Copy, Debug)]
+pub enum Victim<'a> {
+    /// The spiking network of a model.
+    Spiking {
+        /// The model.
+        model: &'a Model,
+        /// Which noise a question meets.
+        draw: Draw,
+        /// The seed of noise that is drawn.
+        seed: u64,
+        /// Draws of noise that decide over a text.
+        judges: usize,
+    },
+    /// The DNN beside it.
+    Dnn {
+        /// The model, whose words it reads.
+        model: &'a Model,
+        /// The DNN.
+        dnn: &'a Dnn,
+    },
+}
+
+impl<'a> Victim<'a> {
+    /// The model that says how texts are read.
+    #[must_use]
+    pub fn model(&self) -> &'a Model {
+        match self {
+            Self::Spiking { model, .. } | Self::Dnn { model, .. } => model,
+        }
+    }
+
+    /// Whether the same text can be answered in two ways.
+    #[must_use]
+    pub fn is_random(&self) -> bool {
+        matches!(self, Self::Spiking { model, .. } if model.network().specification().encoder.is_random())
+    }
+
+    /// A scorer for one thread.
+    #[must_use]
+    pub fn scorer(&self) -> Box<dyn Scorer + 'a> {
+        match *self {
+            Self::Spiking { model, draw, seed, .. } => Box::new(ModelScorer::new(model, draw, seed)),
+            Self::Dnn { model, dnn } => Box::new(DnnScorer::new(model, dnn)),
+        }
+    }
+
+    /// How many judges leave each class the most probable one: draws of noise that no question has met, one where there
+    /// is no noise.
+    #[must_use]
+    pub fn votes(&self, text: &str) -> Vec<usize> {
+        match *self {
+            // Judges draw noise for themselves whatever the attack meets.
+            Self::Spiking { model, seed, judges, .. } => {
+                ModelScorer::new(model, Draw::Fixed, seed).votes(text, judges)
+            }
+            Self::Dnn { model, dnn } => {
+                let mut votes = vec![0; model.labels().len()];
+                let answers = DnnScorer::new(model, dnn).score(&[text.to_owned()]);
+                votes[largest(&answers[0])] = 1;
+                votes
+            }
+        }
+    }
+}
