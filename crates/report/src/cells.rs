@@ -403,6 +403,20 @@ fn check(cell: &Cell) -> std::result::Result<(), (String, String)> {
         let got = format!("rows of {}", rows.join(", "));
         return Err((format!("a confusion matrix of {classes} x {classes}, one row a label"), got));
     }
+    if let Some(attack) = &measured.attack {
+        let shares = [
+            attack.accuracy,
+            attack.accuracy_under_attack,
+            attack.judged_accuracy,
+            attack.judged_accuracy_under_attack,
+            attack.success_rate,
+            attack.changed_words,
+        ];
+        for share in shares {
+            within("shares of an attack", share, 100.0)?;
+        }
+        within("queries of an attack", attack.queries, LARGEST)?;
+    }
     if let Some(costs) = &measured.costs {
         let counts = [costs.effective_macs, costs.effective_acs, costs.dense, costs.neuron_updates, costs.dnn_macs];
         let energies = costs.energy.iter().flat_map(|energy| [energy.network, energy.dnn]);

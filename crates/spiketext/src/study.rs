@@ -99,6 +99,35 @@ pub struct Measured {
     /// How neurons fire; only for networks that do.
     #[serde(default)]
     pub firing: Option<FiringSummary>,
+    /// What came of an attack, in a cell that is one. Its `test_accuracy` is that of the attacked texts before, and neither
+    /// confusion nor costs are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attack: Option<Attacked>,
+}
+
+/// What came of attacking test texts; shares in percent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Attacked {
+    /// Texts that were attacked, those included that were taken wrongly before.
+    pub texts: usize,
+    /// Texts that were right before.
+    pub accuracy: f64,
+    /// Texts that stayed right: the robust accuracy.
+    pub accuracy_under_attack: f64,
+    /// The same two where draws of noise that the attack never met decide by majority. Of a network without noise the same
+    /// numbers again.
+    pub judged_accuracy: f64,
+    /// See `judged_accuracy`.
+    pub judged_accuracy_under_attack: f64,
+    /// Of the texts that were right, those that are so no more.
+    pub success_rate: f64,
+    /// Mean percent of words changed where the attack succeeded.
+    pub changed_words: f64,
+    /// Mean words of a text.
+    pub words: f64,
+    /// Mean queries of a text that was right before.
+    pub queries: f64,
 }
 
 /// Operations and energy of a test text, means over the texts.

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{bail, ensure};
 use serde_json::json;
+use spiketext_attack::resources::wordnet_folder;
 use spiketext_train::study::{self, Grid, Limits, Planned, Sources, State, Told};
 
 use super::{data, progress::Progress, shown::one_line, tables::plain};
@@ -36,13 +37,17 @@ pub struct Arguments {
     /// Word vectors of Chinese data sets [default: the built-in ones].
     #[arg(long, value_name = "FILE")]
     vectors_zh: Option<PathBuf>,
+    /// The folder of WordNet's database files, for attacks that exchange synonyms [default: $SPIKETEXT_WORDNET, then
+    /// /usr/share/wordnet].
+    #[arg(long, value_name = "DIR")]
+    wordnet: Option<PathBuf>,
     /// A grid in TOML in the place of the built-in one.
     #[arg(long, value_name = "FILE")]
     grid: Option<PathBuf>,
     /// The folder of the result files. The list of all cells, `grid.json`, is written beside it.
     #[arg(long, value_name = "DIR", default_value = "docs/results/study")]
     out: PathBuf,
-    /// The folder of trained DNNs that cells share. May be deleted at any time, and is to be after a change of the code
+    /// The folder of trained networks that cells share. May be deleted at any time, and is to be after a change of the code
     /// that trains them.
     #[arg(long, value_name = "DIR", default_value = "target/study")]
     work: PathBuf,
@@ -82,6 +87,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         data_dirs: folders(&grid, arguments.data_dir.as_deref()),
         vectors: vectors.into_iter().filter_map(|(name, file)| Some((name, file.clone()?))).collect(),
         work: Some(arguments.work.clone()),
+        wordnet: wordnet_folder(arguments.wordnet.as_deref()),
         program: crate::PROGRAM.to_owned(),
     };
     let asked = |cell: &Planned| only.iter().all(|(key, values)| values.contains(&field(cell, key)));

@@ -8,6 +8,7 @@ mod energy;
 mod firing;
 mod made;
 mod raster;
+mod robustness;
 mod settings;
 
 use spiketext::{Result, model::Model};
@@ -40,6 +41,7 @@ pub fn all(study: &Study, spikes_of: Option<(&Model, &str)>, page: &mut Page) ->
     if let Some((model, text)) = spikes_of {
         raster::section(model, text, page)?;
     }
+    robustness::section(study, page);
     settings::section(study, page)?;
     choices::section(study, page);
     costs::section(study, page);

@@ -1,4 +1,4 @@
-//! Every table beside `main`: encoders, read-outs, ablations and whatever else a study holds.
+//! Every table beside `main` and the attacks: encoders, read-outs, ablations and whatever else a study holds.
 
 use spiketext::Result;
 
@@ -12,7 +12,7 @@ use crate::{
 
 /// A part for each table.
 pub fn section(study: &Study, page: &mut Page) -> Result<()> {
-    for table in study.tables().into_iter().filter(|table| *table != "main") {
+    for table in study.tables().into_iter().filter(|table| !["main", super::robustness::TABLE].contains(table)) {
         page.heading(2, &title(table));
         one(study, table, page)?;
     }

@@ -146,7 +146,7 @@ impl Firing {
 }
 
 /// Dead and saturated neurons of the two hidden layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Extremes {
     /// Convolution channels, over all positions.
     pub convolution: LayerExtremes,
@@ -155,7 +155,7 @@ pub struct Extremes {
 }
 
 /// Dead and saturated neurons of one layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct LayerExtremes {
     /// All neurons (channels).
     pub neurons: usize,

@@ -39,7 +39,7 @@ pub struct Model {
 }
 
 /// How a model came about and how well it did, as its directory keeps it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
     /// The program that trained it.
@@ -79,7 +79,7 @@ pub struct Training {
 }
 
 /// Accuracies in percent.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracies {
     /// Of the real-valued network.

@@ -11,12 +11,16 @@ use sha2::{Digest, Sha256};
 use spiketext::{
     Error, Result,
     data::{self, Columns, Dataset, Split},
+    dnn::Dnn,
+    model::{Accuracies, Model, Training},
     network::{Network, Specification},
     study::{FiringSummary, Measured, Method, Seconds},
     text::{Language, detect_language},
 };
+use spiketext_attack::{Needs, Origins, Resources, Subject, Victim};
 
 use super::{
+    attacks::AttackChoices,
     bag_of_words::BagOfWords,
     costs,
     grid::{Choices, DatasetSource, Planned, Vectors},
@@ -44,6 +48,8 @@ pub struct Sources {
     pub vectors: BTreeMap<&'static str, PathBuf>,
     /// The folder of what cells share; nothing is kept between runs without.
     pub work: Option<PathBuf>,
+    /// The folder of WordNet, for attacks that exchange synonyms.
+    pub wordnet: PathBuf,
     /// The commit that the calling program was built from, which every cell names and kept work belongs to.
     pub program: String,
 }
@@ -55,7 +61,21 @@ pub struct Workshop<'a> {
     datasets: BTreeMap<String, Rc<Dataset>>,
     /// Those used last, the newest behind.
     ready: Vec<(ReadyKey, Rc<Ready>)>,
+    /// The network attacked last, by name.
+    victim: Option<(String, Rc<Kept>)>,
+    /// What the last attack drew on.
+    resources: Option<(ResourceKey, Rc<Resources>)>,
 }
+
+/// A network that several attacks share.
+struct Kept {
+    model: Model,
+    /// The DNN it was converted from; a directly trained network has none.
+    dnn: Option<Dnn>,
+}
+
+/// All that decides what an attack draws on: data set, number of texts, and what it needs.
+type ResourceKey = (String, usize, Needs);
 
 /// All that decides a [`Prepared`]: data set, vectors, their seed if they are random, and the choices.
 type ReadyKey = (String, Vectors, Option<u64>, usize, bool, usize, usize);
@@ -79,7 +99,7 @@ impl<'a> Workshop<'a> {
     /// A workshop that has read nothing yet. `places` are the grid's data sets.
     #[must_use]
     pub fn new(sources: &'a Sources, places: &'a BTreeMap<String, DatasetSource>) -> Self {
-        Self { sources, places, datasets: BTreeMap::new(), ready: Vec::new() }
+        Self { sources, places, datasets: BTreeMap::new(), ready: Vec::new(), victim: None, resources: None }
     }
 
     /// The data set, read at most once.
@@ -140,7 +160,16 @@ impl<'a> Workshop<'a> {
             return Ok(choices);
         }
         let language = self.language(&cell.dataset)?;
-        Ok(format!("{VECTORS}{}\n{choices}", self.vectors(cell)?.name(language)))
+        let attack = match &cell.attack {
+            None => String::new(),
+            Some(attack) => {
+                let line = serde_json::to_string(attack).map_err(|error| {
+                    Error::invalid("study cell", "an attack that JSON can hold", error.to_string())
+                })?;
+                format!("# attack: {line}\n")
+            }
+        };
+        Ok(format!("{VECTORS}{}\n{attack}{choices}", self.vectors(cell)?.name(language)))
     }
 
     /// Runs a cell.
@@ -154,7 +183,10 @@ impl<'a> Workshop<'a> {
             Choices::BagOfWords(choices) => (floor(choices, &dataset, self.language(&cell.dataset)?)?, 0.0),
             Choices::Network(recipe) => {
                 let (ready, preparing) = self.ready(cell, recipe, &dataset)?;
-                let (measured, training) = self.network(cell, recipe, &dataset, &ready, observer)?;
+                let (measured, training) = match &cell.attack {
+                    None => self.network(cell, recipe, &dataset, &ready, observer)?,
+                    Some(attack) => self.attacked(cell, recipe, attack, &dataset, &ready, observer)?,
+                };
                 (measured, preparing + training)
             }
         };
@@ -246,6 +278,162 @@ impl<'a> Workshop<'a> {
         }
         let measured = Measured { labels: dataset.labels.clone(), ..measured };
         Ok((measured, shared))
+    }
+
+    /// Attacks a network; the seconds went into making it, for other attacks too.
+    fn attacked(
+        &mut self,
+        cell: &Planned,
+        recipe: &Recipe,
+        attack: &AttackChoices,
+        dataset: &Dataset,
+        ready: &Ready,
+        observer: &mut Observer<'_>,
+    ) -> Result<(Measured, f64)> {
+        let started = Instant::now();
+        let kept = self.victim(cell, recipe, dataset, ready, observer)?;
+        let shared = started.elapsed().as_secs_f64();
+        let victim = match (cell.method, &kept.dnn) {
+            (Method::Dnn, Some(dnn)) => Victim::Dnn { model: &kept.model, dnn },
+            (Method::Dnn, None) => return Err(Error::invalid("study cell", "a DNN to attack", "none")),
+            _ => {
+                let (draw, seed, judges) = (attack.draw(), cell.seed, attack.judges);
+                Victim::Spiking { model: &kept.model, draw, seed, judges }
+            }
+        };
+        let subjects = attack.subjects(&dataset.test);
+        let resources = self.resources(cell, attack, dataset, &subjects)?;
+        let attacked = attack.run(&victim, &resources, &subjects, cell.seed)?;
+        let (prepared, development) = (&ready.prepared, kept.model.training().development);
+        let measured = Measured {
+            texts: [prepared.train.len(), prepared.development.len(), prepared.test.len()],
+            labels: dataset.labels.clone(),
+            development_accuracy: if cell.method == Method::Dnn { development.dnn } else { development.snn },
+            test_accuracy: attacked.accuracy,
+            unknown_share: prepared.unknown_share,
+            attack: Some(attacked),
+            ..Measured::default()
+        };
+        Ok((measured, shared))
+    }
+
+    /// What an attack draws on. The last ones are kept.
+    fn resources(
+        &mut self,
+        cell: &Planned,
+        attack: &AttackChoices,
+        dataset: &Dataset,
+        subjects: &[Subject],
+    ) -> Result<Rc<Resources>> {
+        let needs = attack.name.needs(attack.protocol());
+        let key = (cell.dataset.clone(), attack.texts, needs);
+        if let Some((_, resources)) = self.resources.as_ref().filter(|(known, _)| *known == key) {
+            return Ok(Rc::clone(resources));
+        }
+        let language = self.language(&cell.dataset)?;
+        let corpus: Vec<String> = if needs.masked {
+            dataset.train.iter().map(|example| example.text.clone()).collect()
+        } else {
+            Vec::new()
+        };
+        let vectors = self.sources.vectors.get(language.name()).map(PathBuf::as_path);
+        let origins = Origins { vectors, built_in: None, wordnet: &self.sources.wordnet, corpus: &corpus };
+        let resources = Rc::new(Resources::gather(needs, language, &origins, subjects)?);
+        self.resources = Some((key, Rc::clone(&resources)));
+        Ok(resources)
+    }
+
+    /// The network that a cell attacks: the last one, or from the work folder, or made and kept there.
+    fn victim(
+        &mut self,
+        cell: &Planned,
+        recipe: &Recipe,
+        dataset: &Dataset,
+        ready: &Ready,
+        observer: &mut Observer<'_>,
+    ) -> Result<Rc<Kept>> {
+        // The DNN is kept beside the network that is converted from it.
+        let method = if cell.method == Method::Dnn { Method::Converted } else { cell.method };
+        let name = model_name(&self.sources.program, recipe, method, &ready.fingerprint, cell.seed);
+        if let Some((_, kept)) = self.victim.as_ref().filter(|(known, _)| *known == name) {
+            return Ok(Rc::clone(kept));
+        }
+        let path = self.sources.work.as_ref().map(|work| work.join(format!("model-{name}")));
+        // One that cannot be read is made again: it is nothing but time.
+        let found = path.as_deref().and_then(|path| kept_model(path, method).ok());
+        let kept = match found {
+            Some(kept) => kept,
+            None => {
+                let kept = self.make(recipe, method, cell.seed, dataset, ready, observer)?;
+                if let Some(path) = &path {
+                    match &kept.dnn {
+                        Some(dnn) => kept.model.save_with_dnn(dnn, path)?,
+                        None => kept.model.save(path)?,
+                    }
+                }
+                kept
+            }
+        };
+        let kept = Rc::new(kept);
+        self.victim = Some((name, Rc::clone(&kept)));
+        Ok(kept)
+    }
+
+    /// Makes a network that spikes, with its DNN where it has one.
+    fn make(
+        &self,
+        recipe: &Recipe,
+        method: Method,
+        seed: u64,
+        dataset: &Dataset,
+        ready: &Ready,
+        observer: &mut Observer<'_>,
+    ) -> Result<Kept> {
+        let prepared = &ready.prepared;
+        let specification = specification(recipe, prepared.dimension, dataset.labels.len());
+        specification.check()?;
+        let (network, dnn, accuracies) = if method == Method::Direct {
+            let (network, course) = train_directly(recipe, &specification, prepared, seed, observer)?;
+            (network, None, [0.0, 0.0, course.best_accuracy])
+        } else {
+            let (trained, _) = self.dnn(recipe, &specification, ready, seed, observer)?;
+            let weights = trained.network.weights();
+            let converted = Converted::of(recipe, &specification, prepared, &weights, seed, observer)?;
+            let (network, best) = if method == Method::FineTuned {
+                let saving = Saving::default();
+                let (network, course) =
+                    fine_tune(recipe, &converted.network, prepared, seed, saving, None, observer)?;
+                (network, course.best_accuracy)
+            } else {
+                (converted.network, converted.development_accuracy)
+            };
+            let dnn = weights.into_dnn(&specification, recipe.dnn.pooling)?;
+            (network, Some(dnn), [trained.course.best_accuracy, converted.development_accuracy, best])
+        };
+        let [dnn_accuracy, converted, snn] = accuracies.map(|share| 100.0 * share);
+        let training = Training {
+            program: self.sources.program.clone(),
+            dataset: dataset.name.clone(),
+            source: dataset.source.clone(),
+            texts: [prepared.train.len(), prepared.development.len(), prepared.test.len()],
+            vectors: prepared.vectors.clone(),
+            recipe: recipe.name.clone(),
+            choices: recipe.to_toml(),
+            seed,
+            development: Accuracies { dnn: dnn_accuracy, converted, snn },
+            unknown_share: prepared.unknown_share,
+            ..Training::default()
+        };
+        let model = Model::new(
+            prepared.language,
+            dataset.labels.clone(),
+            prepared.priors.clone(),
+            seed,
+            prepared.vocabulary.clone(),
+            network,
+            training,
+        )?;
+        Ok(Kept { model, dnn })
     }
 
     /// The trained DNN of a recipe and a seed: from the work folder if it is there, else trained and kept. With the
@@ -390,6 +578,29 @@ fn dnn_name(program: &str, recipe: &Recipe, fingerprint: &[u8; 32], seed: u64) -
     hash.update(seed.to_le_bytes());
     hash.update(fingerprint);
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A name for the network that a program makes by a method: a hash of all that decides it.
+fn model_name(program: &str, recipe: &Recipe, method: Method, fingerprint: &[u8; 32], seed: u64) -> String {
+    let mut hash = Sha256::new();
+    hash.update(program);
+    hash.update(format!("{method:?}"));
+    for (part, line) in super::runner::deciding(&recipe.to_toml(), method, false) {
+        hash.update(part);
+        hash.update([0]);
+        hash.update(line);
+        hash.update([0]);
+    }
+    hash.update(seed.to_le_bytes());
+    hash.update(fingerprint);
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A network that was kept.
+fn kept_model(path: &Path, method: Method) -> Result<Kept> {
+    let model = Model::load(path)?;
+    let dnn = if method == Method::Direct { None } else { Some(Dnn::load(path, &model)?) };
+    Ok(Kept { model, dnn })
 }
 
 #[cfg(test)]

@@ -14,6 +14,13 @@
 //! axis = { "network.steps" = [1, 2, 4] }
 //! quick = { "network.steps" = [4] }   # what --quick runs of it: true, false, or some values of the axis
 //! seeds = 5
+//! [[row]]
+//! table = "robustness"
+//! name = "lean DNN"
+//! method = "dnn"
+//! recipe = "lean"
+//! attack = { texts = 100 }            # an attack on the network instead of a measurement
+//! axis = { "attack.name" = ["deepwordbug", "pwws"] }
 //! ```
 
 use std::{
@@ -29,7 +36,7 @@ use spiketext::{
 };
 use toml::{Spanned, Value};
 
-use super::bag_of_words::BagOfWords;
+use super::{attacks::AttackChoices, bag_of_words::BagOfWords};
 use crate::recipe::Recipe;
 
 /// The grid that comes with the program.
@@ -72,6 +79,8 @@ pub struct Planned {
     pub method: Method,
     /// Every choice.
     pub choices: Choices,
+    /// The attack that is measured instead of the test texts, if it is one.
+    pub attack: Option<AttackChoices>,
     /// The word vectors.
     pub vectors: Vectors,
     /// Rows of a lower number come first.
@@ -168,6 +177,7 @@ struct Row {
     set: Vec<Spanned<String>>,
     #[serde(default)]
     axis: BTreeMap<Spanned<String>, Vec<Value>>,
+    attack: Option<AttackChoices>,
     datasets: Option<Vec<Spanned<String>>>,
     #[serde(default)]
     per_dataset: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
@@ -348,28 +358,36 @@ fn expand(
         _ => &[],
     });
     let own = row.per_dataset.iter().find(|(name, _)| name.get_ref() == dataset).map_or(&[][..], |(_, own)| own);
+    let mut attack = row.attack.clone();
     for setting in of_dataset.iter().chain(&row.set).chain(own) {
-        choices = choices.with_setting(setting.get_ref()).map_err(told(setting.span().start))?;
+        let set = with_setting((choices, attack), setting.get_ref());
+        (choices, attack) = set.map_err(told(setting.span().start))?;
     }
-    let mut cells: Vec<(Choices, Vec<(&str, &Value)>)> = vec![(choices, Vec::new())];
+    let mut cells: Vec<(Chosen, Vec<(&str, &Value)>)> = vec![((choices, attack), Vec::new())];
     // In the order of the file, which a map does not keep.
     let mut axis: Vec<_> = row.axis.iter().collect();
     axis.sort_by_key(|(key, _)| key.span().start);
     for (key, values) in axis {
         let mut next = Vec::with_capacity(cells.len() * values.len());
-        for (choices, done) in cells {
+        for (chosen, done) in cells {
             for value in values {
                 let setting = format!("{}={value}", key.get_ref());
-                let choices = choices.clone().with_setting(&setting).map_err(told(key.span().start))?;
+                let chosen = with_setting(chosen.clone(), &setting).map_err(told(key.span().start))?;
                 let done = done.iter().copied().chain([(key.get_ref().as_str(), value)]).collect();
-                next.push((choices, done));
+                next.push((chosen, done));
             }
         }
         cells = next;
     }
     let mut planned = Vec::new();
-    for (choices, axis) in cells {
+    for ((choices, attack), axis) in cells {
         choices.check().map_err(told(at))?;
+        if let Some(attack) = &attack {
+            attack.check().map_err(told(at))?;
+            if matches!(row.method, Method::BagOfWords | Method::Original) {
+                return Err(source.refuse(at, "a network that converts or spikes under attack", "another"));
+            }
+        }
         let cell = Planned {
             table: row.table.clone(),
             row: row.name.clone(),
@@ -379,12 +397,24 @@ fn expand(
             quick: row.quick.takes(&axis),
             method: row.method,
             choices,
+            attack,
             vectors: row.vectors,
             priority: row.priority,
         };
         planned.extend((0..row.seeds).map(|seed| Planned { seed, ..cell.clone() }));
     }
     Ok(planned)
+}
+
+/// The choices of a cell, and of its attack if it is one.
+type Chosen = (Choices, Option<AttackChoices>);
+
+/// A setting of the recipe, or of the attack where its key says so.
+fn with_setting((choices, attack): Chosen, setting: &str) -> Result<Chosen> {
+    match (setting.strip_prefix("attack."), attack) {
+        (Some(setting), Some(attack)) => Ok((choices, Some(attack.with_setting(setting)?))),
+        (_, attack) => Ok((choices.with_setting(setting)?, attack)),
+    }
 }
 
 /// A value of an axis as a table shows it: a choice with fields as its kind and the fields.
@@ -505,6 +535,28 @@ seeds = 2
         assert!(grid.clone().quick().cells.len() > 12);
         let methods: BTreeSet<Method> = grid.cells.iter().map(|cell| cell.method).collect();
         assert_eq!(methods.len(), 6, "{methods:?}");
+    }
+
+    #[test]
+    fn attacks_have_choices_of_their_own() {
+        let text = "datasets = [\"sst2\"]\n[[row]]\ntable = \"robustness\"\nname = \"a\"\nmethod = \"dnn\"\n\
+                    recipe = \"lean\"\nattack = { texts = 5, noise = \"fresh\" }\nper-dataset = { sst2 = [\"attack.texts=9\"] }\n\
+                    axis = { \"network.steps\" = [4], \"attack.name\" = [\"pwws\", \"bae-ngram\"] }\n";
+        let grid = parse(text).expect("a grid");
+        let attacks: Vec<_> = grid.cells.iter().filter_map(|cell| cell.attack.clone()).collect();
+        assert_eq!(attacks.iter().map(|attack| attack.name.name()).collect::<Vec<_>>(), ["pwws", "bae-ngram"]);
+        assert_eq!((attacks[0].texts, attacks[0].draws), (9, AttackChoices::default().draws));
+        assert_eq!(grid.cells[1].id(), "robustness--a--name=bae-ngram--steps=4--sst2--seed0");
+        for (from, to, told) in [
+            ("pwws", "magic", "magic"),
+            ("attack.name", "attack.nome", "nome"),
+            ("texts=9", "texts=0", "texts from 1"),
+            ("texts = 5", "share = 2.0", "share"),
+            ("\"dnn\"", "\"original\"", "under attack"),
+        ] {
+            let error = parse(&text.replacen(from, to, 1)).expect_err(to).to_string();
+            assert!(error.contains(told), "{to}: {error}");
+        }
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn state_of(cell: &Planned, choices: &str, any_vectors: bool, out: &Path) -> Sta
 
 /// The lines of a cell's choices, each with the part of the recipe it stands in, that decide what `method` measures. A
 /// converted network, say, is the same however fine-tuning would go on.
-fn deciding(choices: &str, method: Method, any_vectors: bool) -> Vec<(String, String)> {
+pub(super) fn deciding(choices: &str, method: Method, any_vectors: bool) -> Vec<(String, String)> {
     let parts: Option<&[&str]> = match method {
         Method::BagOfWords => None,
         Method::Original | Method::Dnn => Some(&["network", "words", "dnn"]),

@@ -1,0 +1,125 @@
+//! Cells that attack a network: which attack, on how many texts, and what noise its questions meet.
+
+use serde::{Deserialize, Serialize};
+use spiketext::{Error, Result, data::Example, score::Draw, study::Attacked};
+use spiketext_attack::{Protocol, Recipe as Attack, Record, Resources, Subject, Summary, Victim, trial};
+
+use crate::recipe::with_setting;
+
+/// The choices of an attack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct AttackChoices {
+    /// The attack.
+    pub name: Attack,
+    /// The largest share of words that may change, in the paper's own protocol; 0 for the parameters of the attack's publication.
+    pub share: f64,
+    /// What noise a question meets.
+    pub noise: Noise,
+    /// With [`Noise::Mean`]: draws that are averaged.
+    pub draws: usize,
+    /// Draws of noise that judge a text before and after.
+    pub judges: usize,
+    /// Test texts, evenly spread.
+    pub texts: usize,
+}
+
+/// See [`Draw`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Noise {
+    /// The same always.
+    Fixed,
+    /// New for each text of each question.
+    Fresh,
+    /// The mean over draws.
+    Mean,
+}
+
+impl Default for AttackChoices {
+    fn default() -> Self {
+        Self { name: Attack::DeepWordBug, share: 0.0, noise: Noise::Fixed, draws: 8, judges: 15, texts: 200 }
+    }
+}
+
+impl AttackChoices {
+    /// Sets one field, as in `texts=50`.
+    ///
+    /// # Errors
+    /// If there is no such field or the value is not of its kind.
+    pub fn with_setting(&self, setting: &str) -> Result<Self> {
+        with_setting(self, setting)
+    }
+
+    /// Checks what can be.
+    ///
+    /// # Errors
+    /// Names the first field that cannot.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |expected: &str, got: String| Err(Error::invalid("attack", expected, got));
+        if !(0.0..=1.0).contains(&self.share) {
+            return refuse("a share from 0 to 1", self.share.to_string());
+        }
+        for (what, number) in [("draws", self.draws), ("judges", self.judges), ("texts", self.texts)] {
+            if number == 0 {
+                return refuse(&format!("{what} from 1"), number.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// With which parameters it runs.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        if self.share > 0.0 { Protocol::SpikingPaper { share: self.share } } else { Protocol::Published }
+    }
+
+    /// Where its questions take their noise from.
+    #[must_use]
+    pub fn draw(&self) -> Draw {
+        match self.noise {
+            Noise::Fixed => Draw::Fixed,
+            Noise::Fresh => Draw::Fresh,
+            Noise::Mean => Draw::Mean(self.draws),
+        }
+    }
+
+    /// The texts to attack, evenly spread over those there are.
+    #[must_use]
+    pub fn subjects(&self, test: &[Example]) -> Vec<Subject> {
+        let count = self.texts.min(test.len());
+        let subject = |index: usize| Subject { index, text: test[index].text.clone(), label: test[index].label };
+        (0..count).map(|i| subject(i * test.len() / count)).collect()
+    }
+
+    /// Attacks.
+    ///
+    /// # Errors
+    /// If a resource is missing, or the attack is not for the language of the texts.
+    pub fn run(
+        &self,
+        victim: &Victim<'_>,
+        resources: &Resources,
+        subjects: &[Subject],
+        seed: u64,
+    ) -> Result<Attacked> {
+        let attack = self.name.build(self.protocol(), victim.model().language(), resources)?;
+        let mut records: Vec<Record> = Vec::with_capacity(subjects.len());
+        trial::attack(&attack, victim, subjects, seed, &mut |record| {
+            records.push(record);
+            Ok::<(), Error>(())
+        })?;
+        let summary = Summary::of(&records);
+        Ok(Attacked {
+            texts: summary.texts,
+            accuracy: summary.accuracy,
+            accuracy_under_attack: summary.accuracy_under_attack,
+            judged_accuracy: summary.judged_accuracy,
+            judged_accuracy_under_attack: summary.judged_accuracy_under_attack,
+            success_rate: summary.success_rate,
+            changed_words: summary.changed_words,
+            words: summary.words,
+            queries: summary.queries,
+        })
+    }
+}
