@@ -1,9 +1,10 @@
 //! Training: from labelled texts to a spiking classifier.
 //!
 //! [`train`] is the main job: cut and encode the texts, train a TextCNN, convert it, fine-tune the spiking network,
-//! measure, as `steps` has them one by one; `study` runs
+//! measure, as `steps` has them one by one; `adversarial` does so twice with an attack between; `study` runs
 //! many. The modules follow that order; `layers` and `kernel_operation` join the hand-written kernels to Burn.
 
+pub mod adversarial;
 pub mod convert;
 pub mod dnn;
 pub mod events;

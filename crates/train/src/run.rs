@@ -11,7 +11,7 @@ use spiketext::{
     data::{Dataset, Split},
     dnn::Dnn,
     encode::Noise,
-    model::{Accuracies, Costs, Model, Training},
+    model::{Accuracies, Adversarial, Costs, Model, Training},
     network::Specification,
     text::Language,
 };
@@ -43,6 +43,8 @@ pub struct Options {
     pub resume: bool,
     /// Train the original TextCNN (maximum pooling, with biases) too, for comparison.
     pub original: bool,
+    /// What is known of adversarial examples among the training texts, for the report.
+    pub adversarial: Option<Adversarial>,
 }
 
 /// Trains, converts, fine-tunes and measures.
@@ -159,6 +161,7 @@ pub fn train_both(
             snn: percent(measured.accuracy),
         },
         original,
+        adversarial: options.adversarial.clone(),
         unknown_share: prepared.unknown_share,
         extremes,
         costs: Costs::of(&measured.firing, &measured.operations),

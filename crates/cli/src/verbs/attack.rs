@@ -152,7 +152,8 @@ enum NoiseName {
     Mean,
 }
 
-fn recipe(name: &str) -> Result<Recipe, String> {
+/// The attack of a name.
+pub fn recipe(name: &str) -> Result<Recipe, String> {
     let names = || Recipe::ALL.map(Recipe::name).join(", ");
     Recipe::named(name).ok_or_else(|| format!("expected one of {}", names()))
 }
@@ -164,7 +165,8 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-fn positive(text: &str) -> Result<usize, String> {
+/// A whole number from 1.
+pub fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
         _ => Err("expected a whole number from 1".to_owned()),

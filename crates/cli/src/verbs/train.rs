@@ -13,7 +13,13 @@ use spiketext::{
     model::Model,
     text::Language,
 };
-use spiketext_train::{CHECKPOINT, Options, Recipe, VectorSource, events::Event, train_both};
+use spiketext_attack::Recipe as AttackRecipe;
+use spiketext_train::{
+    CHECKPOINT, Options, Recipe, VectorSource,
+    adversarial::{Hardening, train_hardened},
+    events::Event,
+    train_both,
+};
 
 use super::{costs, progress::Progress};
 
@@ -26,6 +32,7 @@ use super::{costs, progress::Progress};
   spiketext train                                         the built-in reviews
   spiketext train reviews.csv --out models/reviews        your own file, split 80/10/10
   spiketext train --dataset sst2 --data-dir DIR --vectors glove.6B.300d.txt
+  spiketext train reviews.csv --adversarial textfooler
   spiketext train reviews.csv --set dnn.epochs=20 --set network.encoder=bernoulli
 
 --json prints one object a line: 'event' is prepared, resumed, epoch, converted, note, and last result.")]
@@ -84,6 +91,17 @@ pub struct Arguments {
     /// Train the original TextCNN (maximum pooling) too and give its test accuracy, for comparison.
     #[arg(long)]
     original: bool,
+    /// Adversarial training: attack the trained network on its training texts, and train a second one with what fooled it
+    /// (attacks: see `spiketext attack --help`).
+    #[arg(long, value_name = "ATTACK", value_parser = super::attack::recipe)]
+    adversarial: Option<AttackRecipe>,
+    /// With --adversarial: training texts that are attacked, evenly spread.
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = super::attack::positive, requires = "adversarial")]
+    adversarial_texts: usize,
+    /// With --adversarial pwws: the folder of WordNet's database files [default: $SPIKETEXT_WORDNET, then
+    /// /usr/share/wordnet].
+    #[arg(long, value_name = "DIR", requires = "adversarial")]
+    wordnet: Option<PathBuf>,
     /// Keep the DNN that the network was converted from beside the model, in single precision, for `attack --network dnn`.
     #[arg(long)]
     keep_dnn: bool,
@@ -114,14 +132,19 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         checkpoints: Some(checkpoints.path.clone()),
         resume: arguments.resume,
         original: arguments.original,
+        adversarial: None,
     };
+    let hardening = arguments.adversarial.map(|attack| {
+        let wordnet = arguments.wordnet.clone();
+        Hardening { attack, texts: arguments.adversarial_texts, wordnet }
+    });
     let vectors = vectors(&arguments);
     let mut progress = Progress::new(arguments.json);
     for note in notes(&arguments, &dataset, &checkpoints) {
         progress.line(&note);
     }
     let mut failure = None;
-    let trained = train_both(&dataset, &vectors, &recipe, &options, &mut |event| {
+    let mut observer = |event: &Event| {
         if arguments.json {
             if !matches!(event, Event::Step { .. }) && failure.is_none() {
                 failure = serde_json::to_string(event)
@@ -132,7 +155,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         } else {
             progress.event(event);
         }
-    });
+    };
+    let trained = match &hardening {
+        Some(hardening) => train_hardened(&dataset, &vectors, &recipe, &options, hardening, &mut observer),
+        None => train_both(&dataset, &vectors, &recipe, &options, &mut observer),
+    };
     progress.finish();
     let saved = trained.and_then(|(model, dnn)| {
         if arguments.keep_dnn {
@@ -291,6 +318,7 @@ fn result(model: &Model, folder: &Path) -> serde_json::Value {
         "converted_accuracy": t.test.converted,
         "snn_accuracy": t.test.snn,
         "original_accuracy": t.original,
+        "adversarial": t.adversarial,
         "development": t.development,
         "steps": model.network().specification().steps,
         "dnn_epochs": t.dnn_epochs,
@@ -329,6 +357,13 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
     table.add_row(["energy a text".to_owned(), format!("{dnn:.2} uJ"), blank(), format!("{snn:.2} uJ")]);
     table.add_row(["of the DNN's".to_owned(), "1.00".into(), blank(), ratio]);
     writeln!(out, "\n{}\n", table.trim_fmt())?;
+    if let Some(a) = &t.adversarial {
+        writeln!(
+            out,
+            "adversarial examples among the training texts: {} of {} attacked ({})",
+            a.found, a.attacked, a.attack
+        )?;
+    }
     if let Some(original) = t.original {
         writeln!(out, "original TextCNN (maximum pooling): {original:.2} %")?;
     }

@@ -75,6 +75,12 @@ pub(super) fn write(model: &Model) -> String {
     ));
     line("## How it was made\n".into());
     line(format!("- data: {} ({}); {} training texts", t.dataset, t.source, t.texts[0]));
+    if let Some(a) = &t.adversarial {
+        line(format!(
+            "- {} of them are adversarial examples: texts that fooled an earlier network, of {} attacked with {}",
+            a.found, a.attacked, a.attack
+        ));
+    }
     line(format!(
         "- words: {} of {} dimensions, from {}",
         model.vocabulary().len(),

@@ -68,6 +68,9 @@ pub struct Training {
     pub test: Accuracies,
     /// Test accuracy in percent of the original TextCNN (maximum pooling), if it was trained beside.
     pub original: Option<f64>,
+    /// The adversarial examples among the training texts, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adversarial: Option<Adversarial>,
     /// Share of the test texts' tokens that are unknown.
     pub unknown_share: f64,
     /// Dead and saturated neurons after conversion, on the calibration texts.
@@ -76,6 +79,18 @@ pub struct Training {
     pub costs: Costs,
     /// Seconds the whole run took.
     pub seconds: f64,
+}
+
+/// Where the adversarial examples among training texts come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adversarial {
+    /// The attack on an earlier network.
+    pub attack: String,
+    /// Training texts that were attacked.
+    pub attacked: usize,
+    /// Those that fooled the network.
+    pub found: usize,
 }
 
 /// Accuracies in percent.
@@ -407,6 +422,7 @@ pub(crate) mod tests {
             development: accuracies,
             test: accuracies,
             original: None,
+            adversarial: None,
             unknown_share: 0.25,
             extremes: Extremes { convolution: layer, features: layer },
             costs: Costs { dnn_macs: 1000.0, snn_acs: 4000.0, ..Costs::default() },

@@ -1,0 +1,112 @@
+//! Adversarial training: a network is trained and attacked on its own training texts, and what fooled it joins those texts, under the
+//! right label, for a second network (augmentation as in Jin et al. 2020). Development and test texts stay as they are.
+
+use std::path::{Path, PathBuf};
+
+use spiketext::{
+    Error, Result,
+    data::{Dataset, Example},
+    dnn::Dnn,
+    model::{Adversarial, Model},
+    score::Draw,
+};
+use spiketext_attack::{
+    Attack, Ending, Origins, Protocol, Recipe as AttackRecipe, Resources, Subject, Victim, resources::wordnet_folder,
+    trial,
+};
+
+use crate::{
+    events::{Event, Observer},
+    prepare::VectorSource,
+    recipe::Recipe,
+    run::{Options, train_both},
+};
+
+/// How a network is hardened.
+#[derive(Clone, Debug)]
+pub struct Hardening {
+    /// The attack, with the parameters of its publication.
+    pub attack: AttackRecipe,
+    /// Training texts that are attacked, evenly spread.
+    pub texts: usize,
+    /// The folder of WordNet, if the attack needs it and it is not where it usually is.
+    pub wordnet: Option<PathBuf>,
+}
+
+/// At most `count` of the examples, evenly spread.
+#[must_use]
+pub fn subjects(examples: &[Example], count: usize) -> Vec<Subject> {
+    let count = count.min(examples.len());
+    let subject = |index: usize| Subject { index, text: examples[index].text.clone(), label: examples[index].label };
+    (0..count).map(|i| subject(i * examples.len() / count)).collect()
+}
+
+/// The data set with the texts that fooled `victim` behind its training texts, and their count.
+#[must_use]
+pub fn augmented(
+    dataset: &Dataset,
+    victim: &Victim<'_>,
+    attack: &Attack<'_>,
+    subjects: &[Subject],
+    seed: u64,
+) -> (Dataset, usize) {
+    let mut dataset = dataset.clone();
+    let before = dataset.train.len();
+    let done: std::result::Result<(), std::convert::Infallible> =
+        trial::attack(attack, victim, subjects, seed, &mut |record| {
+            if record.attempt.ending == Ending::Succeeded {
+                dataset.train.push(Example { text: record.attempt.text, label: record.label });
+            }
+            Ok(())
+        });
+    match done {
+        Ok(()) => {}
+        Err(never) => match never {},
+    }
+    let found = dataset.train.len() - before;
+    (dataset, found)
+}
+
+/// Trains, attacks, and trains again. The checkpoint of `options` is that of the second network; the first one is trained anew
+/// when a run is taken up.
+///
+/// # Errors
+/// As [`train_both`], or if the attack lacks a resource or is not for the language of the texts.
+pub fn train_hardened(
+    dataset: &Dataset,
+    vectors: &VectorSource,
+    recipe: &Recipe,
+    options: &Options,
+    hardening: &Hardening,
+    observer: &mut Observer<'_>,
+) -> Result<(Model, Dnn)> {
+    let subjects = subjects(&dataset.train, hardening.texts);
+    if subjects.is_empty() {
+        return Err(Error::invalid("adversarial training", "training texts to attack", "none"));
+    }
+    observer(&Event::Note { message: "a first network is trained, to be attacked".into() });
+    let first = Options { checkpoints: None, resume: false, original: false, ..options.clone() };
+    let (model, _) = train_both(dataset, vectors, recipe, &first, observer)?;
+    let wordnet = wordnet_folder(hardening.wordnet.as_deref());
+    let (path, built_in): (Option<&Path>, _) = match vectors {
+        VectorSource::File(path) => (Some(path), None),
+        VectorSource::BuiltIn(language) => (None, *language),
+        VectorSource::Random => (None, None),
+    };
+    let corpus: Vec<String> = dataset.train.iter().map(|example| example.text.clone()).collect();
+    let origins = Origins { vectors: path, built_in, wordnet: &wordnet, corpus: &corpus };
+    let needs = hardening.attack.needs(Protocol::Published);
+    let resources = Resources::gather(needs, model.language(), &origins, &subjects)?;
+    let attack = hardening.attack.build(Protocol::Published, model.language(), &resources)?;
+    let victim = Victim::Spiking { model: &model, draw: Draw::Fixed, seed: options.seed, judges: 1 };
+    let (dataset, found) = augmented(dataset, &victim, &attack, &subjects, options.seed);
+    let adversarial = Adversarial { attack: hardening.attack.name().to_owned(), attacked: subjects.len(), found };
+    observer(&Event::Note {
+        message: format!(
+            "{} of {} training texts fooled it under {}; they join the training texts of a second network",
+            adversarial.found, adversarial.attacked, adversarial.attack
+        ),
+    });
+    let options = Options { adversarial: Some(adversarial), ..options.clone() };
+    train_both(&dataset, vectors, recipe, &options, observer)
+}
