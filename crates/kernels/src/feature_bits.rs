@@ -4,6 +4,9 @@
 //! [`LANES`] and a row of spikes is one word, so that the outputs add the weights of those features alone that fired, channel
 //! after channel, as adding them one by one from dense spikes does: the sums are the same to the bit.
 
+// By index: what runs over arrays of lanes reads as the formula does, and becomes vectors.
+#![allow(clippy::needless_range_loop)]
+
 use multiversion::multiversion;
 
 use crate::{
@@ -135,9 +138,7 @@ fn add_up<const TOGETHER: usize>(weights: &OutputWeights, fired: &[u32], rows: u
                 while left != 0 {
                     let lane = row * LANES + left.trailing_zeros() as usize;
                     left &= left - 1;
-                    for (sum, weight) in sums.iter_mut().zip(&synapses[lane]) {
-                        *sum += weight;
-                    }
+                    sums = plus(sums, &synapses[lane]);
                 }
             }
             let own = &mut currents[part * TOGETHER..];
@@ -145,6 +146,15 @@ fn add_up<const TOGETHER: usize>(weights: &OutputWeights, fired: &[u32], rows: u
             own[..own_outputs].copy_from_slice(&sums[..own_outputs]);
         }
     }
+}
+
+/// By value, so that sums stay in registers.
+#[inline(always)]
+fn plus<const TOGETHER: usize>(mut sums: [f32; TOGETHER], row: &[f32; TOGETHER]) -> [f32; TOGETHER] {
+    for i in 0..TOGETHER {
+        sums[i] += row[i];
+    }
+    sums
 }
 
 #[cfg(test)]
