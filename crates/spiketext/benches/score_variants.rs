@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p spiketext --bench score_variants`. Networks of random weights in the shapes of the recipes `lean` and
 //! `paper`, texts of 19 words. `whole texts` is a session that runs every text, `remembered windows` a scorer. A typo is a word
-//! that no vocabulary has; synonyms come from so large a vocabulary that their products must be made each time.
+//! that no vocabulary has; new synonyms come from so large a vocabulary that their products must be made each time, frequent
+//! ones from so small a one that they are there already where a memory of words pays (few time steps).
 
 use std::{hint::black_box, time::Duration};
 
@@ -117,10 +118,11 @@ fn bench(criterion: &mut Criterion) {
     type Word = fn(usize) -> String;
     let typo: Word = |which| format!("wrod{which}");
     // The first thousand words are those of the texts.
-    let synonym: Word = |which| format!("word{}", 1000 + which % (WORDS - 1000));
+    let frequent: Word = |which| format!("word{}", 1000 + which % 300);
+    let new: Word = |which| format!("word{}", 1000 + which % (WORDS - 1000));
     for (shape, specification) in [("lean", lean()), ("paper", paper())] {
         let model = model(specification);
-        for (attack, word) in [("typos", typo), ("synonyms", synonym)] {
+        for (attack, word) in [("typos", typo), ("frequent synonyms", frequent), ("new synonyms", new)] {
             let mut group = criterion.benchmark_group(format!("{shape}, {attack}"));
             group.throughput(Throughput::Elements((1 + LENGTH * VARIANTS_A_WORD) as u64));
             group.sample_size(10).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
