@@ -20,7 +20,7 @@ pub(crate) use operations::cover;
 pub use operations::{Extremes, Firing, LayerExtremes, Operations};
 pub use runner::Runner;
 pub use trace::Trace;
-pub use variants::VariantRunner;
+pub use variants::{VariantRunner, WINDOW_BYTES};
 
 use crate::{
     encode::{Noise, encode},

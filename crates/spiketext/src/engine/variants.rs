@@ -26,7 +26,8 @@ use crate::{
     text::UNKNOWN,
 };
 
-/// The most memory for spikes of windows.
+/// The most bytes of spikes of windows, with what is needed to find them (an array that grows may have reserved up to as much
+/// again).
 pub const WINDOW_BYTES: usize = 32 << 20;
 /// A memory of products must hold so many words: as many as the widest window has, and a text's worth.
 const LEAST_WORDS: usize = 64;
