@@ -3,7 +3,7 @@
 use spiketext::{
     dnn::Dnn,
     model::{Model, largest},
-    score::{DnnScorer, Draw, ModelScorer, Scorer},
+    score::{self, DnnScorer, Draw, ModelScorer, Scorer},
 };
 
 /// A network under attack.
@@ -59,9 +59,7 @@ impl<'a> Victim<'a> {
     pub fn votes(&self, text: &str) -> Vec<usize> {
         match *self {
             // Judges draw noise for themselves whatever the attack meets.
-            Self::Spiking { model, seed, judges, .. } => {
-                ModelScorer::new(model, Draw::Fixed, seed).votes(text, judges)
-            }
+            Self::Spiking { model, seed, judges, .. } => score::votes(model, seed, text, judges),
             Self::Dnn { model, dnn } => {
                 let mut votes = vec![0; model.labels().len()];
                 let answers = DnnScorer::new(model, dnn).score(&[text.to_owned()]);

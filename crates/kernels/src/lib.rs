@@ -14,6 +14,7 @@
 pub mod adamw;
 pub mod batch;
 pub mod drive;
+pub mod feature_bits;
 pub mod in_turn;
 pub mod lanes;
 pub mod look_up;

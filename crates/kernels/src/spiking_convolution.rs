@@ -22,8 +22,10 @@
 //! Graded codes (see [`crate::drive`]) multiply the products of each step by a power of two, or have one row of products for
 //! all steps, put together from those of bit planes.
 //!
-//! `products` makes the token products, `numbers` those that do not round to whole numbers, `planes` those of constant currents, `memory` keeps those of words from one batch to the next, `scan` runs the neurons over them, `gradient` takes the gradient of the products to
-//! that of the synapses, `reference` says what all of it means.
+//! `products` makes the token products, `numbers` those that do not round to whole numbers, `planes` those of constant
+//! currents, `memory` keeps those of words from one batch to the next, `scan` runs the neurons over them, `windows` gives the
+//! spikes of single windows of words, `gradient` takes the gradient of the products to that of the synapses, `reference` says
+//! what all of it means.
 
 mod gradient;
 mod memory;
@@ -32,6 +34,7 @@ mod planes;
 mod products;
 pub mod reference;
 mod scan;
+pub mod windows;
 
 use std::collections::VecDeque;
 
@@ -737,6 +740,7 @@ mod tests {
                     memory.fill(&packed, &case.spikes, &slots);
                     let batch = case.batch.with_rows(|row| slots[row as usize]);
                     assert_eq!(memory.forward(shape, &neuron, &case.bias, &batch, &workspace), want, "{drive:?}");
+                    assert_eq!(sum_of_windows(&memory, &case, &neuron, &batch), want, "{drive:?}");
                 }
                 let [mut synapses, _, bias] =
                     reference::backward(&wide, &neuron, Fire::Step, steps, given, &case.batch, &case.up);
@@ -757,6 +761,34 @@ mod tests {
                 assert!(differ <= 0.01 * want.iter().sum::<f32>() + 1.0, "{drive:?} {steps}: {differ} spikes differ");
             }
         }
+    }
+
+    /// The forward pass, window by window, with some windows too many that are taken away again.
+    fn sum_of_windows(memory: &WordMemory, case: &Case, neuron: &NeuronParameters, batch: &TokenBatch) -> Vec<f32> {
+        let (shape, steps) = (&case.shape, memory.time.steps);
+        let (across, lane_of) = (windows::rows_a_step(shape), windows::channel_lanes(shape));
+        let mut out = vec![0.0; batch.len() * steps * shape.channels()];
+        for (b, out) in out.chunks_mut(steps * shape.channels()).enumerate() {
+            for (width_index, &width) in shape.widths.iter().enumerate() {
+                let slot = |i: usize| batch.text(b).get(i).copied().filter(|&slot| slot != SILENT).unwrap_or(0);
+                let positions = batch.positions(b, width);
+                let all: Vec<u32> = (0..positions).flat_map(|p| (p..p + width).map(slot)).collect();
+                let mut spikes = vec![[7; LANES]; positions * steps * across];
+                memory.windows(shape, neuron, &case.bias, (width_index, &all), &mut spikes);
+                let mut counts = vec![Lanes::all(0.0); steps * across];
+                let numbers: Vec<u32> = (0..positions as u32).collect();
+                // More of them than fit a byte.
+                let more = [&numbers[..], &vec![0; 300]].concat();
+                windows::change_counts(&spikes, &more, &[0; 298], &mut counts);
+                windows::add_window(&spikes[..steps * across], -2.0, &mut counts);
+                for (counts, out) in counts.chunks(across).zip(out.chunks_mut(shape.channels())) {
+                    for (f, &lane) in lane_of.iter().enumerate() {
+                        out[width_index * shape.filters + f] = counts[lane / LANES].0[lane % LANES];
+                    }
+                }
+            }
+        }
+        out
     }
 
     #[test]

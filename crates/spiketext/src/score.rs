@@ -5,10 +5,11 @@ use rayon::prelude::*;
 use crate::{
     dnn::Dnn,
     encode::Noise,
-    engine,
+    engine::{self, VariantRunner},
     loss::softmax,
-    model::{Exchange, Model, Session, largest},
+    model::{Exchange, Model, largest},
     seed::Purpose,
+    text::Pieces,
 };
 
 /// A classifier that can be questioned.
@@ -43,7 +44,8 @@ pub enum Draw {
     Mean(usize),
 }
 
-/// A [`Model`] that is questioned.
+/// A [`Model`] that is questioned. Answers are those of [`Model::predict_with`] with the same noise; questions about texts that
+/// differ by a word or two are answered many times as fast, by a [`VariantRunner`] for each noise that stays.
 #[derive(Debug)]
 pub struct ModelScorer<'a> {
     model: &'a Model,
@@ -51,7 +53,9 @@ pub struct ModelScorer<'a> {
     seed: u64,
     examination: u64,
     asked: u64,
-    session: Session<'a>,
+    pieces: Pieces<'a>,
+    /// One for each noise that is the same always.
+    runners: Vec<VariantRunner<'a>>,
 }
 
 impl<'a> ModelScorer<'a> {
@@ -61,24 +65,37 @@ impl<'a> ModelScorer<'a> {
     pub fn new(model: &'a Model, draw: Draw, seed: u64) -> Self {
         let random = model.network().specification().encoder.is_random();
         let draw = if random { draw } else { Draw::Fixed };
-        Self { model, draw, seed, examination: 0, asked: 0, session: model.session() }
+        let noises = match draw {
+            Draw::Fixed => vec![model.noise()],
+            Draw::Fresh => Vec::new(),
+            Draw::Mean(draws) => (0..draws as u64).map(|draw| noise(seed, MEANS, draw)).collect(),
+        };
+        let shares = noises.len();
+        let runner = |noise| VariantRunner::with_share(model.network(), noise, shares);
+        let runners = noises.into_iter().map(runner).collect();
+        Self { model, draw, seed, examination: 0, asked: 0, pieces: model.pieces(), runners }
     }
 
-    /// How many of `draws` draws of noise, which no question has met, leave each class the most probable one.
-    #[must_use]
-    pub fn votes(&self, text: &str, draws: usize) -> Vec<usize> {
-        let mut votes = vec![0; self.model.labels().len()];
-        let draws = if self.model.network().specification().encoder.is_random() { draws } else { draws.min(1) };
-        let label = |draw: usize| largest(&probabilities(self.model, self.noise(JUDGES, draw as u64), text));
-        let labels: Vec<usize> = (0..draws).into_par_iter().map(label).collect();
-        labels.into_iter().for_each(|label| votes[label] += 1);
-        votes
-    }
-
-    fn noise(&self, stream: u64, round: u64) -> Noise {
-        let seed = self.seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        // Round 0 is that of ordinary inference.
-        Noise { seed, purpose: Purpose::InferenceSpikes, round: round + 1 }
+    /// Probabilities for texts given as words: `scores` makes the scores of those with a known word, the others get the
+    /// classes' shares in training.
+    fn probabilities(
+        model: &Model,
+        words: &[Vec<u32>],
+        scores: impl FnOnce(&[Vec<u32>]) -> Vec<f32>,
+    ) -> Vec<Vec<f32>> {
+        let is_known = |words: &Vec<u32>| engine::known_words(model.network().specification(), words) > 0;
+        let scores = if words.iter().all(is_known) {
+            scores(words)
+        } else {
+            scores(&words.iter().filter(|words| is_known(words)).cloned().collect::<Vec<_>>())
+        };
+        let mut scores = scores.chunks_exact(model.labels().len());
+        let answer = |words| if is_known(words) { scores.next() } else { None };
+        words
+            .iter()
+            .map(answer)
+            .map(|scores| scores.map_or_else(|| model.priors().to_vec(), |scores| model.probabilities(scores)))
+            .collect()
     }
 }
 
@@ -86,9 +103,25 @@ impl<'a> ModelScorer<'a> {
 const JUDGES: u64 = u64::MAX;
 const MEANS: u64 = u64::MAX - 1;
 
-fn probabilities(model: &Model, noise: Noise, text: &str) -> Vec<f32> {
-    let (predictions, _) = model.predict_with(noise, &[text]);
-    predictions.into_iter().next().map(|prediction| prediction.probabilities).unwrap_or_default()
+/// How many of `draws` draws of noise, which no question to a [`ModelScorer`] of this seed has met, leave each class the most
+/// probable one. Without a random encoder there is one answer and one vote.
+#[must_use]
+pub fn votes(model: &Model, seed: u64, text: &str, draws: usize) -> Vec<usize> {
+    let mut votes = vec![0; model.labels().len()];
+    let draws = if model.network().specification().encoder.is_random() { draws } else { draws.min(1) };
+    let label = |draw: usize| {
+        let (predictions, _) = model.predict_with(noise(seed, JUDGES, draw as u64), &[text]);
+        predictions.first().map_or(0, |prediction| largest(&prediction.probabilities))
+    };
+    let labels: Vec<usize> = (0..draws).into_par_iter().map(label).collect();
+    labels.into_iter().for_each(|label| votes[label] += 1);
+    votes
+}
+
+fn noise(seed: u64, stream: u64, round: u64) -> Noise {
+    let seed = seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // Round 0 is that of ordinary inference.
+    Noise { seed, purpose: Purpose::InferenceSpikes, round: round + 1 }
 }
 
 impl Scorer for ModelScorer<'_> {
@@ -98,27 +131,31 @@ impl Scorer for ModelScorer<'_> {
 
     fn begin(&mut self, examination: u64) {
         (self.examination, self.asked) = (examination, 0);
+        self.runners.iter_mut().for_each(VariantRunner::forget);
     }
 
     fn score(&mut self, texts: &[String]) -> Vec<Vec<f32>> {
         let first = self.asked;
         self.asked += texts.len() as u64;
+        let (model, words) = (self.model, self.pieces.words_of_all(texts));
         match self.draw {
-            Draw::Fixed => {
-                let (predictions, _) = self.session.predict(texts);
-                predictions.into_iter().map(|prediction| prediction.probabilities).collect()
-            }
+            Draw::Fixed => Self::probabilities(model, &words, |words| self.runners[0].scores(words)),
             Draw::Fresh => {
-                let noise = |i: usize| self.noise(self.examination, first + i as u64);
-                texts.par_iter().enumerate().map(|(i, text)| probabilities(self.model, noise(i), text)).collect()
+                let (seed, examination) = (self.seed, self.examination);
+                let answer = |(i, words): (usize, &Vec<u32>)| {
+                    let noise = noise(seed, examination, first + i as u64);
+                    let run = |words: &[Vec<u32>]| engine::run(model.network(), noise, words).scores;
+                    Self::probabilities(model, std::slice::from_ref(words), run)
+                };
+                words.par_iter().enumerate().flat_map_iter(answer).collect()
             }
             Draw::Mean(draws) => {
-                let mut means = vec![vec![0.0; self.labels().len()]; texts.len()];
-                for draw in 0..draws {
-                    let (predictions, _) = self.model.predict_with(self.noise(MEANS, draw as u64), texts);
-                    for (mean, prediction) in means.iter_mut().zip(predictions) {
-                        let share = 1.0 / draws as f32;
-                        mean.iter_mut().zip(prediction.probabilities).for_each(|(mean, p)| *mean += share * p);
+                let mut means = vec![vec![0.0; model.labels().len()]; texts.len()];
+                let share = 1.0 / draws as f32;
+                for runner in &mut self.runners {
+                    let answers = Self::probabilities(model, &words, |words| runner.scores(words));
+                    for (mean, answer) in means.iter_mut().zip(answers) {
+                        mean.iter_mut().zip(answer).for_each(|(mean, p)| *mean += share * p);
                     }
                 }
                 means
@@ -131,9 +168,9 @@ impl Scorer for ModelScorer<'_> {
             Draw::Fixed => vec![self.model.noise()],
             Draw::Fresh => {
                 self.asked += 1;
-                vec![self.noise(self.examination, self.asked - 1)]
+                vec![noise(self.seed, self.examination, self.asked - 1)]
             }
-            Draw::Mean(draws) => (0..draws).map(|draw| self.noise(MEANS, draw as u64)).collect(),
+            Draw::Mean(draws) => (0..draws as u64).map(|draw| noise(self.seed, MEANS, draw)).collect(),
         };
         let network = self.model.network();
         let mean = |words: &[u32], placed: &[(usize, u32)]| {
@@ -153,13 +190,14 @@ impl Scorer for ModelScorer<'_> {
 pub struct DnnScorer<'a> {
     model: &'a Model,
     dnn: &'a Dnn,
+    pieces: Pieces<'a>,
 }
 
 impl<'a> DnnScorer<'a> {
     /// The network `dnn`, which reads texts as `model` does.
     #[must_use]
     pub fn new(model: &'a Model, dnn: &'a Dnn) -> Self {
-        Self { model, dnn }
+        Self { model, dnn, pieces: model.pieces() }
     }
 }
 
@@ -171,7 +209,7 @@ impl Scorer for DnnScorer<'_> {
     fn begin(&mut self, _: u64) {}
 
     fn score(&mut self, texts: &[String]) -> Vec<Vec<f32>> {
-        let words: Vec<Vec<u32>> = texts.iter().map(|text| self.model.words(text).1).collect();
+        let words = self.pieces.words_of_all(texts);
         let scores = self.dnn.scores(&words);
         // Without a known word there is nothing to go by, as for the spiking network.
         let known = |words: &[u32]| engine::known_words(self.model.network().specification(), words) > 0;
@@ -203,7 +241,11 @@ fn gains(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{encode::Encoder, model::tests::model_with, network::Readout};
+    use crate::{
+        encode::Encoder,
+        model::{Prediction, tests::model_with},
+        network::Readout,
+    };
 
     fn model(encoder: Encoder) -> Model {
         model_with(Readout::Membrane, encoder)
@@ -237,6 +279,61 @@ mod tests {
         assert_eq!(ask(Draw::Fixed, 3, 1), plain);
     }
 
+    /// Whatever was asked before, answers are those of whole texts with the same noise, to the bit.
+    #[test]
+    fn variants_are_answered_as_whole_texts_are() {
+        let plain = |predictions: Vec<Prediction>| -> Vec<Vec<f32>> {
+            predictions.into_iter().map(|prediction| prediction.probabilities).collect()
+        };
+        for readout in [Readout::SpikeCount, Readout::Membrane] {
+            for encoder in Encoder::ALL {
+                let model = model_with(readout, encoder);
+                let (mut fixed, mut mean) =
+                    (ModelScorer::new(&model, Draw::Fixed, 7), ModelScorer::new(&model, Draw::Mean(3), 7));
+                for (examination, text) in
+                    ["the film is not very good . no.", "Dull!", "zzz story, end"].iter().enumerate()
+                {
+                    fixed.begin(examination as u64);
+                    mean.begin(examination as u64);
+                    let words: Vec<&str> = text.split(' ').collect();
+                    for at in 0..words.len() {
+                        let with = |word: &str| {
+                            let mut words = words.clone();
+                            words[at] = word;
+                            words.join(" ")
+                        };
+                        // One text has no known word, one no word at all.
+                        let mut texts: Vec<String> = ["bright", "[UNK]", "", "5", "the story"].map(with).to_vec();
+                        texts.extend([String::new(), "xyz".into(), (*text).to_owned()]);
+                        assert_eq!(fixed.score(&texts), plain(model.predict(&texts).0), "{readout:?} {encoder:?}");
+                        let mut want = vec![vec![0.0; 3]; texts.len()];
+                        for draw in 0..3 {
+                            let answers = plain(model.predict_with(noise(7, MEANS, draw), &texts).0);
+                            for (want, answer) in want.iter_mut().flatten().zip(answers.iter().flatten()) {
+                                *want += 1.0 / 3.0 * answer;
+                            }
+                        }
+                        let want = if encoder.is_random() { want } else { plain(model.predict(&texts).0) };
+                        assert_eq!(mean.score(&texts), want, "{readout:?} {encoder:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fresh_noise_is_that_of_the_question() {
+        let model = model(Encoder::Bernoulli);
+        let texts: Vec<String> = ["the film", "zzz", "", "the film"].map(str::to_owned).to_vec();
+        let mut scorer = ModelScorer::new(&model, Draw::Fresh, 7);
+        scorer.begin(5);
+        let _ = scorer.score(&texts);
+        for (i, answer) in scorer.score(&texts).into_iter().enumerate() {
+            let (predictions, _) = model.predict_with(noise(7, 5, (texts.len() + i) as u64), &texts[i..=i]);
+            assert_eq!(answer, predictions[0].probabilities);
+        }
+    }
+
     #[test]
     fn a_model_without_noise_answers_the_same_whatever_is_drawn() {
         let still = model(Encoder::Regular);
@@ -244,8 +341,7 @@ mod tests {
         let ask = |draw| ModelScorer::new(&still, draw, 7).score(&texts);
         assert_eq!(ask(Draw::Fixed), ask(Draw::Fresh));
         assert_eq!(ask(Draw::Fixed), ask(Draw::Mean(3)));
-        let scorer = ModelScorer::new(&still, Draw::Fresh, 7);
-        assert_eq!(scorer.votes(&texts[0], 9).iter().sum::<usize>(), 1);
+        assert_eq!(votes(&still, 7, &texts[0], 9).iter().sum::<usize>(), 1);
     }
 
     #[test]
@@ -274,9 +370,8 @@ mod tests {
     #[test]
     fn judges_draw_for_themselves() {
         let noisy = model(Encoder::Bernoulli);
-        let scorer = ModelScorer::new(&noisy, Draw::Fixed, 7);
-        let votes = scorer.votes(&texts(&noisy)[0], 9);
-        assert_eq!(votes.iter().sum::<usize>(), 9);
-        assert_eq!(votes, scorer.votes(&texts(&noisy)[0], 9));
+        let judge = || votes(&noisy, 7, &texts(&noisy)[0], 9);
+        assert_eq!(judge().iter().sum::<usize>(), 9);
+        assert_eq!(judge(), judge());
     }
 }

@@ -22,14 +22,14 @@ const ALONE: usize = 1 << 14;
 /// Products of words, each in a slot that the caller gives it. Slot 0 is silence.
 #[derive(Clone, Debug)]
 pub struct WordMemory {
-    time: Time,
+    pub(super) time: Time,
     unit: f32,
-    strips: Vec<(ChannelStrip, Kept)>,
+    pub(super) strips: Vec<(ChannelStrip, Kept)>,
 }
 
 /// Products of one strip, `[slot, T, product rows]` (`[slot, 1, product rows]` of a constant current), and a few rows more for readers that begin within the last.
 #[derive(Clone, Debug)]
-enum Kept {
+pub(super) enum Kept {
     /// In 16 bits.
     Narrow(Vec<Lanes<i16>>),
     /// In 32 bits, since some product has left 16.
@@ -148,6 +148,15 @@ impl WordMemory {
         }
     }
 
+    /// The products of a strip over all steps.
+    pub(super) fn view<'a>(&self, kept: &'a Kept) -> View<'a> {
+        let products = match kept {
+            Kept::Narrow(rows) => Rows::Narrow(rows, self.unit),
+            Kept::Wide(rows) => Rows::Wide(rows, self.unit),
+        };
+        View { first: 0, count: self.time.steps, drive: self.time.drive, products }
+    }
+
     /// The forward pass over texts whose rows are slots: spikes summed over positions, `[B, T, C]`.
     ///
     /// # Panics
@@ -165,11 +174,7 @@ impl WordMemory {
         assert_eq!(shape.strips().len(), self.strips.len(), "WordMemory::forward: a memory of another shape");
         let (places, steps) = (places_of(shape, batch, 0), self.time.steps);
         let run = |(which, (strip, kept)): (usize, &(ChannelStrip, Kept))| -> Buffer<Lanes<f32>> {
-            let products = match kept {
-                Kept::Narrow(rows) => Rows::Narrow(rows, self.unit),
-                Kept::Wide(rows) => Rows::Wide(rows, self.unit),
-            };
-            let view = View { first: 0, count: steps, drive: self.time.drive, products };
+            let view = self.view(kept);
             let numbers = Strip::new(shape, (which, strip), bias);
             let places = &places[strip.width_index];
             let mut counts = workspace.zeros(batch.len() * steps * strip.channel_rows());

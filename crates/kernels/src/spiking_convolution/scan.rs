@@ -59,11 +59,7 @@ impl Places {
     /// Where the products of each tap of a place begin: which number of those of a chunk.
     #[inline(always)]
     fn taps<'a>(&self, place: usize, chunk: &Layout, taps: &'a mut [usize; WIDEST]) -> &'a [usize] {
-        let tokens = &self.tokens[place * self.width..][..self.width];
-        for (tap, (first, &token)) in taps.iter_mut().zip(tokens).enumerate() {
-            *first = token as usize * chunk.a_token + tap * chunk.channels;
-        }
-        &taps[..self.width]
+        chunk.taps(&self.tokens[place * self.width..][..self.width], taps)
     }
 }
 
@@ -93,6 +89,15 @@ impl Layout {
         };
         let (gains, channels, rows) = (chunk.drive.gains(), strip.channels, strip.channel_rows());
         Self { first: chunk.first, count: chunk.count, a_token, a_step, gains, channels, rows }
+    }
+
+    /// Where the products of each of a place's tokens begin.
+    #[inline(always)]
+    fn taps<'a>(&self, tokens: &[u32], taps: &'a mut [usize; WIDEST]) -> &'a [usize] {
+        for (tap, (first, &token)) in taps.iter_mut().zip(tokens).enumerate() {
+            *first = token as usize * self.a_token + tap * self.channels;
+        }
+        &taps[..tokens.len()]
     }
 
     /// What products are multiplied by at step t of the chunk.
@@ -296,6 +301,78 @@ fn run_place<P: Product>(
             counts[t * layout.rows + row] = count;
         }
         membranes[row] = membrane;
+    }
+}
+
+/// Runs windows, each a place of its own, through all steps. `tokens` is `[N, width]`. `spikes`, `[N, T, across]` rows of a
+/// byte a channel, gets 1 where a neuron fires and 0 elsewhere, in the rows of each step from `first` on; lanes past the strip's
+/// channels hold anything.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub(super) fn windows(
+    neuron: &NeuronParameters,
+    tokens: &[u32],
+    chunk: View<'_>,
+    strip: &Strip<'_>,
+    rows: (usize, usize),
+    spikes: &mut [[u8; LANES]],
+) {
+    let (layout, width, bias) = (Layout::new(chunk, strip.strip), strip.strip.width, &strip.bias);
+    match chunk.products {
+        Rows::Narrow(products, unit) => {
+            run_windows(neuron, (tokens, width), layout, (flat(products), unit), bias, rows, spikes);
+        }
+        Rows::Wide(products, unit) => {
+            run_windows(neuron, (tokens, width), layout, (flat(products), unit), bias, rows, spikes);
+        }
+        Rows::Numbers(products) => {
+            run_windows(neuron, (tokens, width), layout, (flat(products), 1.0), bias, rows, spikes);
+        }
+    }
+}
+
+#[inline(always)]
+fn run_windows<P: Product>(
+    neuron: &NeuronParameters,
+    (tokens, width): (&[u32], usize),
+    layout: Layout,
+    products: (&[P], f32),
+    bias: &[Lanes<f32>],
+    (first, across): (usize, usize),
+    spikes: &mut [[u8; LANES]],
+) {
+    let soft = NeuronParameters { reset: Reset::Soft, ..*neuron };
+    let mut taps = [0; WIDEST];
+    for (tokens, spikes) in tokens.chunks_exact(width).zip(spikes.chunks_exact_mut(layout.count * across)) {
+        let taps = layout.taps(tokens, &mut taps);
+        unrolled!(taps, |taps| match neuron.reset {
+            Reset::Soft => run_window(&soft, layout, products, taps, bias, (first, across), spikes),
+            Reset::Hard => run_window(neuron, layout, products, taps, bias, (first, across), spikes),
+        });
+    }
+}
+
+/// One window through all steps.
+#[inline(always)]
+fn run_window<P: Product>(
+    neuron: &NeuronParameters,
+    layout: Layout,
+    products: (&[P], f32),
+    taps: &[usize],
+    bias: &[Lanes<f32>],
+    (first, across): (usize, usize),
+    spikes: &mut [[u8; LANES]],
+) {
+    for row in 0..layout.rows {
+        let (mut membrane, bias) = (Lanes::all(neuron.first_membrane()), bias[row]);
+        for (t, spikes) in spikes.chunks_exact_mut(across).enumerate() {
+            let current = currents(at_step(products, &layout, t), taps, t * layout.a_step + row * LANES, &bias);
+            let spikes = &mut spikes[first + row];
+            for lane in 0..LANES {
+                let membrane = &mut membrane.0[lane];
+                let (spike, _) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current.0[lane]);
+                spikes[lane] = u8::from(spike > 0.0);
+            }
+        }
     }
 }
 

@@ -1,12 +1,16 @@
 //! The inference engine: runs a network on token lists, counts what it did, and shows every spike when asked.
 //!
 //! Nothing here knows of texts or files: tokens in, scores out. A word's spikes and products are made once for each
-//! batch of texts, however often the word stands in it, and a [`Runner`] keeps those of the words it met last.
+//! batch of texts, however often the word stands in it, and a [`Runner`] keeps those of the words it met last. A
+//! [`VariantRunner`] keeps the spikes of whole windows of words, for texts that differ by a word or two.
 
 mod first_order;
 mod operations;
 mod runner;
 mod trace;
+mod variants;
+mod windows;
+mod words;
 
 use std::collections::HashMap;
 
@@ -18,6 +22,7 @@ pub(crate) use operations::cover;
 pub use operations::{Extremes, Firing, LayerExtremes, Operations};
 pub use runner::Runner;
 pub use trace::Trace;
+pub use variants::{VariantRunner, WINDOW_BYTES};
 
 use crate::{
     encode::{Noise, encode},
@@ -148,30 +153,16 @@ impl Layers {
                 current.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
             }
         }
-        let spikes = (specification.readout == Readout::SpikeCount).then(|| {
-            let thresholds = vec![specification.output_neuron.threshold; batch.len() * outputs];
-            let scales = vec![1.0; thresholds.len()];
-            let thresholds = neuron_scan::Thresholds { values: &thresholds, scales: &scales };
-            neuron_scan::forward(&specification.output_neuron, steps, outputs, thresholds, &currents)
-        });
+        let spikes = output_spikes(specification, &currents);
         Self { counts, features, currents, outputs: spikes }
     }
 
     /// Adds this batch to a run. `token_spikes` holds the spikes of each token that the batch names.
     fn collect(&self, network: &Network, batch: &TokenBatch, token_spikes: &[u64], run: &mut Run) {
         let specification = network.specification();
-        let (outputs, steps, group) = (specification.outputs(), specification.steps, specification.outputs_per_class);
+        let a_text = specification.outputs() * specification.steps;
         for b in 0..batch.len() {
-            let text = b * steps * outputs..(b + 1) * steps * outputs;
-            let mean = |values: &[f32]| -> Vec<f32> {
-                let mut sums = vec![0.0f32; specification.classes];
-                for row in values[text.clone()].chunks_exact(outputs) {
-                    for (sum, members) in sums.iter_mut().zip(row.chunks_exact(group)) {
-                        *sum += members.iter().sum::<f32>();
-                    }
-                }
-                sums.into_iter().map(|sum| sum / (steps * group) as f32).collect()
-            };
+            let mean = |values: &[f32]| class_means(specification, &values[b * a_text..][..a_text]);
             let charge = mean(&self.currents);
             let scores = self.outputs.as_ref().map_or_else(|| charge.clone(), |spikes| mean(spikes));
             let mut best = 0;
@@ -185,6 +176,29 @@ impl Layers {
         }
         operations::count(network, batch, token_spikes, self, run);
     }
+}
+
+/// Spikes of the outputs, `[B, T, O]`, from their currents; none for the membrane read-out.
+fn output_spikes(specification: &Specification, currents: &[f32]) -> Option<Vec<f32>> {
+    (specification.readout == Readout::SpikeCount).then(|| {
+        let (steps, outputs) = (specification.steps, specification.outputs());
+        let thresholds = vec![specification.output_neuron.threshold; currents.len() / steps];
+        let scales = vec![1.0; thresholds.len()];
+        let thresholds = neuron_scan::Thresholds { values: &thresholds, scales: &scales };
+        neuron_scan::forward(&specification.output_neuron, steps, outputs, thresholds, currents)
+    })
+}
+
+/// What the outputs of each class have of a text's `values`, `[T, O]`, on average.
+fn class_means(specification: &Specification, values: &[f32]) -> Vec<f32> {
+    let (outputs, steps, group) = (specification.outputs(), specification.steps, specification.outputs_per_class);
+    let mut sums = vec![0.0f32; specification.classes];
+    for row in values.chunks_exact(outputs) {
+        for (sum, members) in sums.iter_mut().zip(row.chunks_exact(group)) {
+            *sum += members.iter().sum::<f32>();
+        }
+    }
+    sums.into_iter().map(|sum| sum / (steps * group) as f32).collect()
 }
 
 /// Turns texts into rows of distinct words, in order of first use. Words past the longest text that the network reads

@@ -22,7 +22,7 @@ use crate::{
     engine::{self, Extremes, Firing, Operations, Run, Runner, Trace},
     loss::softmax,
     network::{Network, Readout},
-    text::{Language, Tokenizer, Vocabulary},
+    text::{FEW_TEXTS, Language, Pieces, Tokenizer, Vocabulary},
 };
 
 /// A spiking text classifier.
@@ -291,8 +291,7 @@ impl Model {
         texts: &[S],
         run: impl FnOnce(&[Vec<u32>]) -> Run,
     ) -> (Vec<Prediction>, Firing) {
-        let words_of = |text: &S| self.words(text.as_ref()).1;
-        // To wake other threads takes longer than to cut a few texts.
+        let words_of = |text: &S| self.word_ids(text.as_ref());
         let words: Vec<Vec<u32>> = match texts {
             few if few.len() < FEW_TEXTS => few.iter().map(words_of).collect(),
             many => many.par_iter().map(words_of).collect(),
@@ -352,12 +351,26 @@ impl Model {
         (tokens, words)
     }
 
+    /// The ids of the text's words alone.
+    fn word_ids(&self, text: &str) -> Vec<u32> {
+        let cut = self.tokenizer.tokenize(text);
+        let mut words = Vec::with_capacity(cut.len());
+        self.vocabulary.encode(&cut, &mut words);
+        words
+    }
+
+    /// What finds word ids of texts that are much like texts before.
+    pub(crate) fn pieces(&self) -> Pieces<'_> {
+        Pieces::new(self.tokenizer, &self.vocabulary)
+    }
+
+    /// The noise of its ordinary inference.
     pub(crate) fn noise(&self) -> Noise {
         Noise::inference(self.seed)
     }
 
     /// Probabilities from scores: softmax, of the mean spikes a step for the spike-count read-out as in the loss.
-    fn probabilities(&self, scores: &[f32]) -> Vec<f32> {
+    pub(crate) fn probabilities(&self, scores: &[f32]) -> Vec<f32> {
         let specification = self.network.specification();
         let scale = match specification.readout {
             Readout::SpikeCount => specification.outputs_per_class as f32,
@@ -382,9 +395,6 @@ impl Session<'_> {
         self.model.predict_by(texts, |words| runner.run(words))
     }
 }
-
-/// See [`Model::predict_by`].
-const FEW_TEXTS: usize = 8;
 
 /// The first index of the largest value: how scores and shares become a label.
 #[must_use]

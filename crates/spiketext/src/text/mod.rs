@@ -1,11 +1,13 @@
 //! From text to tokens: which language a text is in, how it is cut into tokens, and which word each token is.
 //!
 //! Three steps, each in a file of its own: `normalise` makes one spelling of many (compatibility forms, case),
-//! `english` and `chinese` cut, [`Vocabulary`] numbers the words. What a word means is left to `vectors`.
+//! `english` and `chinese` cut, [`Vocabulary`] numbers the words; `pieces` does all of it for texts that are like texts before.
+//! What a word means is left to `vectors`.
 
 mod chinese;
 mod english;
 mod normalise;
+mod pieces;
 mod spans;
 mod vocabulary;
 
@@ -14,6 +16,7 @@ use std::{fmt, ops::Range, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 pub use normalise::fold;
+pub(crate) use pieces::Pieces;
 pub use vocabulary::{UNKNOWN, Vocabulary, candidate_words};
 
 use crate::Error;
@@ -75,6 +78,9 @@ pub fn detect_language<'a>(texts: impl IntoIterator<Item = &'a str>) -> Language
     }
     if letters > 0 && han as f64 >= HAN_SHARE * letters as f64 { Language::Chinese } else { Language::English }
 }
+
+/// To wake other threads takes longer than to cut fewer texts than these.
+pub(crate) const FEW_TEXTS: usize = 8;
 
 /// Cuts texts of one language into tokens.
 ///
