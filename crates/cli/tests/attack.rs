@@ -42,7 +42,7 @@ fn texts_are_attacked_marked_and_counted() {
     assert!(got["accuracy_under_attack"].as_f64() < got["accuracy"].as_f64());
     assert_eq!(got["accuracy"], got["judged_accuracy"]);
     // The model's own data set without a name, and attacks that need vectors, take what is built in.
-    for attack in ["textfooler", "textbugger", "random"] {
+    for attack in ["textfooler", "textbugger", "bae-ngram", "hotflip", "random"] {
         let got = result(&succeeds(folder, &["attack", "m", "--attack", attack, "--count", "10", "--json"]));
         assert_eq!((got["texts"].as_u64(), got["attack"].as_str()), (Some(10), Some(attack)));
     }
@@ -80,7 +80,7 @@ fn records_go_on_where_they_stopped_whatever_the_threads() {
     let whole = fs::read(folder.join("one/records.jsonl")).unwrap();
     let lines = events(text(&whole));
     assert_eq!(lines.len(), 21);
-    assert_eq!((lines[0]["format"].as_u64(), lines[0]["attack"].as_str()), (Some(1), Some("deepwordbug")));
+    assert_eq!((lines[0]["format"].as_u64(), lines[0]["attack"].as_str()), (Some(2), Some("deepwordbug")));
     for record in &lines[1..] {
         let changes = record["changes"].as_array().unwrap().len();
         assert_eq!(changes == 0, record["text"] == record["original"], "{record}");
@@ -144,4 +144,77 @@ fn noise_is_met_as_asked_and_judged_apart() {
     assert_ne!(of(&all[0]), of(&all[1]));
     let shown = succeeds(folder, &["attack", "m", "--dataset", "reviews-en", "--count", "4", "--quiet"]);
     assert!(shown.contains("judges"), "{shown}");
+}
+
+#[test]
+fn the_dnn_is_attacked_beside_its_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let train = ["train", "--set", "dnn.epochs=4", "--set", "fine-tuning.epochs=0"];
+    succeeds(folder, &[&train[..], &["--out", "alone"]].concat());
+    succeeds(folder, &[&train[..], &["--out", "both", "--keep-dnn"]].concat());
+    // Whoever does not ask for it reads the same model.
+    assert_eq!(
+        fs::read(folder.join("alone/model.safetensors")).unwrap(),
+        fs::read(folder.join("both/model.safetensors")).unwrap()
+    );
+    let run = |model: &str, network: &str, attack: &str| {
+        let arguments = ["attack", model, "--count", "20", "--json", "--network", network, "--attack", attack];
+        result(&succeeds(folder, &arguments))
+    };
+    for attack in ["deepwordbug", "hotflip", "textfooler"] {
+        let (snn, dnn) = (run("both", "snn", attack), run("both", "dnn", attack));
+        assert_eq!((&snn["network"], &dnn["network"], &dnn["noise"]), (&"snn".into(), &"dnn".into(), &"none".into()));
+        assert!(dnn["accuracy"].as_f64() > Some(50.0) && dnn["queries"].as_f64() > Some(1.0), "{dnn}");
+        assert_eq!(run("alone", "snn", attack)["queries"], snn["queries"]);
+    }
+    let error = fails(folder, &["attack", "alone", "--network", "dnn"]);
+    assert!(error.contains("dnn.safetensors") && error.contains("--keep-dnn"), "{error}");
+    fs::write(folder.join("both/dnn.safetensors"), "rubbish").unwrap();
+    let error = fails(folder, &["attack", "both", "--network", "dnn"]);
+    assert!(error.contains("dnn.safetensors") && !error.contains("--keep-dnn"), "{error}");
+}
+
+#[test]
+fn chinese_texts_are_attacked_by_sound_and_shape_and_english_ones_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let small = ["--set", "dnn.epochs=4", "--set", "fine-tuning.epochs=0"];
+    succeeds(folder, &[&["train", "--dataset", "reviews-zh", "--out", "zh"][..], &small].concat());
+    for attack in ["homophones", "look-alikes", "chinese", "deepwordbug", "bae-ngram"] {
+        let shown = succeeds(folder, &["attack", "zh", "--attack", attack, "--count", "20"]);
+        assert!(shown.contains(&format!("{attack}, 20 texts")), "{shown}");
+        // A typo of one letter cannot always be made; of sounds and shapes there are plenty.
+        assert!(shown.contains("fooled ") || attack == "deepwordbug", "{attack}: {shown}");
+    }
+    model(folder, "regular");
+    let error = fails(folder, &["attack", "m", "--attack", "homophones"]);
+    assert!(error.contains("texts of the language zh"), "{error}");
+}
+
+#[test]
+fn what_fools_a_network_can_join_its_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let small = ["--set", "dnn.epochs=3", "--set", "fine-tuning.epochs=0", "--json"];
+    let train = |out: &str, more: &[&str]| {
+        let shown = succeeds(folder, &[&["train", "--out", out][..], &small, more].concat());
+        result(&shown)
+    };
+    let plain = train("plain", &[]);
+    assert!(plain["adversarial"].is_null());
+    let hard = ["--adversarial", "deepwordbug", "--adversarial-texts", "60"];
+    let hardened = train("hard", &hard);
+    let adversarial = &hardened["adversarial"];
+    assert_eq!((adversarial["attack"].as_str(), adversarial["attacked"].as_u64()), (Some("deepwordbug"), Some(60)));
+    assert!((1..=60).contains(&adversarial["found"].as_u64().unwrap()), "{hardened}");
+    let card = fs::read_to_string(folder.join("hard/README.md")).unwrap();
+    assert!(card.contains("adversarial examples") && card.contains("60 attacked with deepwordbug"), "{card}");
+    // The same again, and its network is another one than without.
+    train("again", &hard);
+    let weights = |model: &str| fs::read(folder.join(model).join("model.safetensors")).unwrap();
+    assert!(weights("hard") == weights("again") && weights("hard") != weights("plain"));
+    assert!(common::run(folder, &["train", "--adversarial-texts", "5"]).status.code() == Some(2));
+    let error = fails(folder, &["train", "--out", "no", "--adversarial", "homophones"]);
+    assert!(error.contains("texts of the language zh") && !folder.join("no").exists(), "{error}");
 }

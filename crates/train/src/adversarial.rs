@@ -9,6 +9,7 @@ use spiketext::{
     dnn::Dnn,
     model::{Adversarial, Model},
     score::Draw,
+    text::detect_language,
 };
 use spiketext_attack::{
     Attack, Ending, Origins, Protocol, Recipe as AttackRecipe, Resources, Subject, Victim, resources::wordnet_folder,
@@ -84,20 +85,23 @@ pub fn train_hardened(
     if subjects.is_empty() {
         return Err(Error::invalid("adversarial training", "training texts to attack", "none"));
     }
-    observer(&Event::Note { message: "a first network is trained, to be attacked".into() });
-    let first = Options { checkpoints: None, resume: false, original: false, ..options.clone() };
-    let (model, _) = train_both(dataset, vectors, recipe, &first, observer)?;
+    // What is missing is better known now than after a network was trained.
+    let texts = || dataset.train.iter().map(|example| example.text.as_str());
+    let language = options.language.unwrap_or_else(|| detect_language(texts()));
     let wordnet = wordnet_folder(hardening.wordnet.as_deref());
     let (path, built_in): (Option<&Path>, _) = match vectors {
         VectorSource::File(path) => (Some(path), None),
         VectorSource::BuiltIn(language) => (None, *language),
         VectorSource::Random => (None, None),
     };
-    let corpus: Vec<String> = dataset.train.iter().map(|example| example.text.clone()).collect();
+    let corpus: Vec<String> = texts().map(str::to_owned).collect();
     let origins = Origins { vectors: path, built_in, wordnet: &wordnet, corpus: &corpus };
     let needs = hardening.attack.needs(Protocol::Published);
-    let resources = Resources::gather(needs, model.language(), &origins, &subjects)?;
-    let attack = hardening.attack.build(Protocol::Published, model.language(), &resources)?;
+    let resources = Resources::gather(needs, language, &origins, &subjects)?;
+    let attack = hardening.attack.build(Protocol::Published, language, &resources)?;
+    observer(&Event::Note { message: "a first network is trained, to be attacked".into() });
+    let first = Options { checkpoints: None, resume: false, original: false, ..options.clone() };
+    let (model, _) = train_both(dataset, vectors, recipe, &first, observer)?;
     let victim = Victim::Spiking { model: &model, draw: Draw::Fixed, seed: options.seed, judges: 1 };
     let (dataset, found) = augmented(dataset, &victim, &attack, &subjects, options.seed);
     let adversarial = Adversarial { attack: hardening.attack.name().to_owned(), attacked: subjects.len(), found };

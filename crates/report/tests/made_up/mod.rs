@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use spiketext::study::{Cell, CostsPerText, Energy, FORMAT, FiringSummary, Measured, Method, Seconds};
+use spiketext::study::{Attacked, Cell, CostsPerText, Energy, FORMAT, FiringSummary, Measured, Method, Seconds};
 
 /// The name of the default cost table.
 pub const TABLE: &str = "45 nm, fp32 (Horowitz 2014)";
@@ -115,11 +115,31 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
             epochs: BTreeMap::from([("dnn".into(), [12, 7])]),
             costs: (method != Method::BagOfWords).then_some(costs),
             firing: method.spikes().then_some(firing),
+            attack: None,
         },
         seconds: Seconds { total: seconds, shared: seconds / 4.0 },
         machine: "a processor, 2 cores, 2 threads".into(),
         commit: "0123abc".into(),
     }
+}
+
+/// A cell that attacks: what it leaves of the accuracy, and what judges do.
+pub fn attack(row: &str, axis: &[(&str, &str)], seed: u64, method: Method, left: f64, judged: f64) -> Cell {
+    let mut cell = cell("robustness", row, axis, "sst2", seed, method);
+    let attack = Attacked {
+        texts: 100,
+        accuracy: cell.measured.test_accuracy,
+        accuracy_under_attack: left,
+        judged_accuracy: cell.measured.test_accuracy,
+        judged_accuracy_under_attack: judged,
+        success_rate: 50.0,
+        changed_words: 12.0,
+        words: 19.0,
+        queries: 25.5,
+    };
+    cell.measured =
+        Measured { confusion: Vec::new(), costs: None, firing: None, attack: Some(attack), ..cell.measured };
+    cell
 }
 
 /// A whole study's cells.
