@@ -208,7 +208,7 @@ impl Recipe {
             }
             (Protocol::Published, Self::BaeNgram) => {
                 // 1 - arccos(0.98) / pi.
-                limits.similarity = Some(window(neighbours()?, 0.936_338_02, false));
+                limits.similarity = Some(window(neighbours()?, 0.936_338, false));
                 vec![masked()?]
             }
             (Protocol::Published, Self::Pso) => vec![near(neighbours()?, PAPER_NEIGHBOURS, -1.0)],

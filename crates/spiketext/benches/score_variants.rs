@@ -10,8 +10,7 @@ use std::{hint::black_box, time::Duration};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use spiketext::{
     encode::Encoder,
-    engine::{Extremes, LayerExtremes},
-    model::{Accuracies, Costs, Model, Training},
+    model::{Model, Training},
     network::{Averaging, Codes, Network, Readout, Specification, UnknownWord, Weights},
     score::{Draw, ModelScorer, Scorer},
     seed::{Purpose, normal, stream},
@@ -75,27 +74,7 @@ fn model(specification: Specification) -> Model {
     };
     let network = Network::new(specification, weights).expect("a sound network");
     let words = Vocabulary::from_words((0..WORDS).map(|word| format!("word{word}")).collect()).expect("words");
-    let layer = LayerExtremes { neurons: 300, dead: 0, saturated: 0 };
-    let accuracies = Accuracies { dnn: 0.0, converted: 0.0, snn: 0.0 };
-    let training = Training {
-        program: "none".into(),
-        dataset: "none".into(),
-        source: "random".into(),
-        texts: [0; 3],
-        vectors: "random".into(),
-        recipe: "none".into(),
-        choices: String::new(),
-        seed: 1,
-        dnn_epochs: [0; 2],
-        fine_tuning_epochs: [0; 2],
-        development: accuracies,
-        test: accuracies,
-        original: None,
-        unknown_share: 0.0,
-        extremes: Extremes { convolution: layer, features: layer },
-        costs: Costs::default(),
-        seconds: 0.0,
-    };
+    let training = Training { program: "none".into(), ..Training::default() };
     let labels = vec!["no".into(), "yes".into()];
     Model::new(Language::English, labels, vec![0.5; 2], 1, words, network, training).expect("a model")
 }
