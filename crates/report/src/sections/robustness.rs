@@ -135,6 +135,11 @@ fn accuracies(entries: &[&Entry<'_>]) -> Table {
     table
 }
 
+/// Whether a row is trained with adversarial examples.
+fn is_hardened(entry: &Entry<'_>) -> bool {
+    entry.key.row.contains("adversarial")
+}
+
 /// How much more a spiking network keeps than the DNN of its recipe, seed by seed.
 struct Difference {
     victim: String,
@@ -150,6 +155,7 @@ fn differences(entries: &[Entry<'_>], judged: bool) -> Vec<Difference> {
             other.key.method == Method::Dnn
                 && other.dataset == entry.dataset
                 && other.key.family().lean == entry.key.family().lean
+                && is_hardened(other) == is_hardened(entry)
                 && attack_of(other).1 == attack_of(entry).1
         });
         let Some(twin) = twin else { continue };

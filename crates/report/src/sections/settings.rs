@@ -24,6 +24,7 @@ fn title(table: &str) -> String {
     match (table, table.strip_prefix("ablation-")) {
         ("encoders", _) => "Encoders".into(),
         ("readouts", _) => "Read-outs".into(),
+        ("adversarial-training", _) => "Adversarial training: accuracy on unchanged texts".into(),
         (_, Some(what)) => format!("Ablation: {what}"),
         _ => format!("Table {table}"),
     }

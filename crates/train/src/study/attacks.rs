@@ -1,7 +1,7 @@
 //! Cells that attack a network: which attack, on how many texts, and what noise its questions meet.
 
 use serde::{Deserialize, Serialize};
-use spiketext::{Error, Result, data::Example, score::Draw, study::Attacked};
+use spiketext::{Error, Result, score::Draw, study::Attacked};
 use spiketext_attack::{Protocol, Recipe as Attack, Record, Resources, Subject, Summary, Victim, trial};
 
 use crate::recipe::with_setting;
@@ -82,14 +82,6 @@ impl AttackChoices {
             Noise::Fresh => Draw::Fresh,
             Noise::Mean => Draw::Mean(self.draws),
         }
-    }
-
-    /// The texts to attack, evenly spread over those there are.
-    #[must_use]
-    pub fn subjects(&self, test: &[Example]) -> Vec<Subject> {
-        let count = self.texts.min(test.len());
-        let subject = |index: usize| Subject { index, text: test[index].text.clone(), label: test[index].label };
-        (0..count).map(|i| subject(i * test.len() / count)).collect()
     }
 
     /// Attacks.

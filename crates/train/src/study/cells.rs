@@ -26,6 +26,7 @@ use super::{
     grid::{Choices, DatasetSource, Planned, Vectors},
 };
 use crate::{
+    adversarial::{augmented, subjects},
     dnn::TextCnn,
     events::{Observer, Phase},
     prepare::{Prepared, VectorSource, prepare},
@@ -63,6 +64,8 @@ pub struct Workshop<'a> {
     ready: Vec<(ReadyKey, Rc<Ready>)>,
     /// The network attacked last, by name.
     victim: Option<(String, Rc<Kept>)>,
+    /// The data set of the last adversarial training, by name.
+    hardened: Option<(String, Rc<Dataset>)>,
     /// What the last attack drew on.
     resources: Option<(ResourceKey, Rc<Resources>)>,
 }
@@ -74,8 +77,33 @@ struct Kept {
     dnn: Option<Dnn>,
 }
 
-/// All that decides what an attack draws on: data set, number of texts, and what it needs.
-type ResourceKey = (String, usize, Needs);
+impl Kept {
+    /// What a cell attacks of it.
+    fn victim(&self, cell: &Planned, attack: &AttackChoices) -> Result<Victim<'_>> {
+        let model = &self.model;
+        match (cell.method, &self.dnn) {
+            (Method::Dnn, Some(dnn)) => Ok(Victim::Dnn { model, dnn }),
+            (Method::Dnn, None) => Err(Error::invalid("study cell", "a DNN to attack", "none")),
+            _ => {
+                let (draw, seed, judges) = (attack.draw(), cell.seed, attack.judges);
+                Ok(Victim::Spiking { model, draw, seed, judges })
+            }
+        }
+    }
+}
+
+/// A name for the texts of a cell: those of its data set, or of adversarial training.
+fn name_of(cell: &Planned, recipe: &Recipe) -> String {
+    match &cell.adversarial {
+        None => cell.dataset.clone(),
+        Some(attack) => {
+            format!("{} {:?} {attack:?} {} {}", cell.dataset, cell.method, cell.seed, recipe.to_toml())
+        }
+    }
+}
+
+/// All that decides what an attack draws on: the texts and what it needs.
+type ResourceKey = (Vec<Subject>, Needs);
 
 /// All that decides a [`Prepared`]: data set, vectors, their seed if they are random, and the choices.
 type ReadyKey = (String, Vectors, Option<u64>, usize, bool, usize, usize);
@@ -99,7 +127,15 @@ impl<'a> Workshop<'a> {
     /// A workshop that has read nothing yet. `places` are the grid's data sets.
     #[must_use]
     pub fn new(sources: &'a Sources, places: &'a BTreeMap<String, DatasetSource>) -> Self {
-        Self { sources, places, datasets: BTreeMap::new(), ready: Vec::new(), victim: None, resources: None }
+        Self {
+            sources,
+            places,
+            datasets: BTreeMap::new(),
+            ready: Vec::new(),
+            victim: None,
+            hardened: None,
+            resources: None,
+        }
     }
 
     /// The data set, read at most once.
@@ -182,6 +218,10 @@ impl<'a> Workshop<'a> {
         let (measured, shared) = match &cell.choices {
             Choices::BagOfWords(choices) => (floor(choices, &dataset, self.language(&cell.dataset)?)?, 0.0),
             Choices::Network(recipe) => {
+                let dataset = match &cell.adversarial {
+                    None => dataset,
+                    Some(choices) => self.hardened(cell, recipe, choices, &dataset, observer)?,
+                };
                 let (ready, preparing) = self.ready(cell, recipe, &dataset)?;
                 let (measured, training) = match &cell.attack {
                     None => self.network(cell, recipe, &dataset, &ready, observer)?,
@@ -197,7 +237,7 @@ impl<'a> Workshop<'a> {
     fn ready(&mut self, cell: &Planned, recipe: &Recipe, dataset: &Dataset) -> Result<(Rc<Ready>, f64)> {
         let words = &recipe.words;
         let key: ReadyKey = (
-            cell.dataset.clone(),
+            name_of(cell, recipe),
             cell.vectors,
             (cell.vectors == Vectors::Random).then_some(cell.seed),
             words.also_first,
@@ -293,15 +333,8 @@ impl<'a> Workshop<'a> {
         let started = Instant::now();
         let kept = self.victim(cell, recipe, dataset, ready, observer)?;
         let shared = started.elapsed().as_secs_f64();
-        let victim = match (cell.method, &kept.dnn) {
-            (Method::Dnn, Some(dnn)) => Victim::Dnn { model: &kept.model, dnn },
-            (Method::Dnn, None) => return Err(Error::invalid("study cell", "a DNN to attack", "none")),
-            _ => {
-                let (draw, seed, judges) = (attack.draw(), cell.seed, attack.judges);
-                Victim::Spiking { model: &kept.model, draw, seed, judges }
-            }
-        };
-        let subjects = attack.subjects(&dataset.test);
+        let victim = kept.victim(cell, attack)?;
+        let subjects = subjects(&dataset.test, attack.texts);
         let resources = self.resources(cell, attack, dataset, &subjects)?;
         let attacked = attack.run(&victim, &resources, &subjects, cell.seed)?;
         let (prepared, development) = (&ready.prepared, kept.model.training().development);
@@ -317,6 +350,32 @@ impl<'a> Workshop<'a> {
         Ok((measured, shared))
     }
 
+    /// The data set of adversarial training: with the training texts that fooled a network without it. The last one is kept.
+    fn hardened(
+        &mut self,
+        cell: &Planned,
+        recipe: &Recipe,
+        choices: &AttackChoices,
+        dataset: &Dataset,
+        observer: &mut Observer<'_>,
+    ) -> Result<Rc<Dataset>> {
+        let name = name_of(cell, recipe);
+        if let Some((_, hardened)) = self.hardened.as_ref().filter(|(known, _)| *known == name) {
+            return Ok(Rc::clone(hardened));
+        }
+        let plain = Planned { adversarial: None, ..cell.clone() };
+        let (ready, _) = self.ready(&plain, recipe, dataset)?;
+        let kept = self.victim(&plain, recipe, dataset, &ready, observer)?;
+        let subjects = subjects(&dataset.train, choices.texts);
+        let resources = self.resources(&plain, choices, dataset, &subjects)?;
+        let attack = choices.name.build(choices.protocol(), kept.model.language(), &resources)?;
+        let victim = kept.victim(cell, choices)?;
+        let (hardened, _) = augmented(dataset, &victim, &attack, &subjects, cell.seed);
+        let hardened = Rc::new(hardened);
+        self.hardened = Some((name, Rc::clone(&hardened)));
+        Ok(hardened)
+    }
+
     /// What an attack draws on. The last ones are kept.
     fn resources(
         &mut self,
@@ -326,7 +385,7 @@ impl<'a> Workshop<'a> {
         subjects: &[Subject],
     ) -> Result<Rc<Resources>> {
         let needs = attack.name.needs(attack.protocol());
-        let key = (cell.dataset.clone(), attack.texts, needs);
+        let key = (subjects.to_vec(), needs);
         if let Some((_, resources)) = self.resources.as_ref().filter(|(known, _)| *known == key) {
             return Ok(Rc::clone(resources));
         }

@@ -21,6 +21,7 @@
 //! recipe = "lean"
 //! attack = { texts = 100 }            # an attack on the network instead of a measurement
 //! axis = { "attack.name" = ["deepwordbug", "pwws"] }
+//! adversarial = { name = "pwws", texts = 2000 }   # trained with training texts that fooled an earlier network besides
 //! ```
 
 use std::{
@@ -81,6 +82,8 @@ pub struct Planned {
     pub choices: Choices,
     /// The attack that is measured instead of the test texts, if it is one.
     pub attack: Option<AttackChoices>,
+    /// The attack whose finds join the training texts, if it is adversarial training.
+    pub adversarial: Option<AttackChoices>,
     /// The word vectors.
     pub vectors: Vectors,
     /// Rows of a lower number come first.
@@ -178,6 +181,7 @@ struct Row {
     #[serde(default)]
     axis: BTreeMap<Spanned<String>, Vec<Value>>,
     attack: Option<AttackChoices>,
+    adversarial: Option<AttackChoices>,
     datasets: Option<Vec<Spanned<String>>>,
     #[serde(default)]
     per_dataset: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
@@ -388,6 +392,16 @@ fn expand(
                 return Err(source.refuse(at, "a network that converts or spikes under attack", "another"));
             }
         }
+        if let Some(adversarial) = &row.adversarial {
+            adversarial.check().map_err(told(at))?;
+            if matches!(row.method, Method::BagOfWords | Method::Original) {
+                return Err(source.refuse(
+                    at,
+                    "a network that converts or spikes for adversarial training",
+                    "another",
+                ));
+            }
+        }
         let cell = Planned {
             table: row.table.clone(),
             row: row.name.clone(),
@@ -398,6 +412,7 @@ fn expand(
             method: row.method,
             choices,
             attack,
+            adversarial: row.adversarial.clone(),
             vectors: row.vectors,
             priority: row.priority,
         };
@@ -553,6 +568,7 @@ seeds = 2
             ("texts=9", "texts=0", "texts from 1"),
             ("texts = 5", "share = 2.0", "share"),
             ("\"dnn\"", "\"original\"", "under attack"),
+            ("per-dataset", "adversarial = { texts = 0 }\nper-dataset", "texts from 1"),
         ] {
             let error = parse(&text.replacen(from, to, 1)).expect_err(to).to_string();
             assert!(error.contains(told), "{to}: {error}");
