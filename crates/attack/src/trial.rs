@@ -82,12 +82,12 @@ pub fn attack<E>(
     seed: u64,
     told: &mut dyn FnMut(Record) -> Result<(), E>,
 ) -> Result<(), E> {
-    let judge = |text: &str| victim.votes(text);
+    let judge = |scorer: &mut dyn Scorer, text: &str| victim.votes(scorer, text);
     run(attack, victim.model().language(), subjects, seed, || victim.scorer(), judge, told)
 }
 
 /// Attacks texts, as many side by side as there are threads, and tells each record in the order of the texts. `scorer`
-/// makes a classifier for a thread, `judge` asks for votes on a text. Stops after the text for which `told` is not
+/// makes a classifier for a thread, `judge` asks for votes on a text and may ask the thread's classifier. Stops after the text for which `told` is not
 /// content.
 ///
 /// # Errors
@@ -98,7 +98,7 @@ pub fn run<'s, E>(
     subjects: &[Subject],
     seed: u64,
     scorer: impl Fn() -> Box<dyn Scorer + 's> + Sync,
-    judge: impl Fn(&str) -> Vec<usize> + Sync,
+    judge: impl Fn(&mut dyn Scorer, &str) -> Vec<usize> + Sync,
     told: &mut dyn FnMut(Record) -> Result<(), E>,
 ) -> Result<(), E> {
     // Scorers are lent to whoever needs one: what they remember of words serves all.
@@ -110,9 +110,9 @@ pub fn run<'s, E>(
         let words = Words::of(language, &subject.text);
         let mut rng = stream(seed, Purpose::Attack, subject.index as u64, 0);
         let attempt = attack.run(&mut *own, &words, subject.label, &mut rng);
+        let before = judge(&mut *own, &subject.text);
+        let after = if attempt.text == subject.text { before.clone() } else { judge(&mut *own, &attempt.text) };
         idle.lock().unwrap_or_else(PoisonError::into_inner).push(own);
-        let before = judge(&subject.text);
-        let after = if attempt.text == subject.text { before.clone() } else { judge(&attempt.text) };
         Record {
             index: subject.index,
             label: subject.label,

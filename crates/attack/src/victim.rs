@@ -53,16 +53,15 @@ impl<'a> Victim<'a> {
         }
     }
 
-    /// How many judges leave each class the most probable one: draws of noise that no question has met, one where there
-    /// is no noise.
+    /// How many judges leave each class the most probable one: draws of noise that no question has met. Without noise there is one
+    /// judge, `scorer`, one of this victim's own.
     #[must_use]
-    pub fn votes(&self, text: &str) -> Vec<usize> {
+    pub fn votes(&self, scorer: &mut dyn Scorer, text: &str) -> Vec<usize> {
         match *self {
-            // Judges draw noise for themselves whatever the attack meets.
-            Self::Spiking { model, seed, judges, .. } => score::votes(model, seed, text, judges),
-            Self::Dnn { model, dnn } => {
-                let mut votes = vec![0; model.labels().len()];
-                let answers = DnnScorer::new(model, dnn).score(&[text.to_owned()]);
+            Self::Spiking { model, seed, judges, .. } if self.is_random() => score::votes(model, seed, text, judges),
+            _ => {
+                let mut votes = vec![0; scorer.labels().len()];
+                let answers = scorer.score(&[text.to_owned()]);
                 votes[largest(&answers[0])] = 1;
                 votes
             }
