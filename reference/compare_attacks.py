@@ -1,7 +1,7 @@
 """Attacks the same texts with TextAttack and with spiketext, and writes both results side by side.
 
 The victim is one spiketext model. TextAttack asks it through a pipe (`spiketext predict MODEL - --json`, a text a line),
-spiketext attacks it by itself. Both get the same texts: the first record of spiketext's own run says which.
+spiketext attacks it by itself; with `--torch`, TextAttack also attacks the same network written in PyTorch, as its users have them. Both get the same texts: the first record of spiketext's own run says which.
 
     python reference/compare_attacks.py --spiketext target/release/spiketext --model MODEL --dataset sst2 --data-dir DIR \
         --wordnet /usr/share/wordnet --stopwords english.txt --count 200 --out docs/results/attacks-textattack.json
@@ -48,6 +48,72 @@ class Victim:
         return answers
 
 
+class TorchVictim:
+    """The same network as TextAttack's users have one: in PyTorch, all time steps at once, on all threads. Words are cut at white
+    space, which is how SST-2 comes."""
+
+    def __init__(self, folder):
+        import safetensors.torch
+        import torch
+
+        folder = pathlib.Path(folder)
+        config = json.loads((folder / "config.json").read_text())
+        network, tensors = config["network"], safetensors.torch.load_file(folder / "model.safetensors")
+        assert network["encoder"] == "regular" and network["readout"] == "membrane" and network["unknown"] == "silent"
+        self.torch, self.steps, self.labels = torch, network["steps"], config["labels"]
+        self.priors = config["priors"]
+        self.words = {word: i for i, word in enumerate((folder / "vocab.txt").read_text().splitlines())}
+        codes = tensors["codes"].to(torch.int64)
+        self.rates = (codes * (257 if tensors["codes"].dtype == torch.uint8 else 1)).to(torch.float32) / 65536
+        unit, output_unit = 2.0 ** config["synapse_exponent"], 2.0 ** config["output_exponent"]
+        synapses, presence = tensors["synapses"].float() * unit, tensors["presence"].float() * unit
+        weights, filters = torch.cat([synapses, presence[None]]), network["convolution"]["filters"]
+        self.kernels, start = [], 0
+        for width in network["convolution"]["widths"]:
+            columns = weights[:, start : start + width * filters].reshape(-1, width, filters)
+            self.kernels.append((width, columns.permute(2, 0, 1).contiguous()))
+            start += width * filters
+        self.filters, self.bias = filters, tensors["bias"].float() * unit
+        self.thresholds = tensors["feature_thresholds"]
+        self.output, self.output_bias = tensors["output_synapses"].float() * output_unit, tensors["output_bias"].float() * output_unit
+        self.model = None
+
+    def fire(self, currents, thresholds):
+        """Integrate and fire over the first axis, from half a threshold, soft reset."""
+        membrane, spikes = 0.5 * thresholds.expand_as(currents[0]).clone(), []
+        for current in currents:
+            membrane += current
+            spike = (membrane > thresholds).float()
+            membrane -= thresholds * spike
+            spikes.append(spike)
+        return self.torch.stack(spikes)
+
+    def __call__(self, texts):
+        torch, ids = self.torch, [[self.words.get(word.lower()) for word in text.split()] for text in texts]
+        answers = [None] * len(texts)
+        for length in {len(words) for words in ids}:
+            group = [i for i, words in enumerate(ids) if len(words) == length]
+            known = torch.tensor([[word is not None for word in ids[i]] for i in group]).reshape(len(group), length)
+            rows = torch.tensor([[word or 0 for word in ids[i]] for i in group], dtype=torch.int64).reshape(len(group), length)
+            rates = torch.cat([self.rates[rows], torch.ones(len(group), length, 1)], 2) * known[..., None]
+            steps = torch.arange(1, self.steps + 1).view(-1, 1, 1, 1)
+            spikes = torch.floor(steps * rates + 0.5) - torch.floor((steps - 1) * rates + 0.5)
+            spikes = spikes.flatten(0, 1).transpose(1, 2)
+            counts, positions = [], []
+            for k, (width, kernel) in enumerate(self.kernels):
+                short = max(width - length, 0)
+                inputs = torch.nn.functional.pad(spikes, (0, short))
+                currents = torch.nn.functional.conv1d(inputs, kernel, self.bias[k * self.filters : (k + 1) * self.filters])
+                fired = self.fire(currents.view(self.steps, len(group), self.filters, -1), torch.ones(()))
+                counts.append(fired.sum(3))
+                positions += [fired.shape[3]] * self.filters
+            features = self.fire(torch.cat(counts, 2), torch.tensor(positions) * self.thresholds)
+            scores = (features @ self.output + self.output_bias).mean(0)
+            for i, row, any_known in zip(group, torch.softmax(scores, 1).tolist(), known.any(1).tolist()):
+                answers[i] = row if any_known else self.priors
+        return answers
+
+
 def nltk_data(folder, wordnet, stopwords):
     """Puts the corpora where NLTK looks for them."""
     corpora = pathlib.Path(folder) / "corpora"
@@ -66,6 +132,7 @@ def nltk_data(folder, wordnet, stopwords):
 
 def textattack_results(recipe_name, victim, records):
     """TextAttack's numbers on the texts of `records`."""
+    victim([record["original"] for record in records[:20]])  # warm
     import nltk
 
     nltk.download = lambda *_, **__: True
@@ -142,6 +209,7 @@ def main():
     parser.add_argument("--stopwords", required=True)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=3, help="of spiketext's draws; TextAttack's are seeded once")
+    parser.add_argument("--torch", action="store_true", help="attack the same network in PyTorch too, at most 200 texts")
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     version = subprocess.run([options.spiketext, "--version"], capture_output=True, text=True, check=True).stdout
@@ -156,6 +224,22 @@ def main():
             numpy.random.seed(0)
             theirs = textattack_results(attack, victim, own[0][1])
             result["attacks"][attack] = {"spiketext": [run for run, _ in own], "textattack": theirs}
+            if options.torch:
+                records = own[0][1][:: max(1, len(own[0][1]) // 200)]
+                native = TorchVictim(options.model)
+                texts = [record["original"] for record in records]
+                same = sum(numpy.argmax(a) == numpy.argmax(b) for a, b in zip(native(texts), victim(texts)))
+                random.seed(0)
+                numpy.random.seed(0)
+                torch_results = textattack_results(attack, native, records)
+                torch_results["labels_as_spiketext"] = 100 * same / len(texts)
+                result["attacks"][attack]["textattack_torch"] = torch_results
+                ratio = own[0][0]["texts_per_second"] / torch_results["texts_per_second"]
+                print(
+                    f"{attack}, victim in PyTorch: success {torch_results['success_rate']:.2f}, {same} of {len(texts)} labels the same, "
+                    f"texts/s {torch_results['texts_per_second']:.2f} ({ratio:.0f} x)",
+                    file=sys.stderr,
+                )
             for run, _ in own:
                 difference = run["success_rate"] - theirs["success_rate"]
                 print(

@@ -4,8 +4,7 @@ use std::{io::Write, path::Path};
 
 use spiketext::{
     encode::Encoder,
-    engine::{Extremes, LayerExtremes},
-    model::{Accuracies, Costs, Model, Training},
+    model::{Model, Training},
     network::{Averaging, Codes, Network, Readout, Specification, UnknownWord, Weights},
     text::{Language, Vocabulary},
 };
@@ -43,27 +42,7 @@ pub fn model() -> Model {
         output_synapses: (0..8).map(|i| 1.0 - i as f32 / 4.0).collect(),
         output_bias: vec![0.0; 2],
     };
-    let none = LayerExtremes { neurons: 4, dead: 0, saturated: 0 };
-    let accuracies = Accuracies { dnn: 50.0, converted: 50.0, snn: 50.0 };
-    let training = Training {
-        program: "fuzz".into(),
-        dataset: "none".into(),
-        source: "none".into(),
-        texts: [1, 1, 1],
-        vectors: "none".into(),
-        recipe: "none".into(),
-        choices: String::new(),
-        seed: 1,
-        dnn_epochs: [1, 1],
-        fine_tuning_epochs: [0, 0],
-        development: accuracies,
-        test: accuracies,
-        original: None,
-        unknown_share: 0.0,
-        extremes: Extremes { convolution: none, features: none },
-        costs: Costs::default(),
-        seconds: 1.0,
-    };
+    let training = Training { program: "fuzz".into(), ..Training::default() };
     let words = ["good", "bad", "film"].map(str::to_owned).to_vec();
     Model::new(
         Language::English,

@@ -384,3 +384,33 @@ fn synonyms_are_found_through_the_base_forms_of_a_word() {
     let error = WordNet::load(folder.path()).err().map(|error| error.to_string());
     assert!(error.is_none_or(|error| error.contains("WordNet")));
 }
+
+proptest::proptest! {
+    /// A damaged dictionary is refused or read, and asked without a panic.
+    #[test]
+    fn damaged_dictionaries_do_no_harm(
+        file in 0usize..12,
+        at in 0.0f64..1.0,
+        byte in proptest::prelude::any::<u8>(),
+        cut in proptest::prelude::any::<bool>(),
+    ) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        dictionary(folder.path());
+        let names: Vec<String> = ["noun", "verb", "adj", "adv"]
+            .iter()
+            .flat_map(|part| [format!("data.{part}"), format!("index.{part}"), format!("{part}.exc")])
+            .collect();
+        let path = folder.path().join(&names[file]);
+        let mut bytes = std::fs::read(&path).expect("written before");
+        if !bytes.is_empty() {
+            let place = (at * bytes.len() as f64) as usize;
+            if cut { bytes.truncate(place) } else { bytes[place] = byte }
+        }
+        std::fs::write(&path, bytes).expect("written");
+        if let Ok(words) = WordNet::load(folder.path()) {
+            for word in ["film", "better", "mice", "racing", ""] {
+                let _ = words.of(word);
+            }
+        }
+    }
+}

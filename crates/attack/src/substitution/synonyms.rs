@@ -50,17 +50,40 @@ pub struct WordNet {
     exceptions: [HashMap<String, Vec<String>>; 4],
 }
 
+/// What is wrong with a line of a data file, as far as the library would stumble over it: it takes a gloss for granted, and makes room
+/// for as many pointers as a line says it has.
+fn odd_synset(line: &str) -> Option<String> {
+    if line.is_empty() || line.starts_with([' ', '\t']) {
+        return None;
+    }
+    let Some((synset, _)) = line.split_once('|') else { return Some("a synset without a gloss".to_owned()) };
+    let fields: Vec<&str> = synset.split_ascii_whitespace().collect();
+    let words = fields.get(3).and_then(|count| usize::from_str_radix(count, 16).ok())?;
+    let pointers = fields.get(4 + words.min(1 << 16) * 2)?;
+    (pointers.len() > 3).then(|| format!("'{pointers}' pointers of a synset"))
+}
+
 impl WordNet {
     /// Reads the database files of a folder.
     ///
     /// # Errors
     /// If one is missing or is not what it should be.
     pub fn load(folder: &Path) -> Result<Self> {
-        // Of a missing file the library says no more than that it is missing.
+        // Of a missing file the library says no more than that it is missing, and it trusts the files it reads.
         for part in ["noun", "verb", "adj", "adv"] {
             for kind in ["index", "data"] {
                 let path = folder.join(format!("{kind}.{part}"));
-                fs::File::open(&path).map_err(Error::read(&path))?;
+                let bytes = fs::read(&path).map_err(Error::read(&path))?;
+                let broken = |line: Option<u64>, got: String| {
+                    Error::malformed(&path, line, "a database file of WordNet (wndb(5WN))", got)
+                };
+                let text = std::str::from_utf8(&bytes).map_err(|error| broken(None, error.to_string()))?;
+                if kind == "data" {
+                    let odd = text.lines().zip(1..).find_map(|(line, number)| Some((number, odd_synset(line)?)));
+                    if let Some((line, got)) = odd {
+                        return Err(broken(Some(line), got));
+                    }
+                }
             }
         }
         // In memory, not mapped: a file that changes under a running program must not change its answers.
