@@ -165,6 +165,10 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FineTuningChoices {
+    /// Points of development accuracy that conversion must have lost; where it lost less there is nothing to mend, and the
+    /// converted network is kept. 0 fine-tunes always.
+    #[serde(default)]
+    pub least_loss: f64,
     /// Most epochs; 0 leaves the converted network as it is.
     pub epochs: usize,
     /// Epochs without a better development accuracy after which training ends.
@@ -268,12 +272,13 @@ impl Recipe {
                 calibration_texts: 512,
             },
             fine_tuning: FineTuningChoices {
-                epochs: 2,
-                patience: 2,
+                least_loss: 1.0,
+                epochs: 10,
+                patience: 10,
                 batch: 32,
-                learning_rate: 2e-5,
+                learning_rate: 5e-4,
                 weight_decay: 1e-2,
-                dropout: 0.2,
+                dropout: 0.5,
                 cosine: true,
                 biases: true,
             },
@@ -330,6 +335,7 @@ impl Recipe {
                 calibration_texts: 512,
             },
             fine_tuning: FineTuningChoices {
+                least_loss: 0.0,
                 epochs: 30,
                 patience: 5,
                 batch: 32,
@@ -383,6 +389,9 @@ impl Recipe {
         }
         if self.dnn.epochs == 0 {
             return refuse("at least 1 epoch of DNN training", "0".into());
+        }
+        if !(0.0..=100.0).contains(&self.fine_tuning.least_loss) {
+            return refuse("fine-tuning.least-loss from 0 to 100", self.fine_tuning.least_loss.to_string());
         }
         for (what, share) in [
             ("dnn.dropout", self.dnn.dropout),

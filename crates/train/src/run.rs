@@ -123,8 +123,16 @@ pub fn train_both(
     let resume = found.as_ref().filter(|store| phase_of(store, Phase::FineTuning));
     let carry = trained.to_store().prefixed("dnn.");
     let saving = Saving { checkpoint, resume };
-    let (network, course) =
-        fine_tune(recipe, &converted.network, &prepared, options.seed, saving, Some(&carry), observer)?;
+    let (network, course) = fine_tune(
+        recipe,
+        &converted,
+        dnn_course.best_accuracy,
+        &prepared,
+        options.seed,
+        saving,
+        Some(&carry),
+        observer,
+    )?;
 
     let original = if options.original {
         let recipe = original_recipe(recipe);

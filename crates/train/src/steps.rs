@@ -153,25 +153,37 @@ impl Converted {
     }
 }
 
-/// Fine-tunes a converted network; it stays as it is where no epoch beats it. What `carry` holds goes into each
-/// checkpoint.
+/// Fine-tunes a converted network; it stays as it is where no epoch beats it, or where conversion lost too little of the DNN's
+/// development accuracy, `dnn_accuracy`, to be worth it. What `carry` holds goes into each checkpoint.
 ///
 /// # Errors
 /// If a checkpoint cannot be written, or training leaves the finite numbers.
+#[allow(clippy::too_many_arguments)]
 pub fn fine_tune(
     recipe: &Recipe,
-    converted: &Network,
+    converted: &Converted,
+    dnn_accuracy: f64,
     prepared: &Prepared,
     seed: u64,
     saving: Saving<'_>,
     carry: Option<&Store>,
     observer: &mut Observer<'_>,
 ) -> Result<(Network, Course)> {
-    let mut snn = SpikingTextCnn::new(recipe, converted, prepared, seed);
-    let schedule = spiking_schedule(recipe, Phase::FineTuning, seed);
+    let mut schedule = spiking_schedule(recipe, Phase::FineTuning, seed);
+    let (lost, least) = (100.0 * (dnn_accuracy - converted.development_accuracy), recipe.fine_tuning.least_loss);
+    if least > 0.0 && lost < least && schedule.epochs > 0 {
+        observer(&Event::Note {
+            message: format!(
+                "conversion lost {lost:.2} points of development accuracy, less than fine-tuning.least-loss = {least}: the \
+                 converted weights are kept"
+            ),
+        });
+        schedule.epochs = 0;
+    }
+    let mut snn = SpikingTextCnn::new(recipe, &converted.network, prepared, seed);
     let Saving { checkpoint, resume } = saving;
     let course = schedule.run(&mut snn, &prepared.train, true, checkpoint, carry, resume, observer)?;
-    let network = if course.best_epoch == 0 { converted.clone() } else { snn.network()? };
+    let network = if course.best_epoch == 0 { converted.network.clone() } else { snn.network()? };
     if course.best_epoch == 0 && course.epochs > 0 {
         observer(&Event::Note {
             message: "fine-tuning did not improve the development accuracy: the converted weights are kept".into(),

@@ -308,8 +308,16 @@ impl<'a> Workshop<'a> {
                         measured = found.with_spikes(&converted.network, seed, converted.development_accuracy);
                     } else {
                         let saving = Saving::default();
-                        let (network, course) =
-                            fine_tune(recipe, &converted.network, prepared, seed, saving, None, observer)?;
+                        let (network, course) = fine_tune(
+                            recipe,
+                            &converted,
+                            trained.course.best_accuracy,
+                            prepared,
+                            seed,
+                            saving,
+                            None,
+                            observer,
+                        )?;
                         found.epochs("fine-tuning", &course);
                         measured = found.with_spikes(&network, seed, course.best_accuracy);
                     }
@@ -460,8 +468,16 @@ impl<'a> Workshop<'a> {
             let converted = Converted::of(recipe, &specification, prepared, &weights, seed, observer)?;
             let (network, best) = if method == Method::FineTuned {
                 let saving = Saving::default();
-                let (network, course) =
-                    fine_tune(recipe, &converted.network, prepared, seed, saving, None, observer)?;
+                let (network, course) = fine_tune(
+                    recipe,
+                    &converted,
+                    trained.course.best_accuracy,
+                    prepared,
+                    seed,
+                    saving,
+                    None,
+                    observer,
+                )?;
                 (network, course.best_accuracy)
             } else {
                 (converted.network, converted.development_accuracy)
