@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use spiketext::{
-    dnn::{Dnn, FILE},
+    dnn::FILE,
     score::{DnnScorer, Scorer},
 };
 use spiketext_fuzz::model;
@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join(FILE), bytes).expect("written");
     let model = model();
-    if let Ok(dnn) = Dnn::load(folder.path(), &model) {
+    if let Ok(dnn) = model.load_dnn(folder.path()) {
         let answers = DnnScorer::new(&model, &dnn).score(&["good film".to_owned(), String::new()]);
         assert_eq!(answers.len(), 2);
     }

@@ -12,7 +12,8 @@ use common::{events, names, result, run, spiketext, succeeds, text};
 use serde_json::Value;
 
 /// Few epochs: the program is tested here, not how well it learns.
-const SHORT: [&str; 6] = ["--set", "dnn.epochs=4", "--set", "fine-tuning.epochs=1", "--seed", "1"];
+const SHORT: [&str; 8] =
+    ["--set", "dnn.epochs=4", "--set", "fine-tuning.epochs=1", "--set", "fine-tuning.least-loss=0", "--seed", "1"];
 
 /// Trains on `dataset` into the default folder; the closing table.
 fn train(folder: &Path, dataset: &str) -> String {
@@ -72,6 +73,23 @@ fn english_from_an_empty_folder_to_answers() {
     evaluate_agrees(folder, model, trained);
     predict_in_every_way(folder, model);
     inspect_tells(folder, model, trained);
+}
+
+#[test]
+fn what_lost_nothing_is_not_fine_tuned() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = |loss: &str| {
+        let arguments =
+            ["train", "--out", "m", "--set", "dnn.epochs=3", "--set", "fine-tuning.epochs=2", "--set", loss];
+        let output = run(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        (text(&output.stderr).to_owned(), text(&output.stdout).to_owned())
+    };
+    let (told, table) = train("fine-tuning.least-loss=100");
+    assert!(told.contains("less than fine-tuning.least-loss = 100") && !told.contains("fine-tuning epoch"), "{told}");
+    assert!(table.contains("no fine-tuning: the SNN is the converted network"), "{table}");
+    let (told, _) = train("fine-tuning.least-loss=0");
+    assert!(told.contains("fine-tuning epoch   2"), "{told}");
 }
 
 #[test]

@@ -11,8 +11,18 @@ use std::{
 use common::{events, names, result, run, spiketext, succeeds, text};
 use serde_json::Value;
 
-const ARGUMENTS: [&str; 9] =
-    ["train", "--json", "--out", "model", "--seed", "3", "--set", "dnn.epochs=3", "--set=fine-tuning.epochs=3"];
+const ARGUMENTS: [&str; 10] = [
+    "train",
+    "--json",
+    "--out",
+    "model",
+    "--seed",
+    "3",
+    "--set",
+    "dnn.epochs=3",
+    "--set=fine-tuning.epochs=3",
+    "--set=fine-tuning.least-loss=0",
+];
 
 /// Starts a run and kills it once `wanted` epochs of `phase` were reported.
 fn kill_after(folder: &Path, phase: &str, wanted: usize) {

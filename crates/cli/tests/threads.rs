@@ -12,6 +12,7 @@ fn threads_do_not_change_a_bit() {
             "model",
             "--set=dnn.epochs=2",
             "--set=fine-tuning.epochs=1",
+            "--set=fine-tuning.least-loss=0",
             "--set=fine-tuning.learning-rate=1e-3",
         ];
         let output = common::spiketext(folder.path(), &arguments).env("RAYON_NUM_THREADS", threads).output().unwrap();

@@ -1,7 +1,7 @@
 //! The real-valued TextCNN that a spiking network was converted from, for those who compare the two: its answers, and
 //! what exchanging a word would do to them.
 //!
-//! It reads the words of its [`Model`](crate::model::Model) and keeps codes of its own, in single precision. A model folder holds it as
+//! It reads the words of the spiking network's model and keeps codes of its own, in single precision. A model folder holds it as
 //! `dnn.safetensors` if training was asked to keep it.
 
 use std::{collections::HashMap, fs, path::Path};
@@ -12,9 +12,7 @@ use spiketext_kernels::{
     text_convolution::{self, Pooling},
 };
 
-use crate::{
-    Error, Result, engine::batch_of, loss::loss_gradient, model::Model, network::Specification, text::UNKNOWN,
-};
+use crate::{Error, Result, engine::batch_of, loss::loss_gradient, network::Specification, text::UNKNOWN};
 
 /// The file's name in a model folder.
 pub const FILE: &str = "dnn.safetensors";
@@ -227,17 +225,17 @@ impl Dnn {
         safetensors::serialize(views, Some(metadata)).map_err(wrong)
     }
 
-    /// Reads the network that a model folder keeps beside `model`.
+    /// Reads the network that a model folder keeps beside a model of this specification and so many words.
     ///
     /// # Errors
     /// If there is none, or it is damaged or another model's.
-    pub fn load(folder: &Path, model: &Model) -> Result<Self> {
+    pub fn load(folder: &Path, specification: Specification, words: usize) -> Result<Self> {
         let path = folder.join(FILE);
         let bytes = fs::read(&path).map_err(Error::read(&path))?;
-        Self::from_bytes(&path, &bytes, model)
+        Self::from_bytes(&path, &bytes, specification, words)
     }
 
-    fn from_bytes(path: &Path, bytes: &[u8], model: &Model) -> Result<Self> {
+    fn from_bytes(path: &Path, bytes: &[u8], specification: Specification, words: usize) -> Result<Self> {
         let broken = |expected: &str, got: String| Error::malformed(path, None, expected, got);
         let strange = |error: safetensors::SafeTensorError| broken("a safetensors file", error.to_string());
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(strange)?;
@@ -255,7 +253,6 @@ impl Dnn {
             return Err(broken(FORMAT, facts.format));
         }
         let tensors = SafeTensors::deserialize(bytes).map_err(strange)?;
-        let specification = model.network().specification().clone();
         let shape = &specification.convolution;
         let (d, m, c, o) = (shape.dimension, shape.products(), shape.channels(), specification.outputs());
         let part = |name: &str, shape: &[usize]| -> Result<Vec<f32>> {
@@ -268,7 +265,7 @@ impl Dnn {
         };
         let parts = Parts {
             pooling: facts.pooling,
-            codes: part("codes", &[model.vocabulary().len(), d])?,
+            codes: part("codes", &[words, d])?,
             missing: facts.missing,
             weights: part("weights", &[d, m])?,
             bias: part("bias", &[c])?,
@@ -284,21 +281,26 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         encode::Encoder,
+        engine::tests::network,
         loss::softmax,
-        model::tests::model_with,
-        network::{Readout, UnknownWord},
+        network::{Averaging, Readout, UnknownWord},
         seed::{Purpose, normal, stream},
     };
 
-    /// Random numbers for the network of `model`.
-    pub(crate) fn dnn(model: &Model, pooling: Pooling) -> Dnn {
-        let specification = model.network().specification().clone();
+    const WORDS: usize = 10;
+
+    fn specification() -> Specification {
+        network(Readout::Membrane, Encoder::Regular, Averaging::Valid).specification().clone()
+    }
+
+    /// Random numbers for a network of ten words.
+    pub(crate) fn dnn(specification: Specification, pooling: Pooling) -> Dnn {
         let shape = &specification.convolution;
         let mut rng = stream(5, Purpose::Weights, 0, 0);
         let mut draw = |count: usize, size: f32| (0..count).map(|_| size * normal(&mut rng)).collect::<Vec<f32>>();
         let parts = Parts {
             pooling,
-            codes: draw(model.vocabulary().len() * shape.dimension, 0.8),
+            codes: draw(WORDS * shape.dimension, 0.8),
             missing: 0.0,
             weights: draw(shape.dimension * shape.products(), 0.3),
             bias: draw(shape.channels(), 0.1),
@@ -314,10 +316,9 @@ pub(crate) mod tests {
 
     #[test]
     fn exchanges_by_a_little_change_the_loss_as_the_gradient_says() {
-        let model = model_with(Readout::Membrane, Encoder::Regular);
-        let dimension = model.network().specification().convolution.dimension;
+        let dimension = specification().convolution.dimension;
         for pooling in [Pooling::Average, Pooling::Maximum] {
-            let mut network = dnn(&model, pooling);
+            let mut network = dnn(specification(), pooling);
             // Words 8 and 9 lie a little beside word 2, one on each side.
             let step = 0.002;
             for d in 0..dimension {
@@ -346,22 +347,22 @@ pub(crate) mod tests {
 
     #[test]
     fn a_file_brings_the_network_back_and_rubbish_is_refused() {
-        let model = model_with(Readout::Membrane, Encoder::Regular);
-        let network = dnn(&model, Pooling::Bounded);
+        let network = dnn(specification(), Pooling::Bounded);
         let bytes = network.to_bytes().expect("bytes");
         assert_eq!(bytes, network.to_bytes().expect("bytes"));
         let path = Path::new("dnn.safetensors");
-        let back = Dnn::from_bytes(path, &bytes, &model).expect("read");
+        let back = Dnn::from_bytes(path, &bytes, specification(), WORDS).expect("read");
         assert_eq!(back.parts(), network.parts());
         assert_eq!(back.scores(&[vec![1, 2, 3]]), network.scores(&[vec![1, 2, 3]]));
         for cut in [0, 7, 40, bytes.len() / 2, bytes.len() - 1] {
-            let error = Dnn::from_bytes(path, &bytes[..cut], &model).expect_err("cut").to_string();
+            let error = Dnn::from_bytes(path, &bytes[..cut], specification(), WORDS).expect_err("cut").to_string();
             assert!(error.contains("dnn.safetensors"), "{error}");
         }
         let mut other = network.clone();
         other.parts.codes.truncate(other.parts.codes.len() / 2);
-        let error =
-            Dnn::from_bytes(path, &other.to_bytes().expect("bytes"), &model).expect_err("other words").to_string();
+        let error = Dnn::from_bytes(path, &other.to_bytes().expect("bytes"), specification(), WORDS)
+            .expect_err("other words")
+            .to_string();
         assert!(error.contains("codes"), "{error}");
         other.parts.bias[0] = f32::NAN;
         assert!(Dnn::new(other.specification.clone(), other.parts).is_err());
@@ -369,8 +370,7 @@ pub(crate) mod tests {
 
     #[test]
     fn unknown_words_are_silent_or_the_mean() {
-        let model = model_with(Readout::Membrane, Encoder::Regular);
-        let mut network = dnn(&model, Pooling::Average);
+        let mut network = dnn(specification(), Pooling::Average);
         assert_eq!(network.specification.unknown, UnknownWord::Mean);
         let with_code = network.scores(&[vec![1, UNKNOWN, 2]]);
         network.parts.missing = 0.5;

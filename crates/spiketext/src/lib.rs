@@ -18,9 +18,9 @@ pub mod engine;
 
 pub mod energy;
 
-pub mod model;
-
 pub mod dnn;
+
+pub mod model;
 
 pub mod score;
 

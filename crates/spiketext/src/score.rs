@@ -347,7 +347,10 @@ mod tests {
     #[test]
     fn both_networks_tell_what_exchanges_would_do() {
         let model = model(Encoder::Bernoulli);
-        let dnn = crate::dnn::tests::dnn(&model, spiketext_kernels::text_convolution::Pooling::Average);
+        let dnn = crate::dnn::tests::dnn(
+            model.network().specification().clone(),
+            spiketext_kernels::text_convolution::Pooling::Average,
+        );
         let text = "the dull film";
         let exchange = |to: &str| Exchange { span: 4..8, to: to.to_owned() };
         let exchanges = [exchange("dull"), exchange("bright"), exchange("unheard"), exchange("good")];

@@ -265,7 +265,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// The DNN that training kept beside the model.
 fn dnn(folder: &Path, model: &Model) -> anyhow::Result<Dnn> {
-    Dnn::load(folder, model).map_err(|error| {
+    model.load_dnn(folder).map_err(|error| {
         if folder.join(dnn::FILE).exists() {
             error.into()
         } else {

@@ -221,6 +221,14 @@ impl Model {
         directory::save(self, Some(dnn), folder)
     }
 
+    /// Reads the DNN that `folder`, the model's own, keeps beside it.
+    ///
+    /// # Errors
+    /// If there is none, or it is damaged or another model's.
+    pub fn load_dnn(&self, folder: &Path) -> Result<Dnn> {
+        Dnn::load(folder, self.network.specification().clone(), self.vocabulary.len())
+    }
+
     /// Whether [`Model::save`] would take `folder`, to find out before long work.
     ///
     /// # Errors

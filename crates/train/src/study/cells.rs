@@ -674,7 +674,7 @@ fn model_name(program: &str, recipe: &Recipe, method: Method, fingerprint: &[u8;
 /// A network that was kept.
 fn kept_model(path: &Path, method: Method) -> Result<Kept> {
     let model = Model::load(path)?;
-    let dnn = if method == Method::Direct { None } else { Some(Dnn::load(path, &model)?) };
+    let dnn = if method == Method::Direct { None } else { Some(model.load_dnn(path)?) };
     Ok(Kept { model, dnn })
 }
 
