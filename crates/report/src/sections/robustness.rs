@@ -250,8 +250,8 @@ fn claim(entries: &[Entry<'_>], page: &mut Page) {
     if !noisy.is_empty() {
         page.paragraph(&format!(
             "Noise can pass for robustness. An attack ends as soon as the answers it gets are wrong, at the edge where the draw of noise \
-             decides, and most other draws may still answer rightly there: in points more than the DNN, {}. How many they are depends on how \
-             much the attack averages, not on the network alone: an attacker who averages more draws takes them away.",
+             decides, and many other draws still answer rightly there: in points more than the DNN, {}. These are texts where answers are \
+             split, not texts that the network withstands; where the attack meets the mean over draws, its own count is the fair one.",
             listed(&noisy)
         ));
     }
