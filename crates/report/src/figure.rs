@@ -109,9 +109,16 @@ pub fn cut(text: &str, size: f64, pixels: i32) -> String {
     short
 }
 
-/// A marker of one of nine shapes at a pixel; the shape goes with the colour.
+/// The colour of the series of a number. From the second time round the markers come with other colours, so that no two of the first
+/// fifty look alike.
+#[must_use]
+pub fn series_colour(kind: usize) -> RGBColor {
+    SERIES[(kind + 4 * (kind / SERIES.len())) % SERIES.len()]
+}
+
+/// A marker of one of nine shapes at a pixel, in the colour of its series.
 pub fn marker(area: &Area<'_>, kind: usize, (x, y): (i32, i32), radius: i32) -> Drawn {
-    let colour = SERIES[kind % SERIES.len()];
+    let colour = series_colour(kind);
     let full = colour.filled();
     let line = colour.stroke_width(2);
     let r = radius;

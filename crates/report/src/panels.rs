@@ -11,7 +11,9 @@ use plotters::{
 use spiketext::Result;
 
 use crate::{
-    figure::{Area, Drawn, GRID, INK, LETTERS, MUTED, SERIES, cut, letters, marker, picture, width_of, write_at},
+    figure::{
+        Area, Drawn, GRID, INK, LETTERS, MUTED, cut, letters, marker, picture, series_colour, width_of, write_at,
+    },
     numbers::significant,
 };
 
@@ -275,7 +277,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, x: &Axis, y: &Axis) -> Drawn {
         for (point, &place) in points.iter().zip(&pixels) {
             if let Some(deviation) = point.deviation {
                 let bar = vec![pixel(point, deviation), pixel(point, -deviation)];
-                area.draw(&PathElement::new(bar, SERIES[series.kind % SERIES.len()].stroke_width(1)))?;
+                area.draw(&PathElement::new(bar, series_colour(series.kind).stroke_width(1)))?;
             }
             if series.markers {
                 marker(area, series.kind, place, 4)?;
@@ -301,7 +303,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, x: &Axis, y: &Axis) -> Drawn {
             };
             if let Some(&place) = places.iter().find(free) {
                 taken.push(boxed(place));
-                let colour = if series.line == Line::Note { MUTED } else { SERIES[series.kind % SERIES.len()] };
+                let colour = if series.line == Line::Note { MUTED } else { series_colour(series.kind) };
                 let style = letters(LETTERS - 2.0, colour, HPos::Center, VPos::Center);
                 write_at(area, &point.label, place, &style)?;
             }
@@ -314,7 +316,7 @@ fn draw_line(area: &Area<'_>, line: Line, kind: usize, pixels: &[(i32, i32)]) ->
     let style = match line {
         Line::None | Line::Note => return Ok(()),
         Line::Bound => MUTED.stroke_width(1),
-        _ => SERIES[kind % SERIES.len()].stroke_width(2),
+        _ => series_colour(kind).stroke_width(2),
     };
     if pixels.len() < 2 {
         return Ok(());
