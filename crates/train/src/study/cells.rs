@@ -186,7 +186,7 @@ impl<'a> Workshop<'a> {
         Ok(file.map_or(VectorSource::BuiltIn(Some(language)), |file| VectorSource::File(file.clone())))
     }
 
-    /// Every choice of a cell as TOML, the word vectors in a comment before them.
+    /// Every choice of a cell as TOML; word vectors, adversarial training and attack in comments before them.
     ///
     /// # Errors
     /// As [`Self::language`].
@@ -196,16 +196,16 @@ impl<'a> Workshop<'a> {
             return Ok(choices);
         }
         let language = self.language(&cell.dataset)?;
-        let attack = match &cell.attack {
-            None => String::new(),
-            Some(attack) => {
+        let mut comments = format!("{VECTORS}{}\n", self.vectors(cell)?.name(language));
+        for (what, attack) in [("adversarial training", &cell.adversarial), ("attack", &cell.attack)] {
+            if let Some(attack) = attack {
                 let line = serde_json::to_string(attack).map_err(|error| {
                     Error::invalid("study cell", "an attack that JSON can hold", error.to_string())
                 })?;
-                format!("# attack: {line}\n")
+                comments.push_str(&format!("# {what}: {line}\n"));
             }
-        };
-        Ok(format!("{VECTORS}{}\n{attack}{choices}", self.vectors(cell)?.name(language)))
+        }
+        Ok(comments + &choices)
     }
 
     /// Runs a cell.
@@ -343,7 +343,7 @@ impl<'a> Workshop<'a> {
         let shared = started.elapsed().as_secs_f64();
         let victim = kept.victim(cell, attack)?;
         let subjects = subjects(&dataset.test, attack.texts);
-        let resources = self.resources(cell, attack, dataset, &subjects)?;
+        let resources = self.resources(cell, attack, &subjects)?;
         let attacked = attack.run(&victim, &resources, &subjects, cell.seed)?;
         let (prepared, development) = (&ready.prepared, kept.model.training().development);
         let measured = Measured {
@@ -375,7 +375,7 @@ impl<'a> Workshop<'a> {
         let (ready, _) = self.ready(&plain, recipe, dataset)?;
         let kept = self.victim(&plain, recipe, dataset, &ready, observer)?;
         let subjects = subjects(&dataset.train, choices.texts);
-        let resources = self.resources(&plain, choices, dataset, &subjects)?;
+        let resources = self.resources(&plain, choices, &subjects)?;
         let attack = choices.name.build(choices.protocol(), kept.model.language(), &resources)?;
         let victim = kept.victim(cell, choices)?;
         let (hardened, _) = augmented(dataset, &victim, &attack, &subjects, cell.seed);
@@ -385,24 +385,17 @@ impl<'a> Workshop<'a> {
     }
 
     /// What an attack draws on. The last ones are kept.
-    fn resources(
-        &mut self,
-        cell: &Planned,
-        attack: &AttackChoices,
-        dataset: &Dataset,
-        subjects: &[Subject],
-    ) -> Result<Rc<Resources>> {
+    fn resources(&mut self, cell: &Planned, attack: &AttackChoices, subjects: &[Subject]) -> Result<Rc<Resources>> {
         let needs = attack.name.needs(attack.protocol());
         let key = (subjects.to_vec(), needs);
         if let Some((_, resources)) = self.resources.as_ref().filter(|(known, _)| *known == key) {
             return Ok(Rc::clone(resources));
         }
         let language = self.language(&cell.dataset)?;
-        let corpus: Vec<String> = if needs.masked {
-            dataset.train.iter().map(|example| example.text.clone()).collect()
-        } else {
-            Vec::new()
-        };
+        // The texts of the data set itself: what an attack draws on must not depend on whom it attacks.
+        let plain = self.dataset(&cell.dataset)?;
+        let corpus: Vec<String> =
+            if needs.masked { plain.train.iter().map(|example| example.text.clone()).collect() } else { Vec::new() };
         let vectors = self.sources.vectors.get(language.name()).map(PathBuf::as_path);
         let origins = Origins { vectors, built_in: None, wordnet: &self.sources.wordnet, corpus: &corpus };
         let resources = Rc::new(Resources::gather(needs, language, &origins, subjects)?);
@@ -681,6 +674,22 @@ fn kept_model(path: &Path, method: Method) -> Result<Kept> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn choices_tell_of_attacks_and_of_adversarial_training() {
+        let text = "datasets = [\"reviews-en\"]\n[[row]]\ntable = \"a\"\nname = \"b\"\nmethod = \"dnn\"\nrecipe = \"lean\"\n\
+                    attack = { name = \"pwws\" }\nadversarial = { name = \"textfooler\", texts = 7 }\n";
+        let grid = super::super::Grid::parse(text, Path::new("grid.toml")).expect("a grid");
+        let sources = Sources::default();
+        let mut workshop = Workshop::new(&sources, &grid.datasets);
+        let mut choices = |cell: &Planned| workshop.choices(cell).expect("choices");
+        let both = choices(&grid.cells[0]);
+        let line = |what: &str| both.lines().find(|line| line.starts_with(what)).unwrap_or_default().to_owned();
+        assert!(line("# attack: ").contains("pwws"), "{both}");
+        let hardening = line("# adversarial training: ");
+        assert!(hardening.contains("textfooler") && hardening.contains('7'), "{both}");
+        assert_ne!(both, choices(&Planned { adversarial: None, ..grid.cells[0].clone() }));
+    }
 
     #[test]
     fn a_dnn_has_one_name_for_all_that_it_does_not_know_of() {
