@@ -11,23 +11,20 @@ use sha2::{Digest, Sha256};
 use spiketext::{
     Error, Result,
     data::{self, Columns, Dataset, Split},
-    dnn::Dnn,
-    model::{Accuracies, Model, Training},
+    model::Accuracies,
     network::{Network, Specification},
     study::{FiringSummary, Measured, Method, Seconds},
     text::{Language, detect_language},
 };
-use spiketext_attack::{Needs, Origins, Resources, Subject, Victim};
 
 use super::{
-    attacks::AttackChoices,
     bag_of_words::BagOfWords,
     costs,
     grid::{Choices, DatasetSource, Planned, Vectors},
+    victims::Shared,
 };
 use crate::{
-    adversarial::{augmented, subjects},
-    dnn::TextCnn,
+    dnn::{DnnWeights, TextCnn},
     events::{Observer, Phase},
     prepare::{Prepared, VectorSource, prepare},
     recipe::Recipe,
@@ -57,43 +54,17 @@ pub struct Sources {
 
 /// What cells share: data sets, words, trained DNNs.
 pub struct Workshop<'a> {
-    sources: &'a Sources,
+    pub(super) sources: &'a Sources,
     places: &'a BTreeMap<String, DatasetSource>,
     datasets: BTreeMap<String, Rc<Dataset>>,
     /// Those used last, the newest behind.
     ready: Vec<(ReadyKey, Rc<Ready>)>,
-    /// The network attacked last, by name.
-    victim: Option<(String, Rc<Kept>)>,
-    /// The data set of the last adversarial training, by name.
-    hardened: Option<(String, Rc<Dataset>)>,
-    /// What the last attack drew on.
-    resources: Option<(ResourceKey, Rc<Resources>)>,
-}
-
-/// A network that several attacks share.
-struct Kept {
-    model: Model,
-    /// The DNN it was converted from; a directly trained network has none.
-    dnn: Option<Dnn>,
-}
-
-impl Kept {
-    /// What a cell attacks of it.
-    fn victim(&self, cell: &Planned, attack: &AttackChoices) -> Result<Victim<'_>> {
-        let model = &self.model;
-        match (cell.method, &self.dnn) {
-            (Method::Dnn, Some(dnn)) => Ok(Victim::Dnn { model, dnn }),
-            (Method::Dnn, None) => Err(Error::invalid("study cell", "a DNN to attack", "none")),
-            _ => {
-                let (draw, seed, judges) = (attack.draw(), cell.seed, attack.judges);
-                Ok(Victim::Spiking { model, draw, seed, judges })
-            }
-        }
-    }
+    /// What attacks share.
+    pub(super) attacks: Shared,
 }
 
 /// A name for the texts of a cell: those of its data set, or of adversarial training.
-fn name_of(cell: &Planned, recipe: &Recipe) -> String {
+pub(super) fn name_of(cell: &Planned, recipe: &Recipe) -> String {
     match &cell.adversarial {
         None => cell.dataset.clone(),
         Some(attack) => {
@@ -102,16 +73,27 @@ fn name_of(cell: &Planned, recipe: &Recipe) -> String {
     }
 }
 
-/// All that decides what an attack draws on: the texts and what it needs.
-type ResourceKey = (Vec<Subject>, Needs);
-
 /// All that decides a [`Prepared`]: data set, vectors, their seed if they are random, and the choices.
 type ReadyKey = (String, Vectors, Option<u64>, usize, bool, usize, usize);
 
 /// Words looked up, and a hash of texts and rates.
-struct Ready {
-    prepared: Prepared,
-    fingerprint: [u8; 32],
+pub(super) struct Ready {
+    pub prepared: Prepared,
+    pub fingerprint: [u8; 32],
+}
+
+/// A network that spikes, and how it came about.
+pub(super) struct Spiking {
+    pub network: Network,
+    /// The DNN it was converted from; a directly trained network has none.
+    pub dnn: Option<DnnWeights>,
+    /// Of the development texts: percent, of all networks on the way.
+    pub accuracies: Accuracies,
+    /// Share of the development texts that it gets right.
+    development_accuracy: f64,
+    courses: Vec<(&'static str, Course)>,
+    /// Seconds that went into the DNN, which other cells share.
+    shared: f64,
 }
 
 /// What came of a cell.
@@ -127,15 +109,7 @@ impl<'a> Workshop<'a> {
     /// A workshop that has read nothing yet. `places` are the grid's data sets.
     #[must_use]
     pub fn new(sources: &'a Sources, places: &'a BTreeMap<String, DatasetSource>) -> Self {
-        Self {
-            sources,
-            places,
-            datasets: BTreeMap::new(),
-            ready: Vec::new(),
-            victim: None,
-            hardened: None,
-            resources: None,
-        }
+        Self { sources, places, datasets: BTreeMap::new(), ready: Vec::new(), attacks: Shared::default() }
     }
 
     /// The data set, read at most once.
@@ -234,7 +208,7 @@ impl<'a> Workshop<'a> {
     }
 
     /// Words looked up, and the seconds it took now.
-    fn ready(&mut self, cell: &Planned, recipe: &Recipe, dataset: &Dataset) -> Result<(Rc<Ready>, f64)> {
+    pub(super) fn ready(&mut self, cell: &Planned, recipe: &Recipe, dataset: &Dataset) -> Result<(Rc<Ready>, f64)> {
         let words = &recipe.words;
         let key: ReadyKey = (
             name_of(cell, recipe),
@@ -290,218 +264,69 @@ impl<'a> Workshop<'a> {
                 found.epochs("original", &trained.course);
                 measured = found.without_spikes(&specification, original.network.biases, &trained);
             }
-            Method::Direct => {
-                let (network, course) = train_directly(recipe, &specification, prepared, seed, observer)?;
-                found.epochs("direct", &course);
-                measured = found.with_spikes(&network, seed, course.best_accuracy);
-            }
-            Method::Dnn | Method::Converted | Method::FineTuned => {
+            Method::Dnn => {
                 let (trained, seconds) = self.dnn(recipe, &specification, ready, seed, observer)?;
                 shared = seconds;
                 found.epochs("dnn", &trained.course);
-                if cell.method == Method::Dnn {
-                    measured = found.without_spikes(&specification, recipe.network.biases, &trained);
-                } else {
-                    let weights = trained.network.weights();
-                    let converted = Converted::of(recipe, &specification, prepared, &weights, seed, observer)?;
-                    if cell.method == Method::Converted {
-                        measured = found.with_spikes(&converted.network, seed, converted.development_accuracy);
-                    } else {
-                        let saving = Saving::default();
-                        let (network, course) = fine_tune(
-                            recipe,
-                            &converted,
-                            trained.course.best_accuracy,
-                            prepared,
-                            seed,
-                            saving,
-                            None,
-                            observer,
-                        )?;
-                        found.epochs("fine-tuning", &course);
-                        measured = found.with_spikes(&network, seed, course.best_accuracy);
-                    }
-                }
+                measured = found.without_spikes(&specification, recipe.network.biases, &trained);
+            }
+            Method::Converted | Method::FineTuned | Method::Direct => {
+                let made = self.spiking(recipe, cell.method, seed, &specification, ready, observer)?;
+                shared = made.shared;
+                made.courses.iter().for_each(|(phase, course)| found.epochs(phase, course));
+                measured = found.with_spikes(&made.network, seed, made.development_accuracy);
             }
         }
         let measured = Measured { labels: dataset.labels.clone(), ..measured };
         Ok((measured, shared))
     }
 
-    /// Attacks a network; the seconds went into making it, for other attacks too.
-    fn attacked(
-        &mut self,
-        cell: &Planned,
-        recipe: &Recipe,
-        attack: &AttackChoices,
-        dataset: &Dataset,
-        ready: &Ready,
-        observer: &mut Observer<'_>,
-    ) -> Result<(Measured, f64)> {
-        let started = Instant::now();
-        let kept = self.victim(cell, recipe, dataset, ready, observer)?;
-        let shared = started.elapsed().as_secs_f64();
-        let victim = kept.victim(cell, attack)?;
-        let subjects = subjects(&dataset.test, attack.texts);
-        let resources = self.resources(cell, attack, &subjects)?;
-        let attacked = attack.run(&victim, &resources, &subjects, cell.seed)?;
-        let (prepared, development) = (&ready.prepared, kept.model.training().development);
-        let measured = Measured {
-            texts: [prepared.train.len(), prepared.development.len(), prepared.test.len()],
-            labels: dataset.labels.clone(),
-            development_accuracy: if cell.method == Method::Dnn { development.dnn } else { development.snn },
-            test_accuracy: attacked.accuracy,
-            unknown_share: prepared.unknown_share,
-            attack: Some(attacked),
-            ..Measured::default()
-        };
-        Ok((measured, shared))
-    }
-
-    /// The data set of adversarial training: with the training texts that fooled a network without it. The last one is kept.
-    fn hardened(
-        &mut self,
-        cell: &Planned,
-        recipe: &Recipe,
-        choices: &AttackChoices,
-        dataset: &Dataset,
-        observer: &mut Observer<'_>,
-    ) -> Result<Rc<Dataset>> {
-        let name = name_of(cell, recipe);
-        if let Some((_, hardened)) = self.hardened.as_ref().filter(|(known, _)| *known == name) {
-            return Ok(Rc::clone(hardened));
-        }
-        let plain = Planned { adversarial: None, ..cell.clone() };
-        let (ready, _) = self.ready(&plain, recipe, dataset)?;
-        let kept = self.victim(&plain, recipe, dataset, &ready, observer)?;
-        let subjects = subjects(&dataset.train, choices.texts);
-        let resources = self.resources(&plain, choices, &subjects)?;
-        let attack = choices.name.build(choices.protocol(), kept.model.language(), &resources)?;
-        let victim = kept.victim(cell, choices)?;
-        let (hardened, _) = augmented(dataset, &victim, &attack, &subjects, cell.seed);
-        let hardened = Rc::new(hardened);
-        self.hardened = Some((name, Rc::clone(&hardened)));
-        Ok(hardened)
-    }
-
-    /// What an attack draws on. The last ones are kept.
-    fn resources(&mut self, cell: &Planned, attack: &AttackChoices, subjects: &[Subject]) -> Result<Rc<Resources>> {
-        let needs = attack.name.needs(attack.protocol());
-        let key = (subjects.to_vec(), needs);
-        if let Some((_, resources)) = self.resources.as_ref().filter(|(known, _)| *known == key) {
-            return Ok(Rc::clone(resources));
-        }
-        let language = self.language(&cell.dataset)?;
-        // The texts of the data set itself: what an attack draws on must not depend on whom it attacks.
-        let plain = self.dataset(&cell.dataset)?;
-        let corpus: Vec<String> =
-            if needs.masked { plain.train.iter().map(|example| example.text.clone()).collect() } else { Vec::new() };
-        let vectors = self.sources.vectors.get(language.name()).map(PathBuf::as_path);
-        let origins = Origins { vectors, built_in: None, wordnet: &self.sources.wordnet, corpus: &corpus };
-        let resources = Rc::new(Resources::gather(needs, language, &origins, subjects)?);
-        self.resources = Some((key, Rc::clone(&resources)));
-        Ok(resources)
-    }
-
-    /// The network that a cell attacks: the last one, or from the work folder, or made and kept there.
-    fn victim(
-        &mut self,
-        cell: &Planned,
-        recipe: &Recipe,
-        dataset: &Dataset,
-        ready: &Ready,
-        observer: &mut Observer<'_>,
-    ) -> Result<Rc<Kept>> {
-        // The DNN is kept beside the network that is converted from it.
-        let method = if cell.method == Method::Dnn { Method::Converted } else { cell.method };
-        let name = model_name(&self.sources.program, recipe, method, &ready.fingerprint, cell.seed);
-        if let Some((_, kept)) = self.victim.as_ref().filter(|(known, _)| *known == name) {
-            return Ok(Rc::clone(kept));
-        }
-        let path = self.sources.work.as_ref().map(|work| work.join(format!("model-{name}")));
-        // One that cannot be read is made again: it is nothing but time.
-        let found = path.as_deref().and_then(|path| kept_model(path, method).ok());
-        let kept = match found {
-            Some(kept) => kept,
-            None => {
-                let kept = self.make(recipe, method, cell.seed, dataset, ready, observer)?;
-                if let Some(path) = &path {
-                    match &kept.dnn {
-                        Some(dnn) => kept.model.save_with_dnn(dnn, path)?,
-                        None => kept.model.save(path)?,
-                    }
-                }
-                kept
-            }
-        };
-        let kept = Rc::new(kept);
-        self.victim = Some((name, Rc::clone(&kept)));
-        Ok(kept)
-    }
-
-    /// Makes a network that spikes, with its DNN where it has one.
-    fn make(
+    /// Makes a network that spikes, by whatever way.
+    pub(super) fn spiking(
         &self,
         recipe: &Recipe,
         method: Method,
         seed: u64,
-        dataset: &Dataset,
+        specification: &Specification,
         ready: &Ready,
         observer: &mut Observer<'_>,
-    ) -> Result<Kept> {
+    ) -> Result<Spiking> {
         let prepared = &ready.prepared;
-        let specification = specification(recipe, prepared.dimension, dataset.labels.len());
-        specification.check()?;
-        let (network, dnn, accuracies) = if method == Method::Direct {
-            let (network, course) = train_directly(recipe, &specification, prepared, seed, observer)?;
-            (network, None, [0.0, 0.0, course.best_accuracy])
-        } else {
-            let (trained, _) = self.dnn(recipe, &specification, ready, seed, observer)?;
-            let weights = trained.network.weights();
-            let converted = Converted::of(recipe, &specification, prepared, &weights, seed, observer)?;
-            let (network, best) = if method == Method::FineTuned {
-                let saving = Saving::default();
-                let (network, course) = fine_tune(
-                    recipe,
-                    &converted,
-                    trained.course.best_accuracy,
-                    prepared,
-                    seed,
-                    saving,
-                    None,
-                    observer,
-                )?;
-                (network, course.best_accuracy)
-            } else {
-                (converted.network, converted.development_accuracy)
-            };
-            let dnn = weights.into_dnn(&specification, recipe.dnn.pooling)?;
-            (network, Some(dnn), [trained.course.best_accuracy, converted.development_accuracy, best])
+        let percent = |share: f64| 100.0 * share;
+        if method == Method::Direct {
+            let (network, course) = train_directly(recipe, specification, prepared, seed, observer)?;
+            let accuracies = Accuracies { snn: percent(course.best_accuracy), ..Accuracies::default() };
+            return Ok(Spiking {
+                network,
+                dnn: None,
+                accuracies,
+                development_accuracy: course.best_accuracy,
+                courses: vec![("direct", course)],
+                shared: 0.0,
+            });
+        }
+        let (trained, shared) = self.dnn(recipe, specification, ready, seed, observer)?;
+        let weights = trained.network.weights();
+        let converted = Converted::of(recipe, specification, prepared, &weights, seed, observer)?;
+        let mut courses = vec![("dnn", trained.course)];
+        let dnn_accuracy = trained.course.best_accuracy;
+        let mut accuracies = Accuracies {
+            dnn: percent(dnn_accuracy),
+            converted: percent(converted.development_accuracy),
+            snn: percent(converted.development_accuracy),
         };
-        let [dnn_accuracy, converted, snn] = accuracies.map(|share| 100.0 * share);
-        let training = Training {
-            program: self.sources.program.clone(),
-            dataset: dataset.name.clone(),
-            source: dataset.source.clone(),
-            texts: [prepared.train.len(), prepared.development.len(), prepared.test.len()],
-            vectors: prepared.vectors.clone(),
-            recipe: recipe.name.clone(),
-            choices: recipe.to_toml(),
-            seed,
-            development: Accuracies { dnn: dnn_accuracy, converted, snn },
-            unknown_share: prepared.unknown_share,
-            ..Training::default()
-        };
-        let model = Model::new(
-            prepared.language,
-            dataset.labels.clone(),
-            prepared.priors.clone(),
-            seed,
-            prepared.vocabulary.clone(),
-            network,
-            training,
-        )?;
-        Ok(Kept { model, dnn })
+        let mut development_accuracy = converted.development_accuracy;
+        let mut network = converted.network.clone();
+        if method == Method::FineTuned {
+            let saving = Saving::default();
+            let (tuned, course) =
+                fine_tune(recipe, &converted, dnn_accuracy, prepared, seed, saving, None, observer)?;
+            development_accuracy = course.best_accuracy;
+            accuracies.snn = percent(development_accuracy);
+            courses.push(("fine-tuning", course));
+            network = tuned;
+        }
+        Ok(Spiking { network, dnn: Some(weights), accuracies, development_accuracy, courses, shared })
     }
 
     /// The trained DNN of a recipe and a seed: from the work folder if it is there, else trained and kept. With the
@@ -646,29 +471,6 @@ fn dnn_name(program: &str, recipe: &Recipe, fingerprint: &[u8; 32], seed: u64) -
     hash.update(seed.to_le_bytes());
     hash.update(fingerprint);
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A name for the network that a program makes by a method: a hash of all that decides it.
-fn model_name(program: &str, recipe: &Recipe, method: Method, fingerprint: &[u8; 32], seed: u64) -> String {
-    let mut hash = Sha256::new();
-    hash.update(program);
-    hash.update(format!("{method:?}"));
-    for (part, line) in super::runner::deciding(&recipe.to_toml(), method, false) {
-        hash.update(part);
-        hash.update([0]);
-        hash.update(line);
-        hash.update([0]);
-    }
-    hash.update(seed.to_le_bytes());
-    hash.update(fingerprint);
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A network that was kept.
-fn kept_model(path: &Path, method: Method) -> Result<Kept> {
-    let model = Model::load(path)?;
-    let dnn = if method == Method::Direct { None } else { Some(model.load_dnn(path)?) };
-    Ok(Kept { model, dnn })
 }
 
 #[cfg(test)]

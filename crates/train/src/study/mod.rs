@@ -10,6 +10,7 @@ pub mod cells;
 pub mod costs;
 pub mod grid;
 pub mod runner;
+mod victims;
 
 pub use cells::{Sources, Workshop};
 pub use grid::{Choices, Grid, Planned, Vectors};
