@@ -413,15 +413,7 @@ pub fn backward(
     let strips = task.strips.iter().enumerate().zip(&kept.strips);
     let parts: Vec<StripGradient> =
         in_turn(strips, |(strip, kept)| task.backward(strip, kept, patterns_of(strip.0), d_counts));
-    let mut gradients = Gradients {
-        synapses: vec![0.0; weights.synapses.len()],
-        presence: vec![0.0; weights.presence.len()],
-        bias: vec![0.0; channels],
-    };
-    for (strip, part) in task.strips.iter().zip(&parts) {
-        part.put(shape, strip, &mut gradients);
-    }
-    gradients
+    gradient::together(shape, &task.strips, &parts)
 }
 
 /// Every spike of one text of a batch: a train `[T P, F]` for each width, row `t P + p`.

@@ -18,6 +18,7 @@ use burn::{
     },
     tensor::{Tensor, TensorData},
 };
+use rayon::prelude::*;
 
 /// A differentiable function of N arrays, computed on slices.
 pub trait Kernel<const N: usize>: Debug + Clone + Send + Sync + 'static {
@@ -55,6 +56,16 @@ pub fn apply<K: Kernel<N>, const N: usize, const D: usize>(kernel: K, inputs: [T
         OpsKind::UnTracked(prepared) => prepared.finish(output),
     };
     Tensor::from_primitive::<Autodiff<Flex>>(output)
+}
+
+/// The numbers of a tensor on the Flex device outside any graph, row-major, copied once and by all threads; `None` on any
+/// other device.
+#[must_use]
+pub fn copied<const D: usize>(tensor: &Tensor<D>) -> Option<Vec<f32>> {
+    /// So many numbers are worth a thread's while.
+    const PART: usize = 32 * 1024;
+    let tensor = tensor.clone().try_into_primitive::<Flex>().ok()?.to_contiguous();
+    Some(slice(&tensor).par_iter().copied().with_min_len(PART).collect())
 }
 
 /// The numbers of a contiguous Flex tensor.

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rayon::prelude::*;
 use spiketext_kernels::adamw::{AdamW, Learning};
 
-use crate::store::Store;
+use crate::{kernel_operation::copied, store::Store};
 
 /// AdamW with the published betas and epsilon.
 #[must_use]
@@ -125,7 +125,8 @@ impl<const D: usize> Parameter<D> {
 /// If the tensor is not of 32-bit floats, which no tensor here is.
 #[must_use]
 pub fn numbers<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
-    into_numbers(tensor.clone())
+    // What another holds too is copied twice on Burn's own way.
+    copied(tensor).unwrap_or_else(|| into_numbers(tensor.clone()))
 }
 
 /// [`numbers`] of a tensor that is not needed any more: not copied if no other holds them.

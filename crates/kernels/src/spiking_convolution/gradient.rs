@@ -4,6 +4,7 @@
 //! Sums are made in an order that follows from the shapes alone: four steps, eight groups of them, one set after the other.
 
 use multiversion::multiversion;
+use rayon::prelude::*;
 
 use super::Gradients;
 use crate::{
@@ -32,54 +33,76 @@ impl StripGradient {
     }
 
     /// Adds the gradient of a chunk of `count` steps: `d_products` is `[U, count, product rows]` (what follows of the silent
-    /// token is not read).
+    /// token is not read). A thread that has no strip left takes some of the rows.
     pub(super) fn add(&mut self, patterns: &StepPatterns, d_products: &[Lanes<f32>], count: usize) {
-        accumulate(patterns, d_products, count, self.across, &mut self.rows);
+        let (across, per_row) = (self.across, self.per_row());
+        self.rows
+            .par_chunks_exact_mut(per_row)
+            .enumerate()
+            .for_each(|(which, rows)| accumulate(patterns, d_products, count, (which, across), rows));
     }
 
-    /// Writes the strip's channels into the gradients of the layer.
-    pub(super) fn put(&self, shape: &ConvolutionShape, strip: &ChannelStrip, gradients: &mut Gradients) {
-        let per_row = self.rows.len() / self.across;
-        let mut own = vec![0.0; self.across * LANES];
-        for d in 0..per_row {
-            for (own, rows) in own.chunks_exact_mut(LANES).zip(self.rows.chunks_exact(per_row)) {
-                own.copy_from_slice(&rows[d].0);
-            }
-            let row = gradients.synapses.chunks_exact_mut(shape.products()).nth(d);
-            strip.scatter(shape, &own[..strip.columns()], row.unwrap_or(&mut gradients.presence));
+    /// D + 1.
+    fn per_row(&self) -> usize {
+        self.rows.len() / self.across
+    }
+
+    /// Writes row `d` of the strip's columns into that of all columns, `[M]`; `own` is memory for it.
+    fn put_row(&self, shape: &ConvolutionShape, strip: &ChannelStrip, d: usize, row: &mut [f32], own: &mut Vec<f32>) {
+        own.resize(self.across * LANES, 0.0);
+        for (own, rows) in own.chunks_exact_mut(LANES).zip(self.rows.chunks_exact(self.per_row())) {
+            own.copy_from_slice(&rows[d].0);
         }
-        let first = strip.first_channel(shape);
-        gradients.bias[first..first + strip.channels].copy_from_slice(&flat(&self.bias)[..strip.channels]);
+        strip.scatter(shape, &own[..strip.columns()], row);
     }
 }
 
+/// Rows of synapses that are worth a thread's while.
+const ROWS_A_TASK: usize = 32;
+
+/// The gradients of the layer from those of its strips.
+pub(super) fn together(shape: &ConvolutionShape, strips: &[ChannelStrip], parts: &[StripGradient]) -> Gradients {
+    let (d, m) = (shape.dimension, shape.products());
+    let mut gradients =
+        Gradients { synapses: vec![0.0; d * m], presence: vec![0.0; m], bias: vec![0.0; shape.channels()] };
+    let put = |own: &mut Vec<f32>, (d, row): (usize, &mut [f32])| {
+        strips.iter().zip(parts).for_each(|(strip, part)| part.put_row(shape, strip, d, row, own));
+    };
+    let rows = gradients.synapses.par_chunks_exact_mut(m.max(1)).enumerate().with_min_len(ROWS_A_TASK);
+    rows.for_each_init(Vec::new, put);
+    put(&mut Vec::new(), (d, &mut gradients.presence));
+    for (strip, part) in strips.iter().zip(parts) {
+        let first = strip.first_channel(shape);
+        gradients.bias[first..first + strip.channels].copy_from_slice(&flat(&part.bias)[..strip.channels]);
+    }
+    gradients
+}
+
+/// Product row `which` of `across`.
 #[multiversion(targets("x86_64+avx2"))]
 fn accumulate(
     patterns: &StepPatterns,
     d_products: &[Lanes<f32>],
     count: usize,
-    across: usize,
+    (which, across): (usize, usize),
     rows: &mut [Lanes<f32>],
 ) {
-    let per_row = rows.len() / across;
     let (token_groups, zero) = (count.div_ceil(GROUP_STEPS), Lanes::all(0.0));
     let mut tables = StepTables::new();
-    for (which, rows) in rows.chunks_exact_mut(per_row).enumerate() {
-        for (set, patterns) in patterns.sets().enumerate() {
-            for member in 0..STEP_GROUPS {
-                let group = set * STEP_GROUPS + member;
-                let (token, within) = (group / token_groups, group % token_groups * GROUP_STEPS);
-                let first = (token * count + within) * across + which;
-                // Steps past the chunk, and groups past the last token, are chosen by no pattern.
-                let own = &d_products[first.min(d_products.len())..];
-                tables.fill(member, |step| match own.get(step * across) {
-                    Some(row) if within + step < count => row,
-                    _ => &zero,
-                });
-            }
-            for (row, patterns) in rows.iter_mut().zip(patterns) {
-                add(row, &tables.sum(patterns));
-            }
+    for (set, patterns) in patterns.sets().enumerate() {
+        for member in 0..STEP_GROUPS {
+            let group = set * STEP_GROUPS + member;
+            let (token, within) = (group / token_groups, group % token_groups * GROUP_STEPS);
+            let first = (token * count + within) * across + which;
+            // Steps past the chunk, and groups past the last token, are chosen by no pattern.
+            let own = &d_products[first.min(d_products.len())..];
+            tables.fill(member, |step| match own.get(step * across) {
+                Some(row) if within + step < count => row,
+                _ => &zero,
+            });
+        }
+        for (row, patterns) in rows.iter_mut().zip(patterns) {
+            add(row, &tables.sum(patterns));
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     ChannelStrip, ConvolutionShape, Drive, SpikeTrain,
     drive::PHASES,
     lanes::{LANES, Lanes},
+    rounding::largest,
     spike_patterns::{INPUT_GROUPS, InputPatterns, InputTables, SET_INPUTS},
     workspace::{Buffer, Workspace},
 };
@@ -214,19 +215,17 @@ fn common_unit(values: [&[f32]; 2]) -> Option<f32> {
     Some(unit * (1 << used.trailing_zeros()) as f32)
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn largest(values: &[f32]) -> f32 {
-    let mut most = Lanes::all(0.0f32);
-    let (rows, rest) = values.as_chunks::<LANES>();
-    for row in rows {
-        most = zip(most, Lanes(*row), |most, value| most.max(value.abs()));
+/// All bits that the values use as whole numbers of units; `None` if one is not whole. Threads share long arrays.
+fn bits_used(values: &[f32], per_unit: f32) -> Option<u32> {
+    const PART: usize = 32 * 1024;
+    if values.len() <= PART {
+        return bits_of_part(values, per_unit);
     }
-    rest.iter().chain(&most.0).fold(0.0, |most, value| most.max(value.abs()))
+    values.par_chunks(PART).map(|values| bits_of_part(values, per_unit)).try_reduce(|| 0, |a, b| Some(a | b))
 }
 
-/// All bits that the values use as whole numbers of units; `None` if one is not whole.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn bits_used(values: &[f32], per_unit: f32) -> Option<u32> {
+fn bits_of_part(values: &[f32], per_unit: f32) -> Option<u32> {
     let (mut used, mut fractions) = (0, 0);
     for value in values {
         let units = value * per_unit;
