@@ -38,9 +38,7 @@ fn largest_of(values: &[f32]) -> f32 {
     let mut most = Lanes::all(0.0f32);
     let (rows, rest) = values.as_chunks::<LANES>();
     for row in rows {
-        for lane in 0..LANES {
-            most.0[lane] = most.0[lane].max(row[lane].abs());
-        }
+        most.0.iter_mut().zip(row).for_each(|(most, value)| *most = most.max(value.abs()));
     }
     rest.iter().chain(&most.0).fold(0.0, |most, value| most.max(value.abs()))
 }
