@@ -199,3 +199,40 @@ fn a_finished_cell_is_left_alone_unless_its_choices_changed() {
     let never = Limits { time: Some(std::time::Duration::ZERO), ..Limits::default() };
     assert_eq!(bench.run("late", None, &never).0, Outcome { missing: 1, ..Outcome::default() });
 }
+
+/// Networks that are measured as they are and attacked too.
+const ATTACKED: &str = r#"
+[[row]]
+table = "robustness"
+name = "fine-tuned"
+method = "fine-tuned"
+recipe = "lean"
+set = ["network.steps=4"]
+attack = { texts = 4 }
+axis = { "attack.name" = ["random", "deepwordbug"] }
+
+[[row]]
+table = "robustness"
+name = "direct"
+method = "direct"
+recipe = "lean"
+set = ["network.steps=2", "words.centred=false", "network.readout=spike-count"]
+attack = { name = "random", texts = 4 }
+"#;
+
+#[test]
+fn a_network_that_is_attacked_too_is_trained_once_and_measured_as_ever() {
+    let (plain, bench) = (Bench::new(GRID), Bench::new(&format!("{GRID}{ATTACKED}")));
+    plain.run("alone", None, &Limits::default());
+    let (outcome, _) = bench.run("together", Some("work"), &Limits::default());
+    assert_eq!((outcome.missing, outcome.failed), (0, 0));
+    let together = cells(&bench.path("together"));
+    for (id, cell) in cells(&plain.path("alone")) {
+        assert_eq!(together[&id], cell);
+    }
+    assert_eq!(together.values().filter(|cell| cell.measured.attack.is_some()).count(), 3);
+    // Of two networks of the plain rows, and of no other, the model is kept.
+    let kept =
+        std::fs::read_dir(bench.path("work")).expect("a folder").map(|entry| entry.expect("entry").file_name());
+    assert_eq!(kept.filter(|name| name.to_string_lossy().starts_with("model-")).count(), 2);
+}

@@ -21,6 +21,7 @@ use super::{
     bag_of_words::BagOfWords,
     costs,
     grid::{Choices, DatasetSource, Planned, Vectors},
+    runner::deciding,
     victims::Shared,
 };
 use crate::{
@@ -61,6 +62,8 @@ pub struct Workshop<'a> {
     ready: Vec<(ReadyKey, Rc<Ready>)>,
     /// What attacks share.
     pub(super) attacks: Shared,
+    /// Cells of the study that attack a network, which is then kept when another cell measures it first.
+    attacked: Vec<Planned>,
 }
 
 /// A name for the texts of a cell: those of its data set, or of adversarial training.
@@ -91,7 +94,7 @@ pub(super) struct Spiking {
     pub accuracies: Accuracies,
     /// Share of the development texts that it gets right.
     development_accuracy: f64,
-    courses: Vec<(&'static str, Course)>,
+    pub courses: Vec<(&'static str, Course)>,
     /// Seconds that went into the DNN, which other cells share.
     shared: f64,
 }
@@ -109,7 +112,24 @@ impl<'a> Workshop<'a> {
     /// A workshop that has read nothing yet. `places` are the grid's data sets.
     #[must_use]
     pub fn new(sources: &'a Sources, places: &'a BTreeMap<String, DatasetSource>) -> Self {
-        Self { sources, places, datasets: BTreeMap::new(), ready: Vec::new(), attacks: Shared::default() }
+        let (datasets, ready, attacks) = (BTreeMap::new(), Vec::new(), Shared::default());
+        Self { sources, places, datasets, ready, attacks, attacked: Vec::new() }
+    }
+
+    /// Tells of cells that are still to come, so that what several of them need is made once.
+    pub fn expect<'c>(&mut self, cells: impl IntoIterator<Item = &'c Planned>) {
+        self.attacked.extend(cells.into_iter().filter(|cell| cell.attack.is_some()).cloned());
+    }
+
+    /// Whether another cell attacks the spiking network that this one measures.
+    fn is_attacked(&self, cell: &Planned) -> bool {
+        let spikes = matches!(cell.method, Method::FineTuned | Method::Direct);
+        let of = |cell: &Planned| deciding(&cell.choices.to_toml(), cell.method, false);
+        let mut same = self.attacked.iter().filter(|other| {
+            (&other.dataset, other.seed, other.method, other.vectors, &other.adversarial)
+                == (&cell.dataset, cell.seed, cell.method, cell.vectors, &cell.adversarial)
+        });
+        spikes && same.any(|other| of(other) == of(cell))
     }
 
     /// The data set, read at most once.
@@ -198,8 +218,9 @@ impl<'a> Workshop<'a> {
                 };
                 let (ready, preparing) = self.ready(cell, recipe, &dataset)?;
                 let (measured, training) = match &cell.attack {
-                    None => self.network(cell, recipe, &dataset, &ready, observer)?,
                     Some(attack) => self.attacked(cell, recipe, attack, &dataset, &ready, observer)?,
+                    None if self.is_attacked(cell) => self.kept(cell, recipe, &dataset, &ready, observer)?,
+                    None => self.network(cell, recipe, &dataset, &ready, observer)?,
                 };
                 (measured, preparing + training)
             }
@@ -279,6 +300,31 @@ impl<'a> Workshop<'a> {
         }
         let measured = Measured { labels: dataset.labels.clone(), ..measured };
         Ok((measured, shared))
+    }
+
+    /// Measures a network that attacks of other cells ask for too, and that is kept for them; the seconds went into making it.
+    fn kept(
+        &mut self,
+        cell: &Planned,
+        recipe: &Recipe,
+        dataset: &Dataset,
+        ready: &Ready,
+        observer: &mut Observer<'_>,
+    ) -> Result<(Measured, f64)> {
+        let started = Instant::now();
+        let kept = self.victim(cell, recipe, dataset, ready, observer)?;
+        let shared = started.elapsed().as_secs_f64();
+        let training = kept.model.training();
+        let phases = match cell.method {
+            Method::Direct => vec![("direct", training.fine_tuning_epochs)],
+            _ => vec![("dnn", training.dnn_epochs), ("fine-tuning", training.fine_tuning_epochs)],
+        };
+        let epochs = phases.into_iter().map(|(phase, epochs)| (phase.to_owned(), epochs)).collect();
+        let found = Found { classes: dataset.labels.len(), prepared: &ready.prepared, epochs };
+        let measured = found.with_spikes(kept.model.network(), cell.seed, training.development.snn / 100.0);
+        // In percent already, and not to be rounded twice.
+        let development_accuracy = training.development.snn;
+        Ok((Measured { labels: dataset.labels.clone(), development_accuracy, ..measured }, shared))
     }
 
     /// Makes a network that spikes, by whatever way.

@@ -206,6 +206,7 @@ pub fn run(
             State::Missing | State::Otherwise(_) => open.push((*cell, choices)),
         }
     }
+    workshop.expect(open.iter().map(|(cell, _)| *cell));
     let machine = machine::in_words(rayon::current_num_threads());
     let (of, before) = (cells.len(), outcome.there + outcome.otherwise);
     let all = open.len();

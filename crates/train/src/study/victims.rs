@@ -44,8 +44,8 @@ pub(super) struct Shared {
 type ResourceKey = (Vec<Subject>, Needs);
 
 /// A network that several attacks share.
-struct Kept {
-    model: Model,
+pub(super) struct Kept {
+    pub model: Model,
     /// The DNN it was converted from; a directly trained network has none.
     dnn: Option<Dnn>,
 }
@@ -142,7 +142,7 @@ impl Workshop<'_> {
     }
 
     /// The network that a cell attacks: the last one, or from the work folder, or made and kept there.
-    fn victim(
+    pub(super) fn victim(
         &mut self,
         cell: &Planned,
         recipe: &Recipe,
@@ -191,7 +191,14 @@ impl Workshop<'_> {
         let specification = specification(recipe, prepared.dimension, dataset.labels.len());
         specification.check()?;
         let made = self.spiking(recipe, method, seed, &specification, ready, observer)?;
+        let epochs = |phase: &str| -> [usize; 2] {
+            let course = made.courses.iter().find(|(own, _)| *own == phase);
+            course.map_or([0; 2], |(_, course)| [course.epochs, course.best_epoch])
+        };
+        let trained = if method == Method::Direct { "direct" } else { "fine-tuning" };
         let training = Training {
+            dnn_epochs: epochs("dnn"),
+            fine_tuning_epochs: epochs(trained),
             program: self.sources.program.clone(),
             dataset: dataset.name.clone(),
             source: dataset.source.clone(),
