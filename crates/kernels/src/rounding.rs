@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::lanes::{LANES, Lanes};
 
 /// So many values are worth a thread's while.
-const PART: usize = 32 * 1024;
+pub(crate) const PART: usize = 32 * 1024;
 
 /// Rounds every value to the nearest whole number of units, halves away from zero; `unit` is a power of two.
 pub fn to_units(unit: f32, values: &mut [f32]) {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use spiketext::study::{Cell, Method, Seconds};
-use spiketext_train::study::{Grid, Limits, Outcome, Sources, State, Told, list, run};
+use spiketext_train::{
+    events::{Event, Phase},
+    study::{Grid, Limits, Outcome, Sources, State, Told, list, run},
+};
 
 /// Every method, small, on a file of the built-in reviews.
 const GRID: &str = r#"
@@ -224,8 +227,19 @@ attack = { name = "random", texts = 4 }
 fn a_network_that_is_attacked_too_is_trained_once_and_measured_as_ever() {
     let (plain, bench) = (Bench::new(GRID), Bench::new(&format!("{GRID}{ATTACKED}")));
     plain.run("alone", None, &Limits::default());
-    let (outcome, _) = bench.run("together", Some("work"), &Limits::default());
-    assert_eq!((outcome.missing, outcome.failed), (0, 0));
+    let sources = Sources { work: Some(bench.path("work")), program: "abc".to_owned(), ..Sources::default() };
+    let (mut begun, mut epochs) = (String::new(), Vec::new());
+    let limits = Limits::default();
+    let outcome = run(&bench.grid, |_| true, &sources, &bench.path("together"), &limits, &mut |told| match told {
+        Told::Begun { cell, .. } => begun = cell.id(),
+        Told::Failed { cell, message } => panic!("{}: {message}", cell.id()),
+        Told::Training(Event::Epoch { phase: Phase::FineTuning | Phase::Direct, .. }) => epochs.push(begun.clone()),
+        _ => {}
+    });
+    assert_eq!(outcome.expect("a run").missing, 0);
+    // The attacks found their networks trained.
+    assert!(epochs.iter().any(|id| id.starts_with("main--fine-tuned")), "{epochs:?}");
+    assert_eq!(epochs.iter().filter(|id| id.starts_with("robustness")).count(), 0, "{epochs:?}");
     let together = cells(&bench.path("together"));
     for (id, cell) in cells(&plain.path("alone")) {
         assert_eq!(together[&id], cell);

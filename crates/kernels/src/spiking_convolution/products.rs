@@ -14,7 +14,7 @@ use crate::{
     ChannelStrip, ConvolutionShape, Drive, SpikeTrain,
     drive::PHASES,
     lanes::{LANES, Lanes},
-    rounding::largest,
+    rounding::{PART, largest},
     spike_patterns::{INPUT_GROUPS, InputPatterns, InputTables, SET_INPUTS},
     workspace::{Buffer, Workspace},
 };
@@ -217,7 +217,6 @@ fn common_unit(values: [&[f32]; 2]) -> Option<f32> {
 
 /// All bits that the values use as whole numbers of units; `None` if one is not whole. Threads share long arrays.
 fn bits_used(values: &[f32], per_unit: f32) -> Option<u32> {
-    const PART: usize = 32 * 1024;
     if values.len() <= PART {
         return bits_of_part(values, per_unit);
     }

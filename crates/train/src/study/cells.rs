@@ -92,8 +92,6 @@ pub(super) struct Spiking {
     pub dnn: Option<DnnWeights>,
     /// Of the development texts: percent, of all networks on the way.
     pub accuracies: Accuracies,
-    /// Share of the development texts that it gets right.
-    development_accuracy: f64,
     pub courses: Vec<(&'static str, Course)>,
     /// Seconds that went into the DNN, which other cells share.
     shared: f64,
@@ -295,7 +293,7 @@ impl<'a> Workshop<'a> {
                 let made = self.spiking(recipe, cell.method, seed, &specification, ready, observer)?;
                 shared = made.shared;
                 made.courses.iter().for_each(|(phase, course)| found.epochs(phase, course));
-                measured = found.with_spikes(&made.network, seed, made.development_accuracy);
+                measured = found.with_spikes(&made.network, seed, made.accuracies.snn);
             }
         }
         let measured = Measured { labels: dataset.labels.clone(), ..measured };
@@ -321,10 +319,8 @@ impl<'a> Workshop<'a> {
         };
         let epochs = phases.into_iter().map(|(phase, epochs)| (phase.to_owned(), epochs)).collect();
         let found = Found { classes: dataset.labels.len(), prepared: &ready.prepared, epochs };
-        let measured = found.with_spikes(kept.model.network(), cell.seed, training.development.snn / 100.0);
-        // In percent already, and not to be rounded twice.
-        let development_accuracy = training.development.snn;
-        Ok((Measured { labels: dataset.labels.clone(), development_accuracy, ..measured }, shared))
+        let measured = found.with_spikes(kept.model.network(), cell.seed, training.development.snn);
+        Ok((Measured { labels: dataset.labels.clone(), ..measured }, shared))
     }
 
     /// Makes a network that spikes, by whatever way.
@@ -338,18 +334,10 @@ impl<'a> Workshop<'a> {
         observer: &mut Observer<'_>,
     ) -> Result<Spiking> {
         let prepared = &ready.prepared;
-        let percent = |share: f64| 100.0 * share;
         if method == Method::Direct {
             let (network, course) = train_directly(recipe, specification, prepared, seed, observer)?;
             let accuracies = Accuracies { snn: percent(course.best_accuracy), ..Accuracies::default() };
-            return Ok(Spiking {
-                network,
-                dnn: None,
-                accuracies,
-                development_accuracy: course.best_accuracy,
-                courses: vec![("direct", course)],
-                shared: 0.0,
-            });
+            return Ok(Spiking { network, dnn: None, accuracies, courses: vec![("direct", course)], shared: 0.0 });
         }
         let (trained, shared) = self.dnn(recipe, specification, ready, seed, observer)?;
         let weights = trained.network.weights();
@@ -361,18 +349,16 @@ impl<'a> Workshop<'a> {
             converted: percent(converted.development_accuracy),
             snn: percent(converted.development_accuracy),
         };
-        let mut development_accuracy = converted.development_accuracy;
         let mut network = converted.network.clone();
         if method == Method::FineTuned {
             let saving = Saving::default();
             let (tuned, course) =
                 fine_tune(recipe, &converted, dnn_accuracy, prepared, seed, saving, None, observer)?;
-            development_accuracy = course.best_accuracy;
-            accuracies.snn = percent(development_accuracy);
+            accuracies.snn = percent(course.best_accuracy);
             courses.push(("fine-tuning", course));
             network = tuned;
         }
-        Ok(Spiking { network, dnn: Some(weights), accuracies, development_accuracy, courses, shared })
+        Ok(Spiking { network, dnn: Some(weights), accuracies, courses, shared })
     }
 
     /// The trained DNN of a recipe and a seed: from the work folder if it is there, else trained and kept. With the
@@ -447,7 +433,7 @@ impl Found<'_> {
         let (network, texts): (&TextCnn<'_>, _) = (&trained.network, &self.prepared.test);
         Measured {
             costs: Some(costs::without_spikes(specification, network, biases, texts)),
-            ..self.with_labels(&network.labels_of(texts), trained.course.best_accuracy)
+            ..self.with_labels(&network.labels_of(texts), percent(trained.course.best_accuracy))
         }
     }
 }
@@ -460,17 +446,21 @@ fn floor(choices: &BagOfWords, dataset: &Dataset, language: Language) -> Result<
         texts: Split::ALL.map(|part| dataset.part(part).len()),
         labels: dataset.labels.clone(),
         unknown_share: floor.unknown_share,
-        ..scored(dataset.labels.len(), &truth, &floor.test_labels, floor.development_accuracy)
+        ..scored(dataset.labels.len(), &truth, &floor.test_labels, percent(floor.development_accuracy))
     })
 }
 
-/// Accuracies and the confusion matrix.
+fn percent(share: f64) -> f64 {
+    100.0 * share
+}
+
+/// Accuracies, that of the development texts in percent, and the confusion matrix.
 fn scored(classes: usize, truth: &[usize], labels: &[usize], development_accuracy: f64) -> Measured {
     let mut confusion = vec![vec![0; classes]; classes];
     truth.iter().zip(labels).for_each(|(&truth, &label)| confusion[truth][label] += 1);
     let right: u64 = (0..classes).map(|class| confusion[class][class]).sum();
     Measured {
-        development_accuracy: 100.0 * development_accuracy,
+        development_accuracy,
         test_accuracy: 100.0 * right as f64 / truth.len().max(1) as f64,
         confusion,
         ..Measured::default()
