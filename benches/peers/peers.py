@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The PyTorch peers of spiketext: the published spiking TextCNN in snnTorch and in SpikingJelly, timed on a CPU.
+"""The PyTorch peers of spiketext: the published spiking TextCNN in snnTorch and in SpikingJelly, timed on a CPU or on a GPU.
 
 `spiketext-peers` (README.md beside this file) starts it, one peer at a time, in turn with spiketext. By hand:
 
@@ -14,6 +14,7 @@ Axes: T time step, B text of a batch, L token, D input dimension, P convolution 
 """
 import argparse
 import contextlib
+import functools
 import json
 import platform
 import time
@@ -93,12 +94,12 @@ class AllStepsAtOnce(nn.Module):
         return self.output_neuron(self.output(torch.cat(features, -1)))
 
 
-def autocast_off():
+def autocast_off(_device):
     return contextlib.nullcontext()
 
 
-def autocast_bf16():
-    return torch.autocast("cpu", dtype=torch.bfloat16)
+def autocast_bf16(device):
+    return torch.autocast(device, dtype=torch.bfloat16)
 
 
 # The network of a peer, and the arithmetic that it runs in.
@@ -139,13 +140,16 @@ def inference(network, precision, spikes, _labels):
 KINDS = {"train": training, "infer": inference}
 
 
-def repeated(run, seconds, least):
-    """Seconds of each run, for `seconds` and at least `least` runs, after one that is not counted."""
+def repeated(run, settle, seconds, least):
+    """Seconds of each run, for `seconds` and at least `least` runs, after one that is not counted. `settle` waits until the
+    device has done what it was told."""
     run()
+    settle()
     taken = []
     while len(taken) < least or sum(taken) < seconds:
         start = time.perf_counter()
         run()
+        settle()
         taken.append(time.perf_counter() - start)
     return taken
 
@@ -156,6 +160,7 @@ def main():
     parser.add_argument("--what", choices=KINDS, nargs="+", default=list(KINDS), help="what to time")
     parser.add_argument("--versions", action="store_true", help="print versions and what the processor offers, and stop")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--batch", type=int, default=32, help="B, texts a run")
     parser.add_argument("--length", type=int, default=25, help="L, tokens a text")
     parser.add_argument("--steps", type=int, default=50, help="T, time steps")
@@ -168,21 +173,30 @@ def main():
     if a.versions:
         names = ("torch", "snntorch", "spikingjelly", "numpy")
         found = {"python": platform.python_version(), **{name: version(name) for name in names}}
-        print(json.dumps({**found, "torch_cpu_capability": torch.backends.cpu.get_cpu_capability()}))
+        found["torch_cpu_capability"] = torch.backends.cpu.get_cpu_capability()
+        if a.device == "cuda":
+            if not torch.cuda.is_available():
+                parser.error(f"torch {torch.__version__} finds no GPU")
+            found["gpu"] = torch.cuda.get_device_name()
+        print(json.dumps(found))
         return
     if a.peer is None:
         parser.error("--peer is needed")
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
-    build, precision = PEERS[a.peer]
-    network = build(a.dimension)
-    spikes = (torch.rand(a.steps, a.batch, a.length, a.dimension) < a.rate).float()
-    labels = torch.randint(0, CLASSES, (a.batch,))
+    build, autocast = PEERS[a.peer]
+    network = build(a.dimension).to(a.device)
+    # Made and moved before the clock starts.
+    spikes = (torch.rand(a.steps, a.batch, a.length, a.dimension) < a.rate).float().to(a.device)
+    labels = torch.randint(0, CLASSES, (a.batch,)).to(a.device)
+    settle = torch.cuda.synchronize if a.device == "cuda" else lambda: None
     for what in a.what:
-        taken = repeated(KINDS[what](network, precision, spikes, labels), a.seconds, a.least_runs)
+        run = KINDS[what](network, functools.partial(autocast, a.device), spikes, labels)
+        taken = repeated(run, settle, a.seconds, a.least_runs)
         line = {
             "peer": a.peer,
             "what": what,
+            "device": a.device,
             "threads": torch.get_num_threads(),
             "steps": a.steps,
             "dimension": a.dimension,

@@ -9,8 +9,8 @@ use std::{
     process::Command,
 };
 
-/// What the program is made of, seen from the top of the repository: a change in documents or results is none of it.
-const SOURCES: &[&str] = &["crates", "Cargo.toml", "Cargo.lock"];
+/// What the programs are made of (this one, and that of benches/peers, which is built by this script too), seen from the top of the repository: a change in documents or results is none of it.
+const SOURCES: &[&str] = &["crates", "benches", "Cargo.toml", "Cargo.lock"];
 
 fn main() {
     let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the package's folder"));

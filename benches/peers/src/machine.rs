@@ -1,14 +1,14 @@
 //! Where a comparison was made, and how much memory a process needed.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use anyhow::{Context, Result};
 use spiketext::machine::kibibytes;
 pub use spiketext::machine::{Machine, load};
 
-/// This machine, with the commit of the folder that this program was built from.
+/// This machine, with the commit that this program was built from.
 pub fn found() -> Machine {
-    Machine::found(Path::new(env!("CARGO_MANIFEST_DIR")))
+    Machine::found(env!("SPIKETEXT_PROGRAM"))
 }
 
 /// The most memory that this process has held (Linux).

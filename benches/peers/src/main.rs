@@ -57,6 +57,9 @@ pub struct Arguments {
     /// Only these parts of the table.
     #[arg(long, value_name = "PART,...", value_delimiter = ',')]
     only: Vec<Group>,
+    /// The peers on a GPU (CUDA) too.
+    #[arg(long)]
+    gpu: bool,
     /// A short run to see that everything works; its figures mean nothing.
     #[arg(long)]
     quick: bool,

@@ -25,6 +25,9 @@ use crate::{
 /// One that has learned little takes longer, for its weights are spread so evenly that more sums need 32 bits.
 const DNN_EPOCHS: usize = 20;
 
+/// Texts a batch of the peers on a GPU: as many as on the processor, and enough to fill it.
+const GPU_BATCHES: [usize; 2] = [BATCH, 512];
+
 /// The time steps whose memory is compared.
 const MEMORY_STEPS: [usize; 2] = [100, 10];
 
@@ -39,7 +42,30 @@ struct Peer {
     infer: Goal,
 }
 
-const PEERS: [Peer; 3] = [
+/// A peer where it runs.
+struct Theirs {
+    peer: &'static Peer,
+    gpu: bool,
+    batch: usize,
+}
+
+impl Theirs {
+    /// The name of its samples.
+    fn name(&self) -> String {
+        if self.gpu { format!("{}, GPU, batch {}", self.peer.name, self.batch) } else { self.peer.name.to_owned() }
+    }
+
+    /// What people call it.
+    fn title(&self) -> String {
+        if self.gpu {
+            format!("{}, GPU, {} texts a batch", self.peer.title, self.batch)
+        } else {
+            self.peer.title.to_owned()
+        }
+    }
+}
+
+static PEERS: [Peer; 3] = [
     Peer {
         name: "snntorch",
         title: "snnTorch, step by step",
@@ -84,8 +110,11 @@ struct Setting<'a> {
 /// Carries out the comparison.
 pub fn carry_out(arguments: &Arguments, cache: &Path) -> Result<Report> {
     // First, because it is the likeliest to fail.
-    let python =
-        if arguments.wants(Group::Paper) { Some(Python::ready(arguments.python.as_deref(), cache)?) } else { None };
+    let python = if arguments.wants(Group::Paper) {
+        Some(Python::ready(arguments.python.as_deref(), cache, arguments.gpu)?)
+    } else {
+        None
+    };
     let own = std::env::current_exe().context("this program does not know where it is")?;
     let program =
         if arguments.wants(Group::Mr) && arguments.source.data_dir.is_some() { Some(spiketext(&own)?) } else { None };
@@ -184,6 +213,28 @@ impl Setting<'_> {
         Contestant { name, program: self.own.clone(), arguments, threads }
     }
 
+    /// A peer's measurements as a child.
+    fn theirs(&self, python: &Python, theirs: &Theirs, steps: usize) -> Contestant {
+        let threads = self.arguments.threads;
+        let mut arguments: Vec<OsString> =
+            vec![python.script.clone().into(), "--peer".into(), theirs.peer.name.into()];
+        for (flag, value) in [
+            ("--threads", threads),
+            ("--batch", theirs.batch),
+            ("--length", TOKENS),
+            ("--steps", steps),
+            ("--dimension", self.dimension),
+        ] {
+            arguments.extend([flag.into(), value.to_string().into()]);
+        }
+        arguments.extend(["--seconds".into(), self.arguments.seconds.to_string().into()]);
+        arguments.extend(["--seed".into(), self.arguments.source.seed.to_string().into()]);
+        if theirs.gpu {
+            arguments.extend(["--device", "cuda"].map(OsString::from));
+        }
+        Contestant { name: theirs.name(), program: python.interpreter.clone(), arguments, threads }
+    }
+
     /// Takes measurements in turn and keeps them.
     fn take(&mut self, contestants: &[Contestant], rounds: usize) -> Result<Vec<Sample>> {
         let samples = take(contestants, rounds)?;
@@ -201,36 +252,27 @@ impl Setting<'_> {
                 contestants.push(self.ours(what, "paper", kind, threads));
             }
         }
-        for peer in &PEERS {
-            let mut arguments: Vec<OsString> = vec![python.script.clone().into(), "--peer".into(), peer.name.into()];
-            for (flag, value) in [
-                ("--threads", threads),
-                ("--batch", BATCH),
-                ("--length", TOKENS),
-                ("--steps", steps),
-                ("--dimension", self.dimension),
-            ] {
-                arguments.extend([flag.into(), value.to_string().into()]);
-            }
-            arguments.extend(["--seconds".into(), self.arguments.seconds.to_string().into()]);
-            arguments.extend(["--seed".into(), self.arguments.source.seed.to_string().into()]);
-            let program = python.interpreter.clone();
-            contestants.push(Contestant { name: peer.name.into(), program, arguments, threads });
+        let mut theirs: Vec<Theirs> = PEERS.iter().map(|peer| Theirs { peer, gpu: false, batch: BATCH }).collect();
+        if self.arguments.gpu {
+            let on_gpu = GPU_BATCHES.map(|batch| PEERS.iter().map(move |peer| Theirs { peer, gpu: true, batch }));
+            theirs.extend(on_gpu.into_iter().flatten());
         }
+        contestants.extend(theirs.iter().map(|theirs| self.theirs(python, theirs, steps)));
         let samples = self.take(&contestants, self.arguments.rounds)?;
         self.report.peers = Some(python.versions.clone());
         for what in [What::Train, What::Infer] {
             for kind in [Kind::Real, Kind::Distinct] {
                 let ours = rates(&samples, &ours_name(what, "paper", kind, threads), what)?;
-                for peer in &PEERS {
+                for theirs in &theirs {
                     let verb = if what == What::Train { "training step" } else { "inference" };
+                    let goal = if what == What::Train { theirs.peer.train } else { theirs.peer.infer };
                     self.report.versus.push(Versus {
                         what: format!("{verb}, T = {steps}"),
                         texts: if kind == Kind::Real { "real" } else { "no shared words" },
                         ours: ours.clone(),
-                        peer: peer.title,
-                        theirs: rates(&samples, peer.name, what)?,
-                        goal: if what == What::Train { peer.train } else { peer.infer },
+                        peer: theirs.title(),
+                        theirs: rates(&samples, &theirs.name(), what)?,
+                        goal: (!theirs.gpu).then_some(goal),
                     });
                 }
             }

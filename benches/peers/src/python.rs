@@ -26,20 +26,22 @@ pub struct Python {
     pub interpreter: PathBuf,
     /// `peers.py`.
     pub script: PathBuf,
-    /// Versions of Python and packages, and the vector instructions that PyTorch found.
+    /// Versions of Python and packages, the vector instructions that PyTorch found, and the GPU if it was asked for.
     pub versions: Value,
 }
 
 impl Python {
-    /// Takes the interpreter that was `given`, or sets one up in `cache`.
-    pub fn ready(given: Option<&Path>, cache: &Path) -> Result<Self> {
+    /// Takes the interpreter that was `given`, or sets one up in `cache`. With `gpu`, its PyTorch must find one.
+    pub fn ready(given: Option<&Path>, cache: &Path, gpu: bool) -> Result<Self> {
         let script = cache.join("peers.py");
         fs::write(&script, SCRIPT).with_context(|| format!("cannot write {}", script.display()))?;
         let interpreter = match given {
             Some(given) => given.to_owned(),
             None => environment(cache)?,
         };
-        let output = run(&interpreter, [script.as_os_str(), "--versions".as_ref()], "look for the peers")?;
+        let device = if gpu { "cuda" } else { "cpu" };
+        let arguments = [script.as_os_str(), "--versions".as_ref(), "--device".as_ref(), device.as_ref()];
+        let output = run(&interpreter, arguments, "look for the peers")?;
         let versions = serde_json::from_slice(&output.stdout).context("peers.py --versions: not a JSON line")?;
         Ok(Self { interpreter, script, versions })
     }

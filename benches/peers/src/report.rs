@@ -46,6 +46,11 @@ impl Goal {
     }
 }
 
+/// Target and aim of a row, if it has a goal.
+fn columns(goal: Option<Goal>) -> String {
+    goal.map_or_else(|| "- | -".to_owned(), |goal| goal.columns())
+}
+
 /// A row that sets ours beside a peer, in texts a second by round.
 #[derive(Clone, Debug, Serialize)]
 pub struct Versus {
@@ -56,11 +61,11 @@ pub struct Versus {
     /// Ours.
     pub ours: Vec<f64>,
     /// The peer's name.
-    pub peer: &'static str,
+    pub peer: String,
     /// The peer's.
     pub theirs: Vec<f64>,
-    /// What the ratio is to reach.
-    pub goal: Goal,
+    /// What the ratio is to reach, if anything.
+    pub goal: Option<Goal>,
 }
 
 impl Versus {
@@ -149,6 +154,7 @@ impl Report {
                 "rounds": arguments.rounds,
                 "seconds_a_measurement": arguments.seconds,
                 "seed": source.seed,
+                "gpu": arguments.gpu,
                 "quick": arguments.quick,
             }),
             quick: arguments.quick,
@@ -172,9 +178,9 @@ impl Report {
         self.notes.push(note);
     }
 
-    /// Whether a figure reaches its goal; a quick run reaches nothing.
-    fn reached(&self, goal: Goal, value: f64) -> &'static str {
-        if self.quick { "-" } else { goal.reached(value) }
+    /// Whether a figure reaches its goal, if it has one; a quick run reaches nothing.
+    fn reached(&self, goal: Option<Goal>, value: f64) -> &'static str {
+        goal.filter(|_| !self.quick).map_or("-", |goal| goal.reached(value))
     }
 
     /// The tables, for people.
@@ -204,7 +210,7 @@ impl Report {
                     figure(median(&row.theirs)),
                     figure(row.ratio()),
                     spread(&row.by_round()),
-                    row.goal.columns(),
+                    columns(row.goal),
                     self.reached(row.goal, row.ratio()),
                 )?;
             }
@@ -222,8 +228,8 @@ impl Report {
                     figure(row.value),
                     row.unit,
                     spread(&row.by_round),
-                    row.goal.map_or_else(|| "- | -".to_owned(), |goal| goal.columns()),
-                    row.goal.map_or("-", |goal| self.reached(goal, row.value)),
+                    columns(row.goal),
+                    self.reached(row.goal, row.value),
                 )?;
             }
             writeln!(out)?;
@@ -252,7 +258,7 @@ impl Report {
             writeln!(out, "Peers: {}.  ", versions.join(", "))?;
         }
         if let Some(machine) = &self.machine {
-            let dirty = if machine.dirty == Some(true) { ", with changes that are not committed" } else { "" };
+            let dirty = if machine.dirty { ", with changes that are not committed" } else { "" };
             writeln!(
                 out,
                 "Machine: {} ({}), {} cores, {:.0} GiB, {}; {}; {}.  ",
@@ -286,7 +292,7 @@ impl Report {
             .iter()
             .map(|row| {
                 let mut value = json!(row);
-                value["reached"] = row.goal.map(|goal| self.reached(goal, row.value)).into();
+                value["reached"] = self.reached(row.goal, row.value).into();
                 value
             })
             .collect();

@@ -33,6 +33,7 @@ pub use batch::{ChannelStrip, ConvolutionShape, SILENT, TokenBatch};
 pub use drive::{Drive, Time};
 pub use in_turn::in_turn;
 pub use neuron::{NeuronParameters, Reset};
+pub use spike_patterns::InputPatterns;
 pub use spike_train::SpikeTrain;
 pub use surrogate::{Fire, Surrogate};
 pub use workspace::Workspace;

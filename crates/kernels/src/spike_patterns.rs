@@ -58,6 +58,12 @@ impl InputPatterns {
         Self { rows, patterns }
     }
 
+    /// The number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// The number of sets.
     #[must_use]
     pub fn sets(&self) -> usize {

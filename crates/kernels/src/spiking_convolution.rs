@@ -460,7 +460,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{products::Sums, *};
-    use crate::{Fire, Reset, SILENT, Surrogate};
+    use crate::{Fire, InputPatterns, Reset, SILENT, Surrogate};
 
     struct Case {
         shape: ConvolutionShape,
@@ -661,7 +661,7 @@ mod tests {
             for t in 0..case.steps {
                 own.row_mut(t).copy_from_slice(case.spikes.row(token * case.steps + t));
             }
-            memory.fill(&packed, &own, &[slot]);
+            memory.fill(&packed, &InputPatterns::of(&own), &[slot]);
         }
         let mut batch = TokenBatch::new(case.batch.padded_length());
         for b in 0..case.batch.len() {
@@ -729,7 +729,7 @@ mod tests {
                 if let Some(packed) = packed.filter(|packed| packed.holds(drive)) {
                     let slots = [3u32, 1, 7, 4];
                     let mut memory = WordMemory::new(shape, time, &packed, 7);
-                    memory.fill(&packed, &case.spikes, &slots);
+                    memory.fill(&packed, &InputPatterns::of(&case.spikes), &slots);
                     let batch = case.batch.with_rows(|row| slots[row as usize]);
                     assert_eq!(memory.forward(shape, &neuron, &case.bias, &batch, &workspace), want, "{drive:?}");
                     assert_eq!(sum_of_windows(&memory, &case, &neuron, &batch), want, "{drive:?}");

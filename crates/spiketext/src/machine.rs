@@ -4,7 +4,6 @@
 
 use std::{
     fs,
-    path::Path,
     process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -52,18 +51,18 @@ pub struct Machine {
     pub system: String,
     /// The Rust compiler on the path.
     pub rustc: String,
-    /// The commit of the source folder.
+    /// The commit that the program was built from, or its version.
     pub commit: String,
-    /// Whether files differed from that commit.
-    pub dirty: Option<bool>,
+    /// Whether its sources differed from that commit.
+    pub dirty: bool,
     /// The day, in UTC.
     pub date: String,
 }
 
 impl Machine {
-    /// This one, today, with the commit of the source folder `source`.
+    /// This one, today. `program` is what the program was built from, `-dirty` behind it where its sources had changes.
     #[must_use]
-    pub fn found(source: &Path) -> Self {
+    pub fn found(program: &str) -> Self {
         let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let field = |name: &str| after_colon(&processor, name).unwrap_or_default();
         let flags = field("flags") + &field("Features");
@@ -77,7 +76,7 @@ impl Machine {
         let system =
             system.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).map(|name| name.trim_matches('"'));
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let changes = git(source, &["status", "--porcelain"]);
+        let commit = program.strip_suffix("-dirty");
         Self {
             processor: field("model name"),
             processor_numbers: numbers.join(", "),
@@ -86,8 +85,8 @@ impl Machine {
             memory_gib: kibibytes(&memory, "MemTotal").unwrap_or(0) as f64 / f64::from(1 << 20),
             system: format!("{}, kernel {}", system.unwrap_or(std::env::consts::OS), kernel.trim()),
             rustc: output(Command::new("rustc").arg("--version")).unwrap_or_default(),
-            commit: git(source, &["rev-parse", "HEAD"]).unwrap_or_default(),
-            dirty: changes.map(|changes| !changes.is_empty()),
+            commit: commit.unwrap_or(program).to_owned(),
+            dirty: commit.is_some(),
             date: today(),
         }
     }
@@ -103,11 +102,6 @@ fn after_colon(text: &str, name: &str) -> Option<String> {
 #[must_use]
 pub fn kibibytes(text: &str, name: &str) -> Option<u64> {
     after_colon(text, name)?.split_whitespace().next()?.parse().ok()
-}
-
-/// What git says of a folder.
-fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    output(Command::new("git").arg("-C").arg(folder).args(arguments))
 }
 
 /// What a program prints, if it is there and content.

@@ -8,7 +8,7 @@ use super::{
     scan,
 };
 use crate::{
-    ChannelStrip, ConvolutionShape, Drive, NeuronParameters, SpikeTrain, Time, TokenBatch,
+    ChannelStrip, ConvolutionShape, Drive, NeuronParameters, Time, TokenBatch,
     drive::{PHASES, share},
     in_turn,
     lanes::Lanes,
@@ -118,30 +118,30 @@ impl WordMemory {
         rows * rows_a_slot(time.into()) * size_of::<Lanes<i16>>()
     }
 
-    /// Makes the products of words into their slots, whatever was there before. `spikes` has a row for each (word, step),
+    /// Makes the products of words into their slots, whatever was there before. `patterns` has a row for each (word, step),
     /// or what else the drive says, in the order of `slots`.
     ///
     /// # Panics
-    /// If a slot is 0, if there are not as many rows of spikes, or if `packed` is of another shape.
-    pub fn fill(&mut self, packed: &Packed, spikes: &SpikeTrain, slots: &[u32]) {
+    /// If a slot is 0, if there are not as many rows of patterns, or if `packed` is of another shape.
+    pub fn fill(&mut self, packed: &Packed, patterns: &InputPatterns, slots: &[u32]) {
         assert_eq!(
-            spikes.rows(),
+            patterns.rows(),
             slots.len() * self.time.rows(),
-            "WordMemory::fill: a row of spikes for each word and step"
+            "WordMemory::fill: a row of patterns for each word and step"
         );
         assert_eq!(packed.strips.len(), self.strips.len(), "WordMemory::fill: synapses of another shape");
         assert!(slots.iter().all(|&slot| slot > 0), "WordMemory::fill: slot 0 is silence");
         let Some(&last) = slots.iter().max() else { return };
-        let (patterns, time) = (InputPatterns::of(spikes), self.time);
+        let time = self.time;
         let fill = |((strip, own), packed): (&mut (ChannelStrip, Kept), &PackedStrip)| {
             own.grow(rows_for(strip, time, last as usize));
             match time.drive {
-                Drive::Spikes | Drive::Phases => own.fill(packed, &patterns, time.steps, slots),
-                Drive::Current => own.fill_constant(packed, &patterns, slots, strip.product_rows()),
+                Drive::Spikes | Drive::Phases => own.fill(packed, patterns, time.steps, slots),
+                Drive::Current => own.fill_constant(packed, patterns, slots, strip.product_rows()),
             }
         };
         let strips = self.strips.iter_mut().zip(&packed.strips);
-        if spikes.rows() * 32 < ALONE {
+        if patterns.rows() * 32 < ALONE {
             strips.for_each(fill);
         } else {
             in_turn(strips, fill);

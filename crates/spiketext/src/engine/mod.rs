@@ -12,7 +12,7 @@ mod variants;
 mod windows;
 mod words;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::BuildHasherDefault};
 
 pub use first_order::first_order;
 pub use spiketext_kernels::SpikeTrain;
@@ -23,6 +23,8 @@ pub use operations::{Extremes, Firing, LayerExtremes, Operations};
 pub use runner::Runner;
 pub use trace::Trace;
 pub use variants::{VariantRunner, WINDOW_BYTES};
+
+use windows::WordHasher;
 
 use crate::{
     encode::{Noise, encode},
@@ -207,7 +209,7 @@ fn class_means(specification: &Specification, values: &[f32]) -> Vec<f32> {
 pub fn batch_of(specification: &Specification, texts: &[Vec<u32>]) -> (TokenBatch, Vec<u32>) {
     let mut batch = TokenBatch::new(specification.averaging.padded_length());
     let mut words = Vec::new();
-    let mut rows = HashMap::new();
+    let mut rows = HashMap::<u32, u32, BuildHasherDefault<WordHasher>>::default();
     for text in texts {
         batch.push(text.iter().take(specification.averaging.longest()).map(|&word| {
             if word == UNKNOWN && specification.unknown == UnknownWord::Silent {

@@ -1,10 +1,12 @@
 //! A network that runs on batch after batch and keeps the products of the words it met last.
 
+use std::ops::Range;
+
 use spiketext_kernels::{TokenBatch, Workspace, in_turn};
 
 use super::{
     Firing, Layers, Run, batch_of, convolution, spike_counts, spikes_of,
-    words::{MEMORY_BYTES, Words},
+    words::{MEMORY_BYTES, NewWords, Products, Slots, Words},
 };
 use crate::{encode::Noise, network::Network};
 
@@ -43,73 +45,134 @@ impl<'a> Runner<'a> {
     #[must_use]
     pub fn run(&mut self, texts: &[Vec<u32>]) -> Run {
         let mut all = Run { firing: Firing::new(self.network.specification()), ..Run::default() };
-        let mut run_all = || texts.chunks(TEXTS_A_BATCH).for_each(|texts| self.run_batch(texts, &mut all));
         if texts.len() <= TEXTS_A_PART {
             // To wake other threads takes longer than a few texts do.
-            run_all();
+            self.run_batches(texts, &mut all);
         } else {
             // On a thread of the pool: from outside, each kernel would wait for one to wake up.
-            rayon::scope(|_| run_all());
+            rayon::scope(|_| self.run_batches(texts, &mut all));
         }
         all
     }
 
-    fn run_batch(&mut self, texts: &[Vec<u32>], all: &mut Run) {
-        let (batch, words) = batch_of(self.network.specification(), texts);
-        match &mut self.words {
-            Some(memory) if words.len() <= memory.capacity => {
-                let slots = memory.take_in(self.network, self.noise, &words);
-                let batch = batch.with_rows(|row| slots[row as usize]);
-                let specification = self.network.specification();
-                let (shape, neuron) = (&specification.convolution, &specification.convolution_neuron);
-                let bias = &self.network.weights().bias;
-                let counts =
-                    |_, part: &TokenBatch| memory.products.forward(shape, neuron, bias, part, &self.workspace);
-                finish(self.network, &batch, counts, &memory.spikes, all);
+    /// Batch by batch. While threads finish one, whoever has nothing left to do there prepares the next.
+    fn run_batches(&mut self, texts: &[Vec<u32>], all: &mut Run) {
+        let network = self.network;
+        // The next batch last.
+        let mut rest: Vec<&[Vec<u32>]> = texts.chunks(TEXTS_A_BATCH).rev().collect();
+        let mut ready: Option<Batch> = None;
+        loop {
+            let (slots, products) = match &mut self.words {
+                Some(Words { slots, products }) => (Some(slots), Some(&*products)),
+                None => (None, None),
+            };
+            let last = rest.is_empty();
+            let prepare = || Batch::prepare(network, self.noise, slots, &mut rest, &self.workspace);
+            let next = match ready.take() {
+                None => prepare(),
+                Some(batch) => {
+                    let mut finish = || batch.finish(network, products, &self.workspace, all);
+                    if last {
+                        finish();
+                        break;
+                    }
+                    rayon::join(finish, prepare).1
+                }
+            };
+            let Some(mut next) = next else { break };
+            if let Some(Words { products, .. }) = &mut self.words {
+                products.fill(network, next.new.take());
             }
-            // Halves have fewer words; what is left in the end is a text longer than the memory.
-            Some(_) if texts.len() > 1 => {
-                let (first, rest) = texts.split_at(texts.len() / 2);
-                self.run_batch(first, all);
-                self.run_batch(rest, all);
-            }
-            _ => {
-                let spikes = spikes_of(self.network, self.noise, &words);
-                let counts = convolution(self.network, &batch, &spikes, &self.workspace);
-                let a_text = counts.len() / batch.len().max(1);
-                let own = |first: usize, part: &TokenBatch| counts[first * a_text..][..part.len() * a_text].to_vec();
-                finish(self.network, &batch, own, &spike_counts(self.network, &spikes), all);
-            }
+            ready = Some(next);
         }
     }
 }
 
-/// Runs the rest of the network, a part of the texts a thread. `counts` gives the summed spikes of a part, from the number of
-/// its first text.
-fn finish(
-    network: &Network,
-    batch: &TokenBatch,
-    counts: impl Fn(usize, &TokenBatch) -> Vec<f32> + Sync,
-    token_spikes: &[u64],
-    all: &mut Run,
-) {
-    let run = |first: usize, part: &TokenBatch, run: &mut Run| {
-        let layers = Layers::after_convolution(network, part, counts(first, part));
-        layers.collect(network, part, token_spikes, run);
-    };
-    if batch.len() <= TEXTS_A_PART {
-        return run(0, batch, all);
+/// Texts on their way through the network.
+struct Batch {
+    texts: TokenBatch,
+    /// Words whose products must be made before the batch is finished.
+    new: Option<NewWords>,
+    /// Of texts that are run without a memory; the tokens of others are slots.
+    whole: Option<Whole>,
+}
+
+/// What texts bring that were run without a memory.
+struct Whole {
+    /// Spikes summed over positions, `[B, T, C]`.
+    counts: Vec<f32>,
+    /// The spikes of each token.
+    token_spikes: Vec<u64>,
+}
+
+impl Batch {
+    /// The next batch of those that are left, which end with it; nothing if there is none. Touches no products: those of another batch may
+    /// be read meanwhile.
+    fn prepare(
+        network: &Network,
+        noise: Noise,
+        mut slots: Option<&mut Slots>,
+        rest: &mut Vec<&[Vec<u32>]>,
+        workspace: &Workspace,
+    ) -> Option<Self> {
+        loop {
+            let texts = rest.pop()?;
+            let (batch, words) = batch_of(network.specification(), texts);
+            return Some(match &mut slots {
+                Some(slots) if words.len() <= slots.capacity => {
+                    let (slots, new) = slots.take_in(network, noise, &words);
+                    Self { texts: batch.with_rows(|row| slots[row as usize]), new, whole: None }
+                }
+                // Halves have fewer words; what is left in the end is a text longer than the memory.
+                Some(_) if texts.len() > 1 => {
+                    let (first, after) = texts.split_at(texts.len() / 2);
+                    rest.extend([after, first]);
+                    continue;
+                }
+                _ => {
+                    let spikes = spikes_of(network, noise, &words);
+                    let counts = convolution(network, &batch, &spikes, workspace);
+                    let whole = Whole { counts, token_spikes: spike_counts(network, &spikes) };
+                    Self { texts: batch, new: None, whole: Some(whole) }
+                }
+            });
+        }
     }
-    let parts = in_turn((0..batch.len()).step_by(TEXTS_A_PART), |first| {
-        let mut own = Run { firing: Firing::new(network.specification()), ..Run::default() };
-        run(first, &batch.texts(first..batch.len().min(first + TEXTS_A_PART)), &mut own);
-        own
-    });
-    for part in parts {
-        all.scores.extend(part.scores);
-        all.labels.extend(part.labels);
-        all.operations.extend(part.operations);
-        all.firing.add(&part.firing);
+
+    /// Runs the rest of the network, a part of the texts a thread.
+    fn finish(&self, network: &Network, products: Option<&Products>, workspace: &Workspace, all: &mut Run) {
+        let specification = network.specification();
+        let run = |range: Range<usize>, run: &mut Run| {
+            let part = self.texts.texts(range.clone());
+            let (counts, token_spikes) = match (&self.whole, products) {
+                (Some(whole), _) => {
+                    let a_text = specification.steps * specification.convolution.channels();
+                    (whole.counts[range.start * a_text..range.end * a_text].to_vec(), &whole.token_spikes)
+                }
+                (None, Some(products)) => {
+                    let (shape, neuron) = (&specification.convolution, &specification.convolution_neuron);
+                    let bias = &network.weights().bias;
+                    (products.memory.forward(shape, neuron, bias, &part, workspace), &products.spikes)
+                }
+                (None, None) => unreachable!("slots are a memory's"),
+            };
+            Layers::after_convolution(network, &part, counts).collect(network, &part, token_spikes, run);
+        };
+        let texts = self.texts.len();
+        if texts <= TEXTS_A_PART {
+            return run(0..texts, all);
+        }
+        let parts = in_turn((0..texts).step_by(TEXTS_A_PART), |first| {
+            let mut own = Run { firing: Firing::new(specification), ..Run::default() };
+            run(first..texts.min(first + TEXTS_A_PART), &mut own);
+            own
+        });
+        for part in parts {
+            all.scores.extend(part.scores);
+            all.labels.extend(part.labels);
+            all.operations.extend(part.operations);
+            all.firing.add(&part.firing);
+        }
     }
 }
 
@@ -127,7 +190,7 @@ mod tests {
     /// A runner with room for few words.
     fn narrow(network: &Network, capacity: usize) -> Runner<'_> {
         let mut runner = Runner::new(network, Noise::inference(3));
-        runner.words.as_mut().expect("weights on a grid").capacity = capacity;
+        runner.words.as_mut().expect("weights on a grid").slots.capacity = capacity;
         runner
     }
 
@@ -148,6 +211,28 @@ mod tests {
         }
     }
 
+    /// One batch is prepared while another is finished; with little room, into slots that the other still reads.
+    #[test]
+    fn batches_under_way_at_once_change_no_result() {
+        let texts: Vec<Vec<u32>> = (0..300u32)
+            .map(|i| (0..i % 5).map(|k| i.wrapping_mul(7 + k).wrapping_mul(i + k) % 10).collect())
+            .collect();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads");
+        for encoder in [Encoder::Bernoulli, Encoder::Direct] {
+            let network = network(Readout::SpikeCount, encoder, Averaging::Valid);
+            let one_by_one: Vec<Run> =
+                texts.iter().map(|text| narrow(&network, 10).run(std::slice::from_ref(text))).collect();
+            for capacity in [4, 7, 10] {
+                let together = pool.install(|| narrow(&network, capacity).run(&texts));
+                assert_eq!(together.labels.len(), texts.len());
+                for (b, alone) in one_by_one.iter().enumerate() {
+                    assert_eq!(together.scores[b * 3..][..3], alone.scores, "{encoder:?} {capacity} {b}");
+                    assert_eq!(together.operations[b], alone.operations[0], "{encoder:?} {capacity} {b}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn words_met_again_stay_and_others_leave() {
         let network = network(Readout::Membrane, Encoder::Regular, Averaging::Valid);
@@ -155,7 +240,7 @@ mod tests {
         for word in 0..10 {
             let _ = runner.run(&[vec![7, word]]);
         }
-        let words = runner.words.expect("a memory");
+        let words = runner.words.expect("a memory").slots;
         assert_eq!(words.words.len(), 4);
         assert_eq!(words.slot_of.len(), 4);
         assert!(words.slot_of.contains_key(&7) && words.slot_of.contains_key(&9));

@@ -369,7 +369,7 @@ mod tests {
             let mut plenty = VariantRunner::new(&network, noise);
             let mut little = VariantRunner::new(&network, noise);
             let parts = little.parts.as_mut().expect("weights on a grid");
-            (parts.windows.capacity, parts.words.capacity) = (windows, words);
+            (parts.windows.capacity, parts.words.slots.capacity) = (windows, words);
             for texts in calls {
                 if forgets {
                     plenty.forget();

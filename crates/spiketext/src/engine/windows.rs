@@ -94,7 +94,7 @@ impl Windows {
             let (mut full, mut any) = (false, false);
             for ((own, begun), indices) in self.widths.iter().zip(&mut begun).zip(&mut indices) {
                 for window in own.waiting[*begun * own.width..].chunks_exact(own.width) {
-                    full = full || distinct.len() + own.width > words.capacity;
+                    full = full || distinct.len() + own.width > words.slots.capacity;
                     if full {
                         break;
                     }
@@ -136,7 +136,7 @@ impl Width {
         let start = self.spikes.len();
         self.spikes.resize(start + slots.len() / self.width * self.rows, [0; LANES]);
         let (shape, neuron) = (&specification.convolution, &specification.convolution_neuron);
-        words.products.windows(shape, neuron, bias, (width_index, slots), &mut self.spikes[start..]);
+        words.products.memory.windows(shape, neuron, bias, (width_index, slots), &mut self.spikes[start..]);
     }
 }
 

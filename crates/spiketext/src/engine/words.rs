@@ -1,31 +1,52 @@
 //! Words and their products: what a network has made of the words it met last.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::BuildHasherDefault};
 
-use spiketext_kernels::spiking_convolution::WordMemory;
+use spiketext_kernels::{InputPatterns, spiking_convolution::WordMemory};
 
-use super::{spike_counts, spikes_of};
+use super::{spike_counts, spikes_of, windows::WordHasher};
 use crate::{encode::Noise, network::Network};
 
 /// The most memory for products of words (twice as much where they leave 16 bits).
 pub(super) const MEMORY_BYTES: usize = 64 << 20;
 
-/// Words with their products. A word that was not met since the hand last passed it gives up its slot to a new one (the
-/// clock algorithm, Corbato 1968).
+/// Words with their products.
 #[derive(Debug)]
 pub(super) struct Words {
-    pub(super) products: WordMemory,
+    pub(super) slots: Slots,
+    pub(super) products: Products,
+}
+
+/// Which word has which slot. A word that was not met since the hand last passed it gives up its slot to a new one (the clock
+/// algorithm, Corbato 1968).
+#[derive(Debug)]
+pub(super) struct Slots {
     /// The most words.
     pub(super) capacity: usize,
-    pub(super) slot_of: HashMap<u32, u32>,
+    pub(super) slot_of: HashMap<u32, u32, BuildHasherDefault<WordHasher>>,
     /// The word in each slot but the first, which is silence.
     pub(super) words: Vec<u32>,
     /// The batch in which each slot was met last, and whether the hand has passed it since.
     met: Vec<(u64, bool)>,
-    /// Spikes of the word in each slot, those of silence first.
-    pub(super) spikes: Vec<u64>,
     batch: u64,
     hand: usize,
+}
+
+/// What is known of the word in each slot.
+#[derive(Debug)]
+pub(super) struct Products {
+    pub(super) memory: WordMemory,
+    /// Spikes of the word in each slot, those of silence first.
+    pub(super) spikes: Vec<u64>,
+}
+
+/// Words that have a slot but no products there yet.
+#[derive(Debug)]
+pub(super) struct NewWords {
+    slots: Vec<u32>,
+    patterns: InputPatterns,
+    /// How often each spikes.
+    spikes: Vec<u64>,
 }
 
 impl Words {
@@ -37,27 +58,33 @@ impl Words {
         let capacity = bytes / WordMemory::bytes_a_word(shape, specification.time()).max(1);
         let drive = specification.encoder.drive();
         let packed = network.packed().filter(|packed| capacity >= least && packed.holds(drive))?;
-        Some(Self {
-            products: WordMemory::new(shape, specification.time(), packed, capacity),
-            capacity,
-            slot_of: HashMap::new(),
-            words: Vec::new(),
-            met: Vec::new(),
-            spikes: vec![0],
-            batch: 0,
-            hand: 0,
-        })
+        let memory = WordMemory::new(shape, specification.time(), packed, capacity);
+        Some(Self { slots: Slots::new(capacity), products: Products { memory, spikes: vec![0] } })
     }
 
     /// The slots of distinct words, at most as many as there is room for; products of new ones are made.
     pub(super) fn take_in(&mut self, network: &Network, noise: Noise, words: &[u32]) -> Vec<u32> {
+        let (slots, new) = self.slots.take_in(network, noise, words);
+        self.products.fill(network, new);
+        slots
+    }
+}
+
+impl Slots {
+    fn new(capacity: usize) -> Self {
+        Self { capacity, slot_of: HashMap::default(), words: Vec::new(), met: Vec::new(), batch: 0, hand: 0 }
+    }
+
+    /// The slots of distinct words, at most as many as there is room for, and those words whose products must be made before
+    /// the slots are read. Until then each slot has what it had before, whatever word that was.
+    pub(super) fn take_in(&mut self, network: &Network, noise: Noise, words: &[u32]) -> (Vec<u32>, Option<NewWords>) {
         self.batch += 1;
         for word in words {
             if let Some(&slot) = self.slot_of.get(word) {
                 self.met[slot as usize - 1] = (self.batch, true);
             }
         }
-        let (mut slots, mut new) = (Vec::with_capacity(words.len()), Vec::new());
+        let (mut slots, mut new, mut own) = (Vec::with_capacity(words.len()), Vec::new(), Vec::new());
         for &word in words {
             let known = self.slot_of.get(&word).copied();
             slots.push(known.unwrap_or_else(|| {
@@ -66,19 +93,16 @@ impl Words {
                 self.met[slot] = (self.batch, true);
                 let slot = slot as u32 + 1;
                 self.slot_of.insert(word, slot);
-                new.push((word, slot));
+                new.push(word);
+                own.push(slot);
                 slot
             }));
         }
-        if let (Some(packed), false) = (network.packed(), new.is_empty()) {
-            let (new, own): (Vec<u32>, Vec<u32>) = new.into_iter().unzip();
+        let new = (!new.is_empty()).then(|| {
             let spikes = spikes_of(network, noise, &new);
-            self.products.fill(packed, &spikes, &own);
-            for (slot, count) in own.into_iter().zip(spike_counts(network, &spikes)) {
-                self.spikes[slot as usize] = count;
-            }
-        }
-        slots
+            NewWords { slots: own, patterns: InputPatterns::of(&spikes), spikes: spike_counts(network, &spikes) }
+        });
+        (slots, new)
     }
 
     /// An index into `words` that no word of this batch uses.
@@ -86,7 +110,6 @@ impl Words {
         if self.words.len() < self.capacity {
             self.words.push(0);
             self.met.push((0, false));
-            self.spikes.push(0);
             return self.words.len() - 1;
         }
         // There are fewer words in the batch than slots, so the hand finds one in two rounds at most.
@@ -101,6 +124,19 @@ impl Words {
                 return self.hand;
             }
             *since = false;
+        }
+    }
+}
+
+impl Products {
+    /// Makes the products of new words.
+    pub(super) fn fill(&mut self, network: &Network, new: Option<NewWords>) {
+        let (Some(packed), Some(new)) = (network.packed(), new) else { return };
+        self.memory.fill(packed, &new.patterns, &new.slots);
+        let last = new.slots.iter().max().map_or(0, |&slot| slot as usize);
+        self.spikes.resize(self.spikes.len().max(last + 1), 0);
+        for (slot, count) in new.slots.into_iter().zip(new.spikes) {
+            self.spikes[slot as usize] = count;
         }
     }
 }
