@@ -10,6 +10,12 @@ pub fn in_turn<T: Send, R: Send>(items: impl Iterator<Item = T> + Send, work: im
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Into how many parts each of some pieces of work is cut, so that every thread has one. With as many pieces as threads, none is.
+#[must_use]
+pub fn parts_of(pieces: usize) -> usize {
+    rayon::current_num_threads().div_ceil(pieces.max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,5 +29,14 @@ mod tests {
         });
         assert_eq!(squares, (0..100).map(|i| i * i).collect::<Vec<_>>());
         assert!(in_turn(std::iter::empty::<u8>(), |i| i).is_empty());
+    }
+
+    #[test]
+    fn pieces_are_cut_where_threads_are_more() {
+        let of = |threads: usize, pieces: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            pool.install(|| parts_of(pieces))
+        };
+        assert_eq!([of(1, 6), of(2, 6), of(6, 6), of(7, 6), of(16, 6), of(2, 0)], [1, 1, 1, 2, 3, 2]);
     }
 }

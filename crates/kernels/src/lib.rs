@@ -31,7 +31,7 @@ pub mod workspace;
 
 pub use batch::{ChannelStrip, ConvolutionShape, SILENT, TokenBatch};
 pub use drive::{Drive, Time};
-pub use in_turn::in_turn;
+pub use in_turn::{in_turn, parts_of};
 pub use neuron::{NeuronParameters, Reset};
 pub use spike_patterns::InputPatterns;
 pub use spike_train::SpikeTrain;

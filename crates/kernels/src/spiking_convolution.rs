@@ -47,12 +47,13 @@ use crate::{
     ChannelStrip, ConvolutionShape, Drive, NeuronParameters, SpikeTrain, Time, TokenBatch,
     drive::{PHASES, share},
     in_turn,
+    in_turn::parts_of,
     lanes::{LANES, Lanes},
     spike_patterns::{GROUP_STEPS, StepPatterns},
     workspace::{Buffer, Workspace},
 };
 use gradient::StripGradient;
-use products::{Chunk, Made, Source, Strip};
+use products::{Chunk, Made, Source, Strip, View};
 use scan::{Back, Places};
 
 /// The most steps of a chunk.
@@ -210,18 +211,22 @@ impl<'a> Task<'a> {
         let all_rows: usize = self.strips.iter().map(ChannelStrip::product_rows).sum();
         let budget = if keep { KEPT_BYTES / all_rows.max(1) * strip.product_rows() } else { 0 };
         let mut last: VecDeque<Chunk> = VecDeque::new();
+        let mut scan = |view: View<'_>, membranes: &mut [Lanes<f32>]| {
+            let (neuron, parts) = (self.neuron, parts_of(self.strips.len()));
+            scan::forward_in_parts(neuron, places, parts, view, &numbers, self.steps, membranes, &mut counts);
+        };
         for (begun, &chunk) in chunks.iter().enumerate() {
             if keep {
                 kept[begun * membranes.len()..][..membranes.len()].copy_from_slice(&membranes);
             }
             if let (Drive::Current, Some(products)) = (self.drive, last.back()) {
                 let view = products.view(self.drive, chunk);
-                scan::forward(self.neuron, places, view, &numbers, self.steps, &mut membranes, &mut counts);
+                scan(view, &mut membranes);
                 continue;
             }
             let products = self.products(&numbers, chunk);
             let view = products.view(self.drive, chunk);
-            scan::forward(self.neuron, places, view, &numbers, self.steps, &mut membranes, &mut counts);
+            scan(view, &mut membranes);
             last.push_back(products);
             if self.drive == Drive::Current {
                 // One row of products a token serves all steps.
@@ -669,6 +674,54 @@ mod tests {
             batch.push(case.batch.text(b).iter().map(slot));
         }
         assert_eq!(memory.forward(&case.shape, neuron, &case.bias, &batch, &workspace), want, "{neuron:?}");
+    }
+
+    /// More threads than strips: they share tokens and texts, whether products fit 16 bits or leave them in one part alone.
+    #[test]
+    fn many_threads_share_strips() {
+        let pool = |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let (one, many) = (pool(1), pool(9));
+        let (tokens, neuron) = (420, neurons()[0]);
+        for leaves in [false, true] {
+            let mut case = Case::new(vec![2, 3], 35, 200, 5, 0, 40);
+            if leaves {
+                // Every input of one token spikes, and the weights of one column in three have one sign.
+                let large = |(i, w): (usize, &mut f32)| *w = if i % 3 == 0 { 200.0 / 64.0 } else { -1.0 / 64.0 };
+                case.synapses.iter_mut().enumerate().for_each(large);
+            }
+            let mut spikes = SpikeTrain::silent(tokens * case.steps, 200);
+            for row in 0..spikes.rows() {
+                let all = leaves && row / case.steps == 250;
+                (0..200).filter(|d| all || (row * 7 + d * d) % 5 == 1).for_each(|d| spikes.set(row, d));
+            }
+            case.spikes = spikes;
+            case.batch = TokenBatch::new(0);
+            for b in 0..60 {
+                case.batch.push((0..b % 13).map(|i| (b * 37 + i * i * 11) % tokens as u32));
+            }
+            case.batch.push((0..tokens as u32).rev());
+            let packed = Packed::new(&case.shape, &case.synapses, &case.presence).expect("whole numbers");
+            assert!(packed.strips.iter().all(|strip| strip.sums == Sums::Narrow));
+            let run = || {
+                let workspace = Workspace::default();
+                let weights = case.weights();
+                forward(&case.shape, &neuron, case.steps, &case.spikes, weights, &case.batch, &workspace)
+            };
+            let want = one.install(run);
+            assert!(want.iter().any(|&count| count > 0.0));
+            assert_eq!(many.install(run), want);
+            // Every second slot, and others that were there before.
+            let slots: Vec<u32> = (0..tokens as u32).map(|token| 2 * token + 1).collect();
+            let patterns = InputPatterns::of(&case.spikes);
+            let batch = case.batch.with_rows(|row| slots[row as usize]);
+            let remembered = || {
+                let mut memory = WordMemory::new(&case.shape, case.steps, &packed, 2 * tokens);
+                memory.fill(&packed, &patterns, &slots);
+                memory.forward(&case.shape, &neuron, &case.bias, &batch, &Workspace::default())
+            };
+            assert_eq!(one.install(remembered), want);
+            assert_eq!(many.install(remembered), want);
+        }
     }
 
     /// Graded codes are real-valued inputs, one more of which, with the presence currents as its synapses, is what all bits

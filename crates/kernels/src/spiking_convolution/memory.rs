@@ -1,16 +1,19 @@
 //! Token products of words over all steps, kept from one batch to the next: the spikes of a word are the same wherever it
 //! stands, and a few hundred words make most of any text.
 
+use rayon::prelude::*;
+
 use super::{
     merged, places_of,
     planes::join_planes,
-    products::{Packed, PackedStrip, Rows, Strip, Sums, View, look_up_narrow, look_up_wide, widen},
+    products::{Packed, PackedStrip, ROWS_A_PART, Rows, Strip, Sums, View, look_up_narrow, look_up_wide, widen},
     scan,
 };
 use crate::{
     ChannelStrip, ConvolutionShape, Drive, NeuronParameters, Time, TokenBatch,
     drive::{PHASES, share},
     in_turn,
+    in_turn::parts_of,
     lanes::Lanes,
     spike_patterns::InputPatterns,
     workspace::{Buffer, Workspace},
@@ -45,9 +48,19 @@ impl Kept {
         }
     }
 
-    fn fill(&mut self, packed: &PackedStrip, patterns: &InputPatterns, steps: usize, slots: &[u32]) {
+    fn fill(
+        &mut self,
+        packed: &PackedStrip,
+        patterns: &InputPatterns,
+        steps: usize,
+        (slots, parts): (&[u32], usize),
+        across: usize,
+    ) {
         if let Self::Narrow(rows) = self {
-            if packed.sums == Sums::Narrow && look_up_narrow(packed, patterns, steps, (0, steps), slots, rows) {
+            let look_up = |first: usize, slots: &[u32], rows: &mut [Lanes<i16>]| {
+                look_up_narrow(packed, patterns, steps, (first, steps), slots, rows)
+            };
+            if packed.sums == Sums::Narrow && in_parts(parts, steps, steps * across, slots, rows, look_up) {
                 return;
             }
             // What was reserved stays reserved.
@@ -56,7 +69,10 @@ impl Kept {
             *self = Self::Wide(wide);
         }
         if let Self::Wide(rows) = self {
-            look_up_wide(packed, patterns, steps, (0, steps), slots, rows);
+            in_parts(parts, steps, steps * across, slots, rows, |first, slots, rows| {
+                look_up_wide(packed, patterns, steps, (first, steps), slots, rows);
+                true
+            });
         }
     }
 
@@ -76,6 +92,36 @@ impl Kept {
         look_up_wide(packed, patterns, PHASES, planes, &order, &mut wide);
         join_planes(Rows::Wide(&wide, 1.0), across, slots, rows);
     }
+}
+
+/// Looks up products into slots, which ascend if there are to be several parts; whether all parts went well. `look_up` gets the
+/// first row of patterns of a part, its slots counted from where its rows begin, and its rows.
+fn in_parts<T: Send>(
+    parts: usize,
+    steps: usize,
+    a_slot: usize,
+    slots: &[u32],
+    rows: &mut [T],
+    look_up: impl Fn(usize, &[u32], &mut [T]) -> bool + Sync,
+) -> bool {
+    let parts = parts.min(slots.len() * steps / ROWS_A_PART);
+    if parts < 2 {
+        return look_up(0, slots, rows);
+    }
+    let each = slots.len().div_ceil(parts);
+    let mut tasks = Vec::with_capacity(parts);
+    let (mut rest, mut begin) = (rows, 0);
+    for (part, slots) in slots.chunks(each).enumerate() {
+        // Up to where the next part begins: words before may leave slots between.
+        let (first, end) = (slots[0] as usize, slots[slots.len() - 1] as usize + 1);
+        let (own, after) = rest.split_at_mut((end - begin) * a_slot);
+        let own = &mut own[(first - begin) * a_slot..];
+        let slots: Vec<u32> = slots.iter().map(|slot| slot - first as u32).collect();
+        tasks.push((part * each * steps, slots, own));
+        (rest, begin) = (after, end);
+    }
+    let went_well = tasks.into_par_iter().map(|(first, slots, rows)| look_up(first, &slots, rows));
+    went_well.reduce(|| true, |a, b| a && b)
 }
 
 /// Rows of products that a slot has of each product row.
@@ -118,7 +164,7 @@ impl WordMemory {
         rows * rows_a_slot(time.into()) * size_of::<Lanes<i16>>()
     }
 
-    /// Makes the products of words into their slots, whatever was there before. `patterns` has a row for each (word, step),
+    /// Makes the products of words into their slots, whatever was there before. Many threads share more evenly where slots ascend. `patterns` has a row for each (word, step),
     /// or what else the drive says, in the order of `slots`.
     ///
     /// # Panics
@@ -132,11 +178,15 @@ impl WordMemory {
         assert_eq!(packed.strips.len(), self.strips.len(), "WordMemory::fill: synapses of another shape");
         assert!(slots.iter().all(|&slot| slot > 0), "WordMemory::fill: slot 0 is silence");
         let Some(&last) = slots.iter().max() else { return };
+        // Slots that ascend can be cut.
+        let parts = if slots.is_sorted_by(|a, b| a < b) { parts_of(self.strips.len()) } else { 1 };
         let time = self.time;
         let fill = |((strip, own), packed): (&mut (ChannelStrip, Kept), &PackedStrip)| {
             own.grow(rows_for(strip, time, last as usize));
             match time.drive {
-                Drive::Spikes | Drive::Phases => own.fill(packed, patterns, time.steps, slots),
+                Drive::Spikes | Drive::Phases => {
+                    own.fill(packed, patterns, time.steps, (slots, parts), strip.product_rows())
+                }
                 Drive::Current => own.fill_constant(packed, patterns, slots, strip.product_rows()),
             }
         };
@@ -180,7 +230,7 @@ impl WordMemory {
             let mut counts = workspace.zeros(batch.len() * steps * strip.channel_rows());
             let mut membranes = workspace.take(places.len() * strip.channel_rows());
             membranes.fill(Lanes::all(neuron.first_membrane()));
-            scan::forward(neuron, places, view, &numbers, steps, &mut membranes, &mut counts);
+            scan::forward(neuron, places, places.texts(), view, &numbers, steps, &mut membranes, &mut counts);
             counts
         };
         let work: usize = places.iter().map(scan::Places::len).sum::<usize>() * steps;

@@ -13,6 +13,7 @@ use super::{Weights, numbers::multiply};
 use crate::{
     ChannelStrip, ConvolutionShape, Drive, SpikeTrain,
     drive::PHASES,
+    in_turn::parts_of,
     lanes::{LANES, Lanes},
     rounding::{PART, largest},
     spike_patterns::{INPUT_GROUPS, InputPatterns, InputTables, SET_INPUTS},
@@ -357,13 +358,19 @@ impl Chunk {
             if own.sums == Sums::Narrow {
                 let mut rows = workspace.take(length);
                 rows[silence..].fill(Lanes::all(0));
-                if look_up_narrow(own, patterns, steps, chunk, order, &mut rows[..silence]) {
+                let look_up = |chunk, order: &[u32], rows: &mut [Lanes<i16>]| {
+                    look_up_narrow(own, patterns, steps, chunk, order, rows)
+                };
+                if in_parts(shape, strip.strip, steps, chunk, order, &mut rows[..silence], look_up) {
                     return Self { products: Products::Narrow(rows, packed.unit) };
                 }
             }
             let mut rows = workspace.take(length);
             rows[silence..].fill(Lanes::all(0));
-            look_up_wide(own, patterns, steps, chunk, order, &mut rows[..silence]);
+            in_parts(shape, strip.strip, steps, chunk, order, &mut rows[..silence], |chunk, order, rows| {
+                look_up_wide(own, patterns, steps, chunk, order, rows);
+                true
+            });
             return Self { products: Products::Wide(rows, packed.unit) };
         }
         let mut rows = workspace.take(length);
@@ -403,6 +410,34 @@ impl Chunk {
             Products::Numbers(rows) => rows.len(),
         }
     }
+}
+
+/// The fewest rows of patterns of a part: tables take as long as sixty-four rows.
+pub(super) const ROWS_A_PART: usize = 512;
+
+/// Looks up the products of tokens that lie one after the other, `[token, T', product rows]`, in parts where there are more threads
+/// than strips; whether all parts went well. A part begins with another first step: rows of patterns are (token, step) in turn.
+fn in_parts<T: Send>(
+    shape: &ConvolutionShape,
+    strip: &ChannelStrip,
+    steps: usize,
+    (first, count): (usize, usize),
+    order: &[u32],
+    rows: &mut [T],
+    look_up: impl Fn((usize, usize), &[u32], &mut [T]) -> bool + Sync,
+) -> bool {
+    let parts = parts_of(shape.strips().len()).min(order.len() * count / ROWS_A_PART);
+    if parts < 2 {
+        return look_up((first, count), order, rows);
+    }
+    let tokens = order.len().div_ceil(parts);
+    let own = rows.par_chunks_mut(tokens * count * strip.product_rows());
+    let went_well = own.enumerate().map(|(part, rows)| {
+        let begun = part * tokens;
+        look_up((first + begun * steps, count), &order[..tokens.min(order.len() - begun)], rows)
+    });
+    // Every part is made, so that the rest may rely on it.
+    went_well.reduce(|| true, |a, b| a && b)
 }
 
 /// Products by look-up into `rows`, `[place, T', product rows]`, those of each token to its place; whether all of them fit 16

@@ -3,7 +3,10 @@
 // By index: what runs over several arrays of lanes at once reads as the formula does, and becomes vectors.
 #![allow(clippy::needless_range_loop)]
 
+use std::ops::Range;
+
 use multiversion::multiversion;
+use rayon::prelude::*;
 
 use super::products::{Rows, Strip, View};
 use crate::{
@@ -50,10 +53,28 @@ impl Places {
         self.weights.len()
     }
 
-    /// The places of every text.
-    fn of_texts(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| start..end)
+    /// The place at which text `b` begins; behind the last text, where the places end.
+    fn start(&self, b: usize) -> usize {
+        if b == 0 { 0 } else { self.ends[b - 1] }
+    }
+
+    /// All texts.
+    pub(super) fn texts(&self) -> Range<usize> {
+        0..self.ends.len()
+    }
+
+    /// The texts in at most so many ranges of about as many places each.
+    fn cut(&self, parts: usize) -> Vec<Range<usize>> {
+        let mut ranges = Vec::with_capacity(parts);
+        let mut first = 0;
+        for part in 1..=parts {
+            let end = self.ends.partition_point(|&end| end * parts <= self.len() * part);
+            if end > first {
+                ranges.push(first..end);
+                first = end;
+            }
+        }
+        ranges
     }
 
     /// Where the products of each tap of a place begin: which number of those of a chunk.
@@ -219,12 +240,43 @@ macro_rules! unrolled {
     };
 }
 
-/// Runs every place of a strip through a chunk of time. `membranes` is `[place, channel rows]`; `counts`, `[B, T, channel
-/// rows]`, gains the spikes of all places.
+/// [`forward`] over all texts, in `parts` that threads may share.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn forward_in_parts(
+    neuron: &NeuronParameters,
+    places: &Places,
+    parts: usize,
+    chunk: View<'_>,
+    strip: &Strip<'_>,
+    steps: usize,
+    membranes: &mut [Lanes<f32>],
+    counts: &mut [Lanes<f32>],
+) {
+    if parts < 2 {
+        return forward(neuron, places, places.texts(), chunk, strip, steps, membranes, counts);
+    }
+    let rows = strip.strip.channel_rows();
+    let (mut membranes, mut counts) = (membranes, counts);
+    let mut tasks = Vec::with_capacity(parts);
+    for texts in places.cut(parts) {
+        let (own, rest) = membranes.split_at_mut((places.start(texts.end) - places.start(texts.start)) * rows);
+        let (own_counts, rest_counts) = counts.split_at_mut(texts.len() * steps * rows);
+        tasks.push((texts, own, own_counts));
+        (membranes, counts) = (rest, rest_counts);
+    }
+    tasks.into_par_iter().for_each(|(texts, membranes, counts)| {
+        forward(neuron, places, texts, chunk, strip, steps, membranes, counts);
+    });
+}
+
+/// Runs every place of some texts of a strip through a chunk of time. `membranes`, `[place, channel rows]`, are those of these
+/// texts alone; so are `counts`, `[B, T, channel rows]`, which gain the spikes of all places.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[allow(clippy::too_many_arguments)]
 pub(super) fn forward(
     neuron: &NeuronParameters,
     places: &Places,
+    texts: Range<usize>,
     chunk: View<'_>,
     strip: &Strip<'_>,
     steps: usize,
@@ -235,13 +287,13 @@ pub(super) fn forward(
     let bias = &strip.bias;
     match chunk.products {
         Rows::Narrow(rows, unit) => {
-            run_places(neuron, places, layout, (flat(rows), unit), bias, steps, membranes, counts);
+            run_places(neuron, (places, texts), layout, (flat(rows), unit), bias, steps, membranes, counts);
         }
         Rows::Wide(rows, unit) => {
-            run_places(neuron, places, layout, (flat(rows), unit), bias, steps, membranes, counts);
+            run_places(neuron, (places, texts), layout, (flat(rows), unit), bias, steps, membranes, counts);
         }
         Rows::Numbers(rows) => {
-            run_places(neuron, places, layout, (flat(rows), 1.0), bias, steps, membranes, counts);
+            run_places(neuron, (places, texts), layout, (flat(rows), 1.0), bias, steps, membranes, counts);
         }
     }
 }
@@ -250,7 +302,7 @@ pub(super) fn forward(
 #[allow(clippy::too_many_arguments)]
 fn run_places<P: Product>(
     neuron: &NeuronParameters,
-    places: &Places,
+    (places, texts): (&Places, Range<usize>),
     layout: Layout,
     products: (&[P], f32),
     bias: &[Lanes<f32>],
@@ -261,12 +313,13 @@ fn run_places<P: Product>(
     // The usual neuron is known to the compiler, so that no choice is left in the loop over lanes.
     let soft = NeuronParameters { reset: Reset::Soft, ..*neuron };
     let mut taps = [0; WIDEST];
-    for (b, own) in places.of_texts().enumerate() {
-        let counts = &mut counts[(b * steps + layout.first) * layout.rows..][..layout.count * layout.rows];
-        for place in own {
+    let first_place = places.start(texts.start);
+    for (own, b) in texts.enumerate() {
+        let counts = &mut counts[(own * steps + layout.first) * layout.rows..][..layout.count * layout.rows];
+        for place in places.start(b)..places.ends[b] {
             let taps = places.taps(place, &layout, &mut taps);
             let weight = places.weights[place];
-            let membranes = &mut membranes[place * layout.rows..][..layout.rows];
+            let membranes = &mut membranes[(place - first_place) * layout.rows..][..layout.rows];
             unrolled!(taps, |taps| match neuron.reset {
                 Reset::Soft => run_place(&soft, layout, products, taps, bias, weight, membranes, counts),
                 Reset::Hard => run_place(neuron, layout, products, taps, bias, weight, membranes, counts),
@@ -423,9 +476,9 @@ fn replay_places<P: Product>(
     let soft = |surrogate| NeuronParameters { surrogate, reset: Reset::Soft, detach_reset: true, ..*neuron };
     let mut taps = [0; WIDEST];
     let d_products = flat_mut(back.d_products);
-    for (b, own) in places.of_texts().enumerate() {
+    for b in places.texts() {
         let up = &back.up[(b * steps + layout.first) * layout.rows..][..layout.count * layout.rows];
-        for place in own {
+        for place in places.start(b)..places.ends[b] {
             let taps = places.taps(place, &layout, &mut taps);
             let weight = places.weights[place];
             for row in 0..layout.rows {

@@ -10,8 +10,10 @@ use super::{
 };
 use crate::{encode::Noise, network::Network};
 
-/// Texts that are run together.
+/// Texts that are run together, at least.
 const TEXTS_A_BATCH: usize = 64;
+/// Texts that are run together for each thread: with fewer, threads wait for one another; with more, products leave the caches.
+const TEXTS_A_THREAD: usize = 32;
 /// Texts of a batch that one thread runs after the products are made.
 const TEXTS_A_PART: usize = 16;
 /// A memory must hold so many words. With fewer (more time steps), it costs more to fetch products than to make them again.
@@ -58,8 +60,9 @@ impl<'a> Runner<'a> {
     /// Batch by batch. While threads finish one, whoever has nothing left to do there prepares the next.
     fn run_batches(&mut self, texts: &[Vec<u32>], all: &mut Run) {
         let network = self.network;
+        let size = TEXTS_A_BATCH.max(TEXTS_A_THREAD * rayon::current_num_threads());
         // The next batch last.
-        let mut rest: Vec<&[Vec<u32>]> = texts.chunks(TEXTS_A_BATCH).rev().collect();
+        let mut rest: Vec<&[Vec<u32>]> = texts.chunks(size).rev().collect();
         let mut ready: Option<Batch> = None;
         loop {
             let (slots, products) = match &mut self.words {

@@ -84,7 +84,7 @@ impl Slots {
                 self.met[slot as usize - 1] = (self.batch, true);
             }
         }
-        let (mut slots, mut new, mut own) = (Vec::with_capacity(words.len()), Vec::new(), Vec::new());
+        let (mut slots, mut new) = (Vec::with_capacity(words.len()), Vec::new());
         for &word in words {
             let known = self.slot_of.get(&word).copied();
             slots.push(known.unwrap_or_else(|| {
@@ -93,12 +93,14 @@ impl Slots {
                 self.met[slot] = (self.batch, true);
                 let slot = slot as u32 + 1;
                 self.slot_of.insert(word, slot);
-                new.push(word);
-                own.push(slot);
+                new.push((slot, word));
                 slot
             }));
         }
         let new = (!new.is_empty()).then(|| {
+            // So that threads can share the slots.
+            new.sort_unstable();
+            let (own, new): (Vec<u32>, Vec<u32>) = new.into_iter().unzip();
             let spikes = spikes_of(network, noise, &new);
             NewWords { slots: own, patterns: InputPatterns::of(&spikes), spikes: spike_counts(network, &spikes) }
         });
