@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The PyTorch peers of spiketext: the published spiking TextCNN in snnTorch and in SpikingJelly, timed on a CPU or on a GPU.
+"""The PyTorch peers of spiketext: the published spiking TextCNN in snnTorch and in SpikingJelly, timed on a CPU or a GPU.
 
 `spiketext-peers` (README.md beside this file) starts it, one peer at a time, in turn with spiketext. By hand:
 
@@ -141,8 +141,9 @@ KINDS = {"train": training, "infer": inference}
 
 
 def repeated(run, settle, seconds, least):
-    """Seconds of each run, for `seconds` and at least `least` runs, after one that is not counted. `settle` waits until the
-    device has done what it was told."""
+    """Seconds of each run, for `seconds` and at least `least` runs, after one that is not counted.
+
+    `settle` waits until the device has done what it was told."""
     run()
     settle()
     taken = []

@@ -9,7 +9,8 @@ use std::{
     process::Command,
 };
 
-/// What the programs are made of (this one, and that of benches/peers, which is built by this script too), seen from the top of the repository: a change in documents or results is none of it.
+/// What the programs are made of (this one, and that of benches/peers, which is built by this script too), seen from the top
+/// of the repository: a change in documents or results is none of it.
 const SOURCES: &[&str] = &["crates", "benches", "Cargo.toml", "Cargo.lock"];
 
 fn main() {

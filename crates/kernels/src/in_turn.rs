@@ -10,7 +10,8 @@ pub fn in_turn<T: Send, R: Send>(items: impl Iterator<Item = T> + Send, work: im
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Into how many parts each of some pieces of work is cut, so that every thread has one. With as many pieces as threads, none is.
+/// Into how many parts each of some pieces of work is cut, so that every thread has one. With as many pieces as threads, none
+/// is.
 #[must_use]
 pub fn parts_of(pieces: usize) -> usize {
     rayon::current_num_threads().div_ceil(pieces.max(1))

@@ -74,8 +74,10 @@ impl<T: Summand, const ENTRIES: usize, const GROUPS: usize> Tables<T, ENTRIES, G
             // Patterns with this input as their highest: those without it, plus its row.
             let (without, with) = table.split_at_mut(1 << input);
             for (with, without) in with.iter_mut().zip(without.iter()) {
-                *with = *without;
-                add(with, row);
+                // By value: else each sum is written, read and written again.
+                let mut sum = *without;
+                add(&mut sum, row);
+                *with = sum;
             }
         }
     }

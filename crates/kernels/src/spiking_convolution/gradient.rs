@@ -79,7 +79,7 @@ pub(super) fn together(shape: &ConvolutionShape, strips: &[ChannelStrip], parts:
 }
 
 /// Product row `which` of `across`.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn accumulate(
     patterns: &StepPatterns,
     d_products: &[Lanes<f32>],

@@ -164,8 +164,8 @@ impl WordMemory {
         rows * rows_a_slot(time.into()) * size_of::<Lanes<i16>>()
     }
 
-    /// Makes the products of words into their slots, whatever was there before. Many threads share more evenly where slots ascend. `patterns` has a row for each (word, step),
-    /// or what else the drive says, in the order of `slots`.
+    /// Makes the products of words into their slots, whatever was there before. `patterns` has a row for each (word, step), or
+    /// what else the drive says, in the order of `slots`. More threads than strips share the work where slots ascend.
     ///
     /// # Panics
     /// If a slot is 0, if there are not as many rows of patterns, or if `packed` is of another shape.
