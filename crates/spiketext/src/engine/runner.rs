@@ -12,7 +12,7 @@ use crate::{encode::Noise, network::Network};
 
 /// Texts that are run together for each thread: with fewer, threads wait for one another; with more, what one has made leaves
 /// its caches.
-const TEXTS_A_THREAD: usize = 32;
+const TEXTS_A_THREAD: usize = 64;
 /// Texts that are run together, at least and at most: memory must not grow with the machine.
 const TEXTS_A_BATCH: RangeInclusive<usize> = 64..=512;
 /// Texts of a batch that one thread runs after the products are made.
