@@ -1,6 +1,6 @@
 //! A network that runs on batch after batch and keeps the products of the words it met last.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
 use spiketext_kernels::{TokenBatch, Workspace, in_turn};
 
@@ -13,8 +13,8 @@ use crate::{encode::Noise, network::Network};
 /// Texts that are run together for each thread: with fewer, threads wait for one another; with more, what one has made leaves
 /// its caches.
 const TEXTS_A_THREAD: usize = 64;
-/// Texts that are run together, at least and at most: memory must not grow with the machine.
-const TEXTS_A_BATCH: RangeInclusive<usize> = 64..=512;
+/// Texts that are run together at most: memory must not grow with the machine.
+const TEXTS_A_BATCH: usize = 512;
 /// Texts of a batch that one thread runs after the products are made.
 const TEXTS_A_PART: usize = 16;
 /// A memory must hold so many words. With fewer (more time steps), it costs more to fetch products than to make them again.
@@ -61,8 +61,7 @@ impl<'a> Runner<'a> {
     /// Batch by batch. While threads finish one, whoever has nothing left to do there prepares the next.
     fn run_batches(&mut self, texts: &[Vec<u32>], all: &mut Run) {
         let network = self.network;
-        let own = TEXTS_A_THREAD * rayon::current_num_threads();
-        let size = own.clamp(*TEXTS_A_BATCH.start(), *TEXTS_A_BATCH.end());
+        let size = TEXTS_A_BATCH.min(TEXTS_A_THREAD * rayon::current_num_threads());
         // The next batch last.
         let mut rest: Vec<&[Vec<u32>]> = texts.chunks(size).rev().collect();
         let mut ready: Option<Batch> = None;
