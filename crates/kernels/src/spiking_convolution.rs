@@ -11,7 +11,8 @@
 //! (equation 10).
 //!
 //! The work is cut into strips of at most 64 channels of one width, which share nothing and run in parallel, and a strip's time into
-//! chunks of a few steps, so that the token products of a chunk stay in a core's caches and memory does not grow with T:
+//! chunks of a few steps, so that the token products of a chunk stay in a core's caches and memory does not grow with T. Where
+//! there are more threads than strips, several share a strip forward: its tokens in the products, its texts in the scan.
 //!
 //! ```text
 //! forward    for each chunk: products of its steps, then every position a few steps on     (keeps a membrane a position)

@@ -1,12 +1,10 @@
 //! Token products of words over all steps, kept from one batch to the next: the spikes of a word are the same wherever it
 //! stands, and a few hundred words make most of any text.
 
-use rayon::prelude::*;
-
 use super::{
     merged, places_of,
     planes::join_planes,
-    products::{Packed, PackedStrip, ROWS_A_PART, Rows, Strip, Sums, View, look_up_narrow, look_up_wide, widen},
+    products::{Packed, PackedStrip, Rows, Strip, Sums, View, in_parts, look_up_narrow, look_up_wide, widen},
     scan,
 };
 use crate::{
@@ -56,11 +54,12 @@ impl Kept {
         (slots, parts): (&[u32], usize),
         across: usize,
     ) {
+        let lengths = (steps, steps, across);
         if let Self::Narrow(rows) = self {
             let look_up = |first: usize, slots: &[u32], rows: &mut [Lanes<i16>]| {
                 look_up_narrow(packed, patterns, steps, (first, steps), slots, rows)
             };
-            if packed.sums == Sums::Narrow && in_parts(parts, steps, steps * across, slots, rows, look_up) {
+            if packed.sums == Sums::Narrow && in_parts(parts, lengths, slots, rows, look_up) {
                 return;
             }
             // What was reserved stays reserved.
@@ -69,7 +68,7 @@ impl Kept {
             *self = Self::Wide(wide);
         }
         if let Self::Wide(rows) = self {
-            in_parts(parts, steps, steps * across, slots, rows, |first, slots, rows| {
+            in_parts(parts, lengths, slots, rows, |first, slots, rows| {
                 look_up_wide(packed, patterns, steps, (first, steps), slots, rows);
                 true
             });
@@ -92,36 +91,6 @@ impl Kept {
         look_up_wide(packed, patterns, PHASES, planes, &order, &mut wide);
         join_planes(Rows::Wide(&wide, 1.0), across, slots, rows);
     }
-}
-
-/// Looks up products into slots, which ascend if there are to be several parts; whether all parts went well. `look_up` gets the
-/// first row of patterns of a part, its slots counted from where its rows begin, and its rows.
-fn in_parts<T: Send>(
-    parts: usize,
-    steps: usize,
-    a_slot: usize,
-    slots: &[u32],
-    rows: &mut [T],
-    look_up: impl Fn(usize, &[u32], &mut [T]) -> bool + Sync,
-) -> bool {
-    let parts = parts.min(slots.len() * steps / ROWS_A_PART);
-    if parts < 2 {
-        return look_up(0, slots, rows);
-    }
-    let each = slots.len().div_ceil(parts);
-    let mut tasks = Vec::with_capacity(parts);
-    let (mut rest, mut begin) = (rows, 0);
-    for (part, slots) in slots.chunks(each).enumerate() {
-        // Up to where the next part begins: words before may leave slots between.
-        let (first, end) = (slots[0] as usize, slots[slots.len() - 1] as usize + 1);
-        let (own, after) = rest.split_at_mut((end - begin) * a_slot);
-        let own = &mut own[(first - begin) * a_slot..];
-        let slots: Vec<u32> = slots.iter().map(|slot| slot - first as u32).collect();
-        tasks.push((part * each * steps, slots, own));
-        (rest, begin) = (after, end);
-    }
-    let went_well = tasks.into_par_iter().map(|(first, slots, rows)| look_up(first, &slots, rows));
-    went_well.reduce(|| true, |a, b| a && b)
 }
 
 /// Rows of products that a slot has of each product row.

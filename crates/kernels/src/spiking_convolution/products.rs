@@ -355,20 +355,21 @@ impl Chunk {
         let length = silence + count * strip.strip.product_rows() + strip.strip.channel_rows();
         if let Some(packed) = source.packed() {
             let (own, patterns) = (&packed.strips[strip.which], &source.made.patterns);
+            let (parts, lengths) = (parts_of(shape.strips().len()), (steps, count, strip.strip.product_rows()));
             if own.sums == Sums::Narrow {
                 let mut rows = workspace.take(length);
                 rows[silence..].fill(Lanes::all(0));
-                let look_up = |chunk, order: &[u32], rows: &mut [Lanes<i16>]| {
-                    look_up_narrow(own, patterns, steps, chunk, order, rows)
+                let look_up = |before: usize, order: &[u32], rows: &mut [Lanes<i16>]| {
+                    look_up_narrow(own, patterns, steps, (before + first, count), order, rows)
                 };
-                if in_parts(shape, strip.strip, steps, chunk, order, &mut rows[..silence], look_up) {
+                if in_parts(parts, lengths, order, &mut rows[..silence], look_up) {
                     return Self { products: Products::Narrow(rows, packed.unit) };
                 }
             }
             let mut rows = workspace.take(length);
             rows[silence..].fill(Lanes::all(0));
-            in_parts(shape, strip.strip, steps, chunk, order, &mut rows[..silence], |chunk, order, rows| {
-                look_up_wide(own, patterns, steps, chunk, order, rows);
+            in_parts(parts, lengths, order, &mut rows[..silence], |before, order, rows| {
+                look_up_wide(own, patterns, steps, (before + first, count), order, rows);
                 true
             });
             return Self { products: Products::Wide(rows, packed.unit) };
@@ -413,29 +414,35 @@ impl Chunk {
 }
 
 /// The fewest rows of patterns of a part: tables take as long as sixty-four rows.
-pub(super) const ROWS_A_PART: usize = 512;
+const ROWS_A_PART: usize = 512;
 
-/// Looks up the products of tokens that lie one after the other, `[token, T', product rows]`, in parts where there are more threads
-/// than strips; whether all parts went well. A part begins with another first step: rows of patterns are (token, step) in turn.
-fn in_parts<T: Send>(
-    shape: &ConvolutionShape,
-    strip: &ChannelStrip,
-    steps: usize,
-    (first, count): (usize, usize),
-    order: &[u32],
+/// Looks up products into `rows`, `[place, T', product rows]`, in at most so many parts that threads may share; whether all parts
+/// went well. Places ascend if there are to be several parts. `look_up` gets the rows of patterns before a part, its places
+/// counted from where its rows begin, and its rows.
+pub(super) fn in_parts<T: Send>(
+    parts: usize,
+    (steps, count, across): (usize, usize, usize),
+    places: &[u32],
     rows: &mut [T],
-    look_up: impl Fn((usize, usize), &[u32], &mut [T]) -> bool + Sync,
+    look_up: impl Fn(usize, &[u32], &mut [T]) -> bool + Sync,
 ) -> bool {
-    let parts = parts_of(shape.strips().len()).min(order.len() * count / ROWS_A_PART);
+    let parts = parts.min(places.len() * count / ROWS_A_PART);
     if parts < 2 {
-        return look_up((first, count), order, rows);
+        return look_up(0, places, rows);
     }
-    let tokens = order.len().div_ceil(parts);
-    let own = rows.par_chunks_mut(tokens * count * strip.product_rows());
-    let went_well = own.enumerate().map(|(part, rows)| {
-        let begun = part * tokens;
-        look_up((first + begun * steps, count), &order[..tokens.min(order.len() - begun)], rows)
-    });
+    let each = places.len().div_ceil(parts);
+    let mut tasks = Vec::with_capacity(parts);
+    let (mut rest, mut begin) = (rows, 0);
+    for (part, places) in places.chunks(each).enumerate() {
+        // Up to its last place; between its first one and the part before may lie places of others.
+        let (first, end) = (places[0] as usize, places[places.len() - 1] as usize + 1);
+        let (own, after) = rest.split_at_mut((end - begin) * count * across);
+        let own = &mut own[(first - begin) * count * across..];
+        let places: Vec<u32> = places.iter().map(|place| place - first as u32).collect();
+        tasks.push((part * each * steps, places, own));
+        (rest, begin) = (after, end);
+    }
+    let went_well = tasks.into_par_iter().map(|(before, places, rows)| look_up(before, &places, rows));
     // Every part is made, so that the rest may rely on it.
     went_well.reduce(|| true, |a, b| a && b)
 }
