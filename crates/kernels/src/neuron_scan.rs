@@ -8,7 +8,7 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::{
-    Fire, NeuronParameters,
+    Fire, NeuronParameters, Reset, Surrogate,
     neuron::{step, step_backward},
 };
 
@@ -98,9 +98,34 @@ pub fn backward(
     d_currents
 }
 
-/// One text backward, all channels of a step side by side; the charged membranes wait in the place of the gradients.
+/// One text backward.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn backward_text(
+    neuron: &NeuronParameters,
+    channels: usize,
+    thresholds: Thresholds<'_>,
+    currents: &[f32],
+    d_spikes: &[f32],
+    d_currents: &mut [f32],
+) {
+    // The usual neurons are known to the compiler, so that no choice is left in the loop over channels.
+    let soft = |surrogate| NeuronParameters { surrogate, reset: Reset::Soft, detach_reset: true, ..*neuron };
+    match (neuron.surrogate, neuron.reset, neuron.detach_reset) {
+        (Surrogate::FastSigmoid { slope }, Reset::Soft, true) => {
+            let neuron = soft(Surrogate::FastSigmoid { slope });
+            replay_text(&neuron, channels, thresholds, currents, d_spikes, d_currents);
+        }
+        (Surrogate::Arctangent { alpha }, Reset::Soft, true) => {
+            let neuron = soft(Surrogate::Arctangent { alpha });
+            replay_text(&neuron, channels, thresholds, currents, d_spikes, d_currents);
+        }
+        _ => replay_text(neuron, channels, thresholds, currents, d_spikes, d_currents),
+    }
+}
+
+/// All channels of a step side by side; the charged membranes wait in the place of the gradients.
+#[inline(always)]
+fn replay_text(
     neuron: &NeuronParameters,
     channels: usize,
     Thresholds { values, scales }: Thresholds<'_>,
@@ -108,14 +133,17 @@ fn backward_text(
     d_spikes: &[f32],
     d_currents: &mut [f32],
 ) {
+    let (values, scales) = (&values[..channels], &scales[..channels]);
     let mut membrane: Vec<f32> = values.iter().map(|threshold| neuron.initial * threshold).collect();
     for (charged, currents) in d_currents.chunks_exact_mut(channels).zip(currents.chunks_exact(channels)) {
+        let membrane = &mut membrane[..channels];
         for c in 0..channels {
             (_, charged[c]) = step(neuron, Fire::Step, values[c], scales[c], &mut membrane[c], currents[c]);
         }
     }
     let mut d_membrane = vec![0.0; channels];
     for (slot, d_spikes) in d_currents.chunks_exact_mut(channels).zip(d_spikes.chunks_exact(channels)).rev() {
+        let d_membrane = &mut d_membrane[..channels];
         for c in 0..channels {
             let spike = Fire::Step.spike(neuron.surrogate, slot[c] - values[c]);
             let delta = step_backward(neuron, values[c], scales[c], slot[c], spike, d_spikes[c], d_membrane[c]);
@@ -186,7 +214,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Reset, Surrogate};
 
     fn kinds() -> Vec<NeuronParameters> {
         let paper = NeuronParameters::paper();
