@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use spiketext::{data::Dataset, encode::Noise, engine, model::Model, network::Network};
 use spiketext_train::{
-    Options, Recipe, Trainee,
+    Batches, Options, Recipe, Trainee,
     events::Event,
     fine_tune::SpikingTextCnn,
     prepare::{Encoded, prepare},
@@ -206,11 +206,13 @@ fn on_word_ids(arguments: &Arguments) -> Result<Map<String, Value>> {
         let batches: Vec<Vec<&Encoded>> = texts.chunks_exact(BATCH).map(|batch| batch.iter().collect()).collect();
         let make = || -> Run<'_> {
             let mut trainee = SpikingTextCnn::new(&recipe, network, &prepared, seed);
-            let mut steps = (0..).zip(batches.iter().cycle());
+            let maker = trainee.batches();
+            // As in a training run: on a thread of the pool, and the next batch is made while one trains.
+            let mut steps = (0..).zip(batches.iter().cycle()).map(move |(step, texts)| maker.batch(texts, step));
+            let mut next = steps.next();
             Box::new(move || {
-                let (step, batch) = steps.next().context("batches do not end")?;
-                // On a thread of the pool, as in a training run.
-                let loss = rayon::scope(|_| trainee.train(batch, step, 1.0));
+                let batch = next.take().context("batches do not end")?;
+                let loss = rayon::scope(|_| trainee.train(batch, 1.0, || next = steps.next()));
                 ensure!(loss.is_finite(), "the loss became {loss}");
                 Ok(())
             })

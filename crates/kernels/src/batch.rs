@@ -222,15 +222,6 @@ impl ChannelStrip {
             row[self.first_channel(shape)..][..self.channels].copy_from_slice(&flat(own)[..self.channels]);
         }
     }
-
-    /// Copies the strip's columns back: the inverse of [`Self::gather`].
-    pub fn scatter(&self, shape: &ConvolutionShape, own: &[f32], full: &mut [f32]) {
-        for (row, part) in full.chunks_exact_mut(shape.products()).zip(own.chunks_exact(self.columns())) {
-            for (tap, own) in part.chunks_exact(self.channels).enumerate() {
-                row[self.source_column(shape, tap)..][..self.channels].copy_from_slice(own);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -271,7 +262,12 @@ mod tests {
         let (mut back, mut back_rows) = (vec![-1.0; full.len()], vec![-1.0; rows.len()]);
         for strip in shape.strips() {
             assert!(strip.channels <= 2 * LANES);
-            strip.scatter(&shape, &strip.gather(&shape, &full), &mut back);
+            for (row, own) in strip.gather(&shape, &full).chunks_exact(strip.columns()).enumerate() {
+                for (tap, own) in own.chunks_exact(strip.channels).enumerate() {
+                    let column = row * shape.products() + strip.source_column(&shape, tap);
+                    back[column..][..strip.channels].copy_from_slice(own);
+                }
+            }
             strip.put(&shape, &strip.take(&shape, &rows), &mut back_rows);
         }
         assert_eq!((back, back_rows), (full, rows));

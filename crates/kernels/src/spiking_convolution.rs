@@ -29,6 +29,7 @@
 //! what all of it means.
 
 mod gradient;
+mod inputs;
 mod memory;
 mod numbers;
 mod planes;
@@ -39,8 +40,7 @@ pub mod windows;
 
 use std::collections::VecDeque;
 
-use rayon::prelude::*;
-
+pub use inputs::{Inputs, Patterns};
 pub use memory::WordMemory;
 pub use products::Packed;
 
@@ -49,16 +49,14 @@ use crate::{
     drive::{PHASES, share},
     in_turn,
     in_turn::parts_of,
-    lanes::{LANES, Lanes},
-    spike_patterns::{GROUP_STEPS, StepPatterns},
+    lanes::Lanes,
+    spike_patterns::StepPatterns,
     workspace::{Buffer, Workspace},
 };
 use gradient::StripGradient;
+use inputs::{ChunkPatterns, LONGEST_CHUNK, chunks};
 use products::{Chunk, Made, Source, Strip, View};
 use scan::{Back, Places};
-
-/// The most steps of a chunk.
-const LONGEST_CHUNK: usize = 16;
 
 /// Trained numbers of the layer.
 #[derive(Clone, Copy, Debug)]
@@ -132,12 +130,13 @@ impl<'a> Task<'a> {
         shape: &'a ConvolutionShape,
         neuron: &'a NeuronParameters,
         time: Time,
-        spikes: &'a SpikeTrain,
+        inputs: Inputs<'a>,
         weights: Weights<'a>,
         batch: &'a TokenBatch,
         workspace: &'a Workspace,
         made: Option<&'a Made>,
     ) -> Self {
+        let spikes = inputs.spikes;
         assert_eq!(spikes.dimension(), shape.dimension, "spiking_convolution: dimension of the spikes");
         assert_eq!(
             weights.synapses.len(),
@@ -151,6 +150,9 @@ impl<'a> Task<'a> {
             steps > 0 && spikes.rows().is_multiple_of(rows),
             "spiking_convolution: {rows} rows of spikes a token"
         );
+        if let Some(patterns) = inputs.patterns {
+            assert_eq!(patterns.of_inputs().rows(), spikes.rows(), "spiking_convolution: patterns of these spikes");
+        }
         let tokens = spikes.rows() / rows;
         if let Some(last) = batch.last_row() {
             assert!((last as usize) < tokens, "spiking_convolution: token {last}, {tokens} tokens of spikes");
@@ -161,8 +163,8 @@ impl<'a> Task<'a> {
             steps,
             drive,
             source: match made {
-                Some(made) => Source::again(spikes, weights, made),
-                None => Source::new(shape, spikes, weights),
+                Some(made) => Source::again(inputs, weights, made),
+                None => Source::new(shape, inputs, weights),
             },
             batch,
             strips: shape.strips(),
@@ -180,13 +182,8 @@ impl<'a> Task<'a> {
         &self.places[strip.width_index]
     }
 
-    /// The chunks of time as (first step, steps). Their length follows from the shapes alone: what a strip holds of a chunk
-    /// (six bytes for a product and its gradient) should stay in a core's share of the last cache.
     fn chunks(&self, strip: &ChannelStrip) -> Vec<(usize, usize)> {
-        const BYTES: usize = 6 << 20;
-        let a_step = (self.tokens() + 1) * strip.product_rows() * size_of::<[[u8; 6]; LANES]>();
-        let length = (BYTES / a_step / GROUP_STEPS * GROUP_STEPS).clamp(GROUP_STEPS, LONGEST_CHUNK);
-        (0..self.steps).step_by(length).map(|first| (first, length.min(self.steps - first))).collect()
+        chunks(strip, self.tokens(), self.steps)
     }
 
     /// The products of a chunk; of any chunk, where the current is constant.
@@ -327,16 +324,16 @@ impl<'a> Task<'a> {
 /// # Panics
 /// If a length does not fit the shape, or the batch names a token that has no rows.
 #[must_use]
-pub fn forward(
-    shape: &ConvolutionShape,
-    neuron: &NeuronParameters,
+pub fn forward<'a>(
+    shape: &'a ConvolutionShape,
+    neuron: &'a NeuronParameters,
     time: impl Into<Time>,
-    spikes: &SpikeTrain,
-    weights: Weights<'_>,
-    batch: &TokenBatch,
-    workspace: &Workspace,
+    inputs: impl Into<Inputs<'a>>,
+    weights: Weights<'a>,
+    batch: &'a TokenBatch,
+    workspace: &'a Workspace,
 ) -> Vec<f32> {
-    run(&Task::new(shape, neuron, time.into(), spikes, weights, batch, workspace, None), false).0
+    run(&Task::new(shape, neuron, time.into(), inputs.into(), weights, batch, workspace, None), false).0
 }
 
 /// [`forward`] for training: returns also what [`backward`] needs.
@@ -344,16 +341,16 @@ pub fn forward(
 /// # Panics
 /// As [`forward`].
 #[must_use]
-pub fn forward_kept(
-    shape: &ConvolutionShape,
-    neuron: &NeuronParameters,
+pub fn forward_kept<'a>(
+    shape: &'a ConvolutionShape,
+    neuron: &'a NeuronParameters,
     time: impl Into<Time>,
-    spikes: &SpikeTrain,
-    weights: Weights<'_>,
-    batch: &TokenBatch,
-    workspace: &Workspace,
+    inputs: impl Into<Inputs<'a>>,
+    weights: Weights<'a>,
+    batch: &'a TokenBatch,
+    workspace: &'a Workspace,
 ) -> (Vec<f32>, Kept) {
-    let task = Task::new(shape, neuron, time.into(), spikes, weights, batch, workspace, None);
+    let task = Task::new(shape, neuron, time.into(), inputs.into(), weights, batch, workspace, None);
     let (counts, strips) = run(&task, true);
     let strips = strips.into_iter().flatten().collect();
     (counts, Kept { strips, made: task.source.into_made(), workspace: workspace.clone() })
@@ -389,36 +386,32 @@ fn places_of(shape: &ConvolutionShape, batch: &TokenBatch, silence: u32) -> Vec<
 /// As [`forward`].
 #[must_use]
 #[allow(clippy::too_many_arguments)]
-pub fn backward(
-    shape: &ConvolutionShape,
-    neuron: &NeuronParameters,
+pub fn backward<'a>(
+    shape: &'a ConvolutionShape,
+    neuron: &'a NeuronParameters,
     time: impl Into<Time>,
-    spikes: &SpikeTrain,
-    weights: Weights<'_>,
-    batch: &TokenBatch,
-    kept: &Kept,
+    inputs: impl Into<Inputs<'a>>,
+    weights: Weights<'a>,
+    batch: &'a TokenBatch,
+    kept: &'a Kept,
     d_counts: &[f32],
 ) -> Gradients {
-    let time = time.into();
+    let (time, inputs) = (time.into(), inputs.into());
     let steps = time.steps;
-    let task = Task::new(shape, neuron, time, spikes, weights, batch, &kept.workspace, Some(&kept.made));
+    let task = Task::new(shape, neuron, time, inputs, weights, batch, &kept.workspace, Some(&kept.made));
     let channels = shape.channels();
     assert_eq!(d_counts.len(), batch.len() * steps * channels, "spiking_convolution::backward: gradient of the sums");
-    // Chunks of equal length, as those of most strips are, share their patterns.
-    let cut = |strip| if time.drive == Drive::Current { vec![(0, PHASES)] } else { task.chunks(strip) };
-    let cuts: Vec<Vec<(usize, usize)>> = task.strips.iter().map(cut).collect();
-    let mut different = cuts.clone();
-    different.dedup();
-    let patterns: Vec<Vec<StepPatterns>> = different
-        .iter()
-        .map(|cut| {
-            cut.par_iter().map(|&(first, count)| StepPatterns::of(spikes, time.rows(), first, count)).collect()
-        })
-        .collect();
-    let patterns_of = |which: usize| &patterns[different.iter().position(|cut| *cut == cuts[which]).unwrap_or(0)];
+    let made;
+    let patterns = match inputs.patterns {
+        Some(patterns) => patterns.of_chunks(),
+        None => {
+            made = ChunkPatterns::of(&task.strips, time, inputs.spikes);
+            &made
+        }
+    };
     let strips = task.strips.iter().enumerate().zip(&kept.strips);
     let parts: Vec<StripGradient> =
-        in_turn(strips, |(strip, kept)| task.backward(strip, kept, patterns_of(strip.0), d_counts));
+        in_turn(strips, |(strip, kept)| task.backward(strip, kept, patterns.strip(strip.0), d_counts));
     gradient::together(shape, &task.strips, &parts)
 }
 
@@ -440,7 +433,7 @@ pub fn trace(
     let steps = time.steps;
     let mut alone = TokenBatch::new(batch.padded_length());
     alone.push(batch.text(text).iter().copied());
-    let task = Task::new(shape, neuron, time, spikes, weights, &alone, &workspace, None);
+    let task = Task::new(shape, neuron, time, spikes.into(), weights, &alone, &workspace, None);
     let mut trains: Vec<SpikeTrain> = shape
         .widths
         .iter()
@@ -466,7 +459,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{products::Sums, *};
-    use crate::{Fire, InputPatterns, Reset, SILENT, Surrogate};
+    use crate::{Fire, InputPatterns, Reset, SILENT, Surrogate, lanes::LANES};
 
     struct Case {
         shape: ConvolutionShape,
@@ -557,9 +550,17 @@ mod tests {
         let packed = Packed::new(shape, &case.synapses, &case.presence);
         let prepared = Weights { packed: packed.as_ref(), ..case.weights() };
         assert_eq!(run(prepared).0, want, "packed, {neuron:?}");
+        let patterns = Patterns::of(shape, steps, &case.spikes);
+        let patterned = Inputs { spikes: &case.spikes, patterns: Some(&patterns) };
+        let (counts, kept_with_patterns) =
+            forward_kept(shape, neuron, steps, patterned, case.weights(), &case.batch, &workspace);
+        assert_eq!(counts, want, "patterns, {neuron:?}");
         memory_agrees(case, neuron);
         let want = reference::backward(shape, neuron, Fire::Step, steps, inputs, &case.batch, &case.up);
         let got = backward(shape, neuron, steps, &case.spikes, case.weights(), &case.batch, &kept, &case.up);
+        let weights = case.weights();
+        let again = backward(shape, neuron, steps, patterned, weights, &case.batch, &kept_with_patterns, &case.up);
+        assert_eq!((&again.synapses, &again.presence, &again.bias), (&got.synapses, &got.presence, &got.bias));
         for (got, want) in [&got.synapses, &got.presence, &got.bias].into_iter().zip(&want) {
             for (got, want) in got.iter().zip(want) {
                 assert!((got - want).abs() <= 2e-4 * (1.0 + want.abs()), "{neuron:?}: {got} {want}");
@@ -653,6 +654,34 @@ mod tests {
         // No common unit: the matrix product, whose sums round.
         case.synapses.iter_mut().for_each(|weight| *weight *= 0.1);
         assert_eq!(Packed::new(&case.shape, &case.synapses, &case.presence), None);
+    }
+
+    #[test]
+    fn packing_rounds_as_rounding_before_does() {
+        let case = Case::new(vec![3, 5], 35, 70, 1, 0, 0);
+        let unit = 1.0 / 16.0;
+        for scale in [1.0f32, 0.731, 30.0, 2100.0] {
+            let scaled = |values: &[f32]| values.iter().map(|value| value * scale).collect::<Vec<f32>>();
+            let (mut synapses, mut presence) = (scaled(&case.synapses), scaled(&case.presence));
+            let got = Packed::rounded(&case.shape, unit, &synapses, &presence);
+            crate::rounding::to_units(unit, &mut synapses);
+            crate::rounding::to_units(unit, &mut presence);
+            assert_eq!(got, Packed::rounded(&case.shape, unit, &synapses, &presence), "{scale}");
+            // Some weights are odd numbers of units, so that no coarser one is common to all.
+            assert_eq!(got, Packed::new(&case.shape, &synapses, &presence), "{scale}");
+            assert_eq!(got.is_some(), scale < 1000.0, "{scale}");
+        }
+        for wrong in [f32::NAN, f32::INFINITY, -1e9] {
+            for place in 0..2 {
+                let (mut synapses, mut presence) = (case.synapses.clone(), case.presence.clone());
+                if place == 0 {
+                    synapses[77] = wrong
+                } else {
+                    presence[7] = wrong
+                }
+                assert_eq!(Packed::rounded(&case.shape, unit, &synapses, &presence), None, "{wrong}");
+            }
+        }
     }
 
     /// A memory filled word by word, in slots out of order, gives the counts of a forward pass.

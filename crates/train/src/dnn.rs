@@ -25,11 +25,11 @@ use spiketext_kernels::{
 
 use crate::{
     layers,
-    loss::{Mask, cross_entropy, dropout_factors, dropout_mask, sum_groups},
+    loss::{Mask, cross_entropy, dropout_factors, sum_groups},
     optimiser::{Parameter, Rows, adamw, into_numbers, numbers},
     prepare::{Encoded, Prepared},
     recipe::{DnnChoices, Recipe},
-    schedule::Trainee,
+    schedule::{Batches, Trainee},
     store::Store,
 };
 
@@ -230,29 +230,43 @@ impl<'a> TextCnn<'a> {
         }
         labels
     }
+}
+
+/// Makes the batches of a TextCNN.
+pub struct DnnBatches<'a> {
+    specification: &'a Specification,
+    choices: &'a DnnChoices,
+    seed: u64,
+}
+
+impl Batches for DnnBatches<'_> {
+    type Batch = Seen;
 
     /// A batch of distinct words, and of those the ones that take part in step `step`. Words that dropout takes away are
     /// silent, which is what a code of zeros would make them, at no cost.
     fn batch(&self, texts: &[&Encoded], step: u64) -> Seen {
         let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
-        let (batch, rows) = batch_of(self.specification, &words);
-        let share = self.choices.word_dropout;
-        if share == 0.0 {
-            let kept = (0..rows.len()).collect();
-            return Seen { batch: Arc::new(batch), rows, kept, factor: 1.0 };
+        let (mut batch, rows) = batch_of(self.specification, &words);
+        let DnnChoices { word_dropout, dropout, .. } = *self.choices;
+        let (mut kept, mut factor): (Vec<usize>, f32) = ((0..rows.len()).collect(), 1.0);
+        if word_dropout > 0.0 {
+            let factors = dropout_factors((self.seed, Mask::Words, step), word_dropout, rows.len());
+            kept.retain(|&i| factors[i] > 0.0);
+            let mut places = vec![SILENT; rows.len()];
+            kept.iter().zip(0..).for_each(|(&i, place)| places[i] = place);
+            batch = batch.with_rows(|row| places[row as usize]);
+            factor = kept.first().map_or(1.0, |&i| factors[i]);
         }
-        let factors = dropout_factors((self.seed, Mask::Words, step), share, rows.len());
-        let kept: Vec<usize> = (0..rows.len()).filter(|&i| factors[i] > 0.0).collect();
-        let mut places = vec![SILENT; rows.len()];
-        kept.iter().zip(0..).for_each(|(&i, place)| places[i] = place);
-        let batch = batch.with_rows(|row| places[row as usize]);
-        let factor = kept.first().map_or(1.0, |&i| factors[i]);
-        Seen { batch: Arc::new(batch), rows, kept, factor }
+        let channels = self.specification.convolution.channels();
+        let mask = (dropout > 0.0)
+            .then(|| dropout_factors((self.seed, Mask::Features, step), dropout, texts.len() * channels));
+        let labels = texts.iter().map(|text| text.label).collect();
+        Seen { batch: Arc::new(batch), rows, kept, factor, mask, labels }
     }
 }
 
 /// What a training step sees of its texts.
-struct Seen {
+pub struct Seen {
     /// The texts in terms of the words that take part.
     batch: Arc<TokenBatch>,
     /// All distinct words of the texts.
@@ -261,6 +275,9 @@ struct Seen {
     kept: Vec<usize>,
     /// By what their codes are multiplied, in the place of those left out.
     factor: f32,
+    /// Factors of dropout of the pooled features, `[B, C]`.
+    mask: Option<Vec<f32>>,
+    labels: Vec<usize>,
 }
 
 impl Seen {
@@ -280,9 +297,14 @@ impl Seen {
     }
 }
 
-impl Trainee for TextCnn<'_> {
-    fn train(&mut self, texts: &[&Encoded], step: u64, pace: f64) -> f64 {
-        let seen = self.batch(texts, step);
+impl<'a> Trainee for TextCnn<'a> {
+    type Batches = DnnBatches<'a>;
+
+    fn batches(&self) -> DnnBatches<'a> {
+        DnnBatches { specification: self.specification, choices: self.choices, seed: self.seed }
+    }
+
+    fn train(&mut self, mut seen: Seen, pace: f64, meanwhile: impl FnOnce() + Send) -> f64 {
         let shape = Arc::new(self.specification.convolution.clone());
         let codes = TensorData::new(seen.codes(&self.codes), [seen.kept.len(), shape.dimension]);
         let mut codes = Tensor::<2>::from_data(codes, &self.device).autodiff();
@@ -300,18 +322,20 @@ impl Trainee for TextCnn<'_> {
             bias.clone(),
             &self.workspace,
         );
-        let dropped = if self.choices.dropout > 0.0 {
-            let key = (self.seed, Mask::Features, step);
-            let mask = dropout_mask(key, self.choices.dropout, texts.len(), shape.channels(), &self.device);
-            pooled * mask.autodiff()
-        } else {
-            pooled
+        let readout = || {
+            let features = match seen.mask.take() {
+                Some(mask) => {
+                    let mask = TensorData::new(mask, [seen.labels.len(), shape.channels()]);
+                    pooled * Tensor::<2>::from_data(mask, &self.device).autodiff()
+                }
+                None => pooled,
+            };
+            let outputs = features.matmul(output.clone()) + output_bias.clone().unsqueeze::<2>();
+            let loss = cross_entropy(sum_groups(outputs, self.specification.classes), &seen.labels);
+            let gradients = loss.backward();
+            (loss, gradients)
         };
-        let outputs = dropped.matmul(output.clone()) + output_bias.clone().unsqueeze::<2>();
-        let logits = sum_groups(outputs, self.specification.classes);
-        let labels: Vec<usize> = texts.iter().map(|text| text.label).collect();
-        let loss = cross_entropy(logits, &labels);
-        let mut gradients = loss.backward();
+        let ((loss, mut gradients), ()) = rayon::join(readout, meanwhile);
         let rate = pace * self.choices.learning_rate;
         self.weights.update(&self.optimiser, rate, weights, &mut gradients);
         self.output.update(&self.optimiser, rate, output, &mut gradients);

@@ -2,44 +2,100 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use spiketext::{
     Result,
     encode::{Noise, encode},
     engine::{batch_of, feature_thresholds, run},
-    network::{Network, Readout, Specification, Weights, on_common_grid},
+    network::{Codes, Grid, Network, Readout, Specification, Weights, on_common_grid, on_grid},
     seed::Purpose,
     text::UNKNOWN,
 };
-use spiketext_kernels::{Workspace, adamw::AdamW};
+use spiketext_kernels::{
+    SpikeTrain, TokenBatch, Workspace,
+    adamw::AdamW,
+    spiking_convolution::{Packed, Patterns},
+};
 
 use crate::{
     layers::{self, NeuronLayer, SpikingLayer},
-    loss::{Mask, cross_entropy, dropout_mask, sum_groups},
+    loss::{Mask, cross_entropy, dropout_factors, sum_groups},
     optimiser::{Parameter, adamw, numbers},
     prepare::{Encoded, Prepared},
     recipe::{FineTuningChoices, Recipe},
-    schedule::Trainee,
+    schedule::{Batches, Trainee},
     store::Store,
 };
 
-/// A spiking network in training. Word codes and feature thresholds stay as they were converted.
+/// A spiking network in training.
 pub struct SpikingTextCnn<'a> {
-    specification: Specification,
-    frozen: Weights,
+    fixed: Arc<Fixed>,
     choices: &'a FineTuningChoices,
     prepared: &'a Prepared,
-    seed: u64,
     biases: bool,
     presence_learns: bool,
     optimiser: AdamW,
     workspace: Workspace,
-    device: Device,
     synapses: Parameter<2>,
     presence: Parameter<1>,
     bias: Parameter<1>,
     output: Parameter<2>,
     output_bias: Parameter<1>,
+}
+
+/// What fine-tuning does not change: word codes and feature thresholds stay as they were converted.
+#[derive(Debug)]
+pub struct Fixed {
+    specification: Specification,
+    codes: Codes,
+    feature_thresholds: Vec<f32>,
+    dropout: f32,
+    seed: u64,
+}
+
+/// What a step sees of its texts.
+pub struct Batch {
+    labels: Vec<usize>,
+    tokens: Arc<TokenBatch>,
+    spikes: Arc<SpikeTrain>,
+    patterns: Arc<Patterns>,
+    thresholds: Arc<Vec<f32>>,
+    scales: Arc<Vec<f32>>,
+    /// Factors of dropout of the feature spikes, `[B, C]`.
+    factors: Option<Arc<Vec<f32>>>,
+}
+
+impl Batches for Arc<Fixed> {
+    type Batch = Batch;
+
+    fn batch(&self, texts: &[&Encoded], step: u64) -> Batch {
+        let specification = &self.specification;
+        let shape = &specification.convolution;
+        let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
+        let (tokens, rows) = batch_of(specification, &words);
+        let noise = Noise { seed: self.seed, purpose: Purpose::TrainingSpikes, round: step };
+        let spikes = encode(specification.encoder, specification.steps, shape.dimension, noise, rows.len(), |i| {
+            if rows[i] == UNKNOWN {
+                (u64::from(UNKNOWN), vec![32_768; shape.dimension].into())
+            } else {
+                (u64::from(rows[i]), self.codes.rates(rows[i] as usize, shape.dimension))
+            }
+        });
+        let (thresholds, scales) = feature_thresholds(specification, &self.feature_thresholds, &tokens);
+        let factors = (self.dropout > 0.0).then(|| {
+            let key = (self.seed, Mask::FeatureSpikes, step);
+            Arc::new(dropout_factors(key, self.dropout, texts.len() * shape.channels()))
+        });
+        Batch {
+            labels: texts.iter().map(|text| text.label).collect(),
+            tokens: Arc::new(tokens),
+            patterns: Arc::new(Patterns::of(shape, specification.time(), &spikes)),
+            spikes: Arc::new(spikes),
+            thresholds: Arc::new(thresholds),
+            scales: Arc::new(scales),
+            factors,
+        }
+    }
 }
 
 impl<'a> SpikingTextCnn<'a> {
@@ -51,23 +107,26 @@ impl<'a> SpikingTextCnn<'a> {
         let shape = &specification.convolution;
         let (d, m, c, o) = (shape.dimension, shape.products(), shape.channels(), specification.outputs());
         let weights = network.weights().clone();
-        let parameter = |name, values: &Vec<f32>| Parameter::<1>::new(name, values.clone(), [values.len()], &device);
+        let fixed = Fixed {
+            codes: weights.codes,
+            feature_thresholds: weights.feature_thresholds,
+            dropout: recipe.fine_tuning.dropout,
+            seed,
+            specification,
+        };
         Self {
             choices: &recipe.fine_tuning,
             prepared,
-            seed,
             biases: recipe.fine_tuning.biases,
             presence_learns: recipe.words.centred,
             optimiser: adamw(recipe.fine_tuning.weight_decay),
             workspace: Workspace::default(),
-            synapses: Parameter::new("synapses", weights.synapses.clone(), [d, m], &device),
-            presence: parameter("presence", &weights.presence),
-            bias: parameter("bias", &weights.bias),
-            output: Parameter::new("output", weights.output_synapses.clone(), [c, o], &device),
-            output_bias: parameter("output-bias", &weights.output_bias),
-            frozen: weights,
-            specification,
-            device,
+            synapses: Parameter::new("synapses", weights.synapses, [d, m], &device),
+            presence: Parameter::new("presence", weights.presence, [m], &device),
+            bias: Parameter::new("bias", weights.bias, [c], &device),
+            output: Parameter::new("output", weights.output_synapses, [c, o], &device),
+            output_bias: Parameter::new("output-bias", weights.output_bias, [o], &device),
+            fixed: Arc::new(fixed),
         }
     }
 
@@ -77,13 +136,13 @@ impl<'a> SpikingTextCnn<'a> {
     /// If a weight is no longer finite.
     pub fn network(&self) -> Result<Network> {
         Network::new(
-            self.specification.clone(),
+            self.fixed.specification.clone(),
             Weights {
-                codes: self.frozen.codes.clone(),
+                codes: self.fixed.codes.clone(),
                 synapses: self.synapses.values(),
                 presence: self.presence.values(),
                 bias: self.bias.values(),
-                feature_thresholds: self.frozen.feature_thresholds.clone(),
+                feature_thresholds: self.fixed.feature_thresholds.clone(),
                 output_synapses: self.output.values(),
                 output_bias: self.output_bias.values(),
             },
@@ -97,82 +156,93 @@ pub fn accuracy(network: &Network, noise: Noise, prepared: &Prepared, texts: &[E
     prepared.accuracy(network.specification(), texts, |words| run(network, noise, words).labels)
 }
 
+/// The loss from the currents of the outputs, `[B T, O]` (equation 8).
+fn loss(specification: &Specification, currents: Tensor<2>, labels: &[usize]) -> Tensor<1> {
+    let (texts, steps, outputs) = (labels.len(), specification.steps, specification.outputs());
+    match specification.readout {
+        Readout::Membrane => {
+            let mean = currents.reshape([texts, steps, outputs]).mean_dim(1).reshape([texts, outputs]);
+            let logits = sum_groups(mean, specification.classes) / specification.outputs_per_class as f32;
+            cross_entropy(logits, labels)
+        }
+        Readout::SpikeCount => {
+            let fixed = |value: f32| Arc::new(vec![value; texts * outputs]);
+            let neurons = NeuronLayer {
+                neuron: specification.output_neuron,
+                texts,
+                steps,
+                channels: outputs,
+                thresholds: fixed(specification.output_neuron.threshold),
+                scales: fixed(1.0),
+                factors: None,
+            };
+            let spikes = layers::neurons(&neurons, currents.reshape([texts, steps, outputs]));
+            let sums = sum_groups(spikes.reshape([texts * steps, outputs]), specification.classes);
+            let each_step: Vec<usize> = labels.iter().flat_map(|&label| std::iter::repeat_n(label, steps)).collect();
+            cross_entropy(sums, &each_step)
+        }
+    }
+}
+
 impl Trainee for SpikingTextCnn<'_> {
-    fn train(&mut self, texts: &[&Encoded], step: u64, pace: f64) -> f64 {
-        let specification = &self.specification;
+    type Batches = Arc<Fixed>;
+
+    fn batches(&self) -> Arc<Fixed> {
+        self.fixed.clone()
+    }
+
+    fn train(&mut self, batch: Batch, pace: f64, meanwhile: impl FnOnce() + Send) -> f64 {
+        let specification = &self.fixed.specification;
         let shape = &specification.convolution;
-        let (steps, channels, outputs) = (specification.steps, shape.channels(), specification.outputs());
-        let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
-        let (batch, rows) = batch_of(specification, &words);
-        let noise = Noise { seed: self.seed, purpose: Purpose::TrainingSpikes, round: step };
-        let spikes = encode(specification.encoder, steps, shape.dimension, noise, rows.len(), |i| {
-            if rows[i] == UNKNOWN {
-                (u64::from(UNKNOWN), vec![32_768; shape.dimension].into())
-            } else {
-                (u64::from(rows[i]), self.frozen.codes.rates(rows[i] as usize, shape.dimension))
-            }
-        });
-        let (thresholds, scales) = feature_thresholds(specification, &self.frozen.feature_thresholds, &batch);
+        let (steps, channels, texts) = (specification.steps, shape.channels(), batch.labels.len());
+        // The forward pass sees the weights on their grid, as they would be saved; gradients go to the unrounded ones.
+        let (mut presence, mut bias) = (self.presence.values(), self.bias.values());
+        let grid = self.synapses.read(Grid::of);
+        on_grid(grid, &mut presence);
+        on_grid(grid, &mut bias);
+        let packed = self.synapses.read(|synapses| Packed::rounded(shape, grid.unit(), synapses, &presence));
+        let synapses = if packed.is_some() {
+            // Nobody reads them beside the packed ones.
+            self.synapses.leaf()
+        } else {
+            let mut rounded = self.synapses.values();
+            on_grid(grid, &mut rounded);
+            self.synapses.leaf_of(rounded)
+        };
+        let (mut output, mut output_bias) = (self.output.values(), self.output_bias.values());
+        on_common_grid(&mut output, [&mut output_bias, &mut []]);
+        let (presence, bias) = (self.presence.leaf_of(presence), self.bias.leaf_of(bias));
+        let (output, output_bias) = (self.output.leaf_of(output), self.output_bias.leaf_of(output_bias));
         let layer = SpikingLayer {
             shape: Arc::new(shape.clone()),
             neuron: specification.convolution_neuron,
             time: specification.time(),
-            spikes: Arc::new(spikes),
-            batch: Arc::new(batch),
+            spikes: batch.spikes,
+            patterns: Some(batch.patterns),
+            packed: packed.map(Arc::new),
+            batch: batch.tokens,
             workspace: self.workspace.clone(),
         };
-        // The forward pass sees the weights on their grid, as they would be saved; gradients go to the unrounded ones.
-        let (mut synapses, mut presence, mut bias) =
-            (self.synapses.values(), self.presence.values(), self.bias.values());
-        on_common_grid(&mut synapses, [&mut presence, &mut bias]);
-        let (mut output, mut output_bias) = (self.output.values(), self.output_bias.values());
-        on_common_grid(&mut output, [&mut output_bias, &mut []]);
-        let (synapses, presence, bias) =
-            (self.synapses.leaf_of(synapses), self.presence.leaf_of(presence), self.bias.leaf_of(bias));
-        let (output, output_bias) = (self.output.leaf_of(output), self.output_bias.leaf_of(output_bias));
         let counts = layers::spiking_convolution(&layer, synapses.clone(), presence.clone(), bias.clone());
         let features = NeuronLayer {
             neuron: specification.feature_neuron,
-            texts: texts.len(),
+            texts,
             steps,
             channels,
-            thresholds: Arc::new(thresholds),
-            scales: Arc::new(scales),
+            thresholds: batch.thresholds,
+            scales: batch.scales,
+            factors: batch.factors,
         };
-        let mut features = layers::neurons(&features, counts);
-        if self.choices.dropout > 0.0 {
-            let key = (self.seed, Mask::FeatureSpikes, step);
-            let mask = dropout_mask(key, self.choices.dropout, texts.len(), channels, &self.device);
-            features = features * mask.autodiff().unsqueeze_dim::<3>(1);
-        }
-        let rows = texts.len() * steps;
-        let currents =
-            features.reshape([rows, channels]).matmul(output.clone()) + output_bias.clone().unsqueeze::<2>();
-        let labels = texts.iter().map(|text| text.label);
-        let loss = match specification.readout {
-            Readout::Membrane => {
-                let mean =
-                    currents.reshape([texts.len(), steps, outputs]).mean_dim(1).reshape([texts.len(), outputs]);
-                let logits = sum_groups(mean, specification.classes) / specification.outputs_per_class as f32;
-                cross_entropy(logits, &labels.collect::<Vec<_>>())
-            }
-            Readout::SpikeCount => {
-                let fixed = |value: f32| Arc::new(vec![value; texts.len() * outputs]);
-                let neurons = NeuronLayer {
-                    neuron: specification.output_neuron,
-                    texts: texts.len(),
-                    steps,
-                    channels: outputs,
-                    thresholds: fixed(specification.output_neuron.threshold),
-                    scales: fixed(1.0),
-                };
-                let spikes = layers::neurons(&neurons, currents.reshape([texts.len(), steps, outputs]));
-                let sums = sum_groups(spikes.reshape([rows, outputs]), specification.classes);
-                let each_step = labels.flat_map(|label| std::iter::repeat_n(label, steps));
-                cross_entropy(sums, &each_step.collect::<Vec<_>>())
-            }
+        let readout = || {
+            let features = layers::neurons(&features, counts);
+            let currents =
+                features.reshape([texts * steps, channels]).matmul(output.clone()) + output_bias.clone().unsqueeze();
+            let loss = loss(specification, currents, &batch.labels);
+            let gradients = loss.backward();
+            (loss, gradients)
         };
-        let mut gradients = loss.backward();
+        // From here to the layer's way back one thread does almost all of the work.
+        let ((loss, mut gradients), ()) = rayon::join(readout, meanwhile);
         let rate = pace * self.choices.learning_rate;
         self.synapses.update(&self.optimiser, rate, synapses, &mut gradients);
         self.output.update(&self.optimiser, rate, output, &mut gradients);
@@ -187,7 +257,7 @@ impl Trainee for SpikingTextCnn<'_> {
     }
 
     fn development_accuracy(&self) -> Result<f64> {
-        Ok(accuracy(&self.network()?, Noise::inference(self.seed), self.prepared, &self.prepared.development))
+        Ok(accuracy(&self.network()?, Noise::inference(self.fixed.seed), self.prepared, &self.prepared.development))
     }
 
     fn save(&self, prefix: &str, store: &mut Store) {

@@ -64,8 +64,14 @@ pub fn apply<K: Kernel<N>, const N: usize, const D: usize>(kernel: K, inputs: [T
 pub fn copied<const D: usize>(tensor: &Tensor<D>) -> Option<Vec<f32>> {
     /// So many numbers are worth a thread's while.
     const PART: usize = 32 * 1024;
+    read_numbers(tensor, |numbers| numbers.par_iter().copied().with_min_len(PART).collect())
+}
+
+/// What `read` makes of the numbers of a tensor on the Flex device outside any graph, row-major; `None` on any other device.
+#[must_use]
+pub fn read_numbers<const D: usize, R>(tensor: &Tensor<D>, read: impl FnOnce(&[f32]) -> R) -> Option<R> {
     let tensor = tensor.clone().try_into_primitive::<Flex>().ok()?.to_contiguous();
-    Some(slice(&tensor).par_iter().copied().with_min_len(PART).collect())
+    Some(read(slice(&tensor)))
 }
 
 /// The numbers of a contiguous Flex tensor.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use spiketext_kernels::{
     ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
-    drive, neuron_scan, spiking_convolution,
+    drive, neuron_scan,
+    spiking_convolution::{self, Packed, Patterns},
     text_convolution::{self, Pooling},
 };
 
@@ -117,6 +118,11 @@ pub struct SpikingLayer {
     pub time: Time,
     /// Spikes of the distinct tokens, `[U T, D]`, or what else the drive says.
     pub spikes: Arc<SpikeTrain>,
+    /// Their patterns, if they were made before.
+    pub patterns: Option<Arc<Patterns>>,
+    /// The synapses rounded and packed, with the presence currents; if there are any, the kernel does not look at the numbers
+    /// of the synapses. On other devices than the CPU there are none.
+    pub packed: Option<Arc<Packed>>,
     /// The texts.
     pub batch: Arc<TokenBatch>,
     /// Memory for the kernel.
@@ -124,8 +130,12 @@ pub struct SpikingLayer {
 }
 
 impl SpikingLayer {
-    fn weights<'a>([synapses, presence, bias]: [&'a [f32]; 3]) -> spiking_convolution::Weights<'a> {
-        spiking_convolution::Weights::new(synapses, presence, bias)
+    fn weights<'a>(&'a self, [synapses, presence, bias]: [&'a [f32]; 3]) -> spiking_convolution::Weights<'a> {
+        spiking_convolution::Weights { synapses, presence, bias, packed: self.packed.as_deref() }
+    }
+
+    fn inputs(&self) -> spiking_convolution::Inputs<'_> {
+        spiking_convolution::Inputs { spikes: &self.spikes, patterns: self.patterns.as_deref() }
     }
 }
 
@@ -137,12 +147,12 @@ impl Kernel<3> for SpikingLayer {
     }
 
     fn forward(&self, inputs: [&[f32]; 3]) -> (Vec<f32>, Self::Kept) {
-        let weights = Self::weights(inputs);
+        let weights = self.weights(inputs);
         let (counts, kept) = spiking_convolution::forward_kept(
             &self.shape,
             &self.neuron,
             self.time,
-            &self.spikes,
+            self.inputs(),
             weights,
             &self.batch,
             &self.workspace,
@@ -155,8 +165,8 @@ impl Kernel<3> for SpikingLayer {
             &self.shape,
             &self.neuron,
             self.time,
-            &self.spikes,
-            Self::weights(inputs),
+            self.inputs(),
+            self.weights(inputs),
             &self.batch,
             kept,
             gradient,
@@ -180,11 +190,24 @@ pub struct NeuronLayer {
     pub thresholds: Arc<Vec<f32>>,
     /// Units of the surrogate, `[B, C]`.
     pub scales: Arc<Vec<f32>>,
+    /// What the spikes of all steps are multiplied by, `[B, C]` (dropout).
+    pub factors: Option<Arc<Vec<f32>>>,
 }
 
 impl NeuronLayer {
     fn thresholds(&self) -> neuron_scan::Thresholds<'_> {
         neuron_scan::Thresholds { values: &self.thresholds, scales: &self.scales }
+    }
+
+    /// Multiplies `[B, T, C]` by the factors, if there are any.
+    fn multiply(&self, values: &mut [f32]) {
+        let Some(factors) = &self.factors else { return };
+        let texts = values.chunks_exact_mut((self.steps * self.channels).max(1));
+        for (text, factors) in texts.zip(factors.chunks_exact(self.channels.max(1))) {
+            for step in text.chunks_exact_mut(self.channels) {
+                step.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+            }
+        }
     }
 }
 
@@ -196,11 +219,17 @@ impl Kernel<1> for NeuronLayer {
     }
 
     fn forward(&self, [currents]: [&[f32]; 1]) -> (Vec<f32>, ()) {
-        (neuron_scan::forward(&self.neuron, self.steps, self.channels, self.thresholds(), currents), ())
+        let mut spikes = neuron_scan::forward(&self.neuron, self.steps, self.channels, self.thresholds(), currents);
+        self.multiply(&mut spikes);
+        (spikes, ())
     }
 
     fn backward(&self, [currents]: [&[f32]; 1], (): &(), gradient: &[f32], _: [bool; 1]) -> [Vec<f32>; 1] {
-        [neuron_scan::backward(&self.neuron, self.steps, self.channels, self.thresholds(), currents, gradient)]
+        let mut d_spikes = std::borrow::Cow::Borrowed(gradient);
+        if self.factors.is_some() {
+            self.multiply(d_spikes.to_mut());
+        }
+        [neuron_scan::backward(&self.neuron, self.steps, self.channels, self.thresholds(), currents, &d_spikes)]
     }
 }
 
@@ -298,7 +327,11 @@ pub mod composed {
             state = Some(next);
             spikes.unsqueeze_dim::<3>(1)
         });
-        Tensor::cat(spikes.collect(), 1)
+        let spikes = Tensor::cat(spikes.collect(), 1);
+        match &layer.factors {
+            Some(factors) => spikes * fixed(factors).unsqueeze_dim::<3>(1),
+            None => spikes,
+        }
     }
 
     /// Token products with a last row of zeros for silent tokens.

@@ -24,5 +24,5 @@ pub mod study;
 pub use prepare::VectorSource;
 pub use recipe::Recipe;
 pub use run::{CHECKPOINT, Options, specification, train, train_both};
-pub use schedule::{Course, Trainee};
+pub use schedule::{Batches, Course, Trainee};
 pub use store::Store;

@@ -1,6 +1,6 @@
 //! Losses and masks shared by both networks.
 
-use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
+use burn::tensor::{Tensor, TensorData, activation::log_softmax};
 use spiketext::seed::{Purpose, stream, uniform};
 
 /// Mean cross-entropy of the logits `[N, K]` against the labels (equation 8, one term).
@@ -40,9 +40,4 @@ pub fn dropout_factors((seed, mask, step): (u64, Mask, u64), share: f32, count: 
     let mut rng = stream(seed, Purpose::Dropout, mask as u64, step);
     let kept = 1.0 / (1.0 - share);
     (0..count).map(|_| if uniform(&mut rng) < share { 0.0 } else { kept }).collect()
-}
-
-/// [`dropout_factors`] as a mask `[rows, columns]`.
-pub fn dropout_mask(key: (u64, Mask, u64), share: f32, rows: usize, columns: usize, device: &Device) -> Tensor<2> {
-    Tensor::from_data(TensorData::new(dropout_factors(key, share, rows * columns), [rows, columns]), device)
 }

@@ -5,7 +5,10 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rayon::prelude::*;
 use spiketext_kernels::adamw::{AdamW, Learning};
 
-use crate::{kernel_operation::copied, store::Store};
+use crate::{
+    kernel_operation::{copied, read_numbers},
+    store::Store,
+};
 
 /// AdamW with the published betas and epsilon.
 #[must_use]
@@ -55,6 +58,11 @@ impl<const D: usize> Parameter<D> {
     pub fn leaf_of(&self, values: Vec<f32>) -> Tensor<D> {
         let data = TensorData::new(values, self.value.dims());
         Tensor::from_data(data, &self.value.device()).autodiff().require_grad()
+    }
+
+    /// What `read` makes of the value's numbers, row-major; they are not copied.
+    pub fn read<R>(&self, read: impl Fn(&[f32]) -> R) -> R {
+        read_numbers(&self.value, &read).unwrap_or_else(|| read(&self.values()))
     }
 
     /// The value as numbers, row-major.

@@ -14,11 +14,26 @@ use crate::{
     store::Store,
 };
 
+/// Makes batches out of texts, all that a step needs but the weights: so the next one can be made while one trains.
+pub trait Batches: Send + Sync {
+    /// What a step sees of its texts.
+    type Batch: Send;
+
+    /// The batch of the `step`-th step of the whole phase (from 0).
+    fn batch(&self, texts: &[&Encoded], step: u64) -> Self::Batch;
+}
+
 /// A network in training.
 pub trait Trainee: Send + Sync {
-    /// Trains on one batch, the `step`-th of the whole phase (from 0), with the learning rates times `pace`, and returns
-    /// its loss.
-    fn train(&mut self, texts: &[&Encoded], step: u64, pace: f64) -> f64;
+    /// Makes its batches.
+    type Batches: Batches;
+
+    /// What makes its batches, whatever the weights become.
+    fn batches(&self) -> Self::Batches;
+
+    /// Trains on one batch with the learning rates times `pace` and returns its loss. `meanwhile` is work that depends on
+    /// nothing here; it is given to the other threads where this one has little to share with them.
+    fn train(&mut self, batch: <Self::Batches as Batches>::Batch, pace: f64, meanwhile: impl FnOnce() + Send) -> f64;
 
     /// Share of the development texts it gets right.
     ///
@@ -115,9 +130,15 @@ impl Schedule {
             let epoch = course.epochs + 1;
             let mut order: Vec<usize> = (0..texts.len()).collect();
             shuffle(&mut stream(self.seed, Purpose::Shuffle, self.phase as u64, epoch as u64), &mut order);
-            let mut loss = 0.0;
+            let (mut loss, batches) = (0.0, trainee.batches());
+            let batch_of = |step: usize| {
+                let members = order.chunks(self.batch).nth(step)?;
+                let texts: Vec<&Encoded> = members.iter().map(|&i| &texts[i]).collect();
+                Some(batches.batch(&texts, (course.epochs * steps + step) as u64))
+            };
+            let mut next = batch_of(0);
             for (step, members) in order.chunks(self.batch).enumerate() {
-                let batch: Vec<&Encoded> = members.iter().map(|&i| &texts[i]).collect();
+                let Some(batch) = next.take() else { break };
                 let step_of_all = course.epochs * steps + step;
                 let pace = if self.cosine {
                     let done = step_of_all as f64 / (self.epochs * steps) as f64;
@@ -126,7 +147,7 @@ impl Schedule {
                     1.0
                 };
                 // A step as a whole goes to a thread of the pool: from outside, each kernel would wait for one to wake up.
-                let batch_loss = rayon::scope(|_| trainee.train(&batch, step_of_all as u64, pace));
+                let batch_loss = rayon::scope(|_| trainee.train(batch, pace, || next = batch_of(step + 1)));
                 if !batch_loss.is_finite() {
                     return Err(Error::invalid(
                         self.phase.name(),
@@ -134,14 +155,14 @@ impl Schedule {
                         format!("{batch_loss} at step {} of epoch {epoch}", step + 1),
                     ));
                 }
-                loss += batch_loss * batch.len() as f64;
+                loss += batch_loss * members.len() as f64;
                 observer(&Event::Step {
                     phase: self.phase,
                     epoch,
                     epochs: self.epochs,
                     step: step + 1,
                     steps,
-                    texts: batch.len(),
+                    texts: members.len(),
                 });
             }
             let accuracy = trainee.development_accuracy()?;

@@ -79,6 +79,8 @@ fn the_paper_network_through_burn() {
         neuron,
         time: steps.into(),
         spikes: Arc::new(spikes),
+        patterns: None,
+        packed: None,
         batch: Arc::new(batch),
         workspace: Workspace::default(),
     };
@@ -96,6 +98,7 @@ fn the_paper_network_through_burn() {
         channels,
         thresholds: Arc::new(positions.iter().map(|positions| threshold_of("pool") * positions).collect()),
         scales: Arc::new(positions),
+        factors: None,
     };
     let features = layers::neurons(&pool, counts);
     let want = exchange(&values(&file["pool_spikes"]), steps, texts, channels);
@@ -110,6 +113,7 @@ fn the_paper_network_through_burn() {
         channels: classes,
         thresholds: Arc::new(vec![threshold_of("out"); texts * classes]),
         scales: Arc::new(vec![1.0; texts * classes]),
+        factors: None,
     };
     let output_spikes = layers::neurons(&readout, currents.reshape([texts, steps, classes]));
     let want = exchange(&values(&file["output_spikes"]), steps, texts, classes);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use spiketext_kernels::{
     ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
+    spiking_convolution::{Packed, Patterns},
     text_convolution::Pooling,
 };
 use spiketext_train::{
@@ -179,6 +180,8 @@ fn spiking_convolutions_agree() {
                     neuron,
                     time: Time { steps: STEPS, drive },
                     spikes: Arc::new(spikes),
+                    patterns: None,
+                    packed: None,
                     batch: Arc::new(batch),
                     workspace: Workspace::default(),
                 };
@@ -188,6 +191,16 @@ fn spiking_convolutions_agree() {
                 let fast = layers::spiking_convolution(&layer, s, p, b);
                 assert_eq!(fast.dims(), [layer.batch.len(), STEPS, c]);
                 let (fast, fast_gradients) = through(fast, &upstream, gradients);
+                // What was made ahead of time changes nothing, and packed synapses are all that is read of them.
+                let mut ahead = layer.clone();
+                ahead.patterns = Some(Arc::new(Patterns::of(&shape, layer.time, &layer.spikes)));
+                let packed = Packed::new(&shape, &numbers(&synapses), &numbers(&presence)).expect("whole eighths");
+                ahead.packed = Some(Arc::new(packed));
+                let zeros = leaf(&vec![0.0; d * m], [d, m]);
+                let gradients_ahead = |g: &_| [gradient(&zeros, g), gradient(&presence, g), gradient(&bias, g)];
+                let (_, p, b) = inputs();
+                let counts = layers::spiking_convolution(&ahead, zeros.clone(), p, b);
+                assert_eq!(through(counts, &upstream, gradients_ahead), (fast.clone(), fast_gradients.clone()));
                 let (s, p, b) = inputs();
                 let slow = composed::spiking_convolution(&layer, s, p, b);
                 let (slow, slow_gradients) = through(slow, &upstream, gradients);
@@ -207,7 +220,11 @@ fn neurons_agree() {
     const TEXTS: usize = 4;
     const STEPS: usize = 9;
     const CHANNELS: usize = 5;
-    for (kind, neuron) in neuron_kinds() {
+    let dropout: Vec<f32> = (0..TEXTS * CHANNELS).map(|i| [0.0, 2.0, 2.0][i % 3]).collect();
+    let factors = [None, Some(Arc::new(dropout))];
+    for ((kind, neuron), factors) in
+        neuron_kinds().into_iter().flat_map(|kind| factors.clone().map(|factors| (kind.clone(), factors)))
+    {
         // As pooled features have them: thresholds and units differ between texts and channels.
         let scales: Vec<f32> = (0..TEXTS * CHANNELS).map(|i| (1 + i % 3) as f32).collect();
         let layer = NeuronLayer {
@@ -217,13 +234,15 @@ fn neurons_agree() {
             channels: CHANNELS,
             thresholds: Arc::new(scales.iter().map(|scale| 0.75 * scale).collect()),
             scales: Arc::new(scales),
+            factors: factors.clone(),
         };
         let currents = leaf(&grid_of(TEXTS * STEPS * CHANNELS, 12, 21), [TEXTS, STEPS, CHANNELS]);
         let upstream = numbers_of(TEXTS * STEPS * CHANNELS, 22);
         let gradients = |g: &_| [gradient(&currents, g)];
         let (fast, [fast_gradient]) = through(layers::neurons(&layer, currents.clone()), &upstream, gradients);
         let (slow, [slow_gradient]) = through(composed::neurons(&layer, currents.clone()), &upstream, gradients);
-        assert!(fast.contains(&1.0) && fast.contains(&0.0), "{kind}: no spikes or nothing else");
+        let spike = if factors.is_some() { 2.0 } else { 1.0 };
+        assert!(fast.contains(&spike) && fast.contains(&0.0), "{kind}: no spikes or nothing else");
         assert_eq!(fast, slow, "{kind}: spikes");
         assert_close(&format!("{kind}: currents"), &fast_gradient, &slow_gradient);
     }
@@ -239,6 +258,7 @@ fn untracked_inputs_take_the_composed_body() {
         channels: 1,
         thresholds: Arc::new(vec![1.0]),
         scales: Arc::new(vec![1.0]),
+        factors: None,
     };
     let values = [0.5f32, 0.75, 0.5, 1.5];
     let plain = Tensor::<3>::from_data(TensorData::new(values.to_vec(), [1, 4, 1]), &Device::flex());

@@ -46,31 +46,68 @@ impl StripGradient {
     fn per_row(&self) -> usize {
         self.rows.len() / self.across
     }
-
-    /// Writes row `d` of the strip's columns into that of all columns, `[M]`; `own` is memory for it.
-    fn put_row(&self, shape: &ConvolutionShape, strip: &ChannelStrip, d: usize, row: &mut [f32], own: &mut Vec<f32>) {
-        own.resize(self.across * LANES, 0.0);
-        for (own, rows) in own.chunks_exact_mut(LANES).zip(self.rows.chunks_exact(self.per_row())) {
-            own.copy_from_slice(&rows[d].0);
-        }
-        strip.scatter(shape, &own[..strip.columns()], row);
-    }
 }
 
 /// Rows of synapses that are worth a thread's while.
 const ROWS_A_TASK: usize = 32;
+
+/// Columns of one tap that lie in one product row of a strip.
+struct Piece<'a> {
+    /// The product row, `[D + 1]`, and its first lane.
+    rows: &'a [Lanes<f32>],
+    lane: usize,
+    columns: usize,
+    /// The first of them among all columns.
+    to: usize,
+}
+
+impl<'a> Piece<'a> {
+    /// All pieces of all strips, which tile the columns, in the order of the columns.
+    fn all(shape: &ConvolutionShape, strips: &[ChannelStrip], parts: &'a [StripGradient]) -> Vec<Self> {
+        let mut pieces = Vec::new();
+        for (strip, part) in strips.iter().zip(parts) {
+            let per_row = part.per_row();
+            for (which, rows) in part.rows.chunks_exact(per_row).enumerate() {
+                let (mut own, end) = (which * LANES, ((which + 1) * LANES).min(strip.columns()));
+                while own < end {
+                    let (tap, channel) = (own / strip.channels, own % strip.channels);
+                    let columns = (strip.channels - channel).min(end - own);
+                    let to = strip.source_column(shape, tap) + channel;
+                    pieces.push(Self { rows, lane: own % LANES, columns, to });
+                    own += columns;
+                }
+            }
+        }
+        pieces.sort_unstable_by_key(|piece| piece.to);
+        pieces
+    }
+
+    /// Writes row `d` of the piece into that of all columns.
+    #[inline(always)]
+    fn put(&self, d: usize, row: &mut [f32]) {
+        let own = &flat(&self.rows[d..])[self.lane..];
+        match (own.first_chunk::<LANES>(), row[self.to..].first_chunk_mut::<LANES>()) {
+            // A whole row of lanes takes less time than a few of them; what it writes past the piece, the next ones write again.
+            (Some(own), Some(row)) => *row = *own,
+            _ => row[self.to..][..self.columns].copy_from_slice(&own[..self.columns]),
+        }
+    }
+}
 
 /// The gradients of the layer from those of its strips.
 pub(super) fn together(shape: &ConvolutionShape, strips: &[ChannelStrip], parts: &[StripGradient]) -> Gradients {
     let (d, m) = (shape.dimension, shape.products());
     let mut gradients =
         Gradients { synapses: vec![0.0; d * m], presence: vec![0.0; m], bias: vec![0.0; shape.channels()] };
-    let put = |own: &mut Vec<f32>, (d, row): (usize, &mut [f32])| {
-        strips.iter().zip(parts).for_each(|(strip, part)| part.put_row(shape, strip, d, row, own));
-    };
-    let rows = gradients.synapses.par_chunks_exact_mut(m.max(1)).enumerate().with_min_len(ROWS_A_TASK);
-    rows.for_each_init(Vec::new, put);
-    put(&mut Vec::new(), (d, &mut gradients.presence));
+    let pieces = Piece::all(shape, strips, parts);
+    // Piece by piece, so that each is read from one end to the other.
+    gradients.synapses.par_chunks_mut((ROWS_A_TASK * m).max(1)).enumerate().for_each(|(task, rows)| {
+        for piece in &pieces {
+            let rows = rows.chunks_exact_mut(m).enumerate();
+            rows.for_each(|(own, row)| piece.put(task * ROWS_A_TASK + own, row));
+        }
+    });
+    pieces.iter().for_each(|piece| piece.put(d, &mut gradients.presence));
     for (strip, part) in strips.iter().zip(parts) {
         let first = strip.first_channel(shape);
         gradients.bias[first..first + strip.channels].copy_from_slice(&flat(&part.bias)[..strip.channels]);

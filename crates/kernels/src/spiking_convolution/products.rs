@@ -9,10 +9,15 @@ use std::borrow::Cow;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{Weights, numbers::multiply};
+use super::{
+    Weights,
+    inputs::{Inputs, Patterns},
+    numbers::multiply,
+};
 use crate::{
     ChannelStrip, ConvolutionShape, Drive, SpikeTrain,
     drive::PHASES,
+    in_turn,
     in_turn::parts_of,
     lanes::{LANES, Lanes},
     rounding::{PART, largest},
@@ -61,16 +66,29 @@ impl Packed {
     pub fn new(shape: &ConvolutionShape, synapses: &[f32], presence: &[f32]) -> Option<Self> {
         assert_eq!(synapses.len(), shape.dimension * shape.products(), "Packed::new: synapses [D, M]");
         assert_eq!(presence.len(), shape.products(), "Packed::new: presence [M]");
-        let unit = common_unit([synapses, presence])?;
+        Self::rounded(shape, common_unit([synapses, presence])?, synapses, presence)
+    }
+
+    /// Packs synapses `[D, M]` and presence currents `[M]` rounded to whole numbers of `unit`, a power of two, halves away from
+    /// zero; `None` if these do not fit 16 bits, or if sums of them do not fit what they are summed in.
+    ///
+    /// # Panics
+    /// If the lengths do not fit the shape.
+    #[must_use]
+    pub fn rounded(shape: &ConvolutionShape, unit: f32, synapses: &[f32], presence: &[f32]) -> Option<Self> {
+        assert_eq!(synapses.len(), shape.dimension * shape.products(), "Packed::rounded: synapses [D, M]");
+        assert_eq!(presence.len(), shape.products(), "Packed::rounded: presence [M]");
         // A power of two, so its reciprocal is exact.
         let per_unit = unit.recip();
         let padded = shape.dimension.next_multiple_of(SET_INPUTS);
-        let strips = shape.strips();
-        let strips = strips.par_iter().map(|strip| {
+        let strips = in_turn(shape.strips().iter(), |strip| {
             let rows = strip.product_rows();
             let (mut own, mut own_presence) = (vec![Lanes::all(0); rows * padded], vec![Lanes::all(0); rows]);
-            whole_numbers(&strip.gather(shape, synapses), per_unit, strip.columns(), padded, &mut own);
-            whole_numbers(&strip.gather(shape, presence), per_unit, strip.columns(), 1, &mut own_presence);
+            let fit = whole_numbers(&strip.gather(shape, synapses), per_unit, strip.columns(), padded, &mut own)
+                && whole_numbers(&strip.gather(shape, presence), per_unit, strip.columns(), 1, &mut own_presence);
+            if !fit {
+                return None;
+            }
             let mut reach = Reach::default();
             for (rows, presence) in own.chunks_exact(padded).zip(&own_presence) {
                 reach.include(rows, presence);
@@ -88,7 +106,8 @@ impl Packed {
             let own = PackedStrip { synapses: own, presence: own_presence, sums };
             (exact && fit).then_some((own, reach.all * strip.width as f32))
         });
-        let (strips, reaches): (Vec<_>, Vec<f32>) = strips.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        let strips: Option<Vec<_>> = strips.into_iter().collect();
+        let (strips, reaches): (Vec<_>, Vec<f32>) = strips?.into_iter().unzip();
         Some(Self { unit, strips, reach: reaches.into_iter().fold(0.0, f32::max) })
     }
 
@@ -104,17 +123,21 @@ const SIXTEEN_BITS: i32 = i16::MAX as i32;
 /// Added to a number below 2^22 in size, it leaves no place for fractions, and its last bits are the whole number.
 const NO_FRACTION: f32 = 12_582_912.0;
 
-/// `values`, `[rows, columns]`, in units, as `[column rows, padded]` rows of lanes.
+/// `values`, `[rows, columns]`, in units, as `[column rows, padded]` rows of lanes; whether all of them fit.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn whole_numbers(values: &[f32], per_unit: f32, columns: usize, padded: usize, out: &mut [Lanes<i16>]) {
+fn whole_numbers(values: &[f32], per_unit: f32, columns: usize, padded: usize, out: &mut [Lanes<i16>]) -> bool {
+    let mut fit = true;
     for (row, values) in values.chunks_exact(columns).enumerate() {
         for (values, out) in values.chunks(LANES).zip(out.iter_mut().skip(row).step_by(padded)) {
             for (value, out) in values.iter().zip(&mut out.0) {
-                let bits = (value * per_unit + NO_FRACTION).to_bits();
-                *out = bits.wrapping_sub(NO_FRACTION.to_bits()) as i16;
+                let units = (value * per_unit).round();
+                // So written that what is not a number does not fit.
+                fit &= units.abs() <= SIXTEEN_BITS as f32;
+                *out = (units + NO_FRACTION).to_bits().wrapping_sub(NO_FRACTION.to_bits()) as i16;
             }
         }
     }
+    fit
 }
 
 /// How large sums over inputs can be in some column, in units.
@@ -241,6 +264,8 @@ fn bits_of_part(values: &[f32], per_unit: f32) -> Option<u32> {
 pub(super) struct Source<'a> {
     pub(super) spikes: &'a SpikeTrain,
     pub(super) weights: Weights<'a>,
+    /// Those of the spikes that the caller has.
+    given: Option<&'a InputPatterns>,
     made: Cow<'a, Made>,
     /// 0, 1, ...: where the products of each token go.
     pub(super) order: Vec<u32>,
@@ -249,29 +274,36 @@ pub(super) struct Source<'a> {
 /// What is made of spikes and weights for look-up.
 #[derive(Clone, Debug)]
 pub(super) struct Made {
-    patterns: InputPatterns,
+    /// None where the spikes came with theirs.
+    patterns: Option<InputPatterns>,
     /// None where the weights came packed, or cannot be.
     packed: Option<Packed>,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(shape: &ConvolutionShape, spikes: &'a SpikeTrain, weights: Weights<'a>) -> Self {
+    pub(super) fn new(shape: &ConvolutionShape, inputs: Inputs<'a>, weights: Weights<'a>) -> Self {
         let packed = match weights.packed {
             Some(_) => None,
             None => Packed::new(shape, weights.synapses, weights.presence),
         };
-        let made = Made { patterns: InputPatterns::of(spikes), packed };
-        Self::with(spikes, weights, Cow::Owned(made))
+        let patterns = if inputs.patterns.is_some() { None } else { Some(InputPatterns::of(inputs.spikes)) };
+        Self::with(inputs, weights, Cow::Owned(Made { patterns, packed }))
     }
 
     /// Takes what a forward pass with the same spikes and weights has made.
-    pub(super) fn again(spikes: &'a SpikeTrain, weights: Weights<'a>, made: &'a Made) -> Self {
-        Self::with(spikes, weights, Cow::Borrowed(made))
+    pub(super) fn again(inputs: Inputs<'a>, weights: Weights<'a>, made: &'a Made) -> Self {
+        Self::with(inputs, weights, Cow::Borrowed(made))
     }
 
-    fn with(spikes: &'a SpikeTrain, weights: Weights<'a>, made: Cow<'a, Made>) -> Self {
+    fn with(Inputs { spikes, patterns }: Inputs<'a>, weights: Weights<'a>, made: Cow<'a, Made>) -> Self {
         let rows = u32::try_from(spikes.rows()).expect("fewer than 2^32 rows of spikes");
-        Self { spikes, weights, made, order: (0..rows).collect() }
+        let given = patterns.map(Patterns::of_inputs);
+        Self { spikes, weights, given, made, order: (0..rows).collect() }
+    }
+
+    /// The patterns of the spikes.
+    fn patterns(&self) -> &InputPatterns {
+        self.given.or(self.made.patterns.as_ref()).expect("patterns that were given or made")
     }
 
     /// What was made, for [`Self::again`].
@@ -354,7 +386,7 @@ impl Chunk {
         let silence = tokens * count * strip.strip.product_rows();
         let length = silence + count * strip.strip.product_rows() + strip.strip.channel_rows();
         if let Some(packed) = source.packed() {
-            let (own, patterns) = (&packed.strips[strip.which], &source.made.patterns);
+            let (own, patterns) = (&packed.strips[strip.which], source.patterns());
             let (parts, lengths) = (parts_of(shape.strips().len()), (steps, count, strip.strip.product_rows()));
             if own.sums == Sums::Narrow {
                 let mut rows = workspace.take(length);

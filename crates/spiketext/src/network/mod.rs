@@ -7,7 +7,7 @@
 
 mod grid;
 
-pub use grid::{Grid, on_common_grid};
+pub use grid::{Grid, on_common_grid, on_grid};
 
 use serde::{Deserialize, Serialize};
 use spiketext_kernels::{ConvolutionShape, NeuronParameters, Time, spiking_convolution::Packed};
