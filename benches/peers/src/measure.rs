@@ -144,7 +144,11 @@ struct Seconds {
     one_and_apart: Option<[Vec<f64>; 2]>,
 }
 
-/// Seconds of each run that `make` gives, for `seconds` and at least `least` runs, after one that is not counted.
+/// How long a turn of one or of all threads lasts at least. A step of a few milliseconds that follows upon another program's
+/// finds cold caches and threads asleep, which it does not in a training run.
+const SECONDS_A_TURN: f64 = 0.2;
+
+/// Seconds of each run that `make` gives (with `--scaling`, means of a turn's runs), for `seconds` and at least `least` runs, after one that is not counted.
 fn repeated<'a>(arguments: &Arguments, make: impl Fn() -> Run<'a>) -> Result<Seconds> {
     let timed = |run: &mut dyn FnMut() -> Result<()>| -> Result<f64> {
         let started = Instant::now();
@@ -170,14 +174,20 @@ fn repeated<'a>(arguments: &Arguments, make: impl Fn() -> Run<'a>) -> Result<Sec
     for (pool, run) in single.iter().zip(&mut runs) {
         pool.install(run)?;
     }
+    let once = timed(&mut || single[0].install(&mut runs[0]))?;
+    let a_turn = (SECONDS_A_TURN / once).ceil().max(1.0) as usize;
+    let repeat = |pool: &rayon::ThreadPool, run: &mut Run<'a>| (0..a_turn).try_for_each(|_| pool.install(&mut *run));
+    let mut turn = |work: &mut dyn FnMut(&mut [Run<'a>]) -> Result<()>| -> Result<f64> {
+        Ok(timed(&mut || work(&mut runs))? / a_turn as f64)
+    };
     let (mut one, mut apart) = (Vec::new(), Vec::new());
-    while !enough(&one) {
-        one.push(timed(&mut || single[0].install(&mut runs[0]))?);
-        all.push(timed(&mut || whole.install(&mut runs[0]))?);
-        apart.push(timed(&mut || {
+    while one.len() < arguments.least_runs || one.iter().sum::<f64>() * (a_turn as f64) < arguments.seconds {
+        one.push(turn(&mut |runs| repeat(&single[0], &mut runs[0]))?);
+        all.push(turn(&mut |runs| repeat(&whole, &mut runs[0]))?);
+        apart.push(turn(&mut |runs| {
             std::thread::scope(|scope| {
                 let started: Vec<_> =
-                    single.iter().zip(&mut runs).map(|(pool, run)| scope.spawn(|| pool.install(run))).collect();
+                    single.iter().zip(runs).map(|(pool, run)| scope.spawn(|| repeat(pool, run))).collect();
                 started
                     .into_iter()
                     .try_for_each(|run| run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
