@@ -23,10 +23,10 @@
 //! Graded codes (see [`crate::drive`]) multiply the products of each step by a power of two, or have one row of products for
 //! all steps, put together from those of bit planes.
 //!
-//! `products` makes the token products, `numbers` those that do not round to whole numbers, `planes` those of constant
-//! currents, `memory` keeps those of words from one batch to the next, `scan` runs the neurons over them, `windows` gives the
-//! spikes of single windows of words, `gradient` takes the gradient of the products to that of the synapses, `reference` says
-//! what all of it means.
+//! `inputs` holds the spikes with what can be made of them ahead of time, `products` makes the token products, `numbers` those
+//! that do not round to whole numbers, `planes` those of constant currents, `memory` keeps those of words from one batch to the
+//! next, `scan` runs the neurons over them, `windows` gives the spikes of single windows of words, `gradient` takes the gradient
+//! of the products to that of the synapses, `reference` says what all of it means.
 
 mod gradient;
 mod inputs;
