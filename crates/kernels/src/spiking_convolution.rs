@@ -91,7 +91,7 @@ pub struct Gradients {
 }
 
 /// What the forward pass leaves for the backward pass: the membranes of each strip where each chunk of time begins, and the
-/// token products of the last chunks, as many as fit [`KEPT_BYTES`]; the backward pass makes the others again.
+/// token products of the last chunks, as many as fit 64 MiB; the backward pass makes the others again.
 #[derive(Debug)]
 pub struct Kept {
     strips: Vec<KeptStrip>,
