@@ -240,7 +240,7 @@ pub mod composed {
         SpikingLayer, Surrogate, Tensor, TensorData, TokenBatch, drive,
     };
 
-    /// See [`super::text_convolution`].
+    /// See [`super::text_convolution()`].
     pub fn text_convolution(
         shape: &ConvolutionShape,
         pooling: Pooling,
@@ -268,7 +268,7 @@ pub mod composed {
         Tensor::cat(texts, 0)
     }
 
-    /// See [`super::spiking_convolution`].
+    /// See [`super::spiking_convolution()`].
     pub fn spiking_convolution(
         layer: &SpikingLayer,
         synapses: Tensor<2>,
