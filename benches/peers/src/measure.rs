@@ -148,20 +148,22 @@ struct Seconds {
 /// finds cold caches and threads asleep, which it does not in a training run.
 const SECONDS_A_TURN: f64 = 0.2;
 
-/// Seconds of each run that `make` gives (with `--scaling`, means of a turn's runs), for `seconds` and at least `least` runs, after one that is not counted.
+/// Seconds of each run that `make` gives, for `seconds` and at least `least_runs` runs, after one that is not counted; with
+/// `--scaling` the means of turns, of which there are as many at least.
 fn repeated<'a>(arguments: &Arguments, make: impl Fn() -> Run<'a>) -> Result<Seconds> {
     let timed = |run: &mut dyn FnMut() -> Result<()>| -> Result<f64> {
         let started = Instant::now();
         run()?;
         Ok(started.elapsed().as_secs_f64())
     };
-    let enough =
-        |taken: &[f64]| taken.len() >= arguments.least_runs && taken.iter().sum::<f64>() >= arguments.seconds;
+    let enough = |taken: &[f64], a_turn: usize| {
+        taken.len() >= arguments.least_runs && taken.iter().sum::<f64>() * a_turn as f64 >= arguments.seconds
+    };
     let mut all = Vec::new();
     if !arguments.scaling {
         let mut run = make();
         run()?;
-        while !enough(&all) {
+        while !enough(&all, 1) {
             all.push(timed(&mut run)?);
         }
         return Ok(Seconds { all, one_and_apart: None });
@@ -181,7 +183,7 @@ fn repeated<'a>(arguments: &Arguments, make: impl Fn() -> Run<'a>) -> Result<Sec
         Ok(timed(&mut || work(&mut runs))? / a_turn as f64)
     };
     let (mut one, mut apart) = (Vec::new(), Vec::new());
-    while one.len() < arguments.least_runs || one.iter().sum::<f64>() * (a_turn as f64) < arguments.seconds {
+    while !enough(&one, a_turn) {
         one.push(turn(&mut |runs| repeat(&single[0], &mut runs[0]))?);
         all.push(turn(&mut |runs| repeat(&whole, &mut runs[0]))?);
         apart.push(turn(&mut |runs| {

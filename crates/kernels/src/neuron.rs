@@ -87,6 +87,35 @@ pub fn step<F: Real>(
     (spike, charged)
 }
 
+/// Calls `$body` with the neuron as one whose kind the compiler knows, if it is one of the usual ones, so that no choice is left in
+/// its loops over lanes on the way back.
+macro_rules! usual {
+    ($neuron:expr, |$known:ident| $body:expr) => {{
+        let neuron: &$crate::NeuronParameters = $neuron;
+        let soft = |surrogate| $crate::NeuronParameters {
+            surrogate,
+            reset: $crate::Reset::Soft,
+            detach_reset: true,
+            ..*neuron
+        };
+        match (neuron.surrogate, neuron.reset, neuron.detach_reset) {
+            ($crate::Surrogate::FastSigmoid { slope }, $crate::Reset::Soft, true) => {
+                let $known = &soft($crate::Surrogate::FastSigmoid { slope });
+                $body
+            }
+            ($crate::Surrogate::Arctangent { alpha }, $crate::Reset::Soft, true) => {
+                let $known = &soft($crate::Surrogate::Arctangent { alpha });
+                $body
+            }
+            _ => {
+                let $known = neuron;
+                $body
+            }
+        }
+    }};
+}
+pub(crate) use usual;
+
 /// One time step backward: from the gradients of the loss with respect to this step's spike and to the membrane after
 /// the reset, the gradient with respect to the charged membrane u' (which is also that of the input current; times
 /// beta it is that of the membrane before the step).

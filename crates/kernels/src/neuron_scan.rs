@@ -8,8 +8,8 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::{
-    Fire, NeuronParameters, Reset, Surrogate,
-    neuron::{step, step_backward},
+    Fire, NeuronParameters,
+    neuron::{step, step_backward, usual},
 };
 
 /// Thresholds of a layer.
@@ -108,19 +108,7 @@ fn backward_text(
     d_spikes: &[f32],
     d_currents: &mut [f32],
 ) {
-    // The usual neurons are known to the compiler, so that no choice is left in the loop over channels.
-    let soft = |surrogate| NeuronParameters { surrogate, reset: Reset::Soft, detach_reset: true, ..*neuron };
-    match (neuron.surrogate, neuron.reset, neuron.detach_reset) {
-        (Surrogate::FastSigmoid { slope }, Reset::Soft, true) => {
-            let neuron = soft(Surrogate::FastSigmoid { slope });
-            replay_text(&neuron, channels, thresholds, currents, d_spikes, d_currents);
-        }
-        (Surrogate::Arctangent { alpha }, Reset::Soft, true) => {
-            let neuron = soft(Surrogate::Arctangent { alpha });
-            replay_text(&neuron, channels, thresholds, currents, d_spikes, d_currents);
-        }
-        _ => replay_text(neuron, channels, thresholds, currents, d_spikes, d_currents),
-    }
+    usual!(neuron, |neuron| replay_text(neuron, channels, thresholds, currents, d_spikes, d_currents));
 }
 
 /// All channels of a step side by side; the charged membranes wait in the place of the gradients.
@@ -214,6 +202,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Reset, Surrogate};
 
     fn kinds() -> Vec<NeuronParameters> {
         let paper = NeuronParameters::paper();

@@ -131,14 +131,14 @@ impl Schedule {
             let mut order: Vec<usize> = (0..texts.len()).collect();
             shuffle(&mut stream(self.seed, Purpose::Shuffle, self.phase as u64, epoch as u64), &mut order);
             let (mut loss, batches) = (0.0, trainee.batches());
-            let batch_of = |step: usize| {
-                let members = order.chunks(self.batch).nth(step)?;
+            let batch_of = |step: usize, members: &[usize]| {
                 let texts: Vec<&Encoded> = members.iter().map(|&i| &texts[i]).collect();
-                Some(batches.batch(&texts, (course.epochs * steps + step) as u64))
+                batches.batch(&texts, (course.epochs * steps + step) as u64)
             };
-            let mut next = batch_of(0);
-            for (step, members) in order.chunks(self.batch).enumerate() {
-                let Some(batch) = next.take() else { break };
+            let parts: Vec<&[usize]> = order.chunks(self.batch).collect();
+            let mut next = None;
+            for (step, &members) in parts.iter().enumerate() {
+                let batch = next.take().unwrap_or_else(|| batch_of(step, members));
                 let step_of_all = course.epochs * steps + step;
                 let pace = if self.cosine {
                     let done = step_of_all as f64 / (self.epochs * steps) as f64;
@@ -147,7 +147,8 @@ impl Schedule {
                     1.0
                 };
                 // A step as a whole goes to a thread of the pool: from outside, each kernel would wait for one to wake up.
-                let batch_loss = rayon::scope(|_| trainee.train(batch, pace, || next = batch_of(step + 1)));
+                let prepare = || next = parts.get(step + 1).map(|members| batch_of(step + 1, members));
+                let batch_loss = rayon::scope(|_| trainee.train(batch, pace, prepare));
                 if !batch_loss.is_finite() {
                     return Err(Error::invalid(
                         self.phase.name(),

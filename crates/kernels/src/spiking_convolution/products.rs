@@ -64,8 +64,6 @@ impl Packed {
     /// If the lengths do not fit the shape.
     #[must_use]
     pub fn new(shape: &ConvolutionShape, synapses: &[f32], presence: &[f32]) -> Option<Self> {
-        assert_eq!(synapses.len(), shape.dimension * shape.products(), "Packed::new: synapses [D, M]");
-        assert_eq!(presence.len(), shape.products(), "Packed::new: presence [M]");
         Self::rounded(shape, common_unit([synapses, presence])?, synapses, presence)
     }
 

@@ -10,10 +10,10 @@ use rayon::prelude::*;
 
 use super::products::{Rows, Strip, View};
 use crate::{
-    ChannelStrip, Drive, Fire, NeuronParameters, Reset, SILENT, Surrogate, TokenBatch,
+    ChannelStrip, Drive, Fire, NeuronParameters, Reset, SILENT, TokenBatch,
     drive::PHASES,
     lanes::{LANES, Lanes, at, at_mut, flat, flat_mut},
-    neuron::{step, step_backward},
+    neuron::{step, step_backward, usual},
 };
 
 /// The positions of a batch at which a kernel of one width sees tokens. Positions of a text past its last token all see
@@ -472,8 +472,6 @@ fn replay_places<P: Product>(
     steps: usize,
     back: Back<'_>,
 ) {
-    // The usual neurons are known to the compiler, so that no choice is left in the loop over lanes.
-    let soft = |surrogate| NeuronParameters { surrogate, reset: Reset::Soft, detach_reset: true, ..*neuron };
     let mut taps = [0; WIDEST];
     let d_products = flat_mut(back.d_products);
     for b in places.texts() {
@@ -491,17 +489,7 @@ fn replay_places<P: Product>(
                 };
                 let d_membrane = &mut back.d_membranes[place * layout.rows + row];
                 let out = (d_membrane, &mut *d_products, &mut back.d_bias[row]);
-                unrolled!(taps, |taps| {
-                    match (neuron.surrogate, neuron.reset, neuron.detach_reset) {
-                        (Surrogate::FastSigmoid { slope }, Reset::Soft, true) => {
-                            replay_place(&soft(Surrogate::FastSigmoid { slope }), one, products, taps, up, out);
-                        }
-                        (Surrogate::Arctangent { alpha }, Reset::Soft, true) => {
-                            replay_place(&soft(Surrogate::Arctangent { alpha }), one, products, taps, up, out);
-                        }
-                        _ => replay_place(neuron, one, products, taps, up, out),
-                    }
-                });
+                unrolled!(taps, |taps| usual!(neuron, |neuron| replay_place(neuron, one, products, taps, up, out)));
             }
         }
     }
