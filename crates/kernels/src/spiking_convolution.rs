@@ -38,7 +38,7 @@ pub mod reference;
 mod scan;
 pub mod windows;
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 pub use inputs::{Inputs, Patterns};
 pub use memory::WordMemory;
@@ -54,7 +54,7 @@ use crate::{
     workspace::{Buffer, Workspace},
 };
 use gradient::StripGradient;
-use inputs::{ChunkPatterns, LONGEST_CHUNK, chunks};
+use inputs::{ChunkPatterns, LONGEST_CHUNK, chunks, places_of};
 use products::{Chunk, Made, Source, Strip, View};
 use scan::{Back, Places};
 
@@ -120,7 +120,7 @@ struct Task<'a> {
     batch: &'a TokenBatch,
     strips: Vec<ChannelStrip>,
     /// One for each width.
-    places: Vec<Places>,
+    places: Cow<'a, [Places]>,
     workspace: &'a Workspace,
 }
 
@@ -150,10 +150,20 @@ impl<'a> Task<'a> {
             steps > 0 && spikes.rows().is_multiple_of(rows),
             "spiking_convolution: {rows} rows of spikes a token"
         );
-        if let Some(patterns) = inputs.patterns {
-            assert_eq!(patterns.of_inputs().rows(), spikes.rows(), "spiking_convolution: patterns of these spikes");
-        }
         let tokens = spikes.rows() / rows;
+        let places = match inputs.patterns {
+            Some(patterns) => {
+                assert_eq!(
+                    patterns.of_inputs().rows(),
+                    spikes.rows(),
+                    "spiking_convolution: patterns of these spikes"
+                );
+                let fit = patterns.places().iter().all(|places| places.texts().len() == batch.len());
+                assert!(fit, "spiking_convolution: places of these texts");
+                Cow::Borrowed(patterns.places())
+            }
+            None => Cow::Owned(places_of(shape, batch, tokens)),
+        };
         if let Some(last) = batch.last_row() {
             assert!((last as usize) < tokens, "spiking_convolution: token {last}, {tokens} tokens of spikes");
         }
@@ -168,7 +178,7 @@ impl<'a> Task<'a> {
             },
             batch,
             strips: shape.strips(),
-            places: places_of(shape, batch, u32::try_from(tokens).expect("fewer than 2^32 tokens")),
+            places,
             workspace,
         }
     }
@@ -372,13 +382,6 @@ fn merged(shape: &ConvolutionShape, strips: &[ChannelStrip], rows: usize, counts
     out
 }
 
-/// The places of each width.
-fn places_of(shape: &ConvolutionShape, batch: &TokenBatch, silence: u32) -> Vec<Places> {
-    let widest = shape.widths.iter().copied().max().unwrap_or(0);
-    assert!(widest <= scan::WIDEST, "spiking_convolution: kernel of {widest} tokens, at most {}", scan::WIDEST);
-    shape.widths.iter().map(|&width| Places::new(batch, width, silence)).collect()
-}
-
 /// Backward pass: from the gradient with respect to the summed spikes, `[B, T, C]`. Everything else is what
 /// [`forward_kept`] has seen.
 ///
@@ -550,7 +553,7 @@ mod tests {
         let packed = Packed::new(shape, &case.synapses, &case.presence);
         let prepared = Weights { packed: packed.as_ref(), ..case.weights() };
         assert_eq!(run(prepared).0, want, "packed, {neuron:?}");
-        let patterns = Patterns::of(shape, steps, &case.spikes);
+        let patterns = Patterns::of(shape, steps, &case.spikes, &case.batch);
         let patterned = Inputs { spikes: &case.spikes, patterns: Some(&patterns) };
         let (counts, kept_with_patterns) =
             forward_kept(shape, neuron, steps, patterned, case.weights(), &case.batch, &workspace);
@@ -690,7 +693,7 @@ mod tests {
         let workspace = Workspace::default();
         let want = forward(&case.shape, neuron, case.steps, &case.spikes, case.weights(), &case.batch, &workspace);
         let slots = [3u32, 1, 7, 4];
-        let mut memory = WordMemory::new(&case.shape, case.steps, &packed, 7);
+        let mut memory = WordMemory::new(&case.shape, case.steps, &packed, 7, &workspace);
         for (token, slot) in slots.into_iter().enumerate() {
             let mut own = SpikeTrain::silent(case.steps, case.spikes.dimension());
             for t in 0..case.steps {
@@ -744,10 +747,11 @@ mod tests {
             let slots: Vec<u32> = (0..tokens as u32).map(|token| 2 * token + 1).collect();
             let patterns = InputPatterns::of(&case.spikes);
             let batch = case.batch.with_rows(|row| slots[row as usize]);
+            let workspace = Workspace::default();
             let remembered = || {
-                let mut memory = WordMemory::new(&case.shape, case.steps, &packed, 2 * tokens);
+                let mut memory = WordMemory::new(&case.shape, case.steps, &packed, 2 * tokens, &workspace);
                 memory.fill(&packed, &patterns, &slots);
-                memory.forward(&case.shape, &neuron, &case.bias, &batch, &Workspace::default())
+                memory.forward(&case.shape, &neuron, &case.bias, &batch, &workspace)
             };
             assert_eq!(one.install(remembered), want);
             assert_eq!(many.install(remembered), want);
@@ -811,7 +815,7 @@ mod tests {
                 assert_eq!(packed.is_some(), largest < 4000);
                 if let Some(packed) = packed.filter(|packed| packed.holds(drive)) {
                     let slots = [3u32, 1, 7, 4];
-                    let mut memory = WordMemory::new(shape, time, &packed, 7);
+                    let mut memory = WordMemory::new(shape, time, &packed, 7, &workspace);
                     memory.fill(&packed, &InputPatterns::of(&case.spikes), &slots);
                     let batch = case.batch.with_rows(|row| slots[row as usize]);
                     assert_eq!(memory.forward(shape, &neuron, &case.bias, &batch, &workspace), want, "{drive:?}");

@@ -66,20 +66,42 @@ impl Workspace {
     /// An array of `length` elements of no particular value: what the one before left there, or zeros.
     #[must_use]
     pub fn take<T: Element>(&self, length: usize) -> Buffer<T> {
-        let home = T::pool(self);
-        let mut free = home.lock().unwrap_or_else(PoisonError::into_inner);
         // The smallest that is large enough, or the largest, to grow.
-        let best = (0..free.len()).min_by_key(|&i| {
-            let own = free[i].len();
-            if own >= length { (0, own) } else { (1, usize::MAX - own) }
+        let mut values = self.out_of_pool(|own: &Vec<T>| {
+            let (own, room) = (own.len(), own.capacity());
+            Some(match () {
+                () if own >= length => (0, own),
+                () if room >= length => (1, room),
+                () => (2, usize::MAX - room),
+            })
         });
-        let mut values = best.map(|i| free.swap_remove(i)).unwrap_or_default();
-        drop(free);
         if values.len() < length {
-            // Nothing in it is worth copying.
-            values = vec![T::default(); length];
+            if values.capacity() < length {
+                // Nothing in it is worth copying.
+                values = Vec::with_capacity(length);
+            }
+            values.resize(length, T::default());
         }
-        Buffer { values, length, home: home.clone() }
+        Buffer { values, length, home: T::pool(self).clone() }
+    }
+
+    /// An array of `length` elements of no particular value that can [`Buffer::grow`] to `room` without moving. What was never
+    /// used of it takes no memory.
+    #[must_use]
+    pub fn reserve<T: Element>(&self, length: usize, room: usize) -> Buffer<T> {
+        let mut values = self.out_of_pool(|own: &Vec<T>| (own.capacity() >= room).then_some(own.capacity()));
+        // Of one that is new.
+        values.reserve_exact(room.saturating_sub(values.len()));
+        let mut buffer = Buffer { values, length: 0, home: T::pool(self).clone() };
+        buffer.grow(length);
+        buffer
+    }
+
+    /// The waiting array for which `rank` gives the least, or an empty one.
+    fn out_of_pool<T: Element, Rank: Ord>(&self, rank: impl Fn(&Vec<T>) -> Option<Rank>) -> Vec<T> {
+        let mut free = T::pool(self).lock().unwrap_or_else(PoisonError::into_inner);
+        let ranks = free.iter().enumerate().filter_map(|(i, own)| Some((rank(own)?, i)));
+        ranks.min().map(|(_, i)| free.swap_remove(i)).unwrap_or_default()
     }
 
     /// An array of `length` zeros.
@@ -88,6 +110,22 @@ impl Workspace {
         let mut buffer = self.take(length);
         buffer.fill(T::default());
         buffer
+    }
+}
+
+impl<T: Element> Buffer<T> {
+    /// Makes the array `length` elements long, if it is shorter; the new ones have no particular value.
+    pub fn grow(&mut self, length: usize) {
+        self.length = length.max(self.length);
+        if self.values.len() < self.length {
+            self.values.resize(self.length, T::default());
+        }
+    }
+
+    /// How long it can grow without moving.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.values.capacity()
     }
 }
 
@@ -131,6 +169,17 @@ mod tests {
         assert!(workspace.zeros::<f32>(9).iter().all(|&x| x == 0.0));
         // One that is too small makes place for one that is large enough.
         assert_eq!(workspace.take::<f32>(1000).len(), 1000);
+        // One with room grows where it is, keeps what it has, and waits for the next that needs as much.
+        let mut growing = workspace.reserve::<Lanes<i32>>(2, 5000);
+        growing.fill(Lanes::all(3));
+        let at_growing = growing.as_ptr();
+        growing.grow(5000);
+        growing.grow(7);
+        assert_eq!((growing.as_ptr(), growing.len(), growing.room()), (at_growing, 5000, 5000));
+        assert!(growing[..2].iter().all(|row| *row == Lanes::all(3)));
+        drop(growing);
+        assert_ne!(workspace.reserve::<Lanes<i32>>(1, 5001).as_ptr(), at_growing);
+        assert_eq!(workspace.reserve::<Lanes<i32>>(1, 4000).as_ptr(), at_growing);
         // Rows of lanes are kept apart from numbers and start on cache lines.
         let rows = workspace.take::<Lanes<i16>>(3);
         assert!((rows.as_ptr() as usize).is_multiple_of(64));

@@ -88,8 +88,8 @@ impl Batches for Arc<Fixed> {
         });
         Batch {
             labels: texts.iter().map(|text| text.label).collect(),
+            patterns: Arc::new(Patterns::of(shape, specification.time(), &spikes, &tokens)),
             tokens: Arc::new(tokens),
-            patterns: Arc::new(Patterns::of(shape, specification.time(), &spikes)),
             spikes: Arc::new(spikes),
             thresholds: Arc::new(thresholds),
             scales: Arc::new(scales),

@@ -193,7 +193,7 @@ fn spiking_convolutions_agree() {
                 let (fast, fast_gradients) = through(fast, &upstream, gradients);
                 // What was made ahead of time changes nothing, and packed synapses are all that is read of them.
                 let mut ahead = layer.clone();
-                ahead.patterns = Some(Arc::new(Patterns::of(&shape, layer.time, &layer.spikes)));
+                ahead.patterns = Some(Arc::new(Patterns::of(&shape, layer.time, &layer.spikes, &layer.batch)));
                 let packed = Packed::new(&shape, &numbers(&synapses), &numbers(&presence)).expect("whole eighths");
                 ahead.packed = Some(Arc::new(packed));
                 let zeros = leaf(&vec![0.0; d * m], [d, m]);

@@ -1,9 +1,10 @@
-//! Spikes as the layer takes them: with the patterns that look-up reads, where somebody has made them ahead of time.
+//! Spikes as the layer takes them: with what the passes read of spikes and texts, where somebody has made it ahead of time.
 
 use rayon::prelude::*;
 
+use super::scan::{self, Places};
 use crate::{
-    ChannelStrip, ConvolutionShape, Drive, SpikeTrain, Time,
+    ChannelStrip, ConvolutionShape, Drive, SpikeTrain, Time, TokenBatch,
     drive::PHASES,
     lanes::LANES,
     spike_patterns::{GROUP_STEPS, InputPatterns, StepPatterns},
@@ -27,23 +28,30 @@ impl<'a> From<&'a SpikeTrain> for Inputs<'a> {
     }
 }
 
-/// All that a forward and a backward pass read of spikes. It depends on no weight, so it can be made before they are known.
+/// All that a forward and a backward pass read of spikes and texts. It depends on no weight, so it can be made before they are
+/// known.
 #[derive(Clone, Debug)]
 pub struct Patterns {
     inputs: InputPatterns,
     steps: ChunkPatterns,
+    /// One for each width.
+    places: Vec<Places>,
 }
 
 impl Patterns {
-    /// The patterns of spikes that the layer will see.
+    /// The patterns of spikes that the layer will see, and the places of the texts.
     ///
     /// # Panics
-    /// If there are no steps.
+    /// If there are no steps, or a kernel is wider than the layer allows.
     #[must_use]
-    pub fn of(shape: &ConvolutionShape, time: impl Into<Time>, spikes: &SpikeTrain) -> Self {
+    pub fn of(shape: &ConvolutionShape, time: impl Into<Time>, spikes: &SpikeTrain, batch: &TokenBatch) -> Self {
         let time = time.into();
         assert!(time.steps > 0, "Patterns::of: a step at least");
-        Self { inputs: InputPatterns::of(spikes), steps: ChunkPatterns::of(&shape.strips(), time, spikes) }
+        Self {
+            inputs: InputPatterns::of(spikes),
+            steps: ChunkPatterns::of(&shape.strips(), time, spikes),
+            places: places_of(shape, batch, spikes.rows() / time.rows()),
+        }
     }
 
     /// Those that the forward pass reads.
@@ -51,10 +59,23 @@ impl Patterns {
         &self.inputs
     }
 
+    /// The places of the texts, for each width.
+    pub(super) fn places(&self) -> &[Places] {
+        &self.places
+    }
+
     /// Those that the backward pass reads.
     pub(super) fn of_chunks(&self) -> &ChunkPatterns {
         &self.steps
     }
+}
+
+/// The places of each width over a table of so many tokens.
+pub(super) fn places_of(shape: &ConvolutionShape, batch: &TokenBatch, tokens: usize) -> Vec<Places> {
+    let widest = shape.widths.iter().copied().max().unwrap_or(0);
+    assert!(widest <= scan::WIDEST, "spiking_convolution: kernel of {widest} tokens, at most {}", scan::WIDEST);
+    let silence = u32::try_from(tokens).expect("fewer than 2^32 tokens");
+    shape.widths.iter().map(|&width| Places::new(batch, width, silence)).collect()
 }
 
 /// The chunks of a strip's time as (first step, steps). Their length follows from the shapes alone: what a strip holds of a chunk

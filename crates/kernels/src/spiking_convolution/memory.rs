@@ -2,7 +2,8 @@
 //! stands, and a few hundred words make most of any text.
 
 use super::{
-    merged, places_of,
+    inputs::places_of,
+    merged,
     planes::join_planes,
     products::{Packed, PackedStrip, Rows, Strip, Sums, View, in_parts, look_up_narrow, look_up_wide, widen},
     scan,
@@ -21,28 +22,29 @@ use crate::{
 const ALONE: usize = 1 << 14;
 
 /// Products of words, each in a slot that the caller gives it. Slot 0 is silence.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct WordMemory {
     pub(super) time: Time,
     unit: f32,
     pub(super) strips: Vec<(ChannelStrip, Kept)>,
+    workspace: Workspace,
 }
 
 /// Products of one strip, `[slot, T, product rows]` (`[slot, 1, product rows]` of a constant current), and a few rows more for readers that begin within the last.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Kept {
     /// In 16 bits.
-    Narrow(Vec<Lanes<i16>>),
+    Narrow(Buffer<Lanes<i16>>),
     /// In 32 bits, since some product has left 16.
-    Wide(Vec<Lanes<i32>>),
+    Wide(Buffer<Lanes<i32>>),
 }
 
 impl Kept {
     /// Makes room for so many rows. Where they were reserved, nothing moves.
     fn grow(&mut self, rows: usize) {
         match self {
-            Self::Narrow(own) => own.resize(rows.max(own.len()), Lanes::all(0)),
-            Self::Wide(own) => own.resize(rows.max(own.len()), Lanes::all(0)),
+            Self::Narrow(own) => own.grow(rows),
+            Self::Wide(own) => own.grow(rows),
         }
     }
 
@@ -53,6 +55,7 @@ impl Kept {
         steps: usize,
         (slots, parts): (&[u32], usize),
         across: usize,
+        workspace: &Workspace,
     ) {
         let lengths = (steps, steps, across);
         if let Self::Narrow(rows) = self {
@@ -63,8 +66,8 @@ impl Kept {
                 return;
             }
             // What was reserved stays reserved.
-            let mut wide = Vec::with_capacity(rows.capacity());
-            wide.extend(rows.iter().map(|row| widen(*row)));
+            let mut wide = workspace.reserve(rows.len(), rows.room());
+            wide.iter_mut().zip(rows.iter()).for_each(|(wide, row)| *wide = widen(*row));
             *self = Self::Wide(wide);
         }
         if let Self::Wide(rows) = self {
@@ -104,26 +107,40 @@ fn rows_for(strip: &ChannelStrip, time: Time, last: usize) -> usize {
 }
 
 impl WordMemory {
-    /// An empty memory with room for `slots` words, which the system need not provide before they come.
+    /// An empty memory with room for `slots` words, which the system need not provide before they come. It comes from
+    /// `workspace` and goes back there.
     ///
     /// # Panics
     /// If the packed weights do not hold the drive ([`Packed::holds`]).
     #[must_use]
-    pub fn new(shape: &ConvolutionShape, time: impl Into<Time>, packed: &Packed, slots: usize) -> Self {
+    pub fn new(
+        shape: &ConvolutionShape,
+        time: impl Into<Time>,
+        packed: &Packed,
+        slots: usize,
+        workspace: &Workspace,
+    ) -> Self {
         let time = time.into();
         assert!(packed.holds(time.drive), "WordMemory::new: currents that leave 32 bits");
         let empty = |(strip, packed): (ChannelStrip, &PackedStrip)| {
-            let rows = rows_for(&strip, time, slots);
-            let mut own = match packed.sums {
-                Sums::Narrow if time.drive != Drive::Current => Kept::Narrow(Vec::with_capacity(rows)),
-                Sums::Narrow | Sums::Halves | Sums::Fifths => Kept::Wide(Vec::with_capacity(rows)),
+            let (silence, room) = (rows_for(&strip, time, 0), rows_for(&strip, time, slots));
+            let own = match packed.sums {
+                Sums::Narrow if time.drive != Drive::Current => {
+                    let mut rows = workspace.reserve(silence, room);
+                    rows.fill(Lanes::all(0));
+                    Kept::Narrow(rows)
+                }
+                Sums::Narrow | Sums::Halves | Sums::Fifths => {
+                    let mut rows = workspace.reserve(silence, room);
+                    rows.fill(Lanes::all(0));
+                    Kept::Wide(rows)
+                }
             };
-            own.grow(rows_for(&strip, time, 0));
             (strip, own)
         };
         let strips = shape.strips().into_iter().zip(&packed.strips).map(empty).collect();
         let unit = packed.unit * if time.drive == Drive::Current { share(PHASES - 1) } else { 1.0 };
-        Self { time, unit, strips }
+        Self { time, unit, strips, workspace: workspace.clone() }
     }
 
     /// Bytes of one word's products while all of them fit 16 bits; else up to twice as many.
@@ -149,12 +166,12 @@ impl WordMemory {
         let Some(&last) = slots.iter().max() else { return };
         // Slots that ascend can be cut.
         let parts = if slots.is_sorted_by(|a, b| a < b) { parts_of(self.strips.len()) } else { 1 };
-        let time = self.time;
+        let (time, workspace) = (self.time, &self.workspace);
         let fill = |((strip, own), packed): (&mut (ChannelStrip, Kept), &PackedStrip)| {
             own.grow(rows_for(strip, time, last as usize));
             match time.drive {
                 Drive::Spikes | Drive::Phases => {
-                    own.fill(packed, patterns, time.steps, (slots, parts), strip.product_rows())
+                    own.fill(packed, patterns, time.steps, (slots, parts), strip.product_rows(), workspace)
                 }
                 Drive::Current => own.fill_constant(packed, patterns, slots, strip.product_rows()),
             }

@@ -18,6 +18,7 @@ use crate::{
 
 /// The positions of a batch at which a kernel of one width sees tokens. Positions of a text past its last token all see
 /// the bias alone: one place stands for all of them.
+#[derive(Clone, Debug)]
 pub(super) struct Places {
     width: usize,
     /// The token under each tap, `[place, width]`; one of them stands for silence.

@@ -16,7 +16,7 @@ use std::{collections::HashMap, hash::BuildHasherDefault};
 
 pub use first_order::first_order;
 pub use spiketext_kernels::SpikeTrain;
-use spiketext_kernels::{Drive, SILENT, TokenBatch, Workspace, neuron_scan, spiking_convolution};
+use spiketext_kernels::{Drive, SILENT, TokenBatch, neuron_scan, spiking_convolution};
 
 pub(crate) use operations::cover;
 pub use operations::{Extremes, Firing, LayerExtremes, Operations};
@@ -64,7 +64,7 @@ pub fn run_traced(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace)
     let texts = [text.to_vec()];
     let (batch, words) = batch_of(network.specification(), &texts);
     let spikes = spikes_of(network, noise, &words);
-    let counts = convolution(network, &batch, &spikes, &Workspace::default());
+    let counts = convolution(network, &batch, &spikes);
     let layers = Layers::after_convolution(network, &batch, counts);
     layers.collect(network, &batch, &spike_counts(network, &spikes), &mut all);
     let trace = Trace::new(network, &batch, &spikes, &layers);
@@ -110,11 +110,11 @@ fn weights_of(network: &Network) -> spiking_convolution::Weights<'_> {
 }
 
 /// The convolution of a batch whose rows are those of `spikes`: spikes summed over positions, `[B, T, C]`.
-fn convolution(network: &Network, batch: &TokenBatch, spikes: &SpikeTrain, workspace: &Workspace) -> Vec<f32> {
+fn convolution(network: &Network, batch: &TokenBatch, spikes: &SpikeTrain) -> Vec<f32> {
     let specification = network.specification();
     let (time, shape) = (specification.time(), &specification.convolution);
     let neuron = &specification.convolution_neuron;
-    spiking_convolution::forward(shape, neuron, time, spikes, weights_of(network), batch, workspace)
+    spiking_convolution::forward(shape, neuron, time, spikes, weights_of(network), batch, network.workspace())
 }
 
 /// Activity of all layers of a batch.

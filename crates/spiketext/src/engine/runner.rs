@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use spiketext_kernels::{TokenBatch, Workspace, in_turn};
+use spiketext_kernels::{TokenBatch, in_turn};
 
 use super::{
     Firing, Layers, Run, batch_of, convolution, spike_counts, spikes_of,
@@ -25,7 +25,6 @@ const LEAST_WORDS: usize = 1024;
 pub struct Runner<'a> {
     network: &'a Network,
     noise: Noise,
-    workspace: Workspace,
     words: Option<Words>,
 }
 
@@ -33,12 +32,7 @@ impl<'a> Runner<'a> {
     /// A runner that has met no word yet.
     #[must_use]
     pub fn new(network: &'a Network, noise: Noise) -> Self {
-        Self {
-            network,
-            noise,
-            workspace: Workspace::default(),
-            words: Words::new(network, MEMORY_BYTES, LEAST_WORDS),
-        }
+        Self { network, noise, words: Words::new(network, MEMORY_BYTES, LEAST_WORDS) }
     }
 
     /// Runs the network on texts given as word ids ([`crate::text::UNKNOWN`] for unknown words).
@@ -71,11 +65,11 @@ impl<'a> Runner<'a> {
                 None => (None, None),
             };
             let last = rest.is_empty();
-            let prepare = || Batch::prepare(network, self.noise, slots, &mut rest, &self.workspace);
+            let prepare = || Batch::prepare(network, self.noise, slots, &mut rest);
             let next = match ready.take() {
                 None => prepare(),
                 Some(batch) => {
-                    let mut finish = || batch.finish(network, products, &self.workspace, all);
+                    let mut finish = || batch.finish(network, products, all);
                     if last {
                         finish();
                         break;
@@ -117,7 +111,6 @@ impl Batch {
         noise: Noise,
         mut slots: Option<&mut Slots>,
         rest: &mut Vec<&[Vec<u32>]>,
-        workspace: &Workspace,
     ) -> Option<Self> {
         loop {
             let texts = rest.pop()?;
@@ -135,7 +128,7 @@ impl Batch {
                 }
                 _ => {
                     let spikes = spikes_of(network, noise, &words);
-                    let counts = convolution(network, &batch, &spikes, workspace);
+                    let counts = convolution(network, &batch, &spikes);
                     let whole = Whole { counts, token_spikes: spike_counts(network, &spikes) };
                     Self { texts: batch, new: None, whole: Some(whole) }
                 }
@@ -144,7 +137,7 @@ impl Batch {
     }
 
     /// Runs the rest of the network, a part of the texts a thread.
-    fn finish(&self, network: &Network, products: Option<&Products>, workspace: &Workspace, all: &mut Run) {
+    fn finish(&self, network: &Network, products: Option<&Products>, all: &mut Run) {
         let specification = network.specification();
         let run = |range: Range<usize>, run: &mut Run| {
             let part = self.texts.texts(range.clone());
@@ -156,7 +149,7 @@ impl Batch {
                 (None, Some(products)) => {
                     let (shape, neuron) = (&specification.convolution, &specification.convolution_neuron);
                     let bias = &network.weights().bias;
-                    (products.memory.forward(shape, neuron, bias, &part, workspace), &products.spikes)
+                    (products.memory.forward(shape, neuron, bias, &part, network.workspace()), &products.spikes)
                 }
                 (None, None) => unreachable!("slots are a memory's"),
             };

@@ -58,7 +58,7 @@ impl Words {
         let capacity = bytes / WordMemory::bytes_a_word(shape, specification.time()).max(1);
         let drive = specification.encoder.drive();
         let packed = network.packed().filter(|packed| capacity >= least && packed.holds(drive))?;
-        let memory = WordMemory::new(shape, specification.time(), packed, capacity);
+        let memory = WordMemory::new(shape, specification.time(), packed, capacity, network.workspace());
         Some(Self { slots: Slots::new(capacity), products: Products { memory, spikes: vec![0] } })
     }
 

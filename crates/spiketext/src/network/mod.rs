@@ -10,7 +10,7 @@ mod grid;
 pub use grid::{Grid, on_common_grid, on_grid};
 
 use serde::{Deserialize, Serialize};
-use spiketext_kernels::{ConvolutionShape, NeuronParameters, Time, spiking_convolution::Packed};
+use spiketext_kernels::{ConvolutionShape, NeuronParameters, Time, Workspace, spiking_convolution::Packed};
 
 use crate::{Error, Result, encode::Encoder};
 
@@ -222,13 +222,22 @@ pub struct Weights {
 }
 
 /// A network ready to run: specification and numbers that fit it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Network {
     specification: Specification,
     weights: Weights,
     /// The synapses once more, as the whole numbers that kernels read, unless the currents that go with them fit no unit of
     /// theirs.
     packed: Option<Packed>,
+    /// Arrays that one run leaves for the next.
+    workspace: Workspace,
+}
+
+impl PartialEq for Network {
+    fn eq(&self, other: &Self) -> bool {
+        // All else follows from these, or is of no value.
+        self.specification == other.specification && self.weights == other.weights
+    }
 }
 
 impl Network {
@@ -285,7 +294,7 @@ impl Network {
         on_common_grid(&mut weights.synapses, [&mut weights.presence, &mut weights.bias]);
         on_common_grid(&mut weights.output_synapses, [&mut weights.output_bias, &mut []]);
         let packed = Packed::new(&specification.convolution, &weights.synapses, &weights.presence);
-        Ok(Self { specification, weights, packed })
+        Ok(Self { specification, weights, packed, workspace: Workspace::default() })
     }
 
     /// What the network is.
@@ -303,6 +312,11 @@ impl Network {
     /// Synapses and presence currents as kernels read them, if they can.
     pub(crate) fn packed(&self) -> Option<&Packed> {
         self.packed.as_ref()
+    }
+
+    /// Memory for runs of this network. Nothing depends on what is in it.
+    pub(crate) fn workspace(&self) -> &Workspace {
+        &self.workspace
     }
 
     /// Words that have a code.
