@@ -105,5 +105,5 @@ pub enum Event {
     },
 }
 
-/// Receives events.
-pub type Observer<'a> = dyn FnMut(&Event) + 'a;
+/// Receives events, on whichever thread they happen.
+pub type Observer<'a> = dyn FnMut(&Event) + Send + 'a;

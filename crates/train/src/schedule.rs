@@ -124,48 +124,11 @@ impl Schedule {
                 course.best_accuracy = trainee.development_accuracy()?;
             }
         }
-        let steps = texts.len().div_ceil(self.batch);
         while course.epochs < self.epochs && course.epochs - course.best_epoch < self.patience.max(1) {
             let started = Instant::now();
             let epoch = course.epochs + 1;
-            let mut order: Vec<usize> = (0..texts.len()).collect();
-            shuffle(&mut stream(self.seed, Purpose::Shuffle, self.phase as u64, epoch as u64), &mut order);
-            let (mut loss, batches) = (0.0, trainee.batches());
-            let batch_of = |step: usize, members: &[usize]| {
-                let texts: Vec<&Encoded> = members.iter().map(|&i| &texts[i]).collect();
-                batches.batch(&texts, (course.epochs * steps + step) as u64)
-            };
-            let parts: Vec<&[usize]> = order.chunks(self.batch).collect();
-            let mut next = None;
-            for (step, &members) in parts.iter().enumerate() {
-                let batch = next.take().unwrap_or_else(|| batch_of(step, members));
-                let step_of_all = course.epochs * steps + step;
-                let pace = if self.cosine {
-                    let done = step_of_all as f64 / (self.epochs * steps) as f64;
-                    0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-                } else {
-                    1.0
-                };
-                // A step as a whole goes to a thread of the pool: from outside, each kernel would wait for one to wake up.
-                let prepare = || next = parts.get(step + 1).map(|members| batch_of(step + 1, members));
-                let batch_loss = rayon::scope(|_| trainee.train(batch, pace, prepare));
-                if !batch_loss.is_finite() {
-                    return Err(Error::invalid(
-                        self.phase.name(),
-                        "a finite loss (a lower learning rate may keep it so)",
-                        format!("{batch_loss} at step {} of epoch {epoch}", step + 1),
-                    ));
-                }
-                loss += batch_loss * members.len() as f64;
-                observer(&Event::Step {
-                    phase: self.phase,
-                    epoch,
-                    epochs: self.epochs,
-                    step: step + 1,
-                    steps,
-                    texts: members.len(),
-                });
-            }
+            // All of it on a thread of the pool: from outside, every kernel or every step would wait for one to wake up.
+            let train_loss = rayon::scope(|_| self.epoch(trainee, texts, epoch, observer))?;
             let accuracy = trainee.development_accuracy()?;
             let better = accuracy > course.best_accuracy;
             course.epochs = epoch;
@@ -189,7 +152,7 @@ impl Schedule {
             observer(&Event::Epoch {
                 phase: self.phase,
                 epoch,
-                train_loss: loss / texts.len().max(1) as f64,
+                train_loss,
                 development_accuracy: 100.0 * accuracy,
                 best: better,
                 seconds: started.elapsed().as_secs_f64(),
@@ -197,5 +160,53 @@ impl Schedule {
         }
         trainee.load("best.", &best)?;
         Ok(course)
+    }
+
+    /// Trains on all texts once and returns their mean loss.
+    fn epoch(
+        &self,
+        trainee: &mut impl Trainee,
+        texts: &[Encoded],
+        epoch: usize,
+        observer: &mut Observer<'_>,
+    ) -> Result<f64> {
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        shuffle(&mut stream(self.seed, Purpose::Shuffle, self.phase as u64, epoch as u64), &mut order);
+        let parts: Vec<&[usize]> = order.chunks(self.batch).collect();
+        let (steps, batches) = (parts.len(), trainee.batches());
+        let step_of_all = |step: usize| (epoch - 1) * steps + step;
+        let batch_of = |step: usize, members: &[usize]| {
+            let texts: Vec<&Encoded> = members.iter().map(|&i| &texts[i]).collect();
+            batches.batch(&texts, step_of_all(step) as u64)
+        };
+        let (mut loss, mut next) = (0.0, None);
+        for (step, &members) in parts.iter().enumerate() {
+            let batch = next.take().unwrap_or_else(|| batch_of(step, members));
+            let pace = if self.cosine {
+                let done = step_of_all(step) as f64 / (self.epochs * steps) as f64;
+                0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            } else {
+                1.0
+            };
+            let prepare = || next = parts.get(step + 1).map(|members| batch_of(step + 1, members));
+            let batch_loss = trainee.train(batch, pace, prepare);
+            if !batch_loss.is_finite() {
+                return Err(Error::invalid(
+                    self.phase.name(),
+                    "a finite loss (a lower learning rate may keep it so)",
+                    format!("{batch_loss} at step {} of epoch {epoch}", step + 1),
+                ));
+            }
+            loss += batch_loss * members.len() as f64;
+            observer(&Event::Step {
+                phase: self.phase,
+                epoch,
+                epochs: self.epochs,
+                step: step + 1,
+                steps,
+                texts: members.len(),
+            });
+        }
+        Ok(loss / texts.len().max(1) as f64)
     }
 }

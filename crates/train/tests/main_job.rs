@@ -5,7 +5,6 @@
 //! checkpoints have the same bytes: those hold every weight before rounding and every moment of the optimiser.
 
 use std::{
-    cell::RefCell,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -180,18 +179,17 @@ fn a_resumed_run_equals_one_that_never_stopped() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let whole_folder = folder.path().join("whole");
         std::fs::create_dir(&whole_folder).expect("a folder");
-        let stops = RefCell::new(Vec::new());
+        let mut stops = Vec::new();
         let whole =
             train(&dataset, &VectorSource::BuiltIn(None), &recipe, &checkpoints_in(&whole_folder), &mut |event| {
                 if let Event::Epoch { phase, epoch, .. } = event {
                     let stop = folder.path().join(format!("{}-{epoch}", phase.name()));
                     std::fs::create_dir(&stop).expect("a folder");
                     std::fs::copy(whole_folder.join(CHECKPOINT), stop.join(CHECKPOINT)).expect("a copy");
-                    stops.borrow_mut().push((*phase, *epoch, stop));
+                    stops.push((*phase, *epoch, stop));
                 }
             })
             .expect("trained");
-        let stops = stops.into_inner();
         for phase in [Phase::Dnn, Phase::FineTuning] {
             assert!(stops.iter().filter(|stop| stop.0 == phase).count() >= 2, "{name}: too few epochs of {phase:?}");
         }

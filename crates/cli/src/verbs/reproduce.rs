@@ -105,7 +105,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // All that was declared, whatever part of it runs now: a report says what is missing.
     study::write_expected(&declared, &arguments.out)?;
     let limits = Limits { again: arguments.again, time, cells: None };
-    let mut out = std::io::stdout().lock();
+    let mut out = std::io::stdout();
     let mut progress = Progress::new(arguments.json);
     let mut written = Ok(());
     let missing = missing(&grid, &asked, &sources);

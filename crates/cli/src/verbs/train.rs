@@ -112,7 +112,7 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
+    let mut out = std::io::stdout();
     let recipe = recipe(&arguments)?;
     if arguments.print_recipe {
         out.write_all(recipe.to_toml().as_bytes())?;

@@ -180,7 +180,7 @@ pub fn run(
     sources: &Sources,
     out: &Path,
     limits: &Limits,
-    observer: &mut dyn FnMut(Told<'_>),
+    observer: &mut (dyn FnMut(Told<'_>) + Send),
 ) -> Result<Outcome> {
     let started = Instant::now();
     std::fs::create_dir_all(out).map_err(Error::write(out))?;
