@@ -9,6 +9,7 @@ mod machine;
 mod measure;
 mod plan;
 mod python;
+mod repeat;
 mod report;
 mod texts;
 mod turns;

@@ -16,6 +16,7 @@ use spiketext_train::{
 
 use crate::{
     machine::PeakMemory,
+    repeat::{Repeats, Run, Seconds},
     texts::{BATCH, Kind, Source, averages, texts},
 };
 
@@ -89,6 +90,12 @@ pub struct Arguments {
     most_texts: Option<usize>,
 }
 
+impl Arguments {
+    fn repeats(&self) -> Repeats {
+        Repeats { seconds: self.seconds, least: self.least_runs, scaling: self.scaling }
+    }
+}
+
 /// Measures and prints.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let alone = matches!(arguments.what, What::Latency | What::Memory);
@@ -119,8 +126,13 @@ fn timing(network: &Network, texts_a_run: usize, seconds: Seconds) -> Map<String
         "texts_a_run": texts_a_run,
         "seconds": seconds.all,
     }));
-    if let Some([one, apart]) = seconds.one_and_apart {
-        line.extend(object(json!({ "seconds_of_one_thread": one, "seconds_of_one_run_a_thread": apart })));
+    if let Some(beside) = seconds.beside {
+        line.extend(object(json!({
+            "seconds_of_one_thread": beside.one,
+            "seconds_of_one_run_a_thread": beside.apart,
+            "runs_a_turn": beside.runs_a_turn,
+            "threads_pinned": beside.pinned,
+        })));
     }
     line
 }
@@ -130,73 +142,6 @@ fn object(value: Value) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     }
-}
-
-/// Something that is timed.
-type Run<'a> = Box<dyn FnMut() -> Result<()> + Send + 'a>;
-
-/// Seconds of each run.
-struct Seconds {
-    /// On all threads.
-    all: Vec<f64>,
-    /// On one thread, and of runs of one thread each, as many at once as there are threads: what the machine gives to
-    /// programs that share nothing.
-    one_and_apart: Option<[Vec<f64>; 2]>,
-}
-
-/// How long a turn of one or of all threads lasts at least. A step of a few milliseconds that follows upon another program's
-/// finds cold caches and threads asleep, which it does not in a training run.
-const SECONDS_A_TURN: f64 = 0.2;
-
-/// Seconds of each run that `make` gives, for `seconds` and at least `least_runs` runs, after one that is not counted; with
-/// `--scaling` the means of turns, of which there are as many at least.
-fn repeated<'a>(arguments: &Arguments, make: impl Fn() -> Run<'a>) -> Result<Seconds> {
-    let timed = |run: &mut dyn FnMut() -> Result<()>| -> Result<f64> {
-        let started = Instant::now();
-        run()?;
-        Ok(started.elapsed().as_secs_f64())
-    };
-    let enough = |taken: &[f64], a_turn: usize| {
-        taken.len() >= arguments.least_runs && taken.iter().sum::<f64>() * a_turn as f64 >= arguments.seconds
-    };
-    let mut all = Vec::new();
-    if !arguments.scaling {
-        let mut run = make();
-        run()?;
-        while !enough(&all, 1) {
-            all.push(timed(&mut run)?);
-        }
-        return Ok(Seconds { all, one_and_apart: None });
-    }
-    // In turn within one process: a machine whose speed changes with the hour changes it for all of them.
-    let threads = rayon::current_num_threads();
-    let pool = |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let (whole, single) = (pool(threads)?, (0..threads).map(|_| pool(1)).collect::<Result<Vec<_>, _>>()?);
-    let mut runs: Vec<Run<'a>> = (0..threads).map(|_| make()).collect();
-    for (pool, run) in single.iter().zip(&mut runs) {
-        pool.install(run)?;
-    }
-    let once = timed(&mut || single[0].install(&mut runs[0]))?;
-    let a_turn = (SECONDS_A_TURN / once).ceil().max(1.0) as usize;
-    let repeat = |pool: &rayon::ThreadPool, run: &mut Run<'a>| (0..a_turn).try_for_each(|_| pool.install(&mut *run));
-    let mut turn = |work: &mut dyn FnMut(&mut [Run<'a>]) -> Result<()>| -> Result<f64> {
-        Ok(timed(&mut || work(&mut runs))? / a_turn as f64)
-    };
-    let (mut one, mut apart) = (Vec::new(), Vec::new());
-    while !enough(&one, a_turn) {
-        one.push(turn(&mut |runs| repeat(&single[0], &mut runs[0]))?);
-        all.push(turn(&mut |runs| repeat(&whole, &mut runs[0]))?);
-        apart.push(turn(&mut |runs| {
-            std::thread::scope(|scope| {
-                let started: Vec<_> =
-                    single.iter().zip(runs).map(|(pool, run)| scope.spawn(|| repeat(pool, run))).collect();
-                started
-                    .into_iter()
-                    .try_for_each(|run| run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            })
-        })?);
-    }
-    Ok(Seconds { all, one_and_apart: Some([one, apart]) })
 }
 
 /// Training steps or inference, on texts that are word ids already.
@@ -219,17 +164,17 @@ fn on_word_ids(arguments: &Arguments) -> Result<Map<String, Value>> {
         let make = || -> Run<'_> {
             let mut trainee = SpikingTextCnn::new(&recipe, network, &prepared, seed);
             let maker = trainee.batches();
-            // As in a training run: on a thread of the pool, and the next batch is made while one trains.
+            // As in a training run: the next batch is made while one trains.
             let mut steps = (0..).zip(batches.iter().cycle()).map(move |(step, texts)| maker.batch(texts, step));
             let mut next = steps.next();
             Box::new(move || {
                 let batch = next.take().context("batches do not end")?;
-                let loss = rayon::scope(|_| trainee.train(batch, 1.0, || next = steps.next()));
+                let loss = trainee.train(batch, 1.0, || next = steps.next());
                 ensure!(loss.is_finite(), "the loss became {loss}");
                 Ok(())
             })
         };
-        (BATCH, repeated(arguments, make)?)
+        (BATCH, arguments.repeats().of(make)?)
     } else {
         let size = TEXTS_A_RUN.min(words.len());
         let make = || -> Run<'_> {
@@ -241,7 +186,7 @@ fn on_word_ids(arguments: &Arguments) -> Result<Map<String, Value>> {
                 Ok(())
             })
         };
-        (size, repeated(arguments, make)?)
+        (size, arguments.repeats().of(make)?)
     };
     let firing = engine::run(network, noise, &words[..TEXTS_COUNTED.min(words.len())]).firing;
     let (tokens, different) = averages(&texts, network.specification());
@@ -272,7 +217,7 @@ fn raw_text(arguments: &Arguments) -> Result<Map<String, Value>> {
             Ok(())
         })
     };
-    let seconds = repeated(arguments, make)?;
+    let seconds = arguments.repeats().of(make)?;
     Ok(timing(model.network(), texts.len(), seconds))
 }
 
@@ -298,7 +243,7 @@ fn latency(arguments: &Arguments) -> Result<Map<String, Value>> {
     }
     taken.sort_unstable_by(f64::total_cmp);
     let milliseconds = |share: f64| 1e3 * percentile(&taken, share);
-    let mut line = timing(model.network(), 1, Seconds { all: Vec::new(), one_and_apart: None });
+    let mut line = timing(model.network(), 1, Seconds::default());
     line.remove("seconds");
     line.extend(object(json!({
         "texts": texts.len(),
