@@ -15,8 +15,10 @@ use crate::{encode::Noise, network::Network};
 const TEXTS_A_THREAD: usize = 64;
 /// Texts that are run together at most: memory must not grow with the machine.
 const TEXTS_A_BATCH: usize = 512;
-/// Texts of a batch that one thread runs after the products are made.
+/// Texts of a batch that one thread runs at once after the products are made, at most.
 const TEXTS_A_PART: usize = 16;
+/// And at least, but for what is left: fewer take longer each.
+const LEAST_TEXTS_A_PART: usize = 4;
 /// A memory must hold so many words. With fewer (more time steps), it costs more to fetch products than to make them again.
 const LEAST_WORDS: usize = 1024;
 
@@ -159,9 +161,9 @@ impl Batch {
         if texts <= TEXTS_A_PART {
             return run(0..texts, all);
         }
-        let parts = in_turn((0..texts).step_by(TEXTS_A_PART), |first| {
+        let parts = in_turn(parts_of(texts, rayon::current_num_threads()), |part| {
             let mut own = Run { firing: Firing::new(specification), ..Run::default() };
-            run(first..texts.min(first + TEXTS_A_PART), &mut own);
+            run(part, &mut own);
             own
         });
         for part in parts {
@@ -171,6 +173,19 @@ impl Batch {
             all.firing.add(&part.firing);
         }
     }
+}
+
+/// Cuts a batch into parts that `threads` take one after the other, smaller ones towards the end: nobody waits long for who took
+/// the last. One thread waits for nobody.
+fn parts_of(texts: usize, threads: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut first = 0;
+    std::iter::from_fn(move || {
+        let left = texts - first;
+        let share = if threads == 1 { left } else { left / (2 * threads) };
+        let part = share.clamp(LEAST_TEXTS_A_PART, TEXTS_A_PART).min(left);
+        first += part;
+        (part > 0).then_some(first - part..first)
+    })
 }
 
 #[cfg(test)]
@@ -228,6 +243,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn parts_get_smaller_and_leave_no_text_out() {
+        let sizes = |texts, threads| -> Vec<usize> {
+            let parts: Vec<_> = parts_of(texts, threads).collect();
+            let ends = parts.iter().fold(0, |end, part| if part.start == end { part.end } else { usize::MAX });
+            assert_eq!(ends, texts, "{texts} {threads}");
+            parts.iter().map(ExactSizeIterator::len).collect()
+        };
+        assert_eq!(sizes(40, 1), [16, 16, 8]);
+        assert_eq!(sizes(64, 2), [16, 12, 9, 6, 5, 4, 4, 4, 4]);
+        assert_eq!(sizes(6, 5), [4, 2]);
+        assert!(sizes(0, 2).is_empty());
     }
 
     #[test]
