@@ -41,7 +41,7 @@ pub mod windows;
 use std::{borrow::Cow, collections::VecDeque};
 
 pub use inputs::{Inputs, Patterns};
-pub use memory::WordMemory;
+pub use memory::{Counts, PlacedTexts, WordMemory};
 pub use products::Packed;
 
 use crate::{
@@ -370,11 +370,16 @@ fn run(task: &Task<'_>, keep: bool) -> (Vec<f32>, Vec<Option<KeptStrip>>) {
     let (shape, steps, batch) = (task.shape, task.steps, task.batch);
     let results = in_turn(task.strips.iter().enumerate(), |strip| task.forward(strip, keep));
     let (counts, kept): (Vec<_>, Vec<_>) = results.into_iter().unzip();
-    (merged(shape, &task.strips, batch.len() * steps, &counts), kept)
+    (merged(shape, &task.strips, batch.len() * steps, counts.iter().map(|counts| &counts[..])), kept)
 }
 
 /// Summed spikes of all strips, `[B T, channel rows]` each, as `[B T, C]`.
-fn merged(shape: &ConvolutionShape, strips: &[ChannelStrip], rows: usize, counts: &[Buffer<Lanes<f32>>]) -> Vec<f32> {
+fn merged<'a>(
+    shape: &ConvolutionShape,
+    strips: &[ChannelStrip],
+    rows: usize,
+    counts: impl Iterator<Item = &'a [Lanes<f32>]>,
+) -> Vec<f32> {
     let mut out = vec![0.0; rows * shape.channels()];
     for (strip, counts) in strips.iter().zip(counts) {
         strip.put(shape, counts, &mut out);
@@ -706,7 +711,11 @@ mod tests {
             let slot = |&row: &u32| if row == SILENT { SILENT } else { slots[row as usize] };
             batch.push(case.batch.text(b).iter().map(slot));
         }
-        assert_eq!(memory.forward(&case.shape, neuron, &case.bias, &batch, &workspace), want, "{neuron:?}");
+        let texts = PlacedTexts::of(&case.shape, &batch);
+        let counts = memory.forward(&packed, None, neuron, &case.bias, &texts);
+        assert_eq!(counts.of_texts(0..batch.len()), want, "{neuron:?}");
+        let a_text = want.len() / batch.len();
+        assert_eq!(counts.of_texts(1..3), want[a_text..3 * a_text], "{neuron:?}");
     }
 
     /// More threads than strips: they share tokens and texts, whether products fit 16 bits or leave them in one part alone.
@@ -750,8 +759,8 @@ mod tests {
             let workspace = Workspace::default();
             let remembered = || {
                 let mut memory = WordMemory::new(&case.shape, case.steps, &packed, 2 * tokens, &workspace);
-                memory.fill(&packed, &patterns, &slots);
-                memory.forward(&case.shape, &neuron, &case.bias, &batch, &workspace)
+                let (new, texts) = (Some((&patterns, &slots[..])), PlacedTexts::of(&case.shape, &batch));
+                memory.forward(&packed, new, &neuron, &case.bias, &texts).of_texts(0..batch.len())
             };
             assert_eq!(one.install(remembered), want);
             assert_eq!(many.install(remembered), want);
@@ -816,9 +825,11 @@ mod tests {
                 if let Some(packed) = packed.filter(|packed| packed.holds(drive)) {
                     let slots = [3u32, 1, 7, 4];
                     let mut memory = WordMemory::new(shape, time, &packed, 7, &workspace);
-                    memory.fill(&packed, &InputPatterns::of(&case.spikes), &slots);
+                    let patterns = InputPatterns::of(&case.spikes);
                     let batch = case.batch.with_rows(|row| slots[row as usize]);
-                    assert_eq!(memory.forward(shape, &neuron, &case.bias, &batch, &workspace), want, "{drive:?}");
+                    let (new, texts) = (Some((&patterns, &slots[..])), PlacedTexts::of(shape, &batch));
+                    let counts = memory.forward(&packed, new, &neuron, &case.bias, &texts);
+                    assert_eq!(counts.of_texts(0..batch.len()), want, "{drive:?}");
                     assert_eq!(sum_of_windows(&memory, &case, &neuron, &batch), want, "{drive:?}");
                 }
                 let [mut synapses, _, bias] =

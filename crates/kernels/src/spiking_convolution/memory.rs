@@ -1,6 +1,8 @@
 //! Token products of words over all steps, kept from one batch to the next: the spikes of a word are the same wherever it
 //! stands, and a few hundred words make most of any text.
 
+use std::ops::Range;
+
 use super::{
     inputs::places_of,
     merged,
@@ -21,9 +23,13 @@ use crate::{
 /// Places and steps below which the calling thread does all the work itself: waking others takes longer.
 const ALONE: usize = 1 << 14;
 
+/// Texts of a batch that a thread runs through a strip at once.
+const TEXTS_A_PART: usize = 16;
+
 /// Products of words, each in a slot that the caller gives it. Slot 0 is silence.
 #[derive(Debug)]
 pub struct WordMemory {
+    shape: ConvolutionShape,
     pub(super) time: Time,
     unit: f32,
     pub(super) strips: Vec<(ChannelStrip, Kept)>,
@@ -46,6 +52,14 @@ impl Kept {
             Self::Narrow(own) => own.grow(rows),
             Self::Wide(own) => own.grow(rows),
         }
+    }
+
+    fn view(&self, time: Time, unit: f32) -> View<'_> {
+        let products = match self {
+            Self::Narrow(rows) => Rows::Narrow(rows, unit),
+            Self::Wide(rows) => Rows::Wide(rows, unit),
+        };
+        View { first: 0, count: time.steps, drive: time.drive, products }
     }
 
     fn fill(
@@ -140,7 +154,7 @@ impl WordMemory {
         };
         let strips = shape.strips().into_iter().zip(&packed.strips).map(empty).collect();
         let unit = packed.unit * if time.drive == Drive::Current { share(PHASES - 1) } else { 1.0 };
-        Self { time, unit, strips, workspace: workspace.clone() }
+        Self { shape: shape.clone(), time, unit, strips, workspace: workspace.clone() }
     }
 
     /// Bytes of one word's products while all of them fit 16 bits; else up to twice as many.
@@ -156,76 +170,138 @@ impl WordMemory {
     /// # Panics
     /// If a slot is 0, if there are not as many rows of patterns, or if `packed` is of another shape.
     pub fn fill(&mut self, packed: &Packed, patterns: &InputPatterns, slots: &[u32]) {
-        assert_eq!(
-            patterns.rows(),
-            slots.len() * self.time.rows(),
-            "WordMemory::fill: a row of patterns for each word and step"
-        );
-        assert_eq!(packed.strips.len(), self.strips.len(), "WordMemory::fill: synapses of another shape");
-        assert!(slots.iter().all(|&slot| slot > 0), "WordMemory::fill: slot 0 is silence");
-        let Some(&last) = slots.iter().max() else { return };
-        // Slots that ascend can be cut.
-        let parts = if slots.is_sorted_by(|a, b| a < b) { parts_of(self.strips.len()) } else { 1 };
+        let new = self.new_words(packed, (patterns, slots));
         let (time, workspace) = (self.time, &self.workspace);
         let fill = |((strip, own), packed): (&mut (ChannelStrip, Kept), &PackedStrip)| {
-            own.grow(rows_for(strip, time, last as usize));
-            match time.drive {
-                Drive::Spikes | Drive::Phases => {
-                    own.fill(packed, patterns, time.steps, (slots, parts), strip.product_rows(), workspace)
-                }
-                Drive::Current => own.fill_constant(packed, patterns, slots, strip.product_rows()),
-            }
+            new.fill(own, strip, packed, time, workspace);
         };
         let strips = self.strips.iter_mut().zip(&packed.strips);
-        if patterns.rows() * 32 < ALONE {
+        if new.work() < ALONE {
             strips.for_each(fill);
         } else {
             in_turn(strips, fill);
         }
     }
 
-    /// The products of a strip over all steps.
-    pub(super) fn view<'a>(&self, kept: &'a Kept) -> View<'a> {
-        let products = match kept {
-            Kept::Narrow(rows) => Rows::Narrow(rows, self.unit),
-            Kept::Wide(rows) => Rows::Wide(rows, self.unit),
-        };
-        View { first: 0, count: self.time.steps, drive: self.time.drive, products }
+    fn new_words<'a>(&self, packed: &Packed, (patterns, slots): (&'a InputPatterns, &'a [u32])) -> NewWords<'a> {
+        assert_eq!(
+            patterns.rows(),
+            slots.len() * self.time.rows(),
+            "WordMemory: a row of patterns for each new word and step"
+        );
+        assert_eq!(packed.strips.len(), self.strips.len(), "WordMemory: synapses of another shape");
+        assert!(slots.iter().all(|&slot| slot > 0), "WordMemory: slot 0 is silence");
+        // Slots that ascend can be cut.
+        let parts = if slots.is_sorted_by(|a, b| a < b) { parts_of(self.strips.len()) } else { 1 };
+        NewWords { patterns, slots, last: slots.iter().max().map_or(0, |&slot| slot as usize), parts }
     }
 
-    /// The forward pass over texts whose rows are slots: spikes summed over positions, `[B, T, C]`.
+    /// The products of a strip over all steps.
+    pub(super) fn view<'a>(&self, kept: &'a Kept) -> View<'a> {
+        kept.view(self.time, self.unit)
+    }
+
+    /// The forward pass over texts whose rows are slots, after the products of new words, given as in [`Self::fill`], were made:
+    /// strip by strip, so that a thread that has made the products of one runs its neurons at once.
     ///
     /// # Panics
-    /// If the batch names a slot that was never filled, or the shape is not that of the memory.
+    /// As [`Self::fill`]; or if the texts name a slot that was never filled, or are of another shape.
     #[must_use]
     pub fn forward(
-        &self,
-        shape: &ConvolutionShape,
+        &mut self,
+        packed: &Packed,
+        new: Option<(&InputPatterns, &[u32])>,
         neuron: &NeuronParameters,
         bias: &[f32],
-        batch: &TokenBatch,
-        workspace: &Workspace,
-    ) -> Vec<f32> {
-        assert_eq!(bias.len(), shape.channels(), "WordMemory::forward: bias [C]");
-        assert_eq!(shape.strips().len(), self.strips.len(), "WordMemory::forward: a memory of another shape");
-        let (places, steps) = (places_of(shape, batch, 0), self.time.steps);
-        let run = |(which, (strip, kept)): (usize, &(ChannelStrip, Kept))| -> Buffer<Lanes<f32>> {
-            let view = self.view(kept);
+        texts: &PlacedTexts,
+    ) -> Counts {
+        assert_eq!(bias.len(), self.shape.channels(), "WordMemory::forward: bias [C]");
+        assert_eq!(texts.0.len(), self.shape.widths.len(), "WordMemory::forward: texts of another shape");
+        let new = new.map(|new| self.new_words(packed, new));
+        let (shape, time, unit, workspace) = (&self.shape, self.time, self.unit, &self.workspace);
+        let run = |(which, ((strip, kept), packed)): (usize, (&mut (ChannelStrip, Kept), &PackedStrip))| {
+            if let Some(new) = &new {
+                new.fill(kept, strip, packed, time, workspace);
+            }
             let numbers = Strip::new(shape, (which, strip), bias);
-            let places = &places[strip.width_index];
-            let mut counts = workspace.zeros(batch.len() * steps * strip.channel_rows());
-            let mut membranes = workspace.take(places.len() * strip.channel_rows());
-            membranes.fill(Lanes::all(neuron.first_membrane()));
-            scan::forward(neuron, places, places.texts(), view, &numbers, steps, &mut membranes, &mut counts);
+            let places = &texts.0[strip.width_index];
+            let mut counts = workspace.zeros(places.texts().len() * time.steps * strip.channel_rows());
+            let parts = places.texts().len().div_ceil(TEXTS_A_PART);
+            scan::forward_afresh(neuron, places, parts, kept.view(time, unit), &numbers, &mut counts, workspace);
             counts
         };
-        let work: usize = places.iter().map(scan::Places::len).sum::<usize>() * steps;
-        let counts: Vec<_> = if work < ALONE {
-            self.strips.iter().enumerate().map(run).collect()
+        let strips = self.strips.iter_mut().zip(&packed.strips).enumerate();
+        let places: usize = texts.0.iter().map(scan::Places::len).sum();
+        let counts = if places * time.steps + new.as_ref().map_or(0, NewWords::work) < ALONE {
+            strips.map(run).collect()
         } else {
-            in_turn(self.strips.iter().enumerate(), run)
+            in_turn(strips, run)
         };
-        let strips: Vec<ChannelStrip> = self.strips.iter().map(|(strip, _)| *strip).collect();
-        merged(shape, &strips, batch.len() * steps, &counts)
+        Counts { shape: shape.clone(), steps: time.steps, counts }
+    }
+}
+
+/// Words whose products are to be made.
+struct NewWords<'a> {
+    patterns: &'a InputPatterns,
+    slots: &'a [u32],
+    /// The last of the slots; 0 of none.
+    last: usize,
+    /// Into how many parts they are cut.
+    parts: usize,
+}
+
+impl NewWords<'_> {
+    /// About as many places and steps take as long.
+    fn work(&self) -> usize {
+        self.patterns.rows() * 32
+    }
+
+    fn fill(&self, own: &mut Kept, strip: &ChannelStrip, packed: &PackedStrip, time: Time, workspace: &Workspace) {
+        own.grow(rows_for(strip, time, self.last));
+        let across = strip.product_rows();
+        match time.drive {
+            Drive::Spikes | Drive::Phases => {
+                own.fill(packed, self.patterns, time.steps, (self.slots, self.parts), across, workspace);
+            }
+            Drive::Current => own.fill_constant(packed, self.patterns, self.slots, across),
+        }
+    }
+}
+
+/// Texts whose rows are slots, as neurons read them: the words that each kernel width sees at each place.
+#[derive(Clone, Debug)]
+pub struct PlacedTexts(Vec<scan::Places>);
+
+impl PlacedTexts {
+    /// Of a batch.
+    ///
+    /// # Panics
+    /// If a kernel is wider than the layer allows.
+    #[must_use]
+    pub fn of(shape: &ConvolutionShape, batch: &TokenBatch) -> Self {
+        Self(places_of(shape, batch, 0))
+    }
+}
+
+/// Spikes of each channel summed over the positions of each text, strip by strip.
+#[derive(Debug)]
+pub struct Counts {
+    shape: ConvolutionShape,
+    steps: usize,
+    /// `[B, T, channel rows]` of each strip.
+    counts: Vec<Buffer<Lanes<f32>>>,
+}
+
+impl Counts {
+    /// Those of some texts, `[B, T, C]`.
+    #[must_use]
+    pub fn of_texts(&self, texts: Range<usize>) -> Vec<f32> {
+        let strips = self.shape.strips();
+        let own = strips.iter().zip(&self.counts).map(|(strip, counts)| {
+            let a_text = self.steps * strip.channel_rows();
+            &counts[texts.start * a_text..texts.end * a_text]
+        });
+        merged(&self.shape, &strips, texts.len() * self.steps, own)
     }
 }

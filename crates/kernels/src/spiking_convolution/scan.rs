@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::products::{Rows, Strip, View};
 use crate::{
-    ChannelStrip, Drive, Fire, NeuronParameters, Reset, SILENT, TokenBatch,
+    ChannelStrip, Drive, Fire, NeuronParameters, Reset, SILENT, TokenBatch, Workspace,
     drive::PHASES,
     lanes::{LANES, Lanes, at, at_mut, flat, flat_mut},
     neuron::{step, step_backward, usual},
@@ -268,6 +268,35 @@ pub(super) fn forward_in_parts(
     tasks.into_par_iter().for_each(|(texts, membranes, counts)| {
         forward(neuron, places, texts, chunk, strip, steps, membranes, counts);
     });
+}
+
+/// [`forward`] over all texts and all time from its beginning, in `parts` that threads may share. No membrane is needed after.
+pub(super) fn forward_afresh(
+    neuron: &NeuronParameters,
+    places: &Places,
+    parts: usize,
+    all: View<'_>,
+    strip: &Strip<'_>,
+    counts: &mut [Lanes<f32>],
+    workspace: &Workspace,
+) {
+    let (rows, steps) = (strip.strip.channel_rows(), all.count);
+    let run = |(texts, counts): (Range<usize>, &mut [Lanes<f32>])| {
+        let own = places.start(texts.end) - places.start(texts.start);
+        let mut membranes = workspace.take(own * rows);
+        membranes.fill(Lanes::all(neuron.first_membrane()));
+        forward(neuron, places, texts, all, strip, steps, &mut membranes, counts);
+    };
+    if parts < 2 {
+        return run((places.texts(), counts));
+    }
+    let (mut counts, mut tasks) = (counts, Vec::with_capacity(parts));
+    for texts in places.cut(parts) {
+        let (own, rest) = counts.split_at_mut(texts.len() * steps * rows);
+        tasks.push((texts, own));
+        counts = rest;
+    }
+    tasks.into_par_iter().for_each(run);
 }
 
 /// Runs every place of some texts of a strip through a chunk of time. `membranes`, `[place, channel rows]`, are those of these

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use spiketext_kernels::{TokenBatch, in_turn};
+use spiketext_kernels::{
+    TokenBatch, in_turn,
+    spiking_convolution::{Counts, PlacedTexts},
+};
 
 use super::{
     Firing, Layers, Run, batch_of, convolution, spike_counts, spikes_of,
@@ -58,43 +61,44 @@ impl<'a> Runner<'a> {
     fn run_batches(&mut self, texts: &[Vec<u32>], all: &mut Run) {
         let network = self.network;
         let size = TEXTS_A_BATCH.min(TEXTS_A_THREAD * rayon::current_num_threads());
+        let (mut slots, mut products) = match &mut self.words {
+            Some(Words { slots, products }) => (Some(slots), Some(products)),
+            None => (None, None),
+        };
         // The next batch last.
         let mut rest: Vec<&[Vec<u32>]> = texts.chunks(size).rev().collect();
-        let mut ready: Option<Batch> = None;
-        loop {
-            let (slots, products) = match &mut self.words {
-                Some(Words { slots, products }) => (Some(slots), Some(&*products)),
-                None => (None, None),
-            };
-            let last = rest.is_empty();
-            let prepare = || Batch::prepare(network, self.noise, slots, &mut rest);
-            let next = match ready.take() {
-                None => prepare(),
-                Some(batch) => {
-                    let mut finish = || batch.finish(network, products, all);
-                    if last {
-                        finish();
-                        break;
-                    }
-                    rayon::join(finish, prepare).1
-                }
-            };
-            let Some(mut next) = next else { break };
-            if let Some(Words { products, .. }) = &mut self.words {
-                products.fill(network, next.new.take());
+        let mut next = Batch::prepare(network, self.noise, slots.as_deref_mut(), &mut rest);
+        while let Some(batch) = next {
+            let batch = batch.convolve(network, products.as_deref_mut());
+            let token_spikes = products.as_deref().map(|products| &products.spikes[..]);
+            let mut finish = || batch.finish(network, token_spikes, all);
+            if rest.is_empty() {
+                return finish();
             }
-            ready = Some(next);
+            let prepare = || Batch::prepare(network, self.noise, slots.as_deref_mut(), &mut rest);
+            next = rayon::join(finish, prepare).1;
         }
     }
 }
 
 /// Texts on their way through the network.
-struct Batch {
+struct Batch<Stage> {
     texts: TokenBatch,
-    /// Words whose products must be made before the batch is finished.
-    new: Option<NewWords>,
-    /// Of texts that are run without a memory; the tokens of others are slots.
-    whole: Option<Whole>,
+    stage: Stage,
+}
+
+/// What texts bring to the convolution.
+enum Prepared {
+    /// Texts whose rows are slots of a memory, and words whose products must be made before.
+    Remembered(PlacedTexts, Option<NewWords>),
+    /// Texts that were run without a memory.
+    Whole(Whole),
+}
+
+/// What texts have after the convolution.
+enum Convolved {
+    Remembered(Counts),
+    Whole(Whole),
 }
 
 /// What texts bring that were run without a memory.
@@ -105,9 +109,9 @@ struct Whole {
     token_spikes: Vec<u64>,
 }
 
-impl Batch {
-    /// The next batch of those that are left, which end with it; nothing if there is none. Touches no products: those of
-    /// another batch may be read meanwhile.
+impl Batch<Prepared> {
+    /// The next batch of those that are left, which end with it; nothing if there is none. Touches no products: the convolution
+    /// may leave slots to others only when it has run.
     fn prepare(
         network: &Network,
         noise: Noise,
@@ -120,7 +124,9 @@ impl Batch {
             return Some(match &mut slots {
                 Some(slots) if words.len() <= slots.capacity => {
                     let (slots, new) = slots.take_in(network, noise, &words);
-                    Self { texts: batch.with_rows(|row| slots[row as usize]), new, whole: None }
+                    let texts = batch.with_rows(|row| slots[row as usize]);
+                    let placed = PlacedTexts::of(&network.specification().convolution, &texts);
+                    Self { texts, stage: Prepared::Remembered(placed, new) }
                 }
                 // Halves have fewer words; what is left in the end is a text longer than the memory.
                 Some(_) if texts.len() > 1 => {
@@ -132,28 +138,37 @@ impl Batch {
                     let spikes = spikes_of(network, noise, &words);
                     let counts = convolution(network, &batch, &spikes);
                     let whole = Whole { counts, token_spikes: spike_counts(network, &spikes) };
-                    Self { texts: batch, new: None, whole: Some(whole) }
+                    Self { texts: batch, stage: Prepared::Whole(whole) }
                 }
             });
         }
     }
 
-    /// Runs the rest of the network, a part of the texts a thread.
-    fn finish(&self, network: &Network, products: Option<&Products>, all: &mut Run) {
+    /// Runs the convolution.
+    fn convolve(self, network: &Network, products: Option<&mut Products>) -> Batch<Convolved> {
+        let stage = match (self.stage, products) {
+            (Prepared::Remembered(texts, new), Some(products)) => {
+                Convolved::Remembered(products.forward(network, new, &texts))
+            }
+            (Prepared::Whole(whole), _) => Convolved::Whole(whole),
+            (Prepared::Remembered(..), None) => unreachable!("slots are a memory's"),
+        };
+        Batch { texts: self.texts, stage }
+    }
+}
+
+impl Batch<Convolved> {
+    /// Runs the rest of the network, a part of the texts a thread. `remembered` holds the spikes of the word in each slot.
+    fn finish(&self, network: &Network, remembered: Option<&[u64]>, all: &mut Run) {
         let specification = network.specification();
         let run = |range: Range<usize>, run: &mut Run| {
             let part = self.texts.texts(range.clone());
-            let (counts, token_spikes) = match (&self.whole, products) {
-                (Some(whole), _) => {
+            let (counts, token_spikes) = match &self.stage {
+                Convolved::Remembered(counts) => (counts.of_texts(range), remembered.unwrap_or_default()),
+                Convolved::Whole(whole) => {
                     let a_text = specification.steps * specification.convolution.channels();
-                    (whole.counts[range.start * a_text..range.end * a_text].to_vec(), &whole.token_spikes)
+                    (whole.counts[range.start * a_text..range.end * a_text].to_vec(), &whole.token_spikes[..])
                 }
-                (None, Some(products)) => {
-                    let (shape, neuron) = (&specification.convolution, &specification.convolution_neuron);
-                    let bias = &network.weights().bias;
-                    (products.memory.forward(shape, neuron, bias, &part, network.workspace()), &products.spikes)
-                }
-                (None, None) => unreachable!("slots are a memory's"),
             };
             Layers::after_convolution(network, &part, counts).collect(network, &part, token_spikes, run);
         };

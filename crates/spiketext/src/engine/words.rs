@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, hash::BuildHasherDefault};
 
-use spiketext_kernels::{InputPatterns, spiking_convolution::WordMemory};
+use spiketext_kernels::{
+    InputPatterns,
+    spiking_convolution::{Counts, PlacedTexts, WordMemory},
+};
 
 use super::{spike_counts, spikes_of, windows::WordHasher};
 use crate::{encode::Noise, network::Network};
@@ -135,6 +138,23 @@ impl Products {
     pub(super) fn fill(&mut self, network: &Network, new: Option<NewWords>) {
         let (Some(packed), Some(new)) = (network.packed(), new) else { return };
         self.memory.fill(packed, &new.patterns, &new.slots);
+        self.count(new);
+    }
+
+    /// Makes the products of new words and runs the convolution of texts whose rows are slots.
+    pub(super) fn forward(&mut self, network: &Network, new: Option<NewWords>, texts: &PlacedTexts) -> Counts {
+        let packed = network.packed().expect("a memory is of a network that can be looked up");
+        let given = new.as_ref().map(|new| (&new.patterns, &new.slots[..]));
+        let (neuron, bias) = (&network.specification().convolution_neuron, &network.weights().bias);
+        let counts = self.memory.forward(packed, given, neuron, bias, texts);
+        if let Some(new) = new {
+            self.count(new);
+        }
+        counts
+    }
+
+    /// Remembers how often new words spike.
+    fn count(&mut self, new: NewWords) {
         let last = new.slots.iter().max().map_or(0, |&slot| slot as usize);
         self.spikes.resize(self.spikes.len().max(last + 1), 0);
         for (slot, count) in new.slots.into_iter().zip(new.spikes) {
