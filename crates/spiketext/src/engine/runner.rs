@@ -110,8 +110,8 @@ struct Whole {
 }
 
 impl Batch<Prepared> {
-    /// The next batch of those that are left, which end with it; nothing if there is none. Touches no products: the convolution
-    /// may leave slots to others only when it has run.
+    /// The next batch of those that are left, which end with it; nothing if there is none. Touches no products, so it can run
+    /// while another batch is finished: what a slot has does not change before the convolution.
     fn prepare(
         network: &Network,
         noise: Noise,
