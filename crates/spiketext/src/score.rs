@@ -9,7 +9,7 @@ use crate::{
     loss::softmax,
     model::{Exchange, Model, largest},
     seed::Purpose,
-    text::Pieces,
+    text::EncodingCache,
 };
 
 /// A classifier that can be questioned.
@@ -53,7 +53,7 @@ pub struct ModelScorer<'a> {
     seed: u64,
     examination: u64,
     asked: u64,
-    pieces: Pieces<'a>,
+    cache: EncodingCache<'a>,
     /// One for each noise that is the same always.
     runners: Vec<VariantRunner<'a>>,
 }
@@ -73,7 +73,7 @@ impl<'a> ModelScorer<'a> {
         let shares = noises.len();
         let runner = |noise| VariantRunner::with_share(model.network(), noise, shares);
         let runners = noises.into_iter().map(runner).collect();
-        Self { model, draw, seed, examination: 0, asked: 0, pieces: model.pieces(), runners }
+        Self { model, draw, seed, examination: 0, asked: 0, cache: model.encoding_cache(), runners }
     }
 
     /// Probabilities for texts given as words: `scores` makes the scores of those with a known word, the others get the
@@ -137,7 +137,7 @@ impl Scorer for ModelScorer<'_> {
     fn score(&mut self, texts: &[String]) -> Vec<Vec<f32>> {
         let first = self.asked;
         self.asked += texts.len() as u64;
-        let (model, words) = (self.model, self.pieces.words_of_all(texts));
+        let (model, words) = (self.model, self.cache.words_of_all(texts));
         match self.draw {
             Draw::Fixed => Self::probabilities(model, &words, |words| self.runners[0].scores(words)),
             Draw::Fresh => {
@@ -190,14 +190,14 @@ impl Scorer for ModelScorer<'_> {
 pub struct DnnScorer<'a> {
     model: &'a Model,
     dnn: &'a Dnn,
-    pieces: Pieces<'a>,
+    cache: EncodingCache<'a>,
 }
 
 impl<'a> DnnScorer<'a> {
     /// The network `dnn`, which reads texts as `model` does.
     #[must_use]
     pub fn new(model: &'a Model, dnn: &'a Dnn) -> Self {
-        Self { model, dnn, pieces: model.pieces() }
+        Self { model, dnn, cache: model.encoding_cache() }
     }
 }
 
@@ -209,7 +209,7 @@ impl Scorer for DnnScorer<'_> {
     fn begin(&mut self, _: u64) {}
 
     fn score(&mut self, texts: &[String]) -> Vec<Vec<f32>> {
-        let words = self.pieces.words_of_all(texts);
+        let words = self.cache.words_of_all(texts);
         let scores = self.dnn.scores(&words);
         // Without a known word there is nothing to go by, as for the spiking network.
         let known = |words: &[u32]| engine::known_words(self.model.network().specification(), words) > 0;

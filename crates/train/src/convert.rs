@@ -10,15 +10,14 @@
 //! and activations are measured on the fit.
 
 use spiketext::{
-    Error, Result,
-    encode::{Encoder, FULL_RATE, Noise, fixed_rate, mean_input},
+    Result,
+    encode::{FULL_RATE, Noise, UNKNOWN_RATE, fixed_rate, mean_input},
     engine::batch_of,
     network::{Codes, Network, Readout, Specification, Weights},
     text::UNKNOWN,
 };
 use spiketext_kernels::{
     Workspace,
-    drive::PHASES,
     text_convolution::{self, Pooling},
 };
 
@@ -92,7 +91,10 @@ const LEAST_SPREAD: f64 = 1e-4;
 /// The rates and the means of a word: [`UNKNOWN`] has the rate 1/2.
 fn word_means(specification: &Specification, codes: &Codes, word: u32) -> (Vec<f32>, Vec<f32>) {
     let dimension = specification.convolution.dimension;
-    let rates = if word == UNKNOWN { vec![32_768; dimension].into() } else { codes.rates(word as usize, dimension) };
+    let rates = match word {
+        UNKNOWN => vec![UNKNOWN_RATE; dimension].into(),
+        _ => codes.rates(word as usize, dimension),
+    };
     let means = mean_input(specification.encoder, specification.steps, Noise::inference(0), u64::from(word), &rates);
     (rates.iter().map(|&rate| f32::from(rate) / FULL_RATE as f32).collect(), means)
 }
@@ -109,19 +111,6 @@ fn fit_of(specification: &Specification, codes: &Codes, calibration: &[&Encoded]
     Some(Fit::of(specification.convolution.dimension, &tokens.collect::<Vec<_>>()))
 }
 
-/// Refuses weighted phases that do not come in whole periods: the first phases weigh most, so that the current of a
-/// broken period is not that of the rate.
-///
-/// # Errors
-/// As said.
-pub(crate) fn check_periods(encoder: Encoder, steps: usize) -> Result<()> {
-    if encoder == Encoder::Phase && !steps.is_multiple_of(PHASES) {
-        let wanted = format!("time steps in whole periods of {PHASES} for the encoder `phase`");
-        return Err(Error::invalid("network", wanted, format!("{steps} time steps")));
-    }
-    Ok(())
-}
-
 /// Converts a DNN. `calibration` are training texts.
 ///
 /// # Errors
@@ -134,7 +123,7 @@ pub fn convert(
 ) -> Result<Network> {
     let shape = &specification.convolution;
     let (products, channels, outputs) = (shape.products(), shape.channels(), specification.outputs());
-    check_periods(specification.encoder, specification.steps)?;
+    specification.encoder.check_steps(specification.steps)?;
     let rate = |code: &f32| if dnn.centred { code / (2.0 * dnn.range) + 0.5 } else { *code };
     let codes = Codes::from_fixed(dnn.codes.iter().map(|code| fixed_rate(rate(code))).collect(), recipe.words.bits);
     let fit = fit_of(specification, &codes, calibration);

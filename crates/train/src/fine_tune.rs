@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 use spiketext::{
     Result,
-    encode::{Noise, encode},
+    encode::{Noise, UNKNOWN_RATE, encode},
     engine::{batch_of, feature_thresholds, run},
     network::{Codes, Grid, Network, Readout, Specification, Weights, on_common_grid, on_grid},
     seed::Purpose,
@@ -76,7 +76,7 @@ impl Batches for Arc<Fixed> {
         let noise = Noise { seed: self.seed, purpose: Purpose::TrainingSpikes, round: step };
         let spikes = encode(specification.encoder, specification.steps, shape.dimension, noise, rows.len(), |i| {
             if rows[i] == UNKNOWN {
-                (u64::from(UNKNOWN), vec![32_768; shape.dimension].into())
+                (u64::from(UNKNOWN), vec![UNKNOWN_RATE; shape.dimension].into())
             } else {
                 (u64::from(rows[i]), self.codes.rates(rows[i] as usize, shape.dimension))
             }

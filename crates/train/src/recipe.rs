@@ -410,7 +410,7 @@ impl Recipe {
         if !(self.words.range > 0.0 && self.words.range <= published_range()) {
             return refuse("words.range above 0 and up to 3 deviations", self.words.range.to_string());
         }
-        crate::convert::check_periods(self.network.encoder, self.network.steps)?;
+        self.network.encoder.check_steps(self.network.steps)?;
         for number in [self.direct.gain, self.direct.convolution_shift, self.direct.output_shift] {
             if !number.is_finite() {
                 return refuse("finite numbers for the first weights (direct)", number.to_string());

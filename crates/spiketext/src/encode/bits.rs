@@ -1,16 +1,52 @@
 //! Codes by bits: the eight highest bits of a rate, or the code of its bin of 256, one a step, again and again.
 
-use spiketext_kernels::drive::PHASES;
+use std::slice::ChunksExactMut;
 
-use super::{Code, write_row};
+use spiketext_kernels::{Drive, drive::PHASES};
 
-/// The bits of the bin of a rate, from the highest. As phases (Kim, Kim, Huh, Lee and Choi 2018, "Deep neural networks with weighted
-/// spikes") and as planes of a constant current, bits weigh what they stand for: see [`spiketext_kernels::drive`].
-pub(super) struct BitPlanes;
+use super::{Code, Word, write_row};
+use crate::{Error, Result};
 
-impl Code for BitPlanes {
-    fn fill(&self, _: u64, rates: &[u16], words_per_row: usize, rows: &mut [u64]) {
-        write_bits(rates, |bin| bin, words_per_row, rows);
+/// The bits of the bin of a rate, from the highest, as planes of a constant current; bits weigh what they stand for: see
+/// [`spiketext_kernels::drive`].
+pub(super) struct ConstantCurrent;
+
+impl Code for ConstantCurrent {
+    fn fill(&self, _: &Word, rates: &[u16], rows: ChunksExactMut<'_, u64>) {
+        write_bits(rates, |bin| bin, rows);
+    }
+
+    fn drive(&self) -> Drive {
+        Drive::Current
+    }
+
+    fn carries_rate(&self) -> bool {
+        true
+    }
+}
+
+/// The same bits as phases (Kim, Kim, Huh, Lee and Choi 2018, "Deep neural networks with weighted spikes").
+pub(super) struct WeightedPhases;
+
+impl Code for WeightedPhases {
+    fn fill(&self, _: &Word, rates: &[u16], rows: ChunksExactMut<'_, u64>) {
+        write_bits(rates, |bin| bin, rows);
+    }
+
+    fn drive(&self) -> Drive {
+        Drive::Phases
+    }
+
+    fn carries_rate(&self) -> bool {
+        true
+    }
+
+    fn check_steps(&self, steps: usize) -> Result<()> {
+        if steps.is_multiple_of(PHASES) {
+            return Ok(());
+        }
+        let wanted = format!("time steps in whole periods of {PHASES} for the encoder `phase`");
+        Err(Error::invalid("network", wanted, format!("{steps} time steps")))
     }
 }
 
@@ -19,29 +55,41 @@ pub(super) struct Codebook([u8; 256]);
 
 impl Codebook {
     /// A bin's number is its code.
-    pub(super) fn binary() -> Self {
-        Self(std::array::from_fn(|bin| bin as u8))
-    }
+    pub(super) const BINARY: Self = Self::ordered(false);
 
     /// Codes in the order of their number of spikes, those of equal number in that of their value.
-    pub(super) fn green() -> Self {
-        let Self(mut codes) = Self::binary();
-        codes.sort_by_key(|code| code.count_ones());
+    pub(super) const GREEN: Self = Self::ordered(true);
+
+    /// Every code once, by its value, or by its number of spikes first.
+    const fn ordered(by_spikes: bool) -> Self {
+        let mut codes = [0; 256];
+        let (mut bin, mut spikes) = (0, 0);
+        while spikes <= u8::BITS {
+            let mut code = 0;
+            while code <= u8::MAX as u32 {
+                if (!by_spikes && spikes == 0) || (by_spikes && code.count_ones() == spikes) {
+                    codes[bin] = code as u8;
+                    bin += 1;
+                }
+                code += 1;
+            }
+            spikes += 1;
+        }
         Self(codes)
     }
 }
 
 impl Code for Codebook {
-    fn fill(&self, _: u64, rates: &[u16], words_per_row: usize, rows: &mut [u64]) {
-        write_bits(rates, |bin| self.0[usize::from(bin)], words_per_row, rows);
+    fn fill(&self, _: &Word, rates: &[u16], rows: ChunksExactMut<'_, u64>) {
+        write_bits(rates, |bin| self.0[usize::from(bin)], rows);
     }
 }
 
 /// Writes bit `7 - t mod 8` of the code of each rate's bin as the spikes of step t.
-fn write_bits(rates: &[u16], code: impl Fn(u8) -> u8, words_per_row: usize, rows: &mut [u64]) {
+fn write_bits(rates: &[u16], code: impl Fn(u8) -> u8, rows: ChunksExactMut<'_, u64>) {
     let codes: Vec<u8> = rates.iter().map(|rate| code((rate >> 8) as u8)).collect();
     let mut marks = vec![0; rates.len()];
-    for (t, row) in rows.chunks_exact_mut(words_per_row).enumerate() {
+    for (t, row) in rows.enumerate() {
         let bit = PHASES - 1 - t % PHASES;
         write_row(row, &mut marks, |d| codes[d] >> bit & 1 == 1);
     }
@@ -76,9 +124,10 @@ mod tests {
             assert_eq!(got, want, "{bin}");
         }
         assert_eq!(spikes(Encoder::CodebookGreen, 255 << 8, 8), [1; 8]);
-        let Codebook(mut codes) = Codebook::green();
+        let Codebook(mut codes) = Codebook::GREEN;
         codes.sort_unstable();
-        assert_eq!(codes, Codebook::binary().0, "a code for each bin");
+        assert_eq!(codes, Codebook::BINARY.0, "a code for each bin");
+        assert_eq!(Codebook::BINARY.0, std::array::from_fn(|bin| bin as u8));
     }
 
     proptest! {

@@ -5,91 +5,89 @@
 //! and a word costs its token products once.
 //!
 //! A file holds a family: `rate` (the count of spikes is the rate), `timing` (when they come), `bits` (which bits of the
-//! rate are set). What rows of spikes become over time is [`spiketext_kernels::drive`]'s matter.
+//! rate are set). What rows of spikes become over time is [`spiketext_kernels::drive`]'s matter. A new encoder is an
+//! implementation of [`Code`] in such a file and an entry of the list below.
 
 mod bits;
 mod rate;
 mod timing;
 
+use std::slice::ChunksExactMut;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use spiketext_kernels::{Drive, SpikeTrain, spike_train::where_less};
 
-use crate::seed::Purpose;
-use bits::{BitPlanes, Codebook};
-use rate::{Bernoulli, Regular};
-use timing::{Burst, Latency};
+use crate::{Result, seed::Purpose};
 
-/// How rates become spikes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encoder {
+/// Declares [`Encoder`]: a line holds a variant, its name in files and flags, and its [`Code`].
+macro_rules! encoders {
+    ($($(#[$about:meta])* $variant:ident = $name:literal => $code:expr;)*) => {
+        /// How rates become spikes.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum Encoder {
+            $($(#[$about])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Encoder {
+            /// Every encoder, for lists and messages.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// The name used in files and flags.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            fn code(self) -> &'static dyn Code {
+                match self {
+                    $(Self::$variant => &$code,)*
+                }
+            }
+        }
+    };
+}
+
+encoders! {
     /// A spike at each step with probability r, independently (the paper's Poisson code).
-    Bernoulli,
+    Bernoulli = "bernoulli" => rate::Bernoulli;
     /// Evenly spaced spikes: `floor(t r + 1/2) - floor((t - 1) r + 1/2)`, t = 1..T, which make T r rounded to the
     /// nearest whole number. All dimensions share the phase 1/2 on purpose: the first step then carries the sign of
     /// every centred rate, so a membrane that should stay silent goes down before it comes up. Spreading the phases
     /// cost 8 to 14 points of accuracy after conversion at T = 8 (`docs/DESIGN.md`).
-    Regular,
+    Regular = "regular" => rate::Regular;
     /// Time to first spike, linear: one spike at step `floor((1 - r) T)` of 0..T; rate 0 never fires.
-    Latency,
+    Latency = "latency" => timing::Latency;
     /// No spikes: every step has the same current, that of the rate in 256 steps (equation 2). The product of rates and
     /// weights is made once a text.
-    Direct,
-    /// Weighted phases (Kim et al. 2018, of the input alone): the 8 highest bits of the rate, one a step, again and again; a
-    /// spike of phase p weighs `8 / 2^(1 + p)`, so that a period carries the current of the rate in each of its steps on average.
-    Phase,
-    /// Bursts (Guo et al. 2021): `ceil(5 r)` spikes from the first step on, the closer the higher the rate; what falls past
-    /// the last step is lost.
-    Burst,
+    Direct = "direct" => bits::ConstantCurrent;
+    /// Weighted phases (Kim et al. 2018, of the input alone): the 8 highest bits of the rate, one a step, again and
+    /// again; a spike of phase p weighs `8 / 2^(1 + p)`, so that a period carries the current of the rate in each of its
+    /// steps on average.
+    Phase = "phase" => bits::WeightedPhases;
+    /// Bursts (Guo et al. 2021): `ceil(5 r)` spikes from the first step on, the closer the higher the rate; what falls
+    /// past the last step is lost.
+    Burst = "burst" => timing::Burst;
     /// The codebook of the paper's code: the 8 highest bits of the rate as spikes of weight 1, again and again.
-    CodebookBinary,
+    CodebookBinary = "codebook-binary" => bits::Codebook::BINARY;
     /// The same with the 256 codes in the order of their number of spikes: a higher rate never has fewer.
-    CodebookGreen,
+    CodebookGreen = "codebook-green" => bits::Codebook::GREEN;
 }
 
 impl Encoder {
-    /// Every encoder, for lists and messages.
-    pub const ALL: [Self; 8] = [
-        Self::Bernoulli,
-        Self::Regular,
-        Self::Latency,
-        Self::Direct,
-        Self::Phase,
-        Self::Burst,
-        Self::CodebookBinary,
-        Self::CodebookGreen,
-    ];
-
-    /// The name used in files and flags.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Bernoulli => "bernoulli",
-            Self::Regular => "regular",
-            Self::Latency => "latency",
-            Self::Direct => "direct",
-            Self::Phase => "phase",
-            Self::Burst => "burst",
-            Self::CodebookBinary => "codebook-binary",
-            Self::CodebookGreen => "codebook-green",
-        }
-    }
-
     /// Whether two rounds give different spikes.
     #[must_use]
     pub fn is_random(self) -> bool {
-        self == Self::Bernoulli
+        self.code().is_random()
     }
 
     /// How its rows of spikes become currents.
     #[must_use]
     pub fn drive(self) -> Drive {
-        match self {
-            Self::Direct => Drive::Current,
-            Self::Phase => Drive::Phases,
-            _ => Drive::Spikes,
-        }
+        self.code().drive()
     }
 
     /// Whether the mean of its input over time is the rate (over whole periods, and up to its precision). What else can
@@ -97,7 +95,16 @@ impl Encoder {
     /// the weights.
     #[must_use]
     pub fn carries_rate(self) -> bool {
-        matches!(self, Self::Bernoulli | Self::Regular | Self::Direct | Self::Phase)
+        self.code().carries_rate()
+    }
+
+    /// Refuses a number of time steps in which the code cannot say its rates.
+    ///
+    /// # Errors
+    /// Weighted phases that do not come in whole periods: the first phases weigh most, so that the current of a broken
+    /// period is not that of the rate.
+    pub fn check_steps(self, steps: usize) -> Result<()> {
+        self.code().check_steps(steps)
     }
 }
 
@@ -126,16 +133,48 @@ const ROWS_ALONE: usize = 256;
 /// The full scale of a rate.
 pub const FULL_RATE: u32 = 1 << 16;
 
+/// The rate 1/2, in every dimension, of a token that is no word of the vocabulary: the code 0 of a centred network.
+pub const UNKNOWN_RATE: u16 = (FULL_RATE / 2) as u16;
+
 /// The nearest whole number of 1/65536 to `rate`, kept within [0, 65535].
 #[must_use]
 pub fn fixed_rate(rate: f32) -> u16 {
     (rate.clamp(0.0, 1.0) * FULL_RATE as f32).round().min(65_535.0) as u16
 }
 
-/// One code: writes the spikes of a word.
+/// A word that is encoded, apart from its rates.
+struct Word {
+    /// Its number, to which a random code ties its noise.
+    identity: u64,
+    /// The time steps of the run, T.
+    steps: usize,
+    noise: Noise,
+}
+
+/// One code: what it says of a rate, and what can be said of it.
 trait Code: Sync {
-    /// Fills `rows`, silent rows of `words_per_row` words each, with the spikes of the word `identity` of these rates.
-    fn fill(&self, identity: u64, rates: &[u16], words_per_row: usize, rows: &mut [u64]);
+    /// Fills the silent `rows` of a word, `[Drive::rows(T), D]`, each D bits in whole blocks of 64, with its spikes.
+    fn fill(&self, word: &Word, rates: &[u16], rows: ChunksExactMut<'_, u64>);
+
+    /// See [`Encoder::is_random`].
+    fn is_random(&self) -> bool {
+        false
+    }
+
+    /// See [`Encoder::drive`].
+    fn drive(&self) -> Drive {
+        Drive::Spikes
+    }
+
+    /// See [`Encoder::carries_rate`].
+    fn carries_rate(&self) -> bool {
+        false
+    }
+
+    /// See [`Encoder::check_steps`].
+    fn check_steps(&self, _steps: usize) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes the row of spikes at which `fires` says so; `marks` is memory of a row's length.
@@ -163,23 +202,15 @@ where
 {
     let rows = encoder.drive().rows(steps);
     let mut train = SpikeTrain::silent(words * rows, dimension);
-    let words_per_row = train.words_per_row();
-    if words_per_row == 0 || steps == 0 {
+    let row_blocks = train.words_per_row();
+    if row_blocks == 0 || steps == 0 {
         return train;
     }
-    let code: &dyn Code = match encoder {
-        Encoder::Bernoulli => &Bernoulli { noise },
-        Encoder::Regular => &Regular,
-        Encoder::Latency => &Latency { steps },
-        Encoder::Direct | Encoder::Phase => &BitPlanes,
-        Encoder::Burst => &Burst { steps },
-        Encoder::CodebookBinary => &Codebook::binary(),
-        Encoder::CodebookGreen => &Codebook::green(),
-    };
+    let code = encoder.code();
     let encode_word = |(word, rows): (usize, &mut [u64])| {
         let (identity, rates) = rates_of(word);
         assert_eq!(rates.len(), dimension, "encode: rates of word {identity}");
-        code.fill(identity, &rates, words_per_row, rows);
+        code.fill(&Word { identity, steps, noise }, &rates, rows.chunks_exact_mut(row_blocks));
     };
     // To wake other threads takes longer than to encode a few words.
     if words * rows < ROWS_ALONE {
@@ -229,6 +260,18 @@ mod tests {
     pub(super) fn spikes(encoder: Encoder, rate: u16, steps: usize) -> Vec<u8> {
         let train = train_of(encoder, &[rate], steps, 0);
         (0..train.rows()).map(|t| u8::from(train.get(t, 0))).collect()
+    }
+
+    #[test]
+    fn phases_come_in_whole_periods_and_other_codes_in_any_number_of_steps() {
+        for encoder in Encoder::ALL {
+            for steps in 1..20 {
+                let fits = encoder != Encoder::Phase || steps % 8 == 0;
+                assert_eq!(encoder.check_steps(steps).is_ok(), fits, "{encoder:?}, {steps}");
+            }
+        }
+        let message = Encoder::Phase.check_steps(6).unwrap_err().to_string();
+        assert!(message.contains("whole periods of 8") && message.contains("got 6 time steps"), "{message}");
     }
 
     #[test]

@@ -1,43 +1,59 @@
 //! Rate codes: the share of steps with a spike is the rate.
 
+use std::slice::ChunksExactMut;
+
+use rand_chacha::rand_core::Rng;
 use spiketext_kernels::spike_train::where_less;
 
-use super::{Code, FULL_RATE, Noise};
+use super::{Code, FULL_RATE, Word};
 use crate::seed::stream;
-use rand_chacha::rand_core::Rng;
 
 /// See [`super::Encoder::Bernoulli`].
-pub(super) struct Bernoulli {
-    pub(super) noise: Noise,
-}
+pub(super) struct Bernoulli;
 
 impl Code for Bernoulli {
-    fn fill(&self, identity: u64, rates: &[u16], words_per_row: usize, rows: &mut [u64]) {
-        let mut rng = stream(self.noise.seed, self.noise.purpose, self.noise.round, identity);
+    fn fill(&self, word: &Word, rates: &[u16], rows: ChunksExactMut<'_, u64>) {
+        let noise = word.noise;
+        let mut rng = stream(noise.seed, noise.purpose, noise.round, word.identity);
         let mut bytes = vec![0u8; 2 * rates.len()];
         let mut draws = vec![0u16; rates.len()];
-        for row in rows.chunks_exact_mut(words_per_row) {
+        for row in rows {
             rng.fill_bytes(&mut bytes);
             let (pairs, _) = bytes.as_chunks::<2>();
             draws.iter_mut().zip(pairs).for_each(|(draw, pair)| *draw = u16::from_le_bytes(*pair));
             where_less(&draws, rates, row);
         }
     }
+
+    fn is_random(&self) -> bool {
+        true
+    }
+
+    fn carries_rate(&self) -> bool {
+        true
+    }
 }
+
+/// The phase at which every dimension begins.
+const HALF: u16 = (FULL_RATE / 2) as u16;
 
 /// See [`super::Encoder::Regular`].
 pub(super) struct Regular;
 
 impl Code for Regular {
-    fn fill(&self, _: u64, rates: &[u16], words_per_row: usize, rows: &mut [u64]) {
+    fn fill(&self, _: &Word, rates: &[u16], rows: ChunksExactMut<'_, u64>) {
         // The fraction of the phase alone: it falls exactly where a whole number is crossed.
-        let mut phases = vec![(FULL_RATE / 2) as u16; rates.len()];
+        let mut phases = vec![HALF; rates.len()];
         let mut before = phases.clone();
-        for row in rows.chunks_exact_mut(words_per_row) {
+        for row in rows {
             before.copy_from_slice(&phases);
             phases.iter_mut().zip(rates.iter()).for_each(|(phase, &rate)| *phase = phase.wrapping_add(rate));
             where_less(&phases, &before, row);
         }
+    }
+
+    fn carries_rate(&self) -> bool {
+        true
     }
 }
 
@@ -47,8 +63,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{Encoder, encode, tests::counts};
-    use super::*;
+    use super::super::{Encoder, Noise, encode, tests::counts};
     use crate::seed::Purpose;
 
     #[test]

@@ -1,21 +1,21 @@
 //! Codes by time: when spikes come says what the rate is.
 
-use super::{Code, FULL_RATE, write_row};
+use std::slice::ChunksExactMut;
+
+use super::{Code, FULL_RATE, Word, write_row};
 
 /// Time to first spike, linear (Park et al. 2020 and others take the logarithm): a spike at step `floor((1 - r) T)` of 0..T.
 /// The full scale of a rate is never reached, so rate 0 alone would fire at step T, which is none.
-pub(super) struct Latency {
-    pub(super) steps: usize,
-}
+pub(super) struct Latency;
 
 impl Code for Latency {
-    fn fill(&self, _: u64, rates: &[u16], words_per_row: usize, rows: &mut [u64]) {
+    fn fill(&self, word: &Word, rates: &[u16], rows: ChunksExactMut<'_, u64>) {
         let first = |rate: &u16| {
-            (u64::from(FULL_RATE - u32::from(*rate)) * self.steps as u64 / u64::from(FULL_RATE)) as usize
+            (u64::from(FULL_RATE - u32::from(*rate)) * word.steps as u64 / u64::from(FULL_RATE)) as usize
         };
         let first: Vec<usize> = rates.iter().map(first).collect();
         let mut marks = vec![0; rates.len()];
-        for (t, row) in rows.chunks_exact_mut(words_per_row).enumerate() {
+        for (t, row) in rows.enumerate() {
             write_row(row, &mut marks, |d| first[d] == t);
         }
     }
@@ -28,33 +28,32 @@ const SHORTEST: u64 = 2;
 /// The highest rate.
 const HIGHEST: u64 = FULL_RATE as u64 - 1;
 
-/// The burst code of an input (Guo, Fouda, Eltawil and Salama 2021, "Neural Coding in Spiking Neural Networks"): `N = ceil(N_max r)`
-/// spikes, `ceil(T_max - (T_max - T_min) r)` steps apart, from the first step on; N_max = 5, T_min = 2 steps, T_max = T.
-pub(super) struct Burst {
-    pub(super) steps: usize,
-}
+/// The burst code of an input (Guo, Fouda, Eltawil and Salama 2021, "Neural Coding in Spiking Neural Networks"):
+/// `N = ceil(N_max r)` spikes, `ceil(T_max - (T_max - T_min) r)` steps apart, from the first step on; N_max = 5,
+/// T_min = 2 steps, T_max = T.
+pub(super) struct Burst;
 
 impl Burst {
     /// Spikes and steps between them.
-    fn of(&self, rate: u16) -> (usize, usize) {
-        let (rate, longest) = (u64::from(rate), (self.steps as u64).max(SHORTEST));
+    fn of(rate: u16, steps: usize) -> (usize, usize) {
+        let (rate, longest) = (u64::from(rate), (steps as u64).max(SHORTEST));
         let spikes = (MOST_SPIKES * rate).div_ceil(HIGHEST);
         (spikes as usize, (longest - (longest - SHORTEST) * rate / HIGHEST) as usize)
     }
 }
 
 impl Code for Burst {
-    fn fill(&self, _: u64, rates: &[u16], words_per_row: usize, rows: &mut [u64]) {
+    fn fill(&self, word: &Word, rates: &[u16], rows: ChunksExactMut<'_, u64>) {
         // The step of the next spike of each dimension, if there is one.
         let mut next: Vec<(usize, usize, usize)> = rates
             .iter()
             .map(|&rate| {
-                let (spikes, apart) = self.of(rate);
+                let (spikes, apart) = Self::of(rate, word.steps);
                 (if spikes > 0 { 0 } else { usize::MAX }, spikes, apart)
             })
             .collect();
         let mut marks = vec![0; rates.len()];
-        for (t, row) in rows.chunks_exact_mut(words_per_row).enumerate() {
+        for (t, row) in rows.enumerate() {
             write_row(row, &mut marks, |d| next[d].0 == t);
             for (step, left, apart) in next.iter_mut().filter(|(step, ..)| *step == t) {
                 *left -= 1;
@@ -109,7 +108,7 @@ mod tests {
         #[test]
         fn bursts_have_the_spikes_that_are_in_time(rates in prop::collection::vec(0u16..=65_535, 1..80), steps in 1usize..60) {
             for (count, &rate) in counts(Encoder::Burst, &rates, steps, 0).into_iter().zip(&rates) {
-                let (spikes, apart) = Burst { steps }.of(rate);
+                let (spikes, apart) = Burst::of(rate, steps);
                 let exact = 5.0 * f64::from(rate) / 65_535.0;
                 prop_assert!((spikes as f64 - exact - 0.5).abs() <= 0.5, "{spikes} {exact}");
                 prop_assert!((2..=steps.max(2)).contains(&apart));

@@ -27,7 +27,7 @@ pub use variants::{VariantRunner, WINDOW_BYTES};
 use windows::WordHasher;
 
 use crate::{
-    encode::{Noise, encode},
+    encode::{Noise, UNKNOWN_RATE, encode},
     network::{Network, Readout, Specification, UnknownWord},
     text::UNKNOWN,
 };
@@ -77,7 +77,7 @@ fn spikes_of(network: &Network, noise: Noise, words: &[u32]) -> SpikeTrain {
     let dimension = specification.convolution.dimension;
     encode(specification.encoder, specification.steps, dimension, noise, words.len(), |i| {
         if words[i] == UNKNOWN {
-            (u64::from(UNKNOWN), vec![32_768; dimension].into())
+            (u64::from(UNKNOWN), vec![UNKNOWN_RATE; dimension].into())
         } else {
             (u64::from(words[i]), network.weights().codes.rates(words[i] as usize, dimension))
         }

@@ -22,7 +22,7 @@ use crate::{
     engine::{self, Extremes, Firing, Operations, Run, Runner, Trace},
     loss::softmax,
     network::{Network, Readout},
-    text::{FEW_TEXTS, Language, Pieces, Tokenizer, Vocabulary},
+    text::{EncodingCache, FEW_TEXTS, Language, Tokenizer, Vocabulary},
 };
 
 /// A spiking text classifier.
@@ -368,8 +368,8 @@ impl Model {
     }
 
     /// What finds word ids of texts that are much like texts before.
-    pub(crate) fn pieces(&self) -> Pieces<'_> {
-        Pieces::new(self.tokenizer, &self.vocabulary)
+    pub(crate) fn encoding_cache(&self) -> EncodingCache<'_> {
+        EncodingCache::new(self.tokenizer, &self.vocabulary)
     }
 
     /// The noise of its ordinary inference.

@@ -5,9 +5,9 @@
 //! What a word means is left to `vectors`.
 
 mod chinese;
+mod encoding_cache;
 mod english;
 mod normalise;
-mod pieces;
 mod spans;
 mod vocabulary;
 
@@ -15,8 +15,8 @@ use std::{fmt, ops::Range, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use encoding_cache::EncodingCache;
 pub use normalise::fold;
-pub(crate) use pieces::Pieces;
 pub use vocabulary::{UNKNOWN, Vocabulary, candidate_words};
 
 use crate::Error;

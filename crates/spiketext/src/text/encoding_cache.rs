@@ -18,7 +18,7 @@ const PIECE_BYTES: usize = 4 << 20;
 
 /// Cuts texts and numbers their words; remembers pieces of texts that it met. What it remembers changes no result.
 #[derive(Debug)]
-pub(crate) struct Pieces<'a> {
+pub(crate) struct EncodingCache<'a> {
     tokenizer: Tokenizer,
     vocabulary: &'a Vocabulary,
     /// The most bytes to remember before all is forgotten.
@@ -45,7 +45,7 @@ struct Piece {
     words: Vec<Vec<u32>>,
 }
 
-impl<'a> Pieces<'a> {
+impl<'a> EncodingCache<'a> {
     /// Remembers nothing yet.
     pub(crate) fn new(tokenizer: Tokenizer, vocabulary: &'a Vocabulary) -> Self {
         Self { tokenizer, vocabulary, most: PIECE_BYTES, bytes: 0, number_of: HashMap::new(), pieces: Vec::new() }
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_full_stop_goes_with_what_follows() {
         let vocabulary = vocabulary();
-        let mut pieces = Pieces::new(Tokenizer::new(Language::English), &vocabulary);
+        let mut pieces = EncodingCache::new(Tokenizer::new(Language::English), &vocabulary);
         let mut words = |text: &str| -> Vec<String> {
             let numbers = pieces.words(text);
             numbers.into_iter().map(|id| vocabulary.word(id).unwrap_or("?").to_owned()).collect()
@@ -173,7 +173,7 @@ mod tests {
             language in prop::sample::select(Language::ALL.to_vec()),
         ) {
             let (vocabulary, tokenizer) = (vocabulary(), Tokenizer::new(language));
-            let mut pieces = Pieces { most, ..Pieces::new(tokenizer, &vocabulary) };
+            let mut pieces = EncodingCache { most, ..EncodingCache::new(tokenizer, &vocabulary) };
             for text in texts.iter().chain(&texts) {
                 let mut want = Vec::new();
                 vocabulary.encode(&tokenizer.tokenize(text), &mut want);
