@@ -57,7 +57,7 @@ encoders! {
     /// Evenly spaced spikes: `floor(t r + 1/2) - floor((t - 1) r + 1/2)`, t = 1..T, which make T r rounded to the
     /// nearest whole number. All dimensions share the phase 1/2 on purpose: the first step then carries the sign of
     /// every centred rate, so a membrane that should stay silent goes down before it comes up. Spreading the phases
-    /// cost 8 to 14 points of accuracy after conversion at T = 8 (`docs/DESIGN.md`).
+    /// cost 8 to 14 points of accuracy after conversion at T = 8 (`docs/notebook/codes.md`).
     Regular = "regular" => rate::Regular;
     /// Time to first spike, linear: one spike at step `floor((1 - r) T)` of 0..T; rate 0 never fires.
     Latency = "latency" => timing::Latency;
