@@ -1,6 +1,7 @@
-//! An attack put together: a search, what words may be exchanged for, and limits; and what came of it on a text.
+//! An attack put together: a search, what words may be replaced by, and limits; and what came of it on a text.
 //!
-//! Every text that the classifier is asked for is one query, the first one included, as TextAttack 0.3.11 counts them.
+//! Every text that the classifier is asked for is one query, the first one included, as TextAttack 0.3.11 counts
+//! them.
 
 use rand_chacha::rand_core::Rng;
 use serde::{Deserialize, Serialize};
@@ -9,11 +10,12 @@ use spiketext::score::Scorer;
 use crate::{
     limits::Limits,
     search::{Beam, Candidate, Examination, Swarm},
-    substitution::Substitution,
+    transformation::Transformation,
     words::{Draft, Words},
 };
 
-/// What stands in the place of a word whose weight is asked for by [`Ranking::Unknown`]. A word that no vocabulary has.
+/// What stands in the place of a word whose weight is asked for by [`Ranking::Unknown`]. A word that no vocabulary
+/// has.
 pub const UNKNOWN: &str = "[UNK]";
 
 /// In which order words are tried. Each needs the answers for the text without a word, one query for each word.
@@ -23,31 +25,33 @@ pub enum Ranking {
     Unknown,
     /// How much it suffers when the word is left out.
     Delete,
-    /// The softmax of `Unknown` over the words, times how wrong the best of all exchanges of the word makes the answer
-    /// (PWWS). Needs the answers for all exchanges of all words.
+    /// The softmax of `Unknown` over the words, times how wrong the best of all substitutions of the word makes the
+    /// answer (PWWS). Needs the answers for all substitutions of all words.
     WeightedSaliency,
 }
 
-/// How exchanges are put together.
+/// How substitutions are put together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Search {
-    /// Word by word: all exchanges are tried, and the worst for the classifier is kept if it is worse than before.
+    /// Word by word: all substitutions are tried, and the worst for the classifier is kept if it is worse than
+    /// before.
     Greedy(Ranking),
-    /// Words in random order: one exchange of each, drawn by chance, is kept whatever it does. What luck alone would reach.
+    /// Words in random order: one substitution of each, drawn by chance, is kept whatever it does. What luck alone
+    /// would reach.
     Blind,
     /// Many drafts side by side that learn from the best of each other.
     Swarm(Swarm),
-    /// The drafts whose exchanges hurt most by the classifier's own gradient.
+    /// The drafts whose substitutions hurt most by the classifier's own gradient.
     Beam(Beam),
 }
 
-/// An attack: a search, exchanges and limits.
+/// An attack: a search, substitutions and limits.
 #[derive(Clone)]
 pub struct Attack<'a> {
-    /// How exchanges are put together.
+    /// How substitutions are put together.
     pub search: Search,
-    /// What words may be exchanged for.
-    pub substitutions: Vec<Substitution<'a>>,
+    /// What words may be replaced by.
+    pub transformations: Vec<Transformation<'a>>,
     /// What it must not do.
     pub limits: Limits<'a>,
 }
@@ -64,7 +68,7 @@ pub enum Ending {
     Succeeded,
 }
 
-/// A word that was exchanged.
+/// A word that was replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Which word of the text, from 0.
@@ -82,7 +86,7 @@ pub struct Attempt {
     pub ending: Ending,
     /// The text at the end: one that the classifier takes wrongly, or the worst that was found.
     pub text: String,
-    /// The words that were exchanged.
+    /// The words that were replaced.
     pub changes: Vec<Change>,
     /// Words of the text.
     pub words: usize,
@@ -130,7 +134,7 @@ impl Attack<'_> {
         }
     }
 
-    /// Places of the words that may be exchanged.
+    /// Places of the words that may be replaced.
     pub(crate) fn touchable(&self, draft: &Draft<'_>) -> Vec<usize> {
         (0..draft.original().len()).filter(|&place| self.limits.may_touch(draft, place)).collect()
     }
@@ -141,8 +145,8 @@ impl Attack<'_> {
         if !self.limits.may_touch(draft, place) {
             return candidates;
         }
-        for substitution in &self.substitutions {
-            for word in substitution.of(draft, place, rng) {
+        for transformation in &self.transformations {
+            for word in transformation.of(draft, place, rng) {
                 let next = draft.with(place, &word);
                 if candidates.iter().any(|known| known.draft == next) {
                     continue;

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use spiketext::text::Language;
 
-use crate::{substitution::neighbours::Neighbours, words::Draft};
+use crate::{transformation::neighbours::Neighbours, words::Draft};
 
 /// The limits of an attack. No word is changed twice, whatever they say.
 #[derive(Clone, Default)]
 pub struct Limits<'a> {
     /// Words that stay as they are.
     pub stop_words: HashSet<&'static str>,
-    /// The most letters put in, left out or exchanged in the whole text (Levenshtein 1966).
+    /// The most letters put in, left out or replaced in the whole text (Levenshtein 1966).
     pub edit_distance: Option<usize>,
     /// The most words that may be changed.
     pub words: Option<usize>,
@@ -21,8 +21,8 @@ pub struct Limits<'a> {
     pub similarity: Option<Similarity<'a>>,
 }
 
-/// A bound on the similarity of the averaged vectors of two texts: what stands here for a sentence encoder, which needs
-/// a model of its own. It knows words and not their order.
+/// A bound on the similarity of the averaged vectors of two texts: what stands here for a sentence encoder, which
+/// needs a model of its own. It knows words and not their order.
 #[derive(Clone, Copy)]
 pub struct Similarity<'a> {
     /// The vectors.
@@ -55,7 +55,7 @@ pub fn stop_words(language: Language) -> HashSet<&'static str> {
 }
 
 impl Limits<'_> {
-    /// Whether the word at a place may be exchanged.
+    /// Whether the word at a place may be replaced.
     #[must_use]
     pub fn may_touch(&self, draft: &Draft<'_>, place: usize) -> bool {
         !draft.changes().contains_key(&place) && !self.stop_words.contains(draft.word(place))

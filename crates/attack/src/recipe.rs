@@ -6,41 +6,60 @@ use spiketext::{Error, Result, text::Language};
 use crate::{
     attack::{Attack, Ranking, Search},
     limits::{Limits, Measure, Similarity, stop_words},
-    resources::{Needs, Resources},
+    resources::{MOST_NEIGHBOURS, Needs, Resources},
     search::{Beam, Swarm},
-    substitution::{Substitution, characters::Edit, chinese::Alike},
+    transformation::{Transformation, characters::Edit, chinese::Alike},
 };
 
-/// An attack by name. `docs/attacks.md` tells where each departs from its publication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Recipe {
+/// Declares [`AttackRecipe`]: a line holds a variant and its name in files and flags.
+macro_rules! attack_recipes {
+    ($($(#[$about:meta])* $variant:ident = $name:literal;)*) => {
+        /// An attack by name. `docs/attacks.md` tells where each departs from its publication.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum AttackRecipe {
+            $($(#[$about])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl AttackRecipe {
+            /// All of them.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// The name used in files and flags.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+attack_recipes! {
     /// DeepWordBug (Gao et al. 2018): typos; words ranked by an unknown word in their place.
-    #[serde(rename = "deepwordbug")]
-    DeepWordBug,
+    DeepWordBug = "deepwordbug";
     /// TextBugger (Li et al. 2019): typos, look-alike letters and neighbours; ranked by leaving out.
-    #[serde(rename = "textbugger")]
-    TextBugger,
-    /// PWWS (Ren et al. 2019): synonyms; ranked by saliency and the best exchange.
-    Pwws,
+    TextBugger = "textbugger";
+    /// PWWS (Ren et al. 2019): synonyms; ranked by saliency and the best substitution.
+    Pwws = "pwws";
     /// TextFooler (Jin et al. 2020): neighbours that keep the meaning; ranked by leaving out.
-    #[serde(rename = "textfooler")]
-    TextFooler,
-    /// BAE-R (Garg and Ramakrishnan 2020) with another model than BERT: words that fit around the gap; ranked by leaving out.
-    BaeNgram,
+    TextFooler = "textfooler";
+    /// BAE-R (Garg and Ramakrishnan 2020) with another model than BERT: words that fit around the gap; ranked by
+    /// leaving out.
+    BaeNgram = "bae-ngram";
     /// Particle swarm (Zang et al. 2020) over neighbours.
-    Pso,
+    Pso = "pso";
     /// HotFlip (Ebrahimi et al. 2018): at most two words, along the gradient. A white box.
-    #[serde(rename = "hotflip")]
-    HotFlip,
+    HotFlip = "hotflip";
     /// Chinese: a character that sounds alike; ranked by leaving out.
-    Homophones,
+    Homophones = "homophones";
     /// Chinese: a character that looks alike; ranked by leaving out.
-    LookAlikes,
+    LookAlikes = "look-alikes";
     /// Chinese: characters that sound or look alike, and neighbours; ranked by leaving out.
-    Chinese,
+    Chinese = "chinese";
     /// Typos of words drawn by chance, whatever they do: the floor.
-    Random,
+    Random = "random";
 }
 
 /// With which parameters an attack runs.
@@ -49,58 +68,21 @@ pub enum Recipe {
 pub enum Protocol {
     /// Those of its publication.
     Published,
-    /// Those with which Lv, Xu and Zheng (2023) compared spiking and other networks: whatever the attack, words are exchanged for
-    /// their 15 nearest neighbours (but for `bae-ngram`, which keeps its own), a tenth of the words at most (or another
-    /// share), the text around a change stays alike.
+    /// Those with which Lv, Xu and Zheng (2023) compared spiking and other networks: whatever the attack, words are
+    /// replaced by their 15 nearest neighbours (but for `bae-ngram`, which keeps its own), a tenth of the words at
+    /// most (or another share), the text around a change stays alike.
     SpikingPaper {
         /// The largest share of the words.
         share: f64,
     },
 }
 
-/// The most neighbours of a word that any attack asks for.
-pub const MOST_NEIGHBOURS: usize = 50;
-/// Of those, the words that fit best which `bae-ngram` tries.
-pub const MOST_FITTING: usize = 20;
 /// Characters that are tried for each one of a word.
 const MOST_CHARACTERS: usize = 10;
 /// Neighbours of a word in the paper's protocol, and those that a swarm draws on.
 const PAPER_NEIGHBOURS: usize = 15;
 
-impl Recipe {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::DeepWordBug,
-        Self::TextBugger,
-        Self::Pwws,
-        Self::TextFooler,
-        Self::BaeNgram,
-        Self::Pso,
-        Self::HotFlip,
-        Self::Homophones,
-        Self::LookAlikes,
-        Self::Chinese,
-        Self::Random,
-    ];
-
-    /// The name used in files and flags.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DeepWordBug => "deepwordbug",
-            Self::TextBugger => "textbugger",
-            Self::Pwws => "pwws",
-            Self::TextFooler => "textfooler",
-            Self::BaeNgram => "bae-ngram",
-            Self::Pso => "pso",
-            Self::HotFlip => "hotflip",
-            Self::Homophones => "homophones",
-            Self::LookAlikes => "look-alikes",
-            Self::Chinese => "chinese",
-            Self::Random => "random",
-        }
-    }
-
+impl AttackRecipe {
     /// The attack of a name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -158,11 +140,11 @@ impl Recipe {
         let missing = |expected: &str| Error::invalid("attack", format!("{expected} for {}", self.name()), "none");
         let neighbours = || resources.neighbours.as_deref().ok_or_else(|| missing("word vectors"));
         let masked =
-            || resources.masked.as_deref().map(Substitution::Masked).ok_or_else(|| missing("a masked model"));
-        let near = |of, most, least| Substitution::Neighbours { of, most, least };
+            || resources.masked.as_deref().map(Transformation::Masked).ok_or_else(|| missing("a masked model"));
+        let near = |of, most, least| Transformation::Neighbours { of, most, least };
         let like = |alike| {
             let of = resources.characters.as_ref().ok_or_else(|| missing("Chinese characters"))?;
-            Ok::<_, Error>(Substitution::Character { of, alike, most: MOST_CHARACTERS })
+            Ok::<_, Error>(Transformation::Character { of, alike, most: MOST_CHARACTERS })
         };
         let window = |vectors, least, against_last| Similarity {
             vectors,
@@ -173,8 +155,8 @@ impl Recipe {
             spares_short: true,
         };
         let mut limits = Limits { stop_words: stop_words(language), ..Limits::default() };
-        let typos = [Edit::Swap, Edit::Substitute, Edit::Delete, Edit::Insert].map(Substitution::Edit);
-        let substitutions = match (protocol, self) {
+        let typos = [Edit::Swap, Edit::Substitute, Edit::Delete, Edit::Insert].map(Transformation::Edit);
+        let transformations = match (protocol, self) {
             (Protocol::SpikingPaper { share }, _) => {
                 limits.share = Some(share);
                 limits.similarity = Some(window(neighbours()?, 0.8, true));
@@ -194,12 +176,12 @@ impl Recipe {
                     spares_short: false,
                 });
                 let edits = [Edit::InsertSpace, Edit::DeleteInside, Edit::SwapInside, Edit::LookAlike];
-                let mut all = edits.map(Substitution::Edit).to_vec();
+                let mut all = edits.map(Transformation::Edit).to_vec();
                 all.push(near(neighbours()?, 5, -1.0));
                 all
             }
             (Protocol::Published, Self::Pwws) => {
-                vec![Substitution::Synonyms(resources.synonyms.as_ref().ok_or_else(|| missing("WordNet"))?)]
+                vec![Transformation::Synonyms(resources.synonyms.as_ref().ok_or_else(|| missing("WordNet"))?)]
             }
             (Protocol::Published, Self::TextFooler) => {
                 // 1 - arccos(0.8775...) / pi, the published bound.
@@ -222,6 +204,6 @@ impl Recipe {
                 vec![like(Alike::Sound)?, like(Alike::Shape)?, near(neighbours()?, PAPER_NEIGHBOURS, 0.5)]
             }
         };
-        Ok(Attack { search: self.search(), substitutions, limits })
+        Ok(Attack { search: self.search(), transformations, limits })
     }
 }

@@ -13,8 +13,7 @@ use spiketext::{
 };
 
 use crate::{
-    recipe::{MOST_FITTING, MOST_NEIGHBOURS},
-    substitution::{
+    transformation::{
         chinese::Characters,
         masked::{MaskedWords, NeighboursInContext, Trigrams},
         neighbours::Neighbours,
@@ -75,6 +74,12 @@ pub struct Origins<'a> {
     /// Texts whose trigrams say what fits.
     pub corpus: &'a [String],
 }
+
+/// The most neighbours of a word that any attack asks for.
+pub const MOST_NEIGHBOURS: usize = 50;
+
+/// Of those, the words that fit best which `bae-ngram` tries.
+const MOST_FITTING: usize = 20;
 
 /// Words among which neighbours are looked for, beside those of the texts: the most frequent of a file.
 const NEIGHBOURHOOD: usize = 50_000;

@@ -86,9 +86,9 @@ pub fn attack<E>(
     run(attack, victim.model().language(), subjects, seed, || victim.scorer(), judge, told)
 }
 
-/// Attacks texts, as many side by side as there are threads, and tells each record in the order of the texts. `scorer`
-/// makes a classifier for a thread, `judge` asks for votes on a text and may ask the thread's classifier. Stops after the text for which `told` is not
-/// content.
+/// Attacks texts, as many side by side as there are threads, and tells each record in the order of the texts.
+/// `scorer` makes a classifier for a thread, `judge` asks for votes on a text and may ask the thread's classifier.
+/// Stops after the text for which `told` is not content.
 ///
 /// # Errors
 /// What `told` returns.
@@ -149,7 +149,7 @@ pub struct Summary {
     pub judged_accuracy: f64,
     /// See `judged_accuracy`.
     pub judged_accuracy_under_attack: f64,
-    /// Mean percent of words exchanged where the attack succeeded.
+    /// Mean percent of words replaced where the attack succeeded.
     pub changed_words: f64,
     /// Mean words of a text.
     pub words: f64,

@@ -3,7 +3,7 @@
 use spiketext::{
     dnn::Dnn,
     model::{Model, largest},
-    score::{self, DnnScorer, Draw, ModelScorer, Scorer},
+    score::{self, DnnScorer, ModelScorer, NoisePolicy, Scorer},
 };
 
 /// A network under attack.
@@ -14,7 +14,7 @@ pub enum Victim<'a> {
         /// The model.
         model: &'a Model,
         /// Which noise a question meets.
-        draw: Draw,
+        noise: NoisePolicy,
         /// The seed of noise that is drawn.
         seed: u64,
         /// Draws of noise that decide over a text.
@@ -48,13 +48,13 @@ impl<'a> Victim<'a> {
     #[must_use]
     pub fn scorer(&self) -> Box<dyn Scorer + 'a> {
         match *self {
-            Self::Spiking { model, draw, seed, .. } => Box::new(ModelScorer::new(model, draw, seed)),
+            Self::Spiking { model, noise, seed, .. } => Box::new(ModelScorer::new(model, noise, seed)),
             Self::Dnn { model, dnn } => Box::new(DnnScorer::new(model, dnn)),
         }
     }
 
-    /// How many judges leave each class the most probable one: draws of noise that no question has met. Without noise there is one
-    /// judge, `scorer`, one of this victim's own.
+    /// How many judges leave each class the most probable one: draws of noise that no question has met. Without noise
+    /// there is one judge, `scorer`, one of this victim's own.
     #[must_use]
     pub fn votes(&self, scorer: &mut dyn Scorer, text: &str) -> Vec<usize> {
         match *self {

@@ -1,4 +1,4 @@
-//! A text as an attack sees it: words that can be exchanged, and everything else, which stays.
+//! A text as an attack sees it: words that can be replaced, and everything else, which stays.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -60,7 +60,7 @@ impl Words {
     }
 }
 
-/// A text with some of its words exchanged.
+/// A text with some of its words replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft<'a> {
     words: &'a Words,
@@ -89,7 +89,7 @@ impl<'a> Draft<'a> {
         self.changes.get(&place).map_or_else(|| self.words.word(place), String::as_str)
     }
 
-    /// The words that were exchanged, with what stands there now.
+    /// The words that were replaced, with what stands there now.
     #[must_use]
     pub fn changes(&self) -> &BTreeMap<usize, String> {
         &self.changes
@@ -107,7 +107,7 @@ impl<'a> Draft<'a> {
         other
     }
 
-    /// The share of the words that were exchanged.
+    /// The share of the words that were replaced.
     #[must_use]
     pub fn share(&self) -> f64 {
         self.changes.len() as f64 / self.words.len().max(1) as f64
@@ -119,8 +119,8 @@ impl<'a> Draft<'a> {
         self.written(|place| Some(self.word(place)))
     }
 
-    /// The draft as text without the word at `place` and one space beside it: the one before it or, of the first word, the
-    /// one behind.
+    /// The draft as text without the word at `place` and one space beside it: the one before it or, of the first
+    /// word, the one behind.
     #[must_use]
     pub fn text_without(&self, place: usize) -> String {
         self.written(|other| (other != place).then(|| self.word(other)))

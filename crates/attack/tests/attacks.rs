@@ -3,19 +3,20 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use spiketext::{
-    model::Exchange,
-    score::Scorer,
+    score::{Scorer, Substitution},
     seed::{Purpose, stream},
     text::Language,
     vectors::{self, Selection},
 };
 use spiketext_attack::{
-    Attack, Attempt, Ending, Needs, Protocol, Ranking, Recipe, Resources, Search, Subject, Summary,
+    Attack, AttackRecipe, Attempt, Ending, Needs, Protocol, Ranking, Resources, Search, Subject, Summary,
     attack::UNKNOWN,
     limits::Limits,
-    recipe::MOST_NEIGHBOURS,
+    resources::MOST_NEIGHBOURS,
     search::{Beam, Swarm},
-    substitution::{Substitution, characters::Edit, chinese::Characters, neighbours::Neighbours, synonyms::WordNet},
+    transformation::{
+        Transformation, characters::Edit, chinese::Characters, neighbours::Neighbours, synonyms::WordNet,
+    },
     trial,
     words::Words,
 };
@@ -58,16 +59,16 @@ impl Scorer for Toy {
         texts.iter().map(of).collect()
     }
 
-    fn first_order(&mut self, text: &str, label: usize, exchanges: &[Exchange]) -> Option<Vec<f32>> {
+    fn first_order(&mut self, text: &str, label: usize, substitutions: &[Substitution]) -> Option<Vec<f32>> {
         let weight = |word: &str| self.weights.get(word).copied().unwrap_or_default();
         let way = if label == 1 { -1.0 } else { 1.0 };
-        let gain = |e: &Exchange| way * (weight(&e.to) - weight(&text[e.span.clone()]));
-        self.open.then(|| exchanges.iter().map(gain).collect())
+        let gain = |e: &Substitution| way * (weight(&e.to) - weight(&text[e.span.clone()]));
+        self.open.then(|| substitutions.iter().map(gain).collect())
     }
 }
 
-fn attack<'a>(ranking: Ranking, substitutions: Vec<Substitution<'a>>) -> Attack<'a> {
-    Attack { search: Search::Greedy(ranking), substitutions, limits: Limits::default() }
+fn attack<'a>(ranking: Ranking, transformations: Vec<Transformation<'a>>) -> Attack<'a> {
+    Attack { search: Search::Greedy(ranking), transformations, limits: Limits::default() }
 }
 
 fn run(attack: &Attack<'_>, toy: &mut Toy, text: &str, label: usize) -> Attempt {
@@ -87,18 +88,18 @@ fn neighbours(folder: &Path) -> Neighbours {
 #[test]
 fn the_word_that_matters_most_is_tried_first_and_every_text_counts() {
     let mut toy = Toy::new(&[("good", 2.0), ("fine", 0.5)], -1.0);
-    let typos = attack(Ranking::Unknown, vec![Substitution::Edit(Edit::Delete)]);
+    let typos = attack(Ranking::Unknown, vec![Transformation::Edit(Edit::Delete)]);
     let got = run(&typos, &mut toy, "a fine and good film", 1);
     assert_eq!(got.ending, Ending::Succeeded);
     assert_eq!((got.changes.len(), got.changes[0].place, got.changes[0].from.as_str()), (1, 3, "good"));
-    // The text, five words in turn unknown, one exchange.
+    // The text, five words in turn unknown, one substitution.
     assert_eq!(got.queries, 7);
     assert_eq!(toy.asked.len(), 7);
     assert_eq!(toy.asked[1], format!("{UNKNOWN} fine and good film"));
     assert_eq!(toy.asked[6], got.text);
     assert!(got.before > 0.5 && got.after < 0.5);
 
-    let by_deleting = attack(Ranking::Delete, vec![Substitution::Edit(Edit::Delete)]);
+    let by_deleting = attack(Ranking::Delete, vec![Transformation::Edit(Edit::Delete)]);
     toy.begin(0);
     let got = run(&by_deleting, &mut toy, "a fine and good film", 1);
     assert_eq!((toy.asked[1].as_str(), toy.asked[5].as_str()), ("fine and good film", "a fine and good"));
@@ -109,7 +110,7 @@ fn the_word_that_matters_most_is_tried_first_and_every_text_counts() {
 fn what_does_not_hurt_is_not_kept() {
     // Neither word alone is enough; the third changes nothing.
     let mut toy = Toy::new(&[("good", 2.0), ("fine", 1.5)], -0.5);
-    let typos = attack(Ranking::Delete, vec![Substitution::Edit(Edit::Swap)]);
+    let typos = attack(Ranking::Delete, vec![Transformation::Edit(Edit::Swap)]);
     let got = run(&typos, &mut toy, "good fine film", 1);
     assert_eq!(got.ending, Ending::Succeeded);
     assert_eq!(got.changes.iter().map(|change| change.place).collect::<Vec<_>>(), [0, 1]);
@@ -118,7 +119,7 @@ fn what_does_not_hurt_is_not_kept() {
 
 #[test]
 fn classifiers_that_always_err_or_never_move_are_told_apart() {
-    let typos = attack(Ranking::Unknown, vec![Substitution::Edit(Edit::Swap), Substitution::Edit(Edit::Insert)]);
+    let typos = attack(Ranking::Unknown, vec![Transformation::Edit(Edit::Swap), Transformation::Edit(Edit::Insert)]);
     let mut wrong = Toy::new(&[], -1.0);
     let got = run(&typos, &mut wrong, "a good film", 1);
     assert_eq!((got.ending, got.queries, got.text.as_str()), (Ending::Skipped, 1, "a good film"));
@@ -130,7 +131,8 @@ fn classifiers_that_always_err_or_never_move_are_told_apart() {
 
 #[test]
 fn texts_without_words_chinese_and_emoji_are_attacked_or_left_in_peace() {
-    let typos = attack(Ranking::Unknown, vec![Substitution::Edit(Edit::Swap), Substitution::Edit(Edit::LookAlike)]);
+    let typos =
+        attack(Ranking::Unknown, vec![Transformation::Edit(Edit::Swap), Transformation::Edit(Edit::LookAlike)]);
     let mut rock = Toy::new(&[], 1.0);
     for (text, words) in [("", 0), ("  \n", 0), ("😀😀 …!", 0), ("good", 1), ("房间很干净，😀 早餐一般！", 5)]
     {
@@ -148,7 +150,7 @@ fn texts_without_words_chinese_and_emoji_are_attacked_or_left_in_peace() {
 fn neighbours_are_tried_all_at_once_and_the_worst_is_kept() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let near = neighbours(folder.path());
-    let of = Substitution::Neighbours { of: &near, most: 2, least: 0.5 };
+    let of = Transformation::Neighbours { of: &near, most: 2, least: 0.5 };
     let mut toy = Toy::new(&[("good", 2.0), ("fine", 1.9), ("great", 0.9)], -1.0);
     let got = run(&attack(Ranking::Delete, vec![of]), &mut toy, "good film", 1);
     assert_eq!((got.ending, got.text.as_str()), (Ending::Succeeded, "great film"));
@@ -157,15 +159,15 @@ fn neighbours_are_tried_all_at_once_and_the_worst_is_kept() {
 }
 
 #[test]
-fn weighted_saliency_prefers_a_word_that_has_a_good_exchange() {
+fn weighted_saliency_prefers_a_word_that_has_a_good_substitution() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let near = neighbours(folder.path());
-    let of = Substitution::Neighbours { of: &near, most: 1, least: 0.5 };
+    let of = Transformation::Neighbours { of: &near, most: 1, least: 0.5 };
     // `film` matters a little less than `good`, but the neighbour of `good` is as good.
     let mut toy = Toy::new(&[("good", 1.5), ("fine", 1.5), ("film", 1.4), ("movie", 0.0)], -2.0);
     let got = run(&attack(Ranking::WeightedSaliency, vec![of]), &mut toy, "good film", 1);
     assert_eq!((got.ending, got.text.as_str()), (Ending::Succeeded, "good movie"));
-    // The text, two words unknown, one exchange of each, and the one that was made.
+    // The text, two words unknown, one substitution of each, and the one that was made.
     assert_eq!(got.queries, 6);
     let mut toy = Toy::new(&[("good", 1.5), ("fine", 1.5), ("film", 1.4), ("movie", 0.0)], -2.0);
     let got = run(&attack(Ranking::Unknown, vec![of]), &mut toy, "good film", 1);
@@ -174,7 +176,7 @@ fn weighted_saliency_prefers_a_word_that_has_a_good_exchange() {
 
 #[test]
 fn blind_changes_are_kept_whatever_they_do() {
-    let attack = Attack { search: Search::Blind, ..attack(Ranking::Unknown, vec![Substitution::Edit(Edit::Swap)]) };
+    let attack = Attack { search: Search::Blind, ..attack(Ranking::Unknown, vec![Transformation::Edit(Edit::Swap)]) };
     let mut rock = Toy::new(&[], 1.0);
     let got = run(&attack, &mut rock, "some words that say nothing", 1);
     assert_eq!((got.ending, got.changes.len(), got.queries), (Ending::Failed, 5, 6));
@@ -184,7 +186,7 @@ fn blind_changes_are_kept_whatever_they_do() {
 fn recipes_ask_for_what_they_need() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let none = Resources::default();
-    for recipe in Recipe::ALL {
+    for recipe in AttackRecipe::ALL {
         for protocol in [Protocol::Published, Protocol::SpikingPaper { share: 0.1 }] {
             let needy = recipe.needs(protocol) != Needs::default();
             let errors = Language::ALL.map(|language| recipe.build(protocol, language, &none).is_err());
@@ -192,19 +194,20 @@ fn recipes_ask_for_what_they_need() {
             let all = Needs { neighbours: true, synonyms: true, masked: true, characters: true };
             assert_eq!(recipe.needs(protocol).and(all), all);
         }
-        assert_eq!(Recipe::named(recipe.name()), Some(recipe));
+        assert_eq!(AttackRecipe::named(recipe.name()), Some(recipe));
     }
-    assert_eq!(Recipe::named("nothing"), None);
+    assert_eq!(AttackRecipe::named("nothing"), None);
     let resources = Resources { neighbours: Some(Arc::new(neighbours(folder.path()))), ..Resources::default() };
     // A tenth of twelve words is two, rounded up; the vectors say that film and movie are alike.
     let paper = Protocol::SpikingPaper { share: 0.1 };
-    let attack = Recipe::TextFooler.build(paper, Language::English, &resources).expect("an attack");
+    let attack = AttackRecipe::TextFooler.build(paper, Language::English, &resources).expect("an attack");
     let mut rock = Toy::new(&[("film", 0.1)], 3.0);
     let got = run(&attack, &mut rock, "film film film film film film film film film film film film", 1);
     assert_eq!((got.ending, got.changes.len()), (Ending::Failed, 2));
-    let error = Recipe::Pwws.build(Protocol::Published, Language::Chinese, &resources).err().expect("refused");
+    let error = AttackRecipe::Pwws.build(Protocol::Published, Language::Chinese, &resources).err().expect("refused");
     assert!(error.to_string().contains("en"), "{error}");
-    let error = Recipe::Homophones.build(Protocol::Published, Language::English, &resources).err().expect("refused");
+    let error =
+        AttackRecipe::Homophones.build(Protocol::Published, Language::English, &resources).err().expect("refused");
     assert!(error.to_string().contains("zh"), "{error}");
 }
 
@@ -212,9 +215,9 @@ fn recipes_ask_for_what_they_need() {
 fn a_swarm_finds_what_no_single_step_finds() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let near = neighbours(folder.path());
-    let of = Substitution::Neighbours { of: &near, most: 1, least: 0.5 };
-    let attack = |swarm, limits| Attack { search: Search::Swarm(swarm), substitutions: vec![of], limits };
-    // Every exchange hurts a little; only both together do it.
+    let of = Transformation::Neighbours { of: &near, most: 1, least: 0.5 };
+    let attack = |swarm, limits| Attack { search: Search::Swarm(swarm), transformations: vec![of], limits };
+    // Every substitution hurts a little; only both together do it.
     let mut toy = Toy::new(&[("good", 1.5), ("fine", 0.6), ("film", 1.0), ("movie", 0.2)], -1.0);
     let got = run(&attack(Swarm::published(), Limits::default()), &mut toy, "good film", 1);
     assert_eq!((got.ending, got.text.as_str()), (Ending::Succeeded, "fine movie"));
@@ -238,8 +241,8 @@ fn a_swarm_finds_what_no_single_step_finds() {
 fn a_beam_follows_the_gradient_and_changes_few_words() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let near = neighbours(folder.path());
-    let of = Substitution::Neighbours { of: &near, most: 9, least: -1.0 };
-    let attack = |beam| Attack { search: Search::Beam(beam), substitutions: vec![of], limits: Limits::default() };
+    let of = Transformation::Neighbours { of: &near, most: 9, least: -1.0 };
+    let attack = |beam| Attack { search: Search::Beam(beam), transformations: vec![of], limits: Limits::default() };
     let weights = [("good", 1.5), ("fine", 0.6), ("film", 1.0), ("movie", 0.2), ("bad", -0.3), ("great", 2.0)];
     let mut toy = Toy::new(&weights, -0.8);
     let got = run(&attack(Beam { width: 1, rounds: 2 }), &mut toy, "good film", 1);
@@ -260,17 +263,19 @@ fn a_beam_follows_the_gradient_and_changes_few_words() {
 }
 
 #[test]
-fn chinese_characters_are_exchanged_for_their_likes() {
+fn chinese_characters_are_replaced_by_their_likes() {
     let resources = Resources {
         characters: Some(Characters::of(["房间", "干净", "静", "早餐", "建", "见", "情", "清"])),
         ..Resources::default()
     };
-    let attack = Recipe::Homophones.build(Protocol::Published, Language::Chinese, &resources).expect("an attack");
+    let attack =
+        AttackRecipe::Homophones.build(Protocol::Published, Language::Chinese, &resources).expect("an attack");
     let mut toy = Toy::new(&[("房间很干净", 2.0)], -1.0);
     let got = run(&attack, &mut toy, "房间很干净，😀 早餐一般！", 1);
     assert_eq!(got.ending, Ending::Succeeded);
     assert!(["房见很干净", "房建很干净", "房间很干静"].iter().any(|text| got.text.starts_with(text)), "{}", got.text);
-    let attack = Recipe::LookAlikes.build(Protocol::Published, Language::Chinese, &resources).expect("an attack");
+    let attack =
+        AttackRecipe::LookAlikes.build(Protocol::Published, Language::Chinese, &resources).expect("an attack");
     let got = run(&attack, &mut Toy::new(&[("心情", 2.0)], -1.0), "心情", 1);
     assert_eq!((got.ending, got.text.as_str()), (Ending::Succeeded, "心清"));
 }
@@ -278,7 +283,8 @@ fn chinese_characters_are_exchanged_for_their_likes() {
 #[test]
 fn many_texts_give_the_same_records_on_any_number_of_threads() {
     let nothing = Resources::default();
-    let attack = Recipe::DeepWordBug.build(Protocol::Published, Language::English, &nothing).expect("needs nothing");
+    let attack =
+        AttackRecipe::DeepWordBug.build(Protocol::Published, Language::English, &nothing).expect("needs nothing");
     let toy = Toy::new(&[("good", 1.2), ("fine", 1.1), ("dull", -2.0)], -0.5);
     let texts = ["a good film", "a fine, good film", "dull", "good fine dull", "fine fine fine"];
     let subjects: Vec<Subject> =

@@ -12,7 +12,7 @@ use spiketext::{
     encode::Encoder,
     model::{Model, Training},
     network::{Averaging, Codes, Network, Readout, Specification, UnknownWord, Weights},
-    score::{Draw, ModelScorer, Scorer},
+    score::{ModelScorer, NoisePolicy, Scorer},
     seed::{Purpose, normal, stream},
     text::{Language, Vocabulary},
 };
@@ -116,7 +116,7 @@ fn bench(criterion: &mut Criterion) {
                     }
                 });
             });
-            let mut scorer = ModelScorer::new(&model, Draw::Fixed, 1);
+            let mut scorer = ModelScorer::new(&model, NoisePolicy::Fixed, 1);
             group.bench_function("remembered windows", |bencher| {
                 bencher.iter(|| {
                     round += 1;

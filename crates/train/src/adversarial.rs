@@ -8,12 +8,11 @@ use spiketext::{
     data::{Dataset, Example},
     dnn::Dnn,
     model::{Adversarial, Model},
-    score::Draw,
+    score::NoisePolicy,
     text::detect_language,
 };
 use spiketext_attack::{
-    Attack, Ending, Origins, Protocol, Recipe as AttackRecipe, Resources, Subject, Victim, resources::wordnet_folder,
-    trial,
+    Attack, AttackRecipe, Ending, Origins, Protocol, Resources, Subject, Victim, resources::wordnet_folder, trial,
 };
 
 use crate::{
@@ -102,7 +101,7 @@ pub fn train_hardened(
     observer(&Event::Note { message: "a first network is trained, to be attacked".into() });
     let first = Options { checkpoints: None, resume: false, original: false, ..options.clone() };
     let (model, _) = train_both(dataset, vectors, recipe, &first, observer)?;
-    let victim = Victim::Spiking { model: &model, draw: Draw::Fixed, seed: options.seed, judges: 1 };
+    let victim = Victim::Spiking { model: &model, noise: NoisePolicy::Fixed, seed: options.seed, judges: 1 };
     let (dataset, found) = augmented(dataset, &victim, &attack, &subjects, options.seed);
     let adversarial = Adversarial { attack: hardening.attack.name().to_owned(), attacked: subjects.len(), found };
     observer(&Event::Note {

@@ -1,8 +1,8 @@
-//! A beam along the classifier's own gradient (HotFlip: Ebrahimi et al. 2018): of all exchanges of all words, those that hurt most to
-//! first order are tried, and the worst drafts of each round are built upon in the next.
+//! A beam along the classifier's own gradient (HotFlip: Ebrahimi et al. 2018): of all substitutions of all words,
+//! those that hurt most to first order are tried, and the worst drafts of each round are built upon in the next.
 
 use rand_chacha::rand_core::Rng;
-use spiketext::model::Exchange;
+use spiketext::score::Substitution;
 
 use super::{Answer, Candidate, Examination};
 use crate::{attack::Attack, words::Draft};
@@ -10,7 +10,7 @@ use crate::{attack::Attack, words::Draft};
 /// The parameters of a beam.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Beam {
-    /// Drafts that are kept from round to round, and exchanges of each that are tried.
+    /// Drafts that are kept from round to round, and substitutions of each that are tried.
     pub width: usize,
     /// Rounds: words that may be changed.
     pub rounds: usize,
@@ -25,8 +25,8 @@ impl Beam {
 }
 
 impl Attack<'_> {
-    /// See [`Search::Beam`](crate::Search::Beam). Of a classifier that shows no gradient, exchanges are tried in the order in which
-    /// they stand.
+    /// See [`Search::Beam`](crate::Search::Beam). Of a classifier that shows no gradient, substitutions are tried in
+    /// the order in which they stand.
     pub(crate) fn beam<'w>(
         &self,
         beam: Beam,
@@ -61,7 +61,7 @@ impl Attack<'_> {
         best
     }
 
-    /// The drafts one exchange away that hurt most to first order, at most `most`; none that would help.
+    /// The drafts one substitution away that hurt most to first order, at most `most`; none that would help.
     fn flips<'w>(
         &self,
         most: usize,
@@ -70,14 +70,14 @@ impl Attack<'_> {
         rng: &mut impl Rng,
     ) -> Vec<Draft<'w>> {
         let (text, spans) = draft.text_with_spans();
-        let (mut exchanges, mut drafts) = (Vec::new(), Vec::new());
+        let (mut substitutions, mut drafts) = (Vec::new(), Vec::new());
         for place in self.touchable(draft) {
             for Candidate { draft, .. } in self.candidates(draft, place, rng) {
-                exchanges.push(Exchange { span: spans[place].clone(), to: draft.word(place).to_owned() });
+                substitutions.push(Substitution { span: spans[place].clone(), to: draft.word(place).to_owned() });
                 drafts.push(draft);
             }
         }
-        let gains = examination.first_order(&text, &exchanges).unwrap_or_else(|| vec![1.0; exchanges.len()]);
+        let gains = examination.first_order(&text, &substitutions).unwrap_or_else(|| vec![1.0; substitutions.len()]);
         let mut flips: Vec<(Draft<'w>, f32)> =
             drafts.into_iter().zip(gains).filter(|(_, gain)| *gain > 0.0).collect();
         flips.sort_by(|(_, a), (_, b)| b.total_cmp(a));

@@ -1,8 +1,8 @@
-//! Word by word. The greedy search of most published attacks ranks words by how much they matter and exchanges one after the
-//! other for what hurts most; the blind one takes what chance brings.
+//! Word by word. The greedy search of most published attacks ranks words by how much they matter and replaces one
+//! after the other for what hurts most; the blind one takes what chance brings.
 //!
-//! Order, queries counted and the choice among candidates are those of TextAttack 0.3.11 (`GreedyWordSwapWIR`), so that the
-//! numbers of both can be put side by side.
+//! Order, queries counted and the choice among candidates are those of TextAttack 0.3.11 (`GreedyWordSwapWIR`), so
+//! that the numbers of both can be put side by side.
 
 use std::collections::BTreeMap;
 

@@ -1,13 +1,13 @@
-//! Searches: which exchanges of words are put together, in which order, until the classifier errs. Each kind is in a file of its
-//! own, as methods of [`Attack`](crate::Attack).
+//! Searches: which substitutions of words are put together, in which order, until the classifier errs. Each kind is
+//! in a file of its own, as methods of [`Attack`](crate::Attack).
 
 mod beam;
 mod greedy;
 mod swarm;
 
 use spiketext::{
-    model::{Exchange, largest},
-    score::Scorer,
+    model::largest,
+    score::{Scorer, Substitution},
 };
 
 pub use beam::Beam;
@@ -58,10 +58,10 @@ impl<'s> Examination<'s> {
         answers.into_iter().map(of).collect()
     }
 
-    /// To first order, how much more wrong each exchange would make the answer to `text`; nothing from a closed box. No query:
-    /// the classifier looks into itself.
-    pub fn first_order(&mut self, text: &str, exchanges: &[Exchange]) -> Option<Vec<f32>> {
-        self.scorer.first_order(text, self.label, exchanges)
+    /// To first order, how much more wrong each substitution would make the answer to `text`; `None` from a closed
+    /// box. No query: the classifier looks into itself.
+    pub fn first_order(&mut self, text: &str, substitutions: &[Substitution]) -> Option<Vec<f32>> {
+        self.scorer.first_order(text, self.label, substitutions)
     }
 }
 

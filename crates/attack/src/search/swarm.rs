@@ -1,8 +1,8 @@
-//! A swarm of drafts (particle swarm optimisation, Zang et al. 2020): each moves towards the worst text for the classifier that it has
-//! met itself and towards the worst that any has met, and mutates where it has changed little.
+//! A swarm of drafts (particle swarm optimisation, Zang et al. 2020): each moves towards the worst text for the
+//! classifier that it has met itself and towards the worst that any has met, and mutates where it has changed little.
 //!
-//! Steps and parameters are those of TextAttack 0.3.11 (`ParticleSwarmOptimization`). Answers are remembered, but every text
-//! that is asked for counts as a query, as it does there.
+//! Steps and parameters are those of TextAttack 0.3.11 (`ParticleSwarmOptimization`). Answers are remembered, but
+//! every text that is asked for counts as a query, as it does there.
 
 use std::collections::HashMap;
 
@@ -21,8 +21,8 @@ pub struct Swarm {
     pub rounds: usize,
     /// How much of its velocity a particle keeps in the first and after the last round.
     pub inertia: [f32; 2],
-    /// The probabilities, in the first round, that a particle moves towards its own best and towards that of all; in the end they
-    /// have changed places.
+    /// The probabilities, in the first round, that a particle moves towards its own best and towards that of all; in
+    /// the end they have changed places.
     pub pull: [f32; 2],
     /// The largest velocity.
     pub velocity: f32,
@@ -127,7 +127,7 @@ impl Attack<'_> {
         (best.draft, best.answer)
     }
 
-    /// The worst exchange at each place, with how much worse it is, not less than 0.
+    /// The worst substitution at each place, with how much worse it is, not less than 0.
     fn mutations<'w>(
         &self,
         examination: &mut Examination<'_>,
@@ -149,7 +149,8 @@ impl Attack<'_> {
         found
     }
 
-    /// The draft with the words of another in some places, drawn by velocity; the draft itself where limits forbid that.
+    /// The draft with the words of another in some places, drawn by velocity; the draft itself where limits forbid
+    /// that.
     fn turned<'w>(&self, draft: &Draft<'w>, towards: &Draft<'w>, velocity: &[f32], rng: &mut impl Rng) -> Draft<'w> {
         let mut next = draft.clone();
         for (place, velocity) in velocity.iter().enumerate() {

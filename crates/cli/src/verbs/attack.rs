@@ -5,6 +5,7 @@ mod file;
 use std::{
     collections::BTreeMap,
     io::{IsTerminal, Write},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
@@ -16,12 +17,12 @@ use serde_json::json;
 use spiketext::{
     dnn::{self, Dnn},
     model::Model,
-    score::Draw,
+    score::NoisePolicy,
     text::Language,
 };
 use spiketext_attack::{
-    Ending, Origins, Protocol, Recipe, Record, Resources, Subject, Summary, Victim, resources::wordnet_folder, trial,
-    words::Words,
+    AttackRecipe, Ending, Origins, Protocol, Record, Resources, Subject, Summary, Victim, resources::wordnet_folder,
+    trial, words::Words,
 };
 
 use self::file::{Conditions, ResultFile};
@@ -70,7 +71,7 @@ pub struct Arguments {
     labelled: labelled::Arguments,
     /// The attack.
     #[arg(long, value_name = "NAME", value_parser = recipe, default_value = "deepwordbug")]
-    attack: Recipe,
+    attack: AttackRecipe,
     /// What is attacked: the spiking network, or the DNN it was converted from (`spiketext train --keep-dnn`).
     #[arg(long, value_enum, default_value = "snn")]
     network: NetworkName,
@@ -102,11 +103,11 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value = "fixed")]
     noise: NoiseName,
     /// With --noise mean: draws that are averaged.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = positive)]
-    draws: usize,
+    #[arg(long, value_name = "N", default_value = "16", value_parser = positive)]
+    draws: NonZeroUsize,
     /// Draws of noise that judge each text before and at the end.
-    #[arg(long, value_name = "N", default_value_t = 15, value_parser = positive)]
-    judges: usize,
+    #[arg(long, value_name = "N", default_value = "15", value_parser = positive)]
+    judges: NonZeroUsize,
     /// Write a record of each text here, and go on from what is there.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -153,9 +154,9 @@ enum NoiseName {
 }
 
 /// The attack of a name.
-pub fn recipe(name: &str) -> Result<Recipe, String> {
-    let names = || Recipe::ALL.map(Recipe::name).join(", ");
-    Recipe::named(name).ok_or_else(|| format!("expected one of {}", names()))
+pub fn recipe(name: &str) -> Result<AttackRecipe, String> {
+    let names = || AttackRecipe::ALL.map(AttackRecipe::name).join(", ");
+    AttackRecipe::named(name).ok_or_else(|| format!("expected one of {}", names()))
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -166,11 +167,8 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 /// A whole number from 1.
-pub fn positive(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("expected a whole number from 1".to_owned()),
-    }
+pub fn positive(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a whole number from 1".to_owned())
 }
 
 impl Arguments {
@@ -181,11 +179,11 @@ impl Arguments {
         }
     }
 
-    fn draw(&self) -> Draw {
+    fn noise_policy(&self) -> NoisePolicy {
         match self.noise {
-            NoiseName::Fixed => Draw::Fixed,
-            NoiseName::Fresh => Draw::Fresh,
-            NoiseName::Mean => Draw::Mean(self.draws),
+            NoiseName::Fixed => NoisePolicy::Fixed,
+            NoiseName::Fresh => NoisePolicy::Fresh,
+            NoiseName::Mean => NoisePolicy::Mean(self.draws),
         }
     }
 }
@@ -213,8 +211,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let victim = match &dnn {
         Some(dnn) => Victim::Dnn { model: &model, dnn },
         None => {
-            let (draw, seed, judges) = (arguments.draw(), arguments.seed, arguments.judges);
-            Victim::Spiking { model: &model, draw, seed, judges }
+            let (noise, seed, judges) = (arguments.noise_policy(), arguments.seed, arguments.judges.get());
+            Victim::Spiking { model: &model, noise, seed, judges }
         }
     };
     if !open.is_empty() {
@@ -302,8 +300,8 @@ fn conditions(arguments: &Arguments, model: &Model, texts: &Texts, count: usize)
             None => format!("built-in {}", model.language()),
         },
         seed: arguments.seed,
-        noise: if random { format!("{:?}", arguments.draw()).to_lowercase() } else { "none".to_owned() },
-        judges: if random { arguments.judges } else { 1 },
+        noise: if random { format!("{:?}", arguments.noise_policy()).to_lowercase() } else { "none".to_owned() },
+        judges: if random { arguments.judges.get() } else { 1 },
         program: crate::PROGRAM.to_owned(),
     }
 }

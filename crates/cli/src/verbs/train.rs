@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -13,7 +14,7 @@ use spiketext::{
     model::Model,
     text::Language,
 };
-use spiketext_attack::Recipe as AttackRecipe;
+use spiketext_attack::AttackRecipe;
 use spiketext_train::{
     CHECKPOINT, Options, Recipe, VectorSource,
     adversarial::{Hardening, train_hardened},
@@ -96,8 +97,8 @@ pub struct Arguments {
     #[arg(long, value_name = "ATTACK", value_parser = super::attack::recipe)]
     adversarial: Option<AttackRecipe>,
     /// With --adversarial: training texts that are attacked, evenly spread.
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = super::attack::positive, requires = "adversarial")]
-    adversarial_texts: usize,
+    #[arg(long, value_name = "N", default_value = "2000", value_parser = super::attack::positive, requires = "adversarial")]
+    adversarial_texts: NonZeroUsize,
     /// With --adversarial pwws: the folder of WordNet's database files [default: $SPIKETEXT_WORDNET, then
     /// /usr/share/wordnet].
     #[arg(long, value_name = "DIR", requires = "adversarial")]
@@ -136,7 +137,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     let hardening = arguments.adversarial.map(|attack| {
         let wordnet = arguments.wordnet.clone();
-        Hardening { attack, texts: arguments.adversarial_texts, wordnet }
+        Hardening { attack, texts: arguments.adversarial_texts.get(), wordnet }
     });
     let vectors = vectors(&arguments);
     let mut progress = Progress::new(arguments.json);

@@ -7,8 +7,8 @@ use spiketext_kernels::{Drive, drive::PHASES};
 use super::{Code, Word, write_row};
 use crate::{Error, Result};
 
-/// The bits of the bin of a rate, from the highest, as planes of a constant current; bits weigh what they stand for: see
-/// [`spiketext_kernels::drive`].
+/// The bits of the bin of a rate, from the highest, as planes of a constant current; bits weigh what they stand for:
+/// see [`spiketext_kernels::drive`].
 pub(super) struct ConstantCurrent;
 
 impl Code for ConstantCurrent {

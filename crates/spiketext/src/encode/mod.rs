@@ -1,12 +1,12 @@
 //! Encoders: from a word's rates in [0, 1] to its spike train (equation 3).
 //!
-//! A rate is held as a whole number of 1/65536: what an encoder does with it is then exact on every machine. A word has
-//! one spike train for a given (seed, round), wherever it stands; so results do not depend on which texts share a batch,
-//! and a word costs its token products once.
+//! A rate is held as a whole number of 1/65536: what an encoder does with it is then exact on every machine. A word
+//! has one spike train for a given (seed, round), wherever it stands; so results do not depend on which texts share a
+//! batch, and a word costs its token products once.
 //!
-//! A file holds a family: `rate` (the count of spikes is the rate), `timing` (when they come), `bits` (which bits of the
-//! rate are set). What rows of spikes become over time is [`spiketext_kernels::drive`]'s matter. A new encoder is an
-//! implementation of [`Code`] in such a file and an entry of the list below.
+//! A file holds a family: `rate` (the count of spikes is the rate), `timing` (when they come), `bits` (which bits of
+//! the rate are set). What rows of spikes become over time is [`spiketext_kernels::drive`]'s matter. A new encoder is
+//! an implementation of [`Code`] in such a file and an entry of the list below.
 
 mod bits;
 mod rate;
@@ -61,15 +61,15 @@ encoders! {
     Regular = "regular" => rate::Regular;
     /// Time to first spike, linear: one spike at step `floor((1 - r) T)` of 0..T; rate 0 never fires.
     Latency = "latency" => timing::Latency;
-    /// No spikes: every step has the same current, that of the rate in 256 steps (equation 2). The product of rates and
-    /// weights is made once a text.
+    /// No spikes: every step has the same current, that of the rate in 256 steps (equation 2). The product of rates
+    /// and weights is made once a text.
     Direct = "direct" => bits::ConstantCurrent;
     /// Weighted phases (Kim et al. 2018, of the input alone): the 8 highest bits of the rate, one a step, again and
-    /// again; a spike of phase p weighs `8 / 2^(1 + p)`, so that a period carries the current of the rate in each of its
-    /// steps on average.
+    /// again; a spike of phase p weighs `8 / 2^(1 + p)`, so that a period carries the current of the rate in each of
+    /// its steps on average.
     Phase = "phase" => bits::WeightedPhases;
-    /// Bursts (Guo et al. 2021): `ceil(5 r)` spikes from the first step on, the closer the higher the rate; what falls
-    /// past the last step is lost.
+    /// Bursts (Guo et al. 2021): `ceil(5 r)` spikes from the first step on, the closer the higher the rate; what
+    /// falls past the last step is lost.
     Burst = "burst" => timing::Burst;
     /// The codebook of the paper's code: the 8 highest bits of the rate as spikes of weight 1, again and again.
     CodebookBinary = "codebook-binary" => bits::Codebook::BINARY;
@@ -90,9 +90,9 @@ impl Encoder {
         self.code().drive()
     }
 
-    /// Whether the mean of its input over time is the rate (over whole periods, and up to its precision). What else can
-    /// be said of a rate by one or a few spikes, or by bits of equal weight, has another mean, to which conversion fits
-    /// the weights.
+    /// Whether the mean of its input over time is the rate (over whole periods, and up to its precision). What else
+    /// can be said of a rate by one or a few spikes, or by bits of equal weight, has another mean, to which
+    /// conversion fits the weights.
     #[must_use]
     pub fn carries_rate(self) -> bool {
         self.code().carries_rate()
@@ -101,8 +101,8 @@ impl Encoder {
     /// Refuses a number of time steps in which the code cannot say its rates.
     ///
     /// # Errors
-    /// Weighted phases that do not come in whole periods: the first phases weigh most, so that the current of a broken
-    /// period is not that of the rate.
+    /// Weighted phases that do not come in whole periods: the first phases weigh most, so that the current of a
+    /// broken period is not that of the rate.
     pub fn check_steps(self, steps: usize) -> Result<()> {
         self.code().check_steps(steps)
     }

@@ -4,8 +4,8 @@ use std::slice::ChunksExactMut;
 
 use super::{Code, FULL_RATE, Word, write_row};
 
-/// Time to first spike, linear (Park et al. 2020 and others take the logarithm): a spike at step `floor((1 - r) T)` of 0..T.
-/// The full scale of a rate is never reached, so rate 0 alone would fire at step T, which is none.
+/// Time to first spike, linear (Park et al. 2020 and others take the logarithm): a spike at step `floor((1 - r) T)`
+/// of 0..T. The full scale of a rate is never reached, so rate 0 alone would fire at step T, which is none.
 pub(super) struct Latency;
 
 impl Code for Latency {

@@ -4,7 +4,6 @@
 
 mod card;
 mod directory;
-mod exchange;
 
 use std::path::Path;
 
@@ -12,7 +11,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
-pub use exchange::Exchange;
 
 use crate::{
     Error, Result,

@@ -1,8 +1,10 @@
 //! Cells that attack a network: which attack, on how many texts, and what noise its questions meet.
 
+use std::num::NonZeroUsize;
+
 use serde::{Deserialize, Serialize};
-use spiketext::{Error, Result, score::Draw, study::Attacked};
-use spiketext_attack::{Protocol, Recipe as Attack, Record, Resources, Subject, Summary, Victim, trial};
+use spiketext::{Error, Result, score::NoisePolicy, study::Attacked};
+use spiketext_attack::{AttackRecipe, Protocol, Record, Resources, Subject, Summary, Victim, trial};
 
 use crate::recipe::with_setting;
 
@@ -11,20 +13,20 @@ use crate::recipe::with_setting;
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct AttackChoices {
     /// The attack.
-    pub name: Attack,
+    pub name: AttackRecipe,
     /// The largest share of words that may change, in the paper's own protocol; 0 for the parameters of the attack's publication.
     pub share: f64,
     /// What noise a question meets.
     pub noise: Noise,
     /// With [`Noise::Mean`]: draws that are averaged.
-    pub draws: usize,
+    pub draws: NonZeroUsize,
     /// Draws of noise that judge a text before and after.
     pub judges: usize,
     /// Test texts, evenly spread.
     pub texts: usize,
 }
 
-/// See [`Draw`].
+/// See [`NoisePolicy`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Noise {
@@ -36,9 +38,19 @@ pub enum Noise {
     Mean,
 }
 
+/// Draws that are averaged unless a study says otherwise.
+const DRAWS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+
 impl Default for AttackChoices {
     fn default() -> Self {
-        Self { name: Attack::DeepWordBug, share: 0.0, noise: Noise::Fixed, draws: 8, judges: 15, texts: 200 }
+        Self {
+            name: AttackRecipe::DeepWordBug,
+            share: 0.0,
+            noise: Noise::Fixed,
+            draws: DRAWS,
+            judges: 15,
+            texts: 200,
+        }
     }
 }
 
@@ -60,7 +72,7 @@ impl AttackChoices {
         if !(0.0..=1.0).contains(&self.share) {
             return refuse("a share from 0 to 1", self.share.to_string());
         }
-        for (what, number) in [("draws", self.draws), ("judges", self.judges), ("texts", self.texts)] {
+        for (what, number) in [("judges", self.judges), ("texts", self.texts)] {
             if number == 0 {
                 return refuse(&format!("{what} from 1"), number.to_string());
             }
@@ -76,11 +88,11 @@ impl AttackChoices {
 
     /// Where its questions take their noise from.
     #[must_use]
-    pub fn draw(&self) -> Draw {
+    pub fn noise_policy(&self) -> NoisePolicy {
         match self.noise {
-            Noise::Fixed => Draw::Fixed,
-            Noise::Fresh => Draw::Fresh,
-            Noise::Mean => Draw::Mean(self.draws),
+            Noise::Fixed => NoisePolicy::Fixed,
+            Noise::Fresh => NoisePolicy::Fresh,
+            Noise::Mean => NoisePolicy::Mean(self.draws),
         }
     }
 

@@ -58,8 +58,8 @@ impl Kept {
             (Method::Dnn, Some(dnn)) => Ok(Victim::Dnn { model, dnn }),
             (Method::Dnn, None) => Err(Error::invalid("study cell", "a DNN to attack", "none")),
             _ => {
-                let (draw, seed, judges) = (attack.draw(), cell.seed, attack.judges);
-                Ok(Victim::Spiking { model, draw, seed, judges })
+                let (noise, seed, judges) = (attack.noise_policy(), cell.seed, attack.judges);
+                Ok(Victim::Spiking { model, noise, seed, judges })
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use spiketext_attack::{Protocol, Recipe, Record};
+use spiketext_attack::{AttackRecipe, Protocol, Record};
 
 /// The version of the format.
 pub const FORMAT: u32 = 2;
@@ -33,7 +33,7 @@ pub struct Conditions {
     /// How many.
     pub count: usize,
     /// The attack.
-    pub attack: Recipe,
+    pub attack: AttackRecipe,
     /// Its parameters.
     pub protocol: Protocol,
     /// The word vectors.

@@ -1,8 +1,8 @@
-//! Words that fit where one was taken out, as a masked language model would say (BAE: Garg and Ramakrishnan 2020; BERT-Attack: Li et al.
-//! 2020), by any model that implements [`MaskedWords`].
+//! Words that fit where one was taken out, as a masked language model would say (BAE: Garg and Ramakrishnan 2020;
+//! BERT-Attack: Li et al. 2020), by any model that implements [`MaskedWords`].
 //!
-//! The one that is here needs no download: the neighbours of the word, ranked by the trigrams around it with "stupid back-off" (Brants
-//! et al. 2007). It knows three words at a time, where BERT reads the sentence.
+//! The one that is here needs no download: the neighbours of the word, ranked by the trigrams around it with "stupid
+//! back-off" (Brants et al. 2007). It knows three words at a time, where BERT reads the sentence.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -60,8 +60,8 @@ impl Trigrams {
         self.ids.len()
     }
 
-    /// The logarithm of the score of a word after two others: relative frequency of the longest context that was ever seen,
-    /// each word less a factor of 0.4. Of a word that was never seen, that of half an occurrence.
+    /// The logarithm of the score of a word after two others: relative frequency of the longest context that was ever
+    /// seen, each word less a factor of 0.4. Of a word that was never seen, that of half an occurrence.
     fn score(&self, a: Option<u32>, b: Option<u32>, c: Option<u32>) -> f64 {
         let count = |length: usize, key: [u32; 3]| self.counts[length].get(&key).copied().unwrap_or(0);
         let share = |part: u32, whole: u32| (f64::from(part) / f64::from(whole.max(1))).ln();
@@ -139,7 +139,8 @@ mod tests {
         assert!(fit("good") > fit("story") && fit("Good") == fit("good"));
         assert!(fit("story") > fit("unheard"));
         assert!(fit("bad") > fit("the"));
-        // By the definition: good after (a, very) 2 of 3, film after (very, good) 1 of 2, the end after (good, film) 1 of 1.
+        // By the definition: good after (a, very) 2 of 3, film after (very, good) 1 of 2, the end after (good, film)
+        // 1 of 1.
         assert!((fit("good") - (2.0f64 / 3.0 * 0.5).ln()).abs() < 1e-9, "{}", fit("good"));
         let one = Words::of(Language::English, "film");
         assert!(trigrams.fit(&Draft::new(&one), 0, "film").is_finite());

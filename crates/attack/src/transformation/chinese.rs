@@ -1,8 +1,8 @@
 //! Chinese characters that sound or look like others: what a typing error or an evasion puts in their place.
 //!
-//! Two characters sound alike if they have a reading (Mandarin, tones aside) in common. They look alike if their codes of the input
-//! method Wubi 86, which spells a character by its parts, have three keys or more and differ in exactly one: 清, 情 and 请 do,
-//! which share their right half.
+//! Two characters sound alike if they have a reading (Mandarin, tones aside) in common. They look alike if their
+//! codes of the input method Wubi 86, which spells a character by its parts, have three keys or more and differ in
+//! exactly one: 清, 情 and 请 do, which share their right half.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -85,7 +85,7 @@ impl Characters {
         found.into_values().take(most).collect()
     }
 
-    /// A word with one of its characters exchanged for one like it, up to `most` for each.
+    /// A word with one of its characters replaced by one like it, up to `most` for each.
     #[must_use]
     pub fn words(&self, word: &str, alike: Alike, most: usize) -> Vec<String> {
         let mut words = Vec::new();

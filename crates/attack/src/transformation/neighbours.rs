@@ -1,8 +1,8 @@
 //! The nearest words of a file of word vectors, by cosine.
 //!
-//! Many words are looked up at once: a product of their vectors with those of all words, in which each number of the big
-//! table is read once for a block of words. The product only picks candidates; they are ranked by cosines that are summed in a
-//! fixed order, so that the ranking does not depend on which words were looked up together.
+//! Many words are looked up at once: a product of their vectors with those of all words, in which each number of the
+//! big table is read once for a block of words. The product only picks candidates; they are ranked by cosines that
+//! are summed in a fixed order, so that the ranking does not depend on which words were looked up together.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -18,7 +18,8 @@ use spiketext_kernels::matrix::{Matrix, shared_product};
 
 /// Words looked up in one product.
 const BLOCK: usize = 64;
-/// Candidates that the product may name beyond those that are asked for: more than its rounding can bring out of order.
+/// Candidates that the product may name beyond those that are asked for: more than its rounding can bring out of
+/// order.
 const SPARE: usize = 8;
 
 /// The neighbourhood of words.
@@ -72,8 +73,8 @@ impl Neighbours {
         }
     }
 
-    /// Up to `most` neighbours of a word with a cosine of at least `least`, the nearest first, in the case of the word.
-    /// Nothing for a word without a vector.
+    /// Up to `most` neighbours of a word with a cosine of at least `least`, the nearest first, in the case of the
+    /// word. Nothing for a word without a vector.
     #[must_use]
     pub fn of(&self, word: &str, most: usize, least: f32) -> Vec<String> {
         let Some(id) = self.id(word) else { return Vec::new() };

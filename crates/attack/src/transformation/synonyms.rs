@@ -1,8 +1,9 @@
-//! Synonyms from WordNet (Miller 1995), read from its database files (`data.noun`, `index.noun`, ...), as Debian's package
-//! `wordnet-base` installs them.
+//! Synonyms from WordNet (Miller 1995), read from its database files (`data.noun`, `index.noun`, ...), as Debian's
+//! package `wordnet-base` installs them.
 //!
-//! A word is brought to its base forms by the rules of WordNet's own `morphy` (wndb, morphy(7)): exceptions first, else
-//! endings taken off, once or until something is found. Synonyms are all single words of all synsets of those forms.
+//! A word is brought to its base forms by the rules of WordNet's own `morphy` (wndb, morphy(7)): exceptions first,
+//! else endings taken off, once or until something is found. Synonyms are all single words of all synsets of those
+//! forms.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -50,8 +51,8 @@ pub struct WordNet {
     exceptions: [HashMap<String, Vec<String>>; 4],
 }
 
-/// What is wrong with a line of a data file, as far as the library would stumble over it: it takes a gloss for granted, and makes room
-/// for as many pointers as a line says it has.
+/// What is wrong with a line of a data file, as far as the library would stumble over it: it takes a gloss for
+/// granted, and makes room for as many pointers as a line says it has.
 fn odd_synset(line: &str) -> Option<String> {
     if line.is_empty() || line.starts_with([' ', '\t']) {
         return None;
@@ -103,7 +104,8 @@ impl WordNet {
         Ok(Self { database, exceptions })
     }
 
-    /// Single words that share a synset with `word`, in the order of the alphabet; capitals are those of the dictionary.
+    /// Single words that share a synset with `word`, in the order of the alphabet; capitals are those of the
+    /// dictionary.
     #[must_use]
     pub fn of(&self, word: &str) -> Vec<String> {
         let lower = word.to_lowercase();

@@ -1,4 +1,4 @@
-//! What a word may be exchanged for. Each kind of substitution is in a file of its own.
+//! Transformations: what a word may be replaced by. Each kind is in a file of its own.
 
 pub mod characters;
 pub mod chinese;
@@ -18,7 +18,7 @@ use crate::words::Draft;
 
 /// A way to make other words of a word.
 #[derive(Clone, Copy)]
-pub enum Substitution<'a> {
+pub enum Transformation<'a> {
     /// One letter changed, see [`Edit`].
     Edit(Edit),
     /// The nearest words of a vector file, up to so many, with a cosine of at least `least`.
@@ -45,8 +45,9 @@ pub enum Substitution<'a> {
     },
 }
 
-impl Substitution<'_> {
-    /// Other words for the one at a place of a draft, none of them the word itself. `rng` is for those that are drawn.
+impl Transformation<'_> {
+    /// Other words for the one at a place of a draft, none of them the word itself. `rng` is for those that are
+    /// drawn.
     #[must_use]
     pub fn of(&self, draft: &Draft<'_>, place: usize, rng: &mut impl Rng) -> Vec<String> {
         let word = draft.word(place);

@@ -1,8 +1,8 @@
 //! Typos: one letter of a word changed, drawn at random among the places where it can be.
 //!
-//! `Swap`, `Substitute`, `Delete` and `Insert` are those of DeepWordBug (Gao et al. 2018), the others those of TextBugger
-//! (Li et al. 2019), which leaves the first and the last letter alone. Which draws there are, and that an insertion never
-//! comes last, follows TextAttack 0.3.11, so that success rates can be compared.
+//! `Swap`, `Substitute`, `Delete` and `Insert` are those of DeepWordBug (Gao et al. 2018), the others those of
+//! TextBugger (Li et al. 2019), which leaves the first and the last letter alone. Which draws there are, and that an
+//! insertion never comes last, follows TextAttack 0.3.11, so that success rates can be compared.
 
 use rand_chacha::rand_core::Rng;
 use spiketext::seed::below;
@@ -28,7 +28,8 @@ pub enum Edit {
     LookAlike,
 }
 
-/// Latin letters and Cyrillic ones that look the same (pairs of "intentional" confusables, Unicode Technical Standard 39).
+/// Latin letters and Cyrillic ones that look the same (pairs of "intentional" confusables, Unicode Technical Standard
+/// 39).
 const LOOK_ALIKE: &str = "aаcсeеiіjјoоpрsѕxхyуAАBВCСEЕHНIІJЈKКMМOОPРSЅTТXХ";
 
 /// The letter that looks like `letter`.
@@ -43,8 +44,8 @@ fn look_alike(letter: char) -> Option<char> {
 }
 
 impl Edit {
-    /// The word with the change, if it can have one and is another word then. Letters that are put in are drawn from both
-    /// cases of the Latin alphabet.
+    /// The word with the change, if it can have one and is another word then. Letters that are put in are drawn from
+    /// both cases of the Latin alphabet.
     #[must_use]
     pub fn of(self, word: &str, rng: &mut impl Rng) -> Option<String> {
         let mut letters: Vec<char> = word.chars().collect();
