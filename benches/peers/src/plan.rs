@@ -15,7 +15,7 @@ use crate::{
     Arguments, Group,
     measure::What,
     python::{Python, end_of},
-    report::{Alone, Goal, Report, Versus, median},
+    report::{Alone, Report, Versus, median},
     say,
     texts::{BATCH, Kind, TOKENS},
     turns::{Contestant, Sample, take},
@@ -34,12 +34,10 @@ const MEMORY_STEPS: [usize; 2] = [100, 10];
 /// Texts a part that `--quick` measures memory on.
 const QUICK_TEXTS: usize = 64;
 
-/// A peer: its name for `peers.py`, its name for people, and the goals of training and inference.
+/// A peer: its name for `peers.py`, and its name for people.
 struct Peer {
     name: &'static str,
     title: &'static str,
-    train: Goal,
-    infer: Goal,
 }
 
 /// A peer where it runs.
@@ -66,33 +64,10 @@ impl Theirs {
 }
 
 static PEERS: [Peer; 3] = [
-    Peer {
-        name: "snntorch",
-        title: "snnTorch, step by step",
-        train: Goal::at_least(10.0, 20.0),
-        infer: Goal::at_least(25.0, 50.0),
-    },
-    Peer {
-        name: "spikingjelly",
-        title: "SpikingJelly, fp32",
-        train: Goal::at_least(5.0, 10.0),
-        infer: Goal::at_least(10.0, 20.0),
-    },
-    Peer {
-        name: "spikingjelly-bf16",
-        title: "SpikingJelly, bf16",
-        train: Goal::at_least(4.0, 8.0),
-        infer: Goal::at_least(4.0, 8.0),
-    },
+    Peer { name: "snntorch", title: "snnTorch, step by step" },
+    Peer { name: "spikingjelly", title: "SpikingJelly, fp32" },
+    Peer { name: "spikingjelly-bf16", title: "SpikingJelly, bf16" },
 ];
-
-const RAW_TEXT: Goal = Goal::at_least(5_000.0, 20_000.0);
-const LATENCY_P50: Goal = Goal::at_most(0.3, Some(0.1));
-const LATENCY_P99: Goal = Goal::at_most(1.0, Some(0.1));
-const WHOLE_TRAINING: Goal = Goal::at_most(60.0, Some(20.0));
-const MEMORY_RATIO: Goal = Goal::at_most(1.2, Some(1.05));
-const MEMORY_MEGABYTES: Goal = Goal::at_most(1_000.0, None);
-const SCALING: Goal = Goal::at_least(1.8, 1.95);
 
 /// Everything a group of the table needs.
 struct Setting<'a> {
@@ -265,14 +240,12 @@ impl Setting<'_> {
                 let ours = rates(&samples, &ours_name(what, "paper", kind, threads), what)?;
                 for theirs in &theirs {
                     let verb = if what == What::Train { "training step" } else { "inference" };
-                    let goal = if what == What::Train { theirs.peer.train } else { theirs.peer.infer };
                     self.report.versus.push(Versus {
                         what: format!("{verb}, T = {steps}"),
                         texts: if kind == Kind::Real { "real" } else { "no shared words" },
                         ours: ours.clone(),
                         peer: theirs.title(),
                         theirs: rates(&samples, &theirs.name(), what)?,
-                        goal: (!theirs.gpu).then_some(goal),
                     });
                 }
             }
@@ -300,13 +273,13 @@ impl Setting<'_> {
         let names = [all.name.clone(), single.name.clone()];
         let samples = self.take(&[all, single], self.arguments.rounds)?;
         let steps = Recipe::lean().network.steps;
-        let row = |what: String, unit, by_round: Vec<f64>, goal| Alone::of_rounds(what, unit, by_round, goal);
         let what = format!("`lean`, T = {steps}, SST-2 test from raw text, one thread");
-        self.report.alone.push(row(what, "texts/s", rates(&samples, &names[0], What::RawText)?, RAW_TEXT));
-        for (key, percent, goal) in [("p50_ms", 50, LATENCY_P50), ("p99_ms", 99, LATENCY_P99)] {
+        let by_round = rates(&samples, &names[0], What::RawText)?;
+        self.report.alone.push(Alone::of_rounds(what, "texts/s", by_round));
+        for (key, percent) in [("p50_ms", 50), ("p99_ms", 99)] {
             let what = format!("`lean`, one text a call, one thread: {percent} % of the SST-2 test texts within");
             let by_round = values(&samples, &names[1], |sample| number(&sample.line, key))?;
-            self.report.alone.push(row(what, "ms", by_round, goal));
+            self.report.alone.push(Alone::of_rounds(what, "ms", by_round));
         }
         Ok(())
     }
@@ -334,7 +307,7 @@ impl Setting<'_> {
         let samples = self.take(&[contestant], self.arguments.rounds)?;
         let what = format!("`spiketext train --dataset mr`, recipe `lean`, {}", threads_in_words(threads));
         let by_round = values(&samples, &name, |sample| Ok(sample.process_seconds))?;
-        self.report.alone.push(Alone::of_rounds(what, "s", by_round, WHOLE_TRAINING));
+        self.report.alone.push(Alone::of_rounds(what, "s", by_round));
         Ok(())
     }
 
@@ -363,13 +336,11 @@ impl Setting<'_> {
             format!("peak memory of fine-tuning, `paper`, T = {most} over T = {least}"),
             "times",
             vec![of_fine_tuning],
-            MEMORY_RATIO,
         ));
         self.report.alone.push(Alone::of_rounds(
             format!("peak memory of a whole run, `paper`, T = {most}, vectors included"),
             "MB",
             vec![peak(many, "peak_bytes")? / 1e6],
-            MEMORY_MEGABYTES,
         ));
         Ok(())
     }
@@ -405,9 +376,8 @@ impl Setting<'_> {
                 format!("{title}, `{recipe}`: {in_words} over one"),
                 "times",
                 ratio(1.0, &several),
-                SCALING,
             ));
-            self.report.alone.push(Alone::without_goal(
+            self.report.alone.push(Alone::of_rounds(
                 format!(
                     "{title}, `{recipe}`: what the machine gives to {threads} runs of one thread at once, over one"
                 ),

@@ -7,50 +7,6 @@ use serde_json::{Value, json};
 
 use crate::{Arguments, machine::Machine, turns::Sample};
 
-/// What a figure is to reach. Targets and aims were set beforehand; they are no measurements.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Goal {
-    /// What has to be reached.
-    target: f64,
-    /// What is hoped for.
-    aim: Option<f64>,
-    /// Whether less is better.
-    at_most: bool,
-}
-
-impl Goal {
-    /// A figure that should be large.
-    pub const fn at_least(target: f64, aim: f64) -> Self {
-        Self { target, aim: Some(aim), at_most: false }
-    }
-
-    /// A figure that should be small.
-    pub const fn at_most(target: f64, aim: Option<f64>) -> Self {
-        Self { target, aim, at_most: true }
-    }
-
-    fn reached(&self, value: f64) -> &'static str {
-        let better = |bound: f64| if self.at_most { value <= bound } else { value >= bound };
-        match self.aim {
-            Some(aim) if better(aim) => "aim",
-            _ if better(self.target) => "target",
-            _ => "no",
-        }
-    }
-
-    /// Target and aim as columns.
-    fn columns(&self) -> String {
-        let sign = if self.at_most { "≤" } else { "≥" };
-        let aim = self.aim.map_or_else(|| "-".to_owned(), |aim| format!("{sign} {aim}"));
-        format!("{sign} {} | {aim}", self.target)
-    }
-}
-
-/// Target and aim of a row, if it has a goal.
-fn columns(goal: Option<Goal>) -> String {
-    goal.map_or_else(|| "- | -".to_owned(), |goal| goal.columns())
-}
-
 /// A row that sets ours beside a peer, in texts a second by round.
 #[derive(Clone, Debug, Serialize)]
 pub struct Versus {
@@ -64,8 +20,6 @@ pub struct Versus {
     pub peer: String,
     /// The peer's.
     pub theirs: Vec<f64>,
-    /// What the ratio is to reach, if anything.
-    pub goal: Option<Goal>,
 }
 
 impl Versus {
@@ -89,19 +43,12 @@ pub struct Alone {
     pub value: f64,
     /// The same by round.
     pub by_round: Vec<f64>,
-    /// What it is to reach, if anything.
-    pub goal: Option<Goal>,
 }
 
 impl Alone {
     /// The median of the rounds.
-    pub fn of_rounds(what: String, unit: &'static str, by_round: Vec<f64>, goal: Goal) -> Self {
-        Self { goal: Some(goal), ..Self::without_goal(what, unit, by_round) }
-    }
-
-    /// The median of the rounds, for comparison.
-    pub fn without_goal(what: String, unit: &'static str, by_round: Vec<f64>) -> Self {
-        Self { what, unit, value: median(&by_round), by_round, goal: None }
+    pub fn of_rounds(what: String, unit: &'static str, by_round: Vec<f64>) -> Self {
+        Self { what, unit, value: median(&by_round), by_round }
     }
 }
 
@@ -135,8 +82,7 @@ impl Report {
         }
         if vectors.is_none() {
             notes.push(format!(
-                "Vectors: the built-in ones of {dimension} dimensions, for the peers too; the published network, for which \
-                 the targets stand, has 300."
+                "Vectors: the built-in ones of {dimension} dimensions, for the peers too; the published network has 300."
             ));
         }
         Self {
@@ -178,11 +124,6 @@ impl Report {
         self.notes.push(note);
     }
 
-    /// Whether a figure reaches its goal, if it has one; a quick run reaches nothing.
-    fn reached(&self, goal: Option<Goal>, value: f64) -> &'static str {
-        goal.filter(|_| !self.quick).map_or("-", |goal| goal.reached(value))
-    }
-
     /// The tables, for people.
     pub fn markdown(&self) -> String {
         let mut out = String::new();
@@ -197,12 +138,12 @@ impl Report {
         }
         if !self.versus.is_empty() {
             writeln!(out, "Recipe `paper` beside the peers, texts a second:\n")?;
-            writeln!(out, "| | our texts | ours | peer | peer's | ratio | by round | target | aim | reached |")?;
-            writeln!(out, "| --- | --- | ---: | --- | ---: | ---: | --- | --- | --- | --- |")?;
+            writeln!(out, "| | our texts | ours | peer | peer's | ratio | by round |")?;
+            writeln!(out, "| --- | --- | ---: | --- | ---: | ---: | --- |")?;
             for row in &self.versus {
                 writeln!(
                     out,
-                    "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                    "| {} | {} | {} | {} | {} | {} | {} |",
                     row.what,
                     row.texts,
                     figure(median(&row.ours)),
@@ -210,27 +151,16 @@ impl Report {
                     figure(median(&row.theirs)),
                     figure(row.ratio()),
                     spread(&row.by_round()),
-                    columns(row.goal),
-                    self.reached(row.goal, row.ratio()),
                 )?;
             }
             writeln!(out)?;
         }
         if !self.alone.is_empty() {
             writeln!(out, "spiketext alone:\n")?;
-            writeln!(out, "| | measured | by round | target | aim | reached |")?;
-            writeln!(out, "| --- | ---: | --- | --- | --- | --- |")?;
+            writeln!(out, "| | measured | by round |")?;
+            writeln!(out, "| --- | ---: | --- |")?;
             for row in &self.alone {
-                writeln!(
-                    out,
-                    "| {} | {} {} | {} | {} | {} |",
-                    row.what,
-                    figure(row.value),
-                    row.unit,
-                    spread(&row.by_round),
-                    columns(row.goal),
-                    self.reached(row.goal, row.value),
-                )?;
+                writeln!(out, "| {} | {} {} | {} |", row.what, figure(row.value), row.unit, spread(&row.by_round),)?;
             }
             writeln!(out)?;
         }
@@ -283,16 +213,6 @@ impl Report {
             .map(|row| {
                 let mut value = json!(row);
                 value["ratio"] = row.ratio().into();
-                value["reached"] = self.reached(row.goal, row.ratio()).into();
-                value
-            })
-            .collect();
-        let alone: Vec<Value> = self
-            .alone
-            .iter()
-            .map(|row| {
-                let mut value = json!(row);
-                value["reached"] = self.reached(row.goal, row.value).into();
                 value
             })
             .collect();
@@ -309,7 +229,7 @@ impl Report {
             "machine": self.machine,
             "peers": self.peers,
             "versus": versus,
-            "alone": alone,
+            "alone": self.alone,
             "notes": self.notes,
             "left_out": self.left_out,
             "samples": samples,
@@ -355,16 +275,6 @@ mod tests {
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
         assert_eq!(median(&[]), 0.0);
-    }
-
-    #[test]
-    fn goals_know_their_direction() {
-        let large = Goal::at_least(5.0, 10.0);
-        assert_eq!([4.9, 5.0, 10.0].map(|value| large.reached(value)), ["no", "target", "aim"]);
-        let small = Goal::at_most(1.2, Some(1.05));
-        assert_eq!([1.3, 1.2, 1.0].map(|value| small.reached(value)), ["no", "target", "aim"]);
-        assert_eq!(Goal::at_most(1.0, None).reached(0.5), "target");
-        assert_eq!(small.columns(), "≤ 1.2 | ≤ 1.05");
     }
 
     #[test]
