@@ -9,11 +9,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use spiketext_kernels::{
     ConvolutionShape, Fire, NeuronParameters, SpikeTrain, TokenBatch, Workspace,
     lanes::Lanes,
-    look_up::add,
     matrix::{Matrix, product},
     neuron_scan::{self, Thresholds},
-    spiking_convolution::{self, Packed, Weights},
-    text_convolution::{self, Pooling},
+    spiking_convolution::{self, Gradients, PackedWeights, SavedForward, SpikingConvolution, Weights},
+    text_convolution::{Pooling, TextConvolution},
 };
 
 /// A layer and a batch with numbers in them.
@@ -99,24 +98,33 @@ impl Case {
         Weights::new(&self.synapses, &self.presence, &self.bias)
     }
 
-    fn spiking_forward(&self, neuron: &NeuronParameters) -> (Vec<f32>, spiking_convolution::Kept) {
+    fn layer<'a>(&'a self, neuron: &'a NeuronParameters, weights: Weights<'a>) -> SpikingConvolution<'a> {
+        SpikingConvolution {
+            shape: &self.shape,
+            neuron,
+            time: self.steps.into(),
+            weights,
+            workspace: &self.workspace,
+        }
+    }
+
+    fn spiking_forward(&self, neuron: &NeuronParameters) -> (Vec<f32>, SavedForward) {
         self.forward_with(neuron, self.weights())
     }
 
-    fn forward_with(&self, neuron: &NeuronParameters, weights: Weights<'_>) -> (Vec<f32>, spiking_convolution::Kept) {
-        let (shape, steps) = (&self.shape, self.steps);
-        spiking_convolution::forward_kept(shape, neuron, steps, &self.spikes, weights, &self.batch, &self.workspace)
+    fn forward_with(&self, neuron: &NeuronParameters, weights: Weights<'_>) -> (Vec<f32>, SavedForward) {
+        self.layer(neuron, weights).forward_for_training(&self.spikes, &self.batch)
     }
 
-    fn forward_backward(&self, neuron: &NeuronParameters, weights: Weights<'_>) -> spiking_convolution::Gradients {
-        let (_, kept) = self.forward_with(neuron, weights);
-        let (shape, steps, spikes, batch) = (&self.shape, self.steps, &self.spikes, &self.batch);
-        spiking_convolution::backward(shape, neuron, steps, spikes, weights, batch, &kept, &self.up)
+    fn forward_backward(&self, neuron: &NeuronParameters, weights: Weights<'_>) -> Gradients {
+        let layer = self.layer(neuron, weights);
+        let (_, saved) = layer.forward_for_training(&self.spikes, &self.batch);
+        layer.backward(&self.spikes, &self.batch, &saved, &self.up)
     }
 
-    fn text_forward(&self, pooling: Pooling) -> (Vec<f32>, text_convolution::Products) {
-        let (codes, bias) = (&self.codes, &self.bias);
-        text_convolution::forward(&self.shape, pooling, codes, &self.synapses, bias, &self.batch, &self.workspace)
+    fn text_layer(&self, pooling: Pooling) -> TextConvolution<'_> {
+        let (weights, bias) = (&self.synapses, &self.bias);
+        TextConvolution { shape: &self.shape, pooling, weights, bias, workspace: &self.workspace }
     }
 
     fn expand(&self) -> Vec<f32> {
@@ -145,12 +153,12 @@ fn spiking(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("spiking_convolution/{}", case.name));
         group.throughput(Throughput::Elements(case.batch.len() as u64));
         group.bench_function("forward", |bencher| bencher.iter(|| case.spiking_forward(&neuron)));
-        let packed = Packed::new(&case.shape, &case.whole, &case.presence);
+        let packed = PackedWeights::new(&case.shape, &case.whole, &case.presence);
         let weights = Weights { packed: packed.as_ref(), ..case.whole_weights() };
         group.bench_function("forward_whole_weights", |bencher| {
             bencher.iter(|| case.forward_with(&neuron, weights));
         });
-        let wide = Packed::new(&case.shape, &case.large, &case.presence);
+        let wide = PackedWeights::new(&case.shape, &case.large, &case.presence);
         let wide = Weights { synapses: &case.large, packed: wide.as_ref(), ..case.whole_weights() };
         group.bench_function("forward_large_weights", |bencher| {
             bencher.iter(|| case.forward_with(&neuron, wide));
@@ -172,13 +180,14 @@ fn text(criterion: &mut Criterion) {
         for (pooling, name) in
             [(Pooling::Average, "average"), (Pooling::Bounded, "bounded"), (Pooling::Maximum, "maximum")]
         {
-            group.bench_function(format!("forward_{name}"), |bencher| bencher.iter(|| case.text_forward(pooling)));
+            group.bench_function(format!("forward_{name}"), |bencher| {
+                bencher.iter(|| case.text_layer(pooling).forward(&case.codes, &case.batch))
+            });
             group.bench_function(format!("forward_backward_{name}"), |bencher| {
                 bencher.iter(|| {
-                    let (_, products) = case.text_forward(pooling);
-                    let operands = (&case.codes[..], &case.synapses[..], &case.bias[..]);
-                    let (shape, batch) = (&case.shape, &case.batch);
-                    text_convolution::backward(shape, pooling, operands, batch, &products, up, true, &case.workspace)
+                    let layer = case.text_layer(pooling);
+                    let (_, products) = layer.forward(&case.codes, &case.batch);
+                    layer.backward(&case.codes, &case.batch, &products, up, true)
                 });
             });
         }
@@ -244,7 +253,7 @@ fn references(criterion: &mut Criterion) {
     group.bench_function("text_forward_average", |bencher| {
         bencher.iter(|| {
             let operands = (&case.codes[..], &case.synapses[..], &case.bias[..]);
-            text_convolution::reference::forward(shape, Pooling::Average, operands, batch)
+            spiketext_kernels::text_convolution::reference::forward(shape, Pooling::Average, operands, batch)
         });
     });
     group.finish();
@@ -271,16 +280,16 @@ fn roofline(criterion: &mut Criterion) {
 }
 
 /// Four sums side by side, so that no addition waits for the one before.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn sum_of_rows(rows: &[Lanes<i16>]) -> Lanes<i16> {
     let mut sums = [Lanes::all(0i16); 4];
     for rows in rows.as_chunks::<4>().0 {
         for (sum, row) in sums.iter_mut().zip(rows) {
-            add(sum, row);
+            sum.0.iter_mut().zip(&row.0).for_each(|(sum, x)| *sum = sum.wrapping_add(*x));
         }
     }
-    let [mut all, rest @ ..] = sums;
-    rest.iter().for_each(|sum| add(&mut all, sum));
+    let mut all = Lanes::all(0i16);
+    sums.iter().for_each(|row| all.0.iter_mut().zip(&row.0).for_each(|(sum, x)| *sum = sum.wrapping_add(*x)));
     all
 }
 

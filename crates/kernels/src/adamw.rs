@@ -4,7 +4,7 @@
 //! trains holds the two together. Composed of tensor operations the step passes a dozen times over arrays of the size of
 //! the weights, and costs as much as a third of the convolution itself.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use rayon::prelude::*;
 
 /// The choices of the optimiser.
@@ -81,7 +81,7 @@ impl AdamW {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(every_processor!)]
 fn advance(factors: Factors, values: &mut [f32], moment_1: &mut [f32], moment_2: &mut [f32], gradient: &[f32]) {
     let f = factors;
     for (((x, m), v), &g) in values.iter_mut().zip(moment_1).zip(moment_2).zip(gradient) {

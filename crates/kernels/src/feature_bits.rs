@@ -7,12 +7,12 @@
 // By index: what runs over arrays of lanes reads as the formula does, and becomes vectors.
 #![allow(clippy::needless_range_loop)]
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 
 use crate::{
-    Fire, NeuronParameters, Reset,
+    Fire, NeuronParameters,
     lanes::{LANES, Lanes},
-    neuron::step,
+    neuron::{known_neuron, step},
 };
 
 /// Runs features over all steps: `counts`, `[T, rows]`, are their input and `thresholds`, `[rows]`, those of the channels
@@ -21,25 +21,21 @@ use crate::{
 ///
 /// # Panics
 /// If the lengths do not agree.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(every_processor!)]
 pub fn fire(
     neuron: &NeuronParameters,
     thresholds: &[Lanes<f32>],
     counts: &[Lanes<f32>],
-    (first, stride): (usize, usize),
+    first: usize,
+    stride: usize,
     fired: &mut [u32],
 ) {
     let rows = thresholds.len();
     assert!(rows > 0 && first + rows <= stride, "feature_bits::fire: rows of {stride}");
     assert_eq!(counts.len() / rows, fired.len() / stride, "feature_bits::fire: counts [T, {rows}]");
-    // The usual neuron is known to the compiler, so that no choice is left in the loop over lanes.
-    let soft = NeuronParameters { reset: Reset::Soft, ..*neuron };
     for (row, thresholds) in thresholds.iter().enumerate() {
         let steps = counts[row..].iter().step_by(rows).zip(fired[first + row..].iter_mut().step_by(stride));
-        match neuron.reset {
-            Reset::Soft => fire_row(&soft, thresholds, steps),
-            Reset::Hard => fire_row(neuron, thresholds, steps),
-        }
+        known_neuron!(forward, neuron, |neuron| fire_row(neuron, thresholds, steps));
     }
 }
 
@@ -116,7 +112,7 @@ impl OutputWeights {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(every_processor!)]
 fn add_up_rows(weights: &OutputWeights, fired: &[u32], rows: usize, currents: &mut [f32]) {
     if weights.together == FEW {
         add_up::<FEW>(weights, fired, rows, currents);
@@ -162,7 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::neuron_scan;
+    use crate::{Reset, neuron_scan};
 
     proptest! {
         /// Spikes and currents are those of the dense way, to the bit.
@@ -208,7 +204,7 @@ mod tests {
 
             let in_lanes: Vec<Lanes<f32>> = counts.chunks(channels).flat_map(|counts| spread(counts, 77.0)).collect();
             let mut fired = vec![0; steps * (rows + 2)];
-            fire(&neuron, &spread(&thresholds, f32::INFINITY), &in_lanes, (1, rows + 2), &mut fired);
+            fire(&neuron, &spread(&thresholds, f32::INFINITY), &in_lanes, 1, rows + 2, &mut fired);
             for (t, fired) in fired.chunks(rows + 2).enumerate() {
                 let of = |lane: usize| fired[1 + lane / LANES] >> (lane % LANES) & 1 == 1;
                 for (c, &lane) in lane_of.iter().enumerate() {

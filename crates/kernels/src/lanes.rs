@@ -3,6 +3,11 @@
 //! A row of 16-bit numbers is one cache line, a row of single-precision ones two, and both start on a line. Loops over
 //! rows of a length that the compiler knows become vector instructions on every processor, without a line of assembly.
 
+// By index: what runs over arrays of lanes reads as the formula does, and becomes vectors.
+#![allow(clippy::needless_range_loop)]
+
+use bytemuck::{Pod, Zeroable, cast_slice, cast_slice_mut};
+
 /// Numbers in a row.
 pub const LANES: usize = 32;
 
@@ -37,41 +42,69 @@ impl<T: Copy + Default> Default for Lanes<T> {
     }
 }
 
+macro_rules! plain_rows {
+    ($($number:ty),*) => {$(
+        const _: () = assert!(size_of::<Lanes<$number>>() == LANES * size_of::<$number>());
+
+        // SAFETY: a row is its numbers and nothing else, no padding (checked above), and numbers may be zero.
+        #[allow(unsafe_code)]
+        unsafe impl Zeroable for Lanes<$number> {}
+
+        // SAFETY: as above; any bits are a number, and a row holds no pointer and no cell.
+        #[allow(unsafe_code)]
+        unsafe impl Pod for Lanes<$number> {}
+    )*};
+}
+plain_rows!(i16, i32, f32);
+
 /// Rows as the numbers they hold, one row after the other.
-#[must_use]
-pub fn flat<T: Copy>(rows: &[Lanes<T>]) -> &[T] {
-    const { assert!(size_of::<Lanes<T>>() == LANES * size_of::<T>()) }
-    // SAFETY: a row is its numbers and nothing else (checked above), so so many rows are so many numbers, one after the
-    // other and aligned.
-    #[allow(unsafe_code)]
-    unsafe {
-        std::slice::from_raw_parts(rows.as_ptr().cast(), rows.len() * LANES)
-    }
+#[inline(always)]
+pub(crate) fn flat<T: Pod>(rows: &[Lanes<T>]) -> &[T]
+where
+    Lanes<T>: Pod,
+{
+    cast_slice(rows)
 }
 
 /// [`flat`], to write.
-#[must_use]
-pub fn flat_mut<T: Copy>(rows: &mut [Lanes<T>]) -> &mut [T] {
-    const { assert!(size_of::<Lanes<T>>() == LANES * size_of::<T>()) }
-    // SAFETY: as in `flat`; the rows are borrowed mutably for as long as their numbers are.
-    #[allow(unsafe_code)]
-    unsafe {
-        std::slice::from_raw_parts_mut(rows.as_mut_ptr().cast(), rows.len() * LANES)
-    }
+#[inline(always)]
+pub(crate) fn flat_mut<T: Pod>(rows: &mut [Lanes<T>]) -> &mut [T]
+where
+    Lanes<T>: Pod,
+{
+    cast_slice_mut(rows)
 }
 
 /// The row that begins at number `first` of `values`, wherever that is.
 #[inline(always)]
-#[must_use]
-pub fn at<T>(values: &[T], first: usize) -> &[T; LANES] {
+pub(crate) fn at<T>(values: &[T], first: usize) -> &[T; LANES] {
     values[first..].first_chunk().expect("a whole row of numbers")
 }
 
 /// [`at`], to write.
 #[inline(always)]
-#[must_use]
-pub fn at_mut<T>(values: &mut [T], first: usize) -> &mut [T; LANES] {
+pub(crate) fn at_mut<T>(values: &mut [T], first: usize) -> &mut [T; LANES] {
     values[first..].first_chunk_mut().expect("a whole row of numbers")
+}
+
+/// The same numbers in 32 bits.
+#[inline(always)]
+pub(crate) fn widen(narrow: Lanes<i16>) -> Lanes<i32> {
+    let mut wide = Lanes::all(0);
+    for lane in 0..LANES {
+        wide.0[lane] = i32::from(narrow.0[lane]);
+    }
+    wide
+}
+
+/// Lane by lane; by value, so that lanes stay in registers.
+#[inline(always)]
+pub(crate) fn zip<T: Copy>(a: Lanes<T>, b: Lanes<T>, join: impl Fn(T, T) -> T) -> Lanes<T> {
+    let mut out = a;
+    for lane in 0..LANES {
+        out.0[lane] = join(a.0[lane], b.0[lane]);
+    }
+    out
 }
 
 #[cfg(test)]

@@ -10,19 +10,32 @@
 //!
 //! Results do not depend on the number of threads: work is cut into blocks by shape alone and every sum has a fixed
 //! order.
+//!
+//! # Processors
+//! Kernels are plain loops over rows of numbers. Each is compiled for AVX-512, for AVX2 and for what every processor of the
+//! target has, and the best that the processor can run is chosen when it is called. Feature `portable` compiles the last
+//! alone, so that the tests can be run on what older processors get.
+
+macro_rules_attribute::attribute_alias! {
+    #[apply(every_processor!)] =
+        #[cfg_attr(
+            not(feature = "portable"),
+            multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))
+        )];
+}
 
 pub mod adamw;
 pub mod batch;
 pub mod drive;
 pub mod feature_bits;
-pub mod in_turn;
 pub mod lanes;
-pub mod look_up;
+mod look_up;
 pub mod matrix;
 pub mod neuron;
 pub mod neuron_scan;
+mod par_map;
 pub mod rounding;
-pub mod spike_patterns;
+mod spike_patterns;
 pub mod spike_train;
 pub mod spiking_convolution;
 pub mod surrogate;
@@ -31,9 +44,8 @@ pub mod workspace;
 
 pub use batch::{ChannelStrip, ConvolutionShape, SILENT, TokenBatch};
 pub use drive::{Drive, Time};
-pub use in_turn::{in_turn, parts_of};
 pub use neuron::{NeuronParameters, Reset};
-pub use spike_patterns::InputPatterns;
+pub use par_map::par_map;
 pub use spike_train::SpikeTrain;
 pub use surrogate::{Fire, Surrogate};
 pub use workspace::Workspace;

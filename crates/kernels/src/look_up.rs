@@ -126,14 +126,14 @@ impl<T: Summand, const ENTRIES: usize, const GROUPS: usize> Tables<T, ENTRIES, G
         self.sum_of(patterns, 0, GROUPS)
     }
 
-    /// The same for `PARTS` equal parts of the groups, one after the other.
+    /// The same for `SECTIONS` equal sections of the groups, one after the other.
     #[inline(always)]
     #[must_use]
-    pub fn sums_of_parts<const PARTS: usize>(&self, patterns: &[u8; GROUPS]) -> [Lanes<T>; PARTS] {
-        const { assert!(GROUPS.is_multiple_of(PARTS)) }
-        let mut sums = [Lanes::all(T::ZERO); PARTS];
-        for (part, sum) in sums.iter_mut().enumerate() {
-            *sum = self.sum_of(patterns, part * (GROUPS / PARTS), (part + 1) * (GROUPS / PARTS));
+    pub fn sums_of_sections<const SECTIONS: usize>(&self, patterns: &[u8; GROUPS]) -> [Lanes<T>; SECTIONS] {
+        const { assert!(GROUPS.is_multiple_of(SECTIONS)) }
+        let mut sums = [Lanes::all(T::ZERO); SECTIONS];
+        for (section, sum) in sums.iter_mut().enumerate() {
+            *sum = self.sum_of(patterns, section * (GROUPS / SECTIONS), (section + 1) * (GROUPS / SECTIONS));
         }
         sums
     }
@@ -173,7 +173,7 @@ mod tests {
             (0..12).filter(|i| pattern >> i & 1 == 1).for_each(|i| add(&mut want, &rows[i]));
             assert_eq!(all.sum(&patterns), want);
             assert_eq!(few.sum_of_few(&patterns, 0, 2), want);
-            let [first, second] = all.sums_of_parts::<2>(&patterns);
+            let [first, second] = all.sums_of_sections::<2>(&patterns);
             assert_eq!((first.0[5] + second.0[5]), want.0[5]);
             assert_eq!(few.sum_of_few(&patterns, 0, 1), first);
         }

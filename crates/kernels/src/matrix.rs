@@ -20,7 +20,8 @@ impl<'a> Matrix<'a> {
     /// If the lengths do not agree.
     #[must_use]
     pub fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
-        assert_eq!(values.len(), rows * columns, "Matrix::new: {rows} x {columns} over {} values", values.len());
+        let given = values.len();
+        assert_eq!(rows.checked_mul(columns), Some(given), "Matrix::new: {rows} x {columns} over {given} values");
         Self { values, rows, columns, row_stride: columns as isize, column_stride: 1 }
     }
 
@@ -38,7 +39,12 @@ impl<'a> Matrix<'a> {
 
     /// `count` of the columns, from `first` on.
     fn some_columns(self, first: usize, count: usize) -> Self {
-        assert!(first + count <= self.columns, "Matrix: columns {first} to {} of {}", first + count, self.columns);
+        let left = self.columns.checked_sub(first);
+        assert!(
+            left.is_some_and(|left| count <= left),
+            "Matrix: {count} columns from {first} on, of {}",
+            self.columns
+        );
         let start = (first * self.column_stride as usize).min(self.values.len());
         Self { values: &self.values[start..], columns: count, ..self }
     }
@@ -50,7 +56,7 @@ impl<'a> Matrix<'a> {
 /// If the shapes do not agree.
 pub fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], accumulate: bool) {
     check(a, b, out);
-    // SAFETY: `check` made sure that `out`, borrowed mutably, holds the whole result with rows of `b.columns` numbers.
+    // SAFETY: `check` made sure that `out`, borrowed mutably, holds exactly `a.rows` rows of `b.columns` numbers.
     #[allow(unsafe_code)]
     unsafe {
         product_at(a, b, out.as_mut_ptr(), b.columns, accumulate);
@@ -75,7 +81,8 @@ pub fn shared_product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
         let own = b.some_columns(first, PART.min(b.columns - first));
         // SAFETY: `check` made sure that the target holds `a.rows` rows of `stride` numbers. This part writes columns
         // `first..first + own.columns` of each row, which lie within it; no other part writes them, and nothing else has
-        // access while `out` is borrowed mutably.
+        // access while `out` is borrowed mutably. If there are no rows, the target may be empty: `product_at` then
+        // writes nothing, and `column` does not read.
         #[allow(unsafe_code)]
         unsafe {
             product_at(a, own, out.column(first), stride, false);
@@ -92,24 +99,23 @@ struct Target(*mut f32);
 unsafe impl Sync for Target {}
 
 impl Target {
-    /// # Safety
-    /// There must be a number at `first`.
-    #[allow(unsafe_code)]
-    unsafe fn column(&self, first: usize) -> *mut f32 {
-        // SAFETY: the caller's promise.
-        unsafe { self.0.add(first) }
+    /// Where column `first` of the first row is.
+    fn column(&self, first: usize) -> *mut f32 {
+        self.0.wrapping_add(first)
     }
 }
 
 fn check(a: Matrix<'_>, b: Matrix<'_>, out: &[f32]) {
     assert_eq!(a.columns, b.rows, "matrix::product: inner lengths {} and {}", a.columns, b.rows);
-    assert_eq!(out.len(), a.rows * b.columns, "matrix::product: {} x {} into {}", a.rows, b.columns, out.len());
+    let (rows, columns, given) = (a.rows, b.columns, out.len());
+    assert_eq!(rows.checked_mul(columns), Some(given), "matrix::product: {rows} x {columns} into {given} numbers");
 }
 
 /// `out = a b` or `out += a b`, where rows of the result are `stride` numbers apart.
 ///
 /// # Safety
-/// `out` must be good for writing `b.columns` numbers in each of `a.rows` rows, and no one else may use them meanwhile.
+/// Row i of the result, `b.columns` numbers from `out + i * stride` on, must lie within one array for every i below
+/// `a.rows`, and nobody else may read or write these numbers meanwhile.
 #[allow(unsafe_code)]
 unsafe fn product_at(a: Matrix<'_>, b: Matrix<'_>, out: *mut f32, stride: usize, accumulate: bool) {
     if a.rows == 0 || b.columns == 0 {
@@ -122,8 +128,9 @@ unsafe fn product_at(a: Matrix<'_>, b: Matrix<'_>, out: *mut f32, stride: usize,
         }
         return;
     }
-    // SAFETY: `Matrix::new` checked that each operand's slice holds rows x columns values with these strides (transposing
-    // exchanges both, `some_columns` stays within); `out` is the caller's promise.
+    // SAFETY: no length is 0 here. `Matrix::new` checked, without wrapping around, that an operand's slice holds rows x
+    // columns values with these strides; transposing exchanges both, and `some_columns` leaves the columns it names within
+    // what remains of the slice. `out` is the caller's promise.
     unsafe {
         gemm::gemm(
             a.rows,
@@ -152,6 +159,20 @@ unsafe fn product_at(a: Matrix<'_>, b: Matrix<'_>, out: *mut f32, stride: usize,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Lengths whose product, wrapped around, is that of the slice.
+    #[test]
+    #[should_panic(expected = "Matrix::new")]
+    fn operands_hold_what_their_shape_says() {
+        let _ = Matrix::new(&[], 1 << (usize::BITS / 2), 1 << (usize::BITS / 2));
+    }
+
+    #[test]
+    #[should_panic(expected = "matrix::product")]
+    fn results_hold_what_their_shape_says() {
+        let many = 1 << (usize::BITS / 2);
+        product(Matrix::new(&[], many, 0), Matrix::new(&[], 0, many), &mut [], false);
+    }
 
     #[test]
     fn products_agree_with_the_definition() {

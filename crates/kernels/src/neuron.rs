@@ -87,10 +87,24 @@ pub fn step<F: Real>(
     (spike, charged)
 }
 
-/// Calls `$body` with the neuron as one whose kind the compiler knows, if it is one of the usual ones, so that no choice is left in
-/// its loops over lanes on the way back.
-macro_rules! usual {
-    ($neuron:expr, |$known:ident| $body:expr) => {{
+/// Calls `$body` with the neuron as one whose kind the compiler knows, so that no choice is left in loops over lanes: on the way
+/// forward the kind is the reset, on the way back the usual surrogates with a soft reset kept out of the gradient (others are
+/// left to run time).
+macro_rules! known_neuron {
+    (forward, $neuron:expr, |$known:ident| $body:expr) => {{
+        let neuron: &$crate::NeuronParameters = $neuron;
+        match neuron.reset {
+            $crate::Reset::Soft => {
+                let $known = &$crate::NeuronParameters { reset: $crate::Reset::Soft, ..*neuron };
+                $body
+            }
+            $crate::Reset::Hard => {
+                let $known = neuron;
+                $body
+            }
+        }
+    }};
+    (backward, $neuron:expr, |$known:ident| $body:expr) => {{
         let neuron: &$crate::NeuronParameters = $neuron;
         let soft = |surrogate| $crate::NeuronParameters {
             surrogate,
@@ -114,7 +128,7 @@ macro_rules! usual {
         }
     }};
 }
-pub(crate) use usual;
+pub(crate) use known_neuron;
 
 /// One time step backward: from the gradients of the loss with respect to this step's spike and to the membrane after
 /// the reset, the gradient with respect to the charged membrane u' (which is also that of the input current; times

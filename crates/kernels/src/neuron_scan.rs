@@ -4,12 +4,12 @@
 //! channel, because a pooled layer counts spikes in whole numbers and scales its threshold by the number of positions
 //! instead (so that no rounding of an average decides a spike).
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use rayon::prelude::*;
 
 use crate::{
     Fire, NeuronParameters,
-    neuron::{step, step_backward, usual},
+    neuron::{known_neuron, step, step_backward},
 };
 
 /// Thresholds of a layer.
@@ -54,7 +54,7 @@ pub fn forward(
 const NUMBERS_ALONE: usize = 1 << 15;
 
 /// One text forward, all channels of a step side by side.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(every_processor!)]
 fn forward_text(
     neuron: &NeuronParameters,
     channels: usize,
@@ -99,7 +99,7 @@ pub fn backward(
 }
 
 /// One text backward.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(every_processor!)]
 fn backward_text(
     neuron: &NeuronParameters,
     channels: usize,
@@ -108,7 +108,9 @@ fn backward_text(
     d_spikes: &[f32],
     d_currents: &mut [f32],
 ) {
-    usual!(neuron, |neuron| replay_text(neuron, channels, thresholds, currents, d_spikes, d_currents));
+    known_neuron!(backward, neuron, |neuron| replay_text(
+        neuron, channels, thresholds, currents, d_spikes, d_currents
+    ));
 }
 
 /// All channels of a step side by side; the charged membranes wait in the place of the gradients.

@@ -1,7 +1,7 @@
 //! Rounding to whole numbers of a unit, and the size that a unit is chosen by. Threads share long arrays; bits do not
 //! depend on them.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use rayon::prelude::*;
 
 use crate::lanes::{LANES, Lanes};
@@ -17,7 +17,7 @@ pub fn to_units(unit: f32, values: &mut [f32]) {
     values.par_chunks_mut(PART).for_each(|values| round(unit, values));
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(every_processor!)]
 fn round(unit: f32, values: &mut [f32]) {
     for value in values {
         *value = (*value / unit).round() * unit;
@@ -26,15 +26,15 @@ fn round(unit: f32, values: &mut [f32]) {
 
 /// The size of the largest value, of either sign; 0 of none. What is not a number does not count.
 #[must_use]
-pub fn largest(values: &[f32]) -> f32 {
+pub fn largest_magnitude(values: &[f32]) -> f32 {
     if values.len() <= PART {
-        return largest_of(values);
+        return largest_magnitude_of(values);
     }
-    values.par_chunks(PART).map(largest_of).reduce(|| 0.0, f32::max)
+    values.par_chunks(PART).map(largest_magnitude_of).reduce(|| 0.0, f32::max)
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn largest_of(values: &[f32]) -> f32 {
+#[apply(every_processor!)]
+fn largest_magnitude_of(values: &[f32]) -> f32 {
     let mut most = Lanes::all(0.0f32);
     let (rows, rest) = values.as_chunks::<LANES>();
     for row in rows {
@@ -64,12 +64,12 @@ mod tests {
         to_units(4.0, &mut long);
         short.chunks_mut(1000).for_each(|values| to_units(4.0, values));
         assert_eq!(long, short);
-        assert_eq!(largest(&values), values.iter().fold(0.0f32, |most, value| most.max(value.abs())));
+        assert_eq!(largest_magnitude(&values), values.iter().fold(0.0f32, |most, value| most.max(value.abs())));
         for at in [0, LANES - 1, count - 1] {
             let mut values = values.clone();
             (values[at], values[count / 2]) = (-1e9, f32::NAN);
-            assert_eq!(largest(&values), 1e9, "at {at}");
+            assert_eq!(largest_magnitude(&values), 1e9, "at {at}");
         }
-        assert_eq!(largest(&[]), 0.0);
+        assert_eq!(largest_magnitude(&[]), 0.0);
     }
 }

@@ -64,12 +64,6 @@ impl InputPatterns {
         self.rows
     }
 
-    /// The number of sets.
-    #[must_use]
-    pub fn sets(&self) -> usize {
-        self.patterns.len() / self.rows.max(1)
-    }
-
     /// Patterns of one set for `count` rows from `first`.
     #[must_use]
     pub fn of_set(&self, set: usize, first: usize, count: usize) -> &[[u8; INPUT_GROUPS]] {
@@ -166,7 +160,7 @@ mod tests {
         fn patterns_hold_every_spike((spikes, steps) in train(), first in 0usize..8) {
             let inputs = InputPatterns::of(&spikes);
             for row in 0..spikes.rows() {
-                for d in 0..inputs.sets() * SET_INPUTS {
+                for d in 0..spikes.dimension().next_multiple_of(SET_INPUTS) {
                     let (set, within) = (d / SET_INPUTS, d % SET_INPUTS);
                     let pattern = inputs.of_set(set, row, 1)[0][within / InputTables::INPUTS];
                     let got = pattern >> (within % InputTables::INPUTS) & 1 == 1;

@@ -1,6 +1,6 @@
 //! Spikes as bits: a matrix of 0 and 1 of which nobody can say that it was a float.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 
 /// Spikes `[rows, D]`, one bit each; a row is one time step of one token (or whatever the owner says it is).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl SpikeTrain {
 ///
 /// # Panics
 /// If there are not as many words as the numbers fill, or not as many numbers on both sides.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(every_processor!)]
 pub fn where_less(less: &[u16], more: &[u16], row: &mut [u64]) {
     assert_eq!(less.len(), more.len(), "spike_train::where_less: numbers of both sides");
     assert_eq!(row.len(), less.len().div_ceil(64), "spike_train::where_less: words of the row");

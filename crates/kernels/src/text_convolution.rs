@@ -10,7 +10,7 @@
 //! pooled side by side; on the way back each text first tells the gradients of its own positions, then each token gathers
 //! those of the positions that saw it. So no two threads ever add to the same number.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use rayon::prelude::*;
 
 use crate::{
@@ -42,9 +42,24 @@ impl Pooling {
     }
 }
 
+/// A text convolution: everything but the batch.
+#[derive(Clone, Copy, Debug)]
+pub struct TextConvolution<'a> {
+    /// Kernel widths and channels.
+    pub shape: &'a ConvolutionShape,
+    /// What the positions of a text become.
+    pub pooling: Pooling,
+    /// W, `[D, M]`.
+    pub weights: &'a [f32],
+    /// b, `[C]`.
+    pub bias: &'a [f32],
+    /// Memory for the passes.
+    pub workspace: &'a Workspace,
+}
+
 /// What the forward pass leaves for the backward pass: the token products, `[U, M]`.
 #[derive(Debug)]
-pub struct Products(Buffer);
+pub struct TokenProducts(Buffer);
 
 /// Gradients of the loss.
 #[derive(Clone, Debug)]
@@ -60,157 +75,158 @@ pub struct Gradients {
 /// Token rows whose gradients one thread gathers at a time.
 const ROWS_A_TASK: usize = 16;
 
-/// Forward pass: codes `[U, D]`, weights `[D, M]`, bias `[C]` to pooled features `[B, C]`.
-///
-/// # Panics
-/// If a length does not fit the shape, or the batch names a row that is not there.
-#[must_use]
-pub fn forward(
-    shape: &ConvolutionShape,
-    pooling: Pooling,
-    codes: &[f32],
-    weights: &[f32],
-    bias: &[f32],
-    batch: &TokenBatch,
-    workspace: &Workspace,
-) -> (Vec<f32>, Products) {
-    let y = token_products(shape, codes, weights, bias, batch, workspace);
-    let channels = shape.channels();
-    let mut pooled = vec![0.0; batch.len() * channels];
-    if channels > 0 {
-        pooled.par_chunks_exact_mut(channels).enumerate().for_each(|(b, pooled)| {
-            for width in widths(shape) {
-                pool(&width, pooling, &y, width.of(bias), batch, b, width.of_mut(pooled));
+impl TextConvolution<'_> {
+    /// Forward pass: codes `[U, D]` to pooled features `[B, C]`.
+    ///
+    /// # Panics
+    /// If a length does not fit the shape, or the batch names a row that is not there.
+    #[must_use]
+    pub fn forward(&self, codes: &[f32], batch: &TokenBatch) -> (Vec<f32>, TokenProducts) {
+        let y = self.token_products(codes, batch);
+        let channels = self.shape.channels();
+        let mut pooled = vec![0.0; batch.len() * channels];
+        if channels > 0 {
+            pooled.par_chunks_exact_mut(channels).enumerate().for_each(|(b, pooled)| {
+                for width in self.widths(&y) {
+                    pool(&width, self.pooling, batch, b, width.of_mut(pooled));
+                }
+            });
+        }
+        (pooled, TokenProducts(y))
+    }
+
+    /// Backward pass: from the gradient with respect to the pooled features `[B, C]`. The gradient of the codes, a third of
+    /// the work, is left out unless asked for.
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    #[must_use]
+    pub fn backward(
+        &self,
+        codes: &[f32],
+        batch: &TokenBatch,
+        products: &TokenProducts,
+        d_pooled: &[f32],
+        codes_gradient: bool,
+    ) -> Gradients {
+        let Self { shape, pooling, weights, workspace, .. } = *self;
+        let tokens = self.check(codes, batch);
+        let (channels, columns) = (shape.channels(), shape.products());
+        assert_eq!(
+            d_pooled.len(),
+            batch.len() * channels,
+            "text_convolution::backward: gradient of the pooled features"
+        );
+        let mut gradients = Gradients {
+            codes: vec![0.0; if codes_gradient { codes.len() } else { 0 }],
+            weights: vec![0.0; weights.len()],
+            bias: vec![0.0; channels],
+        };
+        if columns == 0 {
+            return gradients;
+        }
+        let mut deltas = workspace.take(batch.tokens() * channels);
+        let mut d_bias = workspace.zeros(batch.len() * channels);
+        let texts: Vec<(usize, &mut [f32])> = {
+            let mut rest = &mut deltas[..];
+            let mut next = |b: usize| rest.split_off_mut(..batch.text(b).len() * channels).unwrap_or_default();
+            (0..batch.len()).map(|b| (b, next(b))).collect()
+        };
+        texts.into_par_iter().zip(d_bias.par_chunks_exact_mut(channels)).for_each(|((b, deltas), d_bias)| {
+            let d_pooled = &d_pooled[b * channels..][..channels];
+            for width in self.widths(&products.0) {
+                let (d_pooled, d_bias) = (width.of(d_pooled), width.of_mut(d_bias));
+                unpool(&width, pooling, d_pooled, batch, b, deltas, d_bias);
             }
         });
-    }
-    (pooled, Products(y))
-}
-
-/// Backward pass: from the gradient with respect to the pooled features `[B, C]`. The gradient of the codes, a third of
-/// the work, is left out unless asked for.
-///
-/// # Panics
-/// As [`forward`].
-#[must_use]
-#[allow(clippy::too_many_arguments)]
-pub fn backward(
-    shape: &ConvolutionShape,
-    pooling: Pooling,
-    (codes, weights, bias): (&[f32], &[f32], &[f32]),
-    batch: &TokenBatch,
-    products: &Products,
-    d_pooled: &[f32],
-    codes_gradient: bool,
-    workspace: &Workspace,
-) -> Gradients {
-    let tokens = check(shape, codes, weights, bias, batch);
-    let (channels, columns) = (shape.channels(), shape.products());
-    assert_eq!(d_pooled.len(), batch.len() * channels, "text_convolution::backward: gradient of the pooled features");
-    let mut gradients = Gradients {
-        codes: vec![0.0; if codes_gradient { codes.len() } else { 0 }],
-        weights: vec![0.0; weights.len()],
-        bias: vec![0.0; channels],
-    };
-    if columns == 0 {
-        return gradients;
-    }
-    let mut deltas = workspace.take(batch.tokens() * channels);
-    let mut d_bias = workspace.zeros(batch.len() * channels);
-    let texts: Vec<(usize, &mut [f32])> = {
-        let mut rest = &mut deltas[..];
-        let mut next = |b: usize| rest.split_off_mut(..batch.text(b).len() * channels).unwrap_or_default();
-        (0..batch.len()).map(|b| (b, next(b))).collect()
-    };
-    texts.into_par_iter().zip(d_bias.par_chunks_exact_mut(channels)).for_each(|((b, deltas), d_bias)| {
-        let d_pooled = &d_pooled[b * channels..][..channels];
-        for width in widths(shape) {
-            let operands = (&products.0[..], width.of(bias), width.of(d_pooled));
-            unpool(&width, pooling, operands, batch, b, deltas, width.of_mut(d_bias));
+        for text in d_bias.chunks_exact(channels) {
+            gradients.bias.iter_mut().zip(text).for_each(|(sum, part)| *sum += part);
         }
-    });
-    for text in d_bias.chunks_exact(channels) {
-        gradients.bias.iter_mut().zip(text).for_each(|(sum, part)| *sum += part);
-    }
-    let places = Places::of(batch, tokens);
-    let mut d_y = workspace.take(tokens * columns);
-    d_y.par_chunks_mut(ROWS_A_TASK * columns).enumerate().for_each(|(task, rows)| {
-        for (i, row) in rows.chunks_exact_mut(columns).enumerate() {
-            gather(shape, batch, places.of_row(task * ROWS_A_TASK + i), &deltas, row);
-        }
-    });
-    let d_y = Matrix::new(&d_y, tokens, columns);
-    let (codes, weights) =
-        (Matrix::new(codes, tokens, shape.dimension), Matrix::new(weights, shape.dimension, columns));
-    let (d_codes, d_weights) = (&mut gradients.codes, &mut gradients.weights);
-    rayon::join(
-        || {
-            if codes_gradient {
-                shared_product(d_y, weights.transposed(), d_codes);
+        let occurrences = Occurrences::of(batch, tokens);
+        let mut d_y = workspace.take(tokens * columns);
+        d_y.par_chunks_mut(ROWS_A_TASK * columns).enumerate().for_each(|(task, rows)| {
+            for (i, row) in rows.chunks_exact_mut(columns).enumerate() {
+                gather(shape, batch, occurrences.of_row(task * ROWS_A_TASK + i), &deltas, row);
             }
-        },
-        || shared_product(codes.transposed(), d_y, d_weights),
-    );
-    gradients
-}
-
-/// Pre-activations `c[p, (k,f)]` of every text at the positions that see a token: one list a channel, in the order of the
-/// texts. What thresholds are taken from.
-///
-/// # Panics
-/// As [`forward`].
-#[must_use]
-pub fn pre_activations(
-    shape: &ConvolutionShape,
-    codes: &[f32],
-    weights: &[f32],
-    bias: &[f32],
-    batch: &TokenBatch,
-) -> Vec<Vec<f32>> {
-    let y = token_products(shape, codes, weights, bias, batch, &Workspace::default());
-    let of_width = |width: Width| {
-        let mut c = vec![0.0; width.filters];
-        let mut lists = vec![Vec::new(); width.filters];
-        for b in 0..batch.len() {
-            for p in 0..batch.live_positions(b, width.width) {
-                position(&width, &y, width.of(bias), batch.text(b), p, &mut c);
-                lists.iter_mut().zip(&c).for_each(|(list, &c)| list.push(c));
-            }
-        }
-        lists
-    };
-    widths(shape).collect::<Vec<_>>().into_par_iter().flat_map_iter(of_width).collect()
-}
-
-/// Y of all tokens, `[U, M]`.
-fn token_products(
-    shape: &ConvolutionShape,
-    codes: &[f32],
-    weights: &[f32],
-    bias: &[f32],
-    batch: &TokenBatch,
-    workspace: &Workspace,
-) -> Buffer {
-    let tokens = check(shape, codes, weights, bias, batch);
-    let mut y = workspace.take(tokens * shape.products());
-    let codes = Matrix::new(codes, tokens, shape.dimension);
-    shared_product(codes, Matrix::new(weights, shape.dimension, shape.products()), &mut y);
-    y
-}
-
-fn check(shape: &ConvolutionShape, codes: &[f32], weights: &[f32], bias: &[f32], batch: &TokenBatch) -> usize {
-    assert_eq!(weights.len(), shape.dimension * shape.products(), "text_convolution: weights [D, M]");
-    assert_eq!(bias.len(), shape.channels(), "text_convolution: bias [C]");
-    assert_eq!(codes.len() % shape.dimension, 0, "text_convolution: codes [U, D]");
-    let tokens = codes.len() / shape.dimension;
-    if let Some(last) = batch.last_row() {
-        assert!((last as usize) < tokens, "text_convolution: row {last} of {tokens} token codes");
+        });
+        let d_y = Matrix::new(&d_y, tokens, columns);
+        let (codes, weights) =
+            (Matrix::new(codes, tokens, shape.dimension), Matrix::new(weights, shape.dimension, columns));
+        let (d_codes, d_weights) = (&mut gradients.codes, &mut gradients.weights);
+        rayon::join(
+            || {
+                if codes_gradient {
+                    shared_product(d_y, weights.transposed(), d_codes);
+                }
+            },
+            || shared_product(codes.transposed(), d_y, d_weights),
+        );
+        gradients
     }
-    tokens
+
+    /// Pre-activations `c[p, (k,f)]` of every text at the positions that see a token: one list a channel, in the order of the
+    /// texts. What thresholds are taken from.
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    #[must_use]
+    pub fn pre_activations(&self, codes: &[f32], batch: &TokenBatch) -> Vec<Vec<f32>> {
+        let y = self.token_products(codes, batch);
+        let of_width = |width: Width<'_>| {
+            let mut c = vec![0.0; width.filters];
+            let mut lists = vec![Vec::new(); width.filters];
+            for b in 0..batch.len() {
+                for p in 0..batch.live_positions(b, width.width) {
+                    pre_activation(&width, batch.text(b), p, &mut c);
+                    lists.iter_mut().zip(&c).for_each(|(list, &c)| list.push(c));
+                }
+            }
+            lists
+        };
+        self.widths(&y).collect::<Vec<_>>().into_par_iter().flat_map_iter(of_width).collect()
+    }
+
+    /// Y of all tokens, `[U, M]`.
+    fn token_products(&self, codes: &[f32], batch: &TokenBatch) -> Buffer {
+        let tokens = self.check(codes, batch);
+        let shape = self.shape;
+        let mut y = self.workspace.take(tokens * shape.products());
+        let codes = Matrix::new(codes, tokens, shape.dimension);
+        shared_product(codes, Matrix::new(self.weights, shape.dimension, shape.products()), &mut y);
+        y
+    }
+
+    /// The number of tokens U.
+    fn check(&self, codes: &[f32], batch: &TokenBatch) -> usize {
+        let shape = self.shape;
+        assert_eq!(self.weights.len(), shape.dimension * shape.products(), "text_convolution: weights [D, M]");
+        assert_eq!(self.bias.len(), shape.channels(), "text_convolution: bias [C]");
+        assert_eq!(codes.len() % shape.dimension, 0, "text_convolution: codes [U, D]");
+        let tokens = codes.len() / shape.dimension;
+        if let Some(last) = batch.last_row() {
+            assert!((last as usize) < tokens, "text_convolution: row {last} of {tokens} token codes");
+        }
+        tokens
+    }
+
+    /// The widths over token products `[U, M]`.
+    fn widths<'a>(&'a self, y: &'a [f32]) -> impl Iterator<Item = Width<'a>> {
+        let Self { shape, bias, .. } = *self;
+        shape.widths.iter().enumerate().map(move |(index, &width)| Width {
+            width,
+            filters: shape.filters,
+            first_channel: index * shape.filters,
+            first_column: shape.first_product(index),
+            columns: shape.products(),
+            channels: shape.channels(),
+            y,
+            bias: &bias[index * shape.filters..][..shape.filters],
+        })
+    }
 }
 
-/// Where the numbers of one kernel width lie.
-struct Width {
+/// The numbers of one kernel width, and where they lie.
+struct Width<'a> {
     width: usize,
     filters: usize,
     /// The first of its channels among all.
@@ -221,9 +237,13 @@ struct Width {
     columns: usize,
     /// All channels C.
     channels: usize,
+    /// Token products, `[U, M]`.
+    y: &'a [f32],
+    /// Its own biases, `[filters]`.
+    bias: &'a [f32],
 }
 
-impl Width {
+impl Width<'_> {
     /// Its channels in a row `[C]`.
     fn of<'a>(&self, row: &'a [f32]) -> &'a [f32] {
         &row[self.first_channel..][..self.filters]
@@ -235,27 +255,17 @@ impl Width {
     }
 }
 
-fn widths(shape: &ConvolutionShape) -> impl Iterator<Item = Width> {
-    shape.widths.iter().enumerate().map(|(index, &width)| Width {
-        width,
-        filters: shape.filters,
-        first_channel: index * shape.filters,
-        first_column: shape.first_product(index),
-        columns: shape.products(),
-        channels: shape.channels(),
-    })
-}
-
 /// Adds the tap rows of one position to the biases: the pre-activation `c[p, filters]`.
 #[inline(always)]
-fn position(width: &Width, y: &[f32], bias: &[f32], text: &[u32], p: usize, out: &mut [f32]) {
-    out.copy_from_slice(bias);
+fn pre_activation(width: &Width<'_>, text: &[u32], p: usize, out: &mut [f32]) {
+    out.copy_from_slice(width.bias);
     for tap in 0..width.width {
         let Some(&row) = text.get(p + tap) else { break };
         if row == SILENT {
             continue;
         }
-        let products = &y[row as usize * width.columns + width.first_column + tap * width.filters..][..width.filters];
+        let first = row as usize * width.columns + width.first_column + tap * width.filters;
+        let products = &width.y[first..][..width.filters];
         for (sum, value) in out.iter_mut().zip(products) {
             *sum += value;
         }
@@ -263,13 +273,13 @@ fn position(width: &Width, y: &[f32], bias: &[f32], text: &[u32], p: usize, out:
 }
 
 /// Features of one text and width, `[filters]`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn pool(width: &Width, pooling: Pooling, y: &[f32], bias: &[f32], batch: &TokenBatch, b: usize, out: &mut [f32]) {
+#[apply(every_processor!)]
+fn pool(width: &Width<'_>, pooling: Pooling, batch: &TokenBatch, b: usize, out: &mut [f32]) {
     let mut c = vec![0.0; width.filters];
     let positions = batch.positions(b, width.width);
     let live = batch.live_positions(b, width.width);
     for p in 0..live {
-        position(width, y, bias, batch.text(b), p, &mut c);
+        pre_activation(width, batch.text(b), p, &mut c);
         match pooling {
             Pooling::Average | Pooling::Bounded => out.iter_mut().zip(&c).for_each(|(sum, &c)| *sum += c.max(0.0)),
             Pooling::Maximum => out.iter_mut().zip(&c).for_each(|(best, &c)| *best = best.max(c)),
@@ -278,7 +288,7 @@ fn pool(width: &Width, pooling: Pooling, y: &[f32], bias: &[f32], batch: &TokenB
     // Positions past the text see nothing but the bias.
     let silent = (positions - live) as f32;
     if silent > 0.0 {
-        for (out, &bias) in out.iter_mut().zip(bias) {
+        for (out, &bias) in out.iter_mut().zip(width.bias) {
             match pooling {
                 Pooling::Average | Pooling::Bounded => *out += silent * bias.max(0.0),
                 Pooling::Maximum => *out = out.max(bias),
@@ -295,11 +305,11 @@ fn pool(width: &Width, pooling: Pooling, y: &[f32], bias: &[f32], batch: &TokenB
 
 /// From the gradient of one text's features of one width to those of the pre-activations at its live positions, written to
 /// that width's channels of `deltas` `[L, C]`, and to those of the biases, added to `d_bias` `[filters]`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(every_processor!)]
 fn unpool(
-    width: &Width,
+    width: &Width<'_>,
     pooling: Pooling,
-    (y, bias, gradient): (&[f32], &[f32], &[f32]),
+    d_pooled: &[f32],
     batch: &TokenBatch,
     b: usize,
     deltas: &mut [f32],
@@ -313,25 +323,25 @@ fn unpool(
     let rows = deltas.chunks_exact_mut(width.channels).take(live).map(|row| width.of_mut(row));
     // Past the bound nothing is learned. What was pooled is made again: that costs less than to keep it.
     let mut within;
-    let gradient = if pooling == Pooling::Bounded {
+    let d_pooled = if pooling == Pooling::Bounded {
         within = vec![0.0; width.filters];
-        pool(width, Pooling::Average, y, bias, batch, b, &mut within);
-        within.iter_mut().zip(gradient).for_each(|(value, &own)| *value = if *value < 1.0 { own } else { 0.0 });
+        pool(width, Pooling::Average, batch, b, &mut within);
+        within.iter_mut().zip(d_pooled).for_each(|(value, &own)| *value = if *value < 1.0 { own } else { 0.0 });
         &within
     } else {
-        gradient
+        d_pooled
     };
     match pooling {
         Pooling::Average | Pooling::Bounded => {
             for (p, delta) in rows.enumerate() {
-                position(width, y, bias, text, p, &mut c);
-                for (((delta, sum), &c), gradient) in delta.iter_mut().zip(&mut *d_bias).zip(&c).zip(gradient) {
+                pre_activation(width, text, p, &mut c);
+                for (((delta, sum), &c), gradient) in delta.iter_mut().zip(&mut *d_bias).zip(&c).zip(d_pooled) {
                     *delta = if c > 0.0 { share * gradient } else { 0.0 };
                     *sum += *delta;
                 }
             }
             let silent = share * (positions - live) as f32;
-            for ((sum, &bias), gradient) in d_bias.iter_mut().zip(bias).zip(gradient) {
+            for ((sum, &bias), gradient) in d_bias.iter_mut().zip(width.bias).zip(d_pooled) {
                 *sum += if bias > 0.0 { silent * gradient } else { 0.0 };
             }
         }
@@ -339,7 +349,7 @@ fn unpool(
             let mut best = vec![0.0; width.filters];
             let mut winner = vec![usize::MAX; width.filters];
             for p in 0..positions {
-                position(width, y, bias, text, p, &mut c);
+                pre_activation(width, text, p, &mut c);
                 for ((best, winner), &c) in best.iter_mut().zip(&mut winner).zip(&c) {
                     if c > *best {
                         (*best, *winner) = (c, p);
@@ -347,59 +357,59 @@ fn unpool(
                 }
             }
             for (p, delta) in rows.enumerate() {
-                for ((delta, &winner), &gradient) in delta.iter_mut().zip(&winner).zip(gradient) {
+                for ((delta, &winner), &gradient) in delta.iter_mut().zip(&winner).zip(d_pooled) {
                     *delta = if winner == p { gradient } else { 0.0 };
                 }
             }
-            for ((sum, &winner), gradient) in d_bias.iter_mut().zip(&winner).zip(gradient) {
+            for ((sum, &winner), gradient) in d_bias.iter_mut().zip(&winner).zip(d_pooled) {
                 *sum += if winner == usize::MAX { 0.0 } else { *gradient };
             }
         }
     }
 }
 
-/// Where each token row stands in the texts.
-struct Places {
-    /// For each row the end of its places; they begin where those of the row before end.
+/// Where each token row occurs in the texts.
+struct Occurrences {
+    /// For each row the end of its occurrences; they begin where those of the row before end.
     ends: Vec<usize>,
-    /// (text, position within it), in the order of the texts.
-    places: Vec<(u32, u32)>,
+    /// (text, index within it), in the order of the texts.
+    occurrences: Vec<(u32, u32)>,
 }
 
-impl Places {
+impl Occurrences {
     fn of(batch: &TokenBatch, tokens: usize) -> Self {
         let mut starts = vec![0; tokens + 1];
         let named = || (0..batch.len()).flat_map(|b| batch.text(b)).filter(|&&row| row != SILENT);
         named().for_each(|&row| starts[row as usize + 1] += 1);
         (0..tokens).for_each(|row| starts[row + 1] += starts[row]);
-        let mut places = vec![(0, 0); starts[tokens]];
-        // Each start moves to the end of its row's places as they are filled in.
+        let mut occurrences = vec![(0, 0); starts[tokens]];
+        // Each start moves to the end of its row's occurrences as they are filled in.
         let mut ends = starts;
         for b in 0..batch.len() {
             for (i, &row) in batch.text(b).iter().enumerate().filter(|&(_, &row)| row != SILENT) {
-                places[ends[row as usize]] = (b as u32, i as u32);
+                occurrences[ends[row as usize]] = (b as u32, i as u32);
                 ends[row as usize] += 1;
             }
         }
-        Self { ends, places }
+        Self { ends, occurrences }
     }
 
     fn of_row(&self, row: usize) -> &[(u32, u32)] {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.places[start..self.ends[row]]
+        &self.occurrences[start..self.ends[row]]
     }
 }
 
-/// Adds up, over the places of one token, the gradients `deltas` `[L of all texts, C]` of the positions that saw it there: its
+/// Adds up, over the occurrences of one token, the gradients `deltas` `[L of all texts, C]` of the positions that saw it there: its
 /// row of the gradient of the token products, `[M]`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn gather(shape: &ConvolutionShape, batch: &TokenBatch, places: &[(u32, u32)], deltas: &[f32], out: &mut [f32]) {
+#[apply(every_processor!)]
+fn gather(shape: &ConvolutionShape, batch: &TokenBatch, occurrences: &[(u32, u32)], deltas: &[f32], out: &mut [f32]) {
     let (filters, channels) = (shape.filters, shape.channels());
     let mut out = out.chunks_exact_mut(filters);
     for (index, &width) in shape.widths.iter().enumerate() {
         for (tap, out) in out.by_ref().take(width).enumerate() {
             let mut empty = true;
-            for &(b, i) in places {
+            for &(b, i) in occurrences {
                 let (b, i) = (b as usize, i as usize);
                 if i < tap || i - tap >= batch.live_positions(b, width) {
                     continue;
@@ -510,13 +520,23 @@ mod tests {
         (shape, batch, codes, weights, bias)
     }
 
+    fn layer<'a>(
+        (shape, pooling): (&'a ConvolutionShape, Pooling),
+        weights: &'a [f32],
+        bias: &'a [f32],
+        workspace: &'a Workspace,
+    ) -> TextConvolution<'a> {
+        TextConvolution { shape, pooling, weights, bias, workspace }
+    }
+
     #[test]
     fn token_products_give_the_convolution() {
         for padded in [0, 8] {
             for pooling in Pooling::ALL {
                 let (shape, batch, codes, weights, bias) = case(padded);
                 let want = reference::forward(&shape, pooling, (&codes, &weights, &bias), &batch);
-                let (got, _) = forward(&shape, pooling, &codes, &weights, &bias, &batch, &Workspace::default());
+                let workspace = Workspace::default();
+                let (got, _) = layer((&shape, pooling), &weights, &bias, &workspace).forward(&codes, &batch);
                 for (got, want) in got.iter().zip(&want) {
                     assert!((got - want).abs() < 1e-5, "{pooling:?} {got} {want}");
                 }
@@ -527,7 +547,8 @@ mod tests {
     #[test]
     fn a_bound_of_one_cuts_averages_and_nothing_else() {
         let (shape, batch, codes, weights, bias) = case(0);
-        let of = |pooling| forward(&shape, pooling, &codes, &weights, &bias, &batch, &Workspace::default()).0;
+        let workspace = Workspace::default();
+        let of = |pooling| layer((&shape, pooling), &weights, &bias, &workspace).forward(&codes, &batch).0;
         let (average, bounded) = (of(Pooling::Average), of(Pooling::Bounded));
         assert!(average.iter().zip(&bounded).all(|(average, bounded)| *bounded == average.min(1.0)));
         let cut = average.iter().filter(|&&average| average > 1.0).count();
@@ -537,8 +558,10 @@ mod tests {
     #[test]
     fn averaged_pre_activations_are_the_forward_pass() {
         let (shape, batch, codes, weights, bias) = case(0);
-        let (pooled, _) = forward(&shape, Pooling::Average, &codes, &weights, &bias, &batch, &Workspace::default());
-        let lists = pre_activations(&shape, &codes, &weights, &bias, &batch);
+        let workspace = Workspace::default();
+        let layer = layer((&shape, Pooling::Average), &weights, &bias, &workspace);
+        let (pooled, _) = layer.forward(&codes, &batch);
+        let lists = layer.pre_activations(&codes, &batch);
         // Text 0 has seven tokens, all of them seen.
         for (c, list) in lists.iter().enumerate() {
             let positions = batch.positions(0, shape.widths[c / shape.filters]);
@@ -553,12 +576,12 @@ mod tests {
             for pooling in Pooling::ALL {
                 let (shape, batch, codes, weights, bias) = case(padded);
                 let up = numbers(batch.len() * shape.channels(), 4);
-                let memory = Workspace::default();
-                let (_, products) = forward(&shape, pooling, &codes, &weights, &bias, &batch, &memory);
+                let workspace = Workspace::default();
+                let layer = layer((&shape, pooling), &weights, &bias, &workspace);
+                let (_, products) = layer.forward(&codes, &batch);
                 // What is left in used memory must not matter.
-                memory.zeros::<f32>(1000).fill(f32::NAN);
-                let operands = (&codes[..], &weights[..], &bias[..]);
-                let got = backward(&shape, pooling, operands, &batch, &products, &up, true, &memory);
+                workspace.zeros::<f32>(1000).fill(f32::NAN);
+                let got = layer.backward(&codes, &batch, &products, &up, true);
                 let loss = |x: &[Vec<f64>; 3]| -> f64 {
                     reference::forward(&shape, pooling, (&x[0], &x[1], &x[2]), &batch)
                         .iter()

@@ -12,8 +12,8 @@ use spiketext_kernels::{
     ConvolutionShape, Fire, NeuronParameters, Real, Reset, SpikeTrain, Surrogate, TokenBatch, Workspace,
     neuron::step,
     neuron_scan::{self, Thresholds},
-    spiking_convolution,
-    text_convolution::{self, Pooling},
+    spiking_convolution::{SpikingConvolution, Weights},
+    text_convolution::{Pooling, TextConvolution},
 };
 
 /// Membranes and gradients of one layer: the script holds PyTorch's float32 to its own float64 no tighter than this
@@ -207,9 +207,15 @@ fn the_paper_network_forward_and_backward() {
     // Forward. The file's convolution has neither presence current nor bias.
     let synapses = to_columns(&shape, &file["conv_weights"]);
     let (presence, bias) = (vec![0.0; shape.products()], vec![0.0; channels]);
-    let weights = spiking_convolution::Weights::new(&synapses, &presence, &bias);
-    let (counts, products) =
-        spiking_convolution::forward_kept(&shape, &neuron, steps, &spikes, weights, &batch, &Workspace::default());
+    let workspace = Workspace::default();
+    let layer = SpikingConvolution {
+        shape: &shape,
+        neuron: &neuron,
+        time: steps.into(),
+        weights: Weights::new(&synapses, &presence, &bias),
+        workspace: &workspace,
+    };
+    let (counts, saved) = layer.forward_for_training(&spikes, &batch);
     let over_time: Vec<f32> = counts
         .chunks_exact(steps * channels)
         .flat_map(|text| (0..channels).map(|c| text.iter().skip(c).step_by(channels).sum::<f32>()))
@@ -242,8 +248,7 @@ fn the_paper_network_forward_and_backward() {
     let (d_pool_spikes, d_weight, _) = linear_backward(&pool_spikes, &weight, classes, &d_currents);
     assert_close("linear weight", &d_weight, &values(&file["linear_weight_gradient"]), SPIKING_GRADIENT);
     let d_counts = neuron_scan::backward(&neuron, steps, channels, pool, &counts, &d_pool_spikes);
-    let gradients =
-        spiking_convolution::backward(&shape, &neuron, steps, &spikes, weights, &batch, &products, &d_counts);
+    let gradients = layer.backward(&spikes, &batch, &saved, &d_counts);
     let want = to_columns(&shape, &file["conv_weight_gradients"]);
     assert_close("convolution weights", &gradients.synapses, &want, SPIKING_GRADIENT);
 }
@@ -274,9 +279,9 @@ fn the_text_cnn_forward_and_backward() {
         let check = |what: &str, got: &[f32], want: &[f32]| {
             assert_close(&format!("{variant}: {what}"), got, want, TEXT_CNN);
         };
-        let memory = Workspace::default();
-        let (features, products) =
-            text_convolution::forward(&shape, pooling, &codes, &weights, &bias, &batch, &memory);
+        let workspace = Workspace::default();
+        let layer = TextConvolution { shape: &shape, pooling, weights: &weights, bias: &bias, workspace: &workspace };
+        let (features, products) = layer.forward(&codes, &batch);
         check("features", &features, &values(&want["features"]));
         let logits = linear(&features, &linear_weight, &linear_bias);
         check("logits", &logits, &values(&want["logits"]));
@@ -287,9 +292,7 @@ fn the_text_cnn_forward_and_backward() {
         let (d_features, d_weight, d_bias) = linear_backward(&features, &linear_weight, classes, &d_logits);
         check("linear weight", &d_weight, &values(&gradients["linear_weight"]));
         check("linear bias", &d_bias, &values(&gradients["linear_bias"]));
-        let operands = (&codes[..], &weights[..], &bias[..]);
-        let got =
-            text_convolution::backward(&shape, pooling, operands, &batch, &products, &d_features, true, &memory);
+        let got = layer.backward(&codes, &batch, &products, &d_features, true);
         check("input", &got.codes, &values(&gradients["input"]));
         check("convolution weights", &got.weights, &to_columns(&shape, &gradients["conv_weights"]));
         check("convolution biases", &got.bias, &values(&gradients["conv_biases"]));

@@ -2,8 +2,9 @@
 //! paper's layer size.
 
 use spiketext_kernels::{
-    ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch, Workspace, spiking_convolution,
-    text_convolution::{self, Pooling},
+    ConvolutionShape, NeuronParameters, SpikeTrain, TokenBatch, Workspace,
+    spiking_convolution::{SpikingConvolution, Weights},
+    text_convolution::{Pooling, TextConvolution},
 };
 
 const TEXTS: usize = 32;
@@ -67,11 +68,10 @@ fn the_text_convolution_does_not_depend_on_the_threads() {
     for pooling in Pooling::ALL {
         same_in_every_pool(|| {
             let memory = Workspace::default();
-            let (pooled, products) =
-                text_convolution::forward(&shape, pooling, &codes, &weights, &bias, &batch, &memory);
-            let operands = (&codes[..], &weights[..], &bias[..]);
-            let gradients =
-                text_convolution::backward(&shape, pooling, operands, &batch, &products, &up, true, &memory);
+            let layer =
+                TextConvolution { shape: &shape, pooling, weights: &weights, bias: &bias, workspace: &memory };
+            let (pooled, products) = layer.forward(&codes, &batch);
+            let gradients = layer.backward(&codes, &batch, &products, &up, true);
             vec![
                 ("features", pooled),
                 ("gradient of the codes", gradients.codes),
@@ -100,18 +100,16 @@ fn the_spiking_convolution_does_not_depend_on_the_threads() {
     let up = numbers(TEXTS * STEPS * shape.channels(), 1.0, 10);
     let neuron = NeuronParameters::paper();
     same_in_every_pool(|| {
-        let weights = spiking_convolution::Weights::new(&synapses, &presence, &bias);
-        let (counts, products) = spiking_convolution::forward_kept(
-            &shape,
-            &neuron,
-            STEPS,
-            &spikes,
-            weights,
-            &batch,
-            &Workspace::default(),
-        );
-        let gradients =
-            spiking_convolution::backward(&shape, &neuron, STEPS, &spikes, weights, &batch, &products, &up);
+        let workspace = Workspace::default();
+        let layer = SpikingConvolution {
+            shape: &shape,
+            neuron: &neuron,
+            time: STEPS.into(),
+            weights: Weights::new(&synapses, &presence, &bias),
+            workspace: &workspace,
+        };
+        let (counts, saved) = layer.forward_for_training(&spikes, &batch);
+        let gradients = layer.backward(&spikes, &batch, &saved, &up);
         vec![
             ("summed spikes", counts),
             ("gradient of the synapses", gradients.synapses),

@@ -9,7 +9,7 @@ use std::{collections::HashMap, fs, path::Path};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use spiketext_kernels::{
     SILENT, TokenBatch, Workspace,
-    text_convolution::{self, Pooling},
+    text_convolution::{Pooling, TextConvolution},
 };
 
 use crate::{Error, Result, engine::batch_of, loss::loss_gradient, network::Specification, text::UNKNOWN};
@@ -102,15 +102,7 @@ impl Dnn {
         for texts in texts.chunks(TEXTS_A_BATCH) {
             let (batch, words) = batch_of(specification, texts);
             let codes: Vec<f32> = words.iter().flat_map(|&word| self.code(word)).collect();
-            let (pooled, _) = text_convolution::forward(
-                &specification.convolution,
-                parts.pooling,
-                &codes,
-                &parts.weights,
-                &parts.bias,
-                &batch,
-                &self.workspace,
-            );
+            let (pooled, _) = self.convolution().forward(&codes, &batch);
             for pooled in pooled.chunks_exact(specification.convolution.channels()) {
                 let mut sums = parts.output_bias.clone();
                 for (feature, row) in pooled.iter().zip(parts.output.chunks_exact(outputs)) {
@@ -147,9 +139,8 @@ impl Dnn {
             own.len() as u32 - 1
         }));
         let codes: Vec<f32> = own.iter().flat_map(|&word| self.code(word)).collect();
-        let numbers = (&codes[..], &parts.weights[..], &parts.bias[..]);
-        let (pooled, products) =
-            text_convolution::forward(shape, parts.pooling, numbers.0, numbers.1, numbers.2, &batch, &self.workspace);
+        let convolution = self.convolution();
+        let (pooled, products) = convolution.forward(&codes, &batch);
         let mut sums = parts.output_bias.clone();
         for (feature, row) in pooled.iter().zip(parts.output.chunks_exact(outputs)) {
             sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += feature * weight);
@@ -161,16 +152,7 @@ impl Dnn {
             .chunks_exact(outputs)
             .map(|row| row.iter().enumerate().map(|(o, weight)| d_scores[o / group] * weight).sum())
             .collect();
-        let gradients = text_convolution::backward(
-            shape,
-            parts.pooling,
-            numbers,
-            &batch,
-            &products,
-            &d_pooled,
-            true,
-            &self.workspace,
-        );
+        let gradients = convolution.backward(&codes, &batch, &products, &d_pooled, true);
         let gain = |&(place, word): &(usize, u32)| {
             let Some(&token) = token_of.get(&place) else { return 0.0 };
             let own = |values: &[f32]| values[token * shape.dimension..][..shape.dimension].to_vec();
@@ -182,6 +164,16 @@ impl Dnn {
                 .sum()
         };
         exchanges.iter().map(gain).collect()
+    }
+
+    fn convolution(&self) -> TextConvolution<'_> {
+        TextConvolution {
+            shape: &self.specification.convolution,
+            pooling: self.parts.pooling,
+            weights: &self.parts.weights,
+            bias: &self.parts.bias,
+            workspace: &self.workspace,
+        }
     }
 
     /// The code of a word; of an unknown one that is silent, zeros, which drive nothing.

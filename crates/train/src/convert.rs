@@ -18,7 +18,7 @@ use spiketext::{
 };
 use spiketext_kernels::{
     Workspace,
-    text_convolution::{self, Pooling},
+    text_convolution::{Pooling, TextConvolution},
 };
 
 use crate::{
@@ -254,9 +254,10 @@ impl Activations {
         let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
         let (batch, rows) = batch_of(specification, &words);
         let codes: Vec<f32> = rows.iter().flat_map(|&word| input_of(word)).collect();
-        let convolution = text_convolution::pre_activations(shape, &codes, &dnn.weights, &dnn.bias, &batch);
-        let memory = Workspace::default();
-        let (pooled, _) = text_convolution::forward(shape, pooling, &codes, &dnn.weights, &dnn.bias, &batch, &memory);
+        let workspace = Workspace::default();
+        let layer = TextConvolution { shape, pooling, weights: &dnn.weights, bias: &dnn.bias, workspace: &workspace };
+        let convolution = layer.pre_activations(&codes, &batch);
+        let (pooled, _) = layer.forward(&codes, &batch);
         let mut features = vec![Vec::with_capacity(texts.len()); channels];
         let mut output = vec![Vec::with_capacity(texts.len()); outputs];
         for pooled in pooled.chunks_exact(channels) {

@@ -20,7 +20,7 @@ use spiketext::{
 use spiketext_kernels::{
     ConvolutionShape, SILENT, TokenBatch, Workspace,
     adamw::AdamW,
-    text_convolution::{self, Pooling},
+    text_convolution::{Pooling, TextConvolution},
 };
 
 use crate::{
@@ -186,8 +186,9 @@ impl<'a> TextCnn<'a> {
                     weights.chunks_exact(shape.products()).flat_map(|row| &row[columns.clone()]).copied().collect();
                 let bias = &bias[width_index * shape.filters..][..shape.filters];
                 let pooling = self.choices.pooling;
-                let (values, _) =
-                    text_convolution::forward(&alone, pooling, &codes, &weights, bias, &windows, &self.workspace);
+                let workspace = &self.workspace;
+                let layer = TextConvolution { shape: &alone, pooling, weights: &weights, bias, workspace };
+                let (values, _) = layer.forward(&codes, &windows);
                 let mut rest = &values[..];
                 for b in 0..batch.len() {
                     let (own, others) = rest.split_at(batch.positions(b, width) * shape.filters);
@@ -217,8 +218,14 @@ impl<'a> TextCnn<'a> {
         for texts in texts.chunks(256) {
             let (batch, rows) = batch_of(specification, texts);
             let codes = self.codes.gather(&rows);
-            let (shape, pooling, memory) = (&specification.convolution, self.choices.pooling, &self.workspace);
-            let (pooled, _) = text_convolution::forward(shape, pooling, &codes, &weights, &bias, &batch, memory);
+            let convolution = TextConvolution {
+                shape: &specification.convolution,
+                pooling: self.choices.pooling,
+                weights: &weights,
+                bias: &bias,
+                workspace: &self.workspace,
+            };
+            let (pooled, _) = convolution.forward(&codes, &batch);
             for pooled in pooled.chunks_exact(specification.convolution.channels()) {
                 let mut sums = output_bias.clone();
                 for (feature, row) in pooled.iter().zip(output.chunks_exact(outputs)) {

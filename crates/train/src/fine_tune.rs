@@ -14,7 +14,7 @@ use spiketext::{
 use spiketext_kernels::{
     SpikeTrain, TokenBatch, Workspace,
     adamw::AdamW,
-    spiking_convolution::{Packed, Patterns},
+    spiking_convolution::{PackedWeights, Patterns},
 };
 
 use crate::{
@@ -200,7 +200,7 @@ impl Trainee for SpikingTextCnn<'_> {
         let grid = self.synapses.read(Grid::of);
         on_grid(grid, &mut presence);
         on_grid(grid, &mut bias);
-        let packed = self.synapses.read(|synapses| Packed::rounded(shape, grid.unit(), synapses, &presence));
+        let packed = self.synapses.read(|synapses| PackedWeights::rounded(shape, grid.unit(), synapses, &presence));
         let synapses = if packed.is_some() {
             // Nobody reads them beside the packed ones.
             self.synapses.leaf()

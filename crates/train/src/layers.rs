@@ -10,7 +10,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use spiketext_kernels::{
     ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
     drive, neuron_scan,
-    spiking_convolution::{self, Packed, Patterns},
+    spiking_convolution::{self, PackedWeights, Patterns, SpikingConvolution},
     text_convolution::{self, Pooling},
 };
 
@@ -72,17 +72,22 @@ struct TextConvolution {
     workspace: Workspace,
 }
 
+impl TextConvolution {
+    fn kernel<'a>(&'a self, weights: &'a [f32], bias: &'a [f32]) -> text_convolution::TextConvolution<'a> {
+        let (shape, pooling, workspace) = (&*self.shape, self.pooling, &self.workspace);
+        text_convolution::TextConvolution { shape, pooling, weights, bias, workspace }
+    }
+}
+
 impl Kernel<3> for TextConvolution {
-    type Kept = Arc<text_convolution::Products>;
+    type Kept = Arc<text_convolution::TokenProducts>;
 
     fn output_shape(&self) -> Vec<usize> {
         vec![self.batch.len(), self.shape.channels()]
     }
 
     fn forward(&self, [codes, weights, bias]: [&[f32]; 3]) -> (Vec<f32>, Self::Kept) {
-        let (shape, memory) = (&self.shape, &self.workspace);
-        let (pooled, products) =
-            text_convolution::forward(shape, self.pooling, codes, weights, bias, &self.batch, memory);
+        let (pooled, products) = self.kernel(weights, bias).forward(codes, &self.batch);
         (pooled, Arc::new(products))
     }
 
@@ -93,16 +98,7 @@ impl Kernel<3> for TextConvolution {
         gradient: &[f32],
         [codes_asked, ..]: [bool; 3],
     ) -> [Vec<f32>; 3] {
-        let gradients = text_convolution::backward(
-            &self.shape,
-            self.pooling,
-            (codes, weights, bias),
-            &self.batch,
-            kept,
-            gradient,
-            codes_asked,
-            &self.workspace,
-        );
+        let gradients = self.kernel(weights, bias).backward(codes, &self.batch, kept, gradient, codes_asked);
         [gradients.codes, gradients.weights, gradients.bias]
     }
 }
@@ -122,7 +118,7 @@ pub struct SpikingLayer {
     pub patterns: Option<Arc<Patterns>>,
     /// The synapses rounded and packed, with the presence currents; if there are any, the kernel does not look at the numbers
     /// of the synapses. On other devices than the CPU there are none.
-    pub packed: Option<Arc<Packed>>,
+    pub packed: Option<Arc<PackedWeights>>,
     /// The texts.
     pub batch: Arc<TokenBatch>,
     /// Memory for the kernel.
@@ -130,8 +126,10 @@ pub struct SpikingLayer {
 }
 
 impl SpikingLayer {
-    fn weights<'a>(&'a self, [synapses, presence, bias]: [&'a [f32]; 3]) -> spiking_convolution::Weights<'a> {
-        spiking_convolution::Weights { synapses, presence, bias, packed: self.packed.as_deref() }
+    fn kernel<'a>(&'a self, [synapses, presence, bias]: [&'a [f32]; 3]) -> SpikingConvolution<'a> {
+        let weights = spiking_convolution::Weights { synapses, presence, bias, packed: self.packed.as_deref() };
+        let (shape, neuron, workspace) = (&*self.shape, &self.neuron, &self.workspace);
+        SpikingConvolution { shape, neuron, time: self.time, weights, workspace }
     }
 
     fn inputs(&self) -> spiking_convolution::Inputs<'_> {
@@ -140,37 +138,19 @@ impl SpikingLayer {
 }
 
 impl Kernel<3> for SpikingLayer {
-    type Kept = Arc<spiking_convolution::Kept>;
+    type Kept = Arc<spiking_convolution::SavedForward>;
 
     fn output_shape(&self) -> Vec<usize> {
         vec![self.batch.len(), self.time.steps, self.shape.channels()]
     }
 
     fn forward(&self, inputs: [&[f32]; 3]) -> (Vec<f32>, Self::Kept) {
-        let weights = self.weights(inputs);
-        let (counts, kept) = spiking_convolution::forward_kept(
-            &self.shape,
-            &self.neuron,
-            self.time,
-            self.inputs(),
-            weights,
-            &self.batch,
-            &self.workspace,
-        );
-        (counts, Arc::new(kept))
+        let (counts, saved) = self.kernel(inputs).forward_for_training(self.inputs(), &self.batch);
+        (counts, Arc::new(saved))
     }
 
     fn backward(&self, inputs: [&[f32]; 3], kept: &Self::Kept, gradient: &[f32], _: [bool; 3]) -> [Vec<f32>; 3] {
-        let gradients = spiking_convolution::backward(
-            &self.shape,
-            &self.neuron,
-            self.time,
-            self.inputs(),
-            self.weights(inputs),
-            &self.batch,
-            kept,
-            gradient,
-        );
+        let gradients = self.kernel(inputs).backward(self.inputs(), &self.batch, kept, gradient);
         [gradients.synapses, gradients.presence, gradients.bias]
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use spiketext_kernels::{
     ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
-    spiking_convolution::{Packed, Patterns},
+    spiking_convolution::{PackedWeights, Patterns},
     text_convolution::Pooling,
 };
 use spiketext_train::{
@@ -194,7 +194,8 @@ fn spiking_convolutions_agree() {
                 // What was made ahead of time changes nothing, and packed synapses are all that is read of them.
                 let mut ahead = layer.clone();
                 ahead.patterns = Some(Arc::new(Patterns::of(&shape, layer.time, &layer.spikes, &layer.batch)));
-                let packed = Packed::new(&shape, &numbers(&synapses), &numbers(&presence)).expect("whole eighths");
+                let packed =
+                    PackedWeights::new(&shape, &numbers(&synapses), &numbers(&presence)).expect("whole eighths");
                 ahead.packed = Some(Arc::new(packed));
                 let zeros = leaf(&vec![0.0; d * m], [d, m]);
                 let gradients_ahead = |g: &_| [gradient(&zeros, g), gradient(&presence, g), gradient(&bias, g)];

@@ -3,10 +3,10 @@
 //!
 //! Sums are made in an order that follows from the shapes alone: four steps, eight groups of them, one set after the other.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use rayon::prelude::*;
 
-use super::Gradients;
+use super::layer::Gradients;
 use crate::{
     ChannelStrip, ConvolutionShape,
     lanes::{LANES, Lanes, flat},
@@ -39,7 +39,7 @@ impl StripGradient {
         self.rows
             .par_chunks_exact_mut(per_row)
             .enumerate()
-            .for_each(|(which, rows)| accumulate(patterns, d_products, count, (which, across), rows));
+            .for_each(|(row, inputs)| accumulate(patterns, d_products, count, row, across, inputs));
     }
 
     /// D + 1.
@@ -51,8 +51,8 @@ impl StripGradient {
 /// Rows of synapses that are worth a thread's while.
 const ROWS_A_TASK: usize = 32;
 
-/// Columns of one tap that lie in one product row of a strip.
-struct Piece<'a> {
+/// Neighbouring columns of one tap that lie in one product row of a strip.
+struct ColumnRange<'a> {
     /// The product row, `[D + 1]`, and its first lane.
     rows: &'a [Lanes<f32>],
     lane: usize,
@@ -61,33 +61,33 @@ struct Piece<'a> {
     to: usize,
 }
 
-impl<'a> Piece<'a> {
-    /// All pieces of all strips, which tile the columns, in the order of the columns.
-    fn all(shape: &ConvolutionShape, strips: &[ChannelStrip], parts: &'a [StripGradient]) -> Vec<Self> {
-        let mut pieces = Vec::new();
-        for (strip, part) in strips.iter().zip(parts) {
-            let per_row = part.per_row();
-            for (which, rows) in part.rows.chunks_exact(per_row).enumerate() {
-                let (mut own, end) = (which * LANES, ((which + 1) * LANES).min(strip.columns()));
+impl<'a> ColumnRange<'a> {
+    /// Those of all strips, which tile the columns, in the order of the columns.
+    fn all(shape: &ConvolutionShape, strips: &[ChannelStrip], gradients: &'a [StripGradient]) -> Vec<Self> {
+        let mut ranges = Vec::new();
+        for (strip, gradient) in strips.iter().zip(gradients) {
+            for (row, rows) in gradient.rows.chunks_exact(gradient.per_row()).enumerate() {
+                let (mut own, end) = (row * LANES, ((row + 1) * LANES).min(strip.columns()));
                 while own < end {
                     let (tap, channel) = (own / strip.channels, own % strip.channels);
                     let columns = (strip.channels - channel).min(end - own);
                     let to = strip.source_column(shape, tap) + channel;
-                    pieces.push(Self { rows, lane: own % LANES, columns, to });
+                    ranges.push(Self { rows, lane: own % LANES, columns, to });
                     own += columns;
                 }
             }
         }
-        pieces.sort_unstable_by_key(|piece| piece.to);
-        pieces
+        ranges.sort_unstable_by_key(|range| range.to);
+        ranges
     }
 
-    /// Writes row `d` of the piece into that of all columns.
+    /// Writes row `d` of the range into that of all columns.
     #[inline(always)]
     fn put(&self, d: usize, row: &mut [f32]) {
         let own = &flat(&self.rows[d..])[self.lane..];
         match (own.first_chunk::<LANES>(), row[self.to..].first_chunk_mut::<LANES>()) {
-            // A whole row of lanes takes less time than a few of them; what it writes past the piece, the next ones write again.
+            // A whole row of lanes takes less time than a few of them; what it writes past the range, the next ones write
+            // again.
             (Some(own), Some(row)) => *row = *own,
             _ => row[self.to..][..self.columns].copy_from_slice(&own[..self.columns]),
         }
@@ -95,34 +95,35 @@ impl<'a> Piece<'a> {
 }
 
 /// The gradients of the layer from those of its strips.
-pub(super) fn together(shape: &ConvolutionShape, strips: &[ChannelStrip], parts: &[StripGradient]) -> Gradients {
+pub(super) fn merged(shape: &ConvolutionShape, strips: &[ChannelStrip], own: &[StripGradient]) -> Gradients {
     let (d, m) = (shape.dimension, shape.products());
     let mut gradients =
         Gradients { synapses: vec![0.0; d * m], presence: vec![0.0; m], bias: vec![0.0; shape.channels()] };
-    let pieces = Piece::all(shape, strips, parts);
-    // Piece by piece, so that each is read from one end to the other.
+    let ranges = ColumnRange::all(shape, strips, own);
+    // Range by range, so that each is read from one end to the other.
     gradients.synapses.par_chunks_mut((ROWS_A_TASK * m).max(1)).enumerate().for_each(|(task, rows)| {
-        for piece in &pieces {
+        for range in &ranges {
             let rows = rows.chunks_exact_mut(m).enumerate();
-            rows.for_each(|(own, row)| piece.put(task * ROWS_A_TASK + own, row));
+            rows.for_each(|(own, row)| range.put(task * ROWS_A_TASK + own, row));
         }
     });
-    pieces.iter().for_each(|piece| piece.put(d, &mut gradients.presence));
-    for (strip, part) in strips.iter().zip(parts) {
+    ranges.iter().for_each(|range| range.put(d, &mut gradients.presence));
+    for (strip, gradient) in strips.iter().zip(own) {
         let first = strip.first_channel(shape);
-        gradients.bias[first..first + strip.channels].copy_from_slice(&flat(&part.bias)[..strip.channels]);
+        gradients.bias[first..first + strip.channels].copy_from_slice(&flat(&gradient.bias)[..strip.channels]);
     }
     gradients
 }
 
-/// Product row `which` of `across`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+/// Adds the gradient of the synapses and presence current of product row `row` of `across` to `inputs`, `[D + 1]`.
+#[apply(every_processor!)]
 fn accumulate(
     patterns: &StepPatterns,
     d_products: &[Lanes<f32>],
     count: usize,
-    (which, across): (usize, usize),
-    rows: &mut [Lanes<f32>],
+    row: usize,
+    across: usize,
+    inputs: &mut [Lanes<f32>],
 ) {
     let (token_groups, zero) = (count.div_ceil(GROUP_STEPS), Lanes::all(0.0));
     let mut tables = StepTables::new();
@@ -130,7 +131,7 @@ fn accumulate(
         for member in 0..STEP_GROUPS {
             let group = set * STEP_GROUPS + member;
             let (token, within) = (group / token_groups, group % token_groups * GROUP_STEPS);
-            let first = (token * count + within) * across + which;
+            let first = (token * count + within) * across + row;
             // Steps past the chunk, and groups past the last token, are chosen by no pattern.
             let own = &d_products[first.min(d_products.len())..];
             tables.fill(member, |step| match own.get(step * across) {
@@ -138,8 +139,8 @@ fn accumulate(
                 _ => &zero,
             });
         }
-        for (row, patterns) in rows.iter_mut().zip(patterns) {
-            add(row, &tables.sum(patterns));
+        for (input, patterns) in inputs.iter_mut().zip(patterns) {
+            add(input, &tables.sum(patterns));
         }
     }
 }

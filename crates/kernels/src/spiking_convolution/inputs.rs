@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::scan::{self, Places};
+use super::positions::Positions;
 use crate::{
     ChannelStrip, ConvolutionShape, Drive, SpikeTrain, Time, TokenBatch,
     drive::PHASES,
@@ -32,14 +32,16 @@ impl<'a> From<&'a SpikeTrain> for Inputs<'a> {
 /// known.
 #[derive(Clone, Debug)]
 pub struct Patterns {
-    inputs: InputPatterns,
-    steps: ChunkPatterns,
+    /// What the forward pass reads.
+    pub(super) inputs: InputPatterns,
+    /// What the backward pass reads.
+    pub(super) steps: ChunkPatterns,
     /// One for each width.
-    places: Vec<Places>,
+    pub(super) positions: Vec<Positions>,
 }
 
 impl Patterns {
-    /// The patterns of spikes that the layer will see, and the places of the texts.
+    /// The patterns of spikes that the layer will see, and the positions of the texts.
     ///
     /// # Panics
     /// If there are no steps, or a kernel is wider than the layer allows.
@@ -50,45 +52,37 @@ impl Patterns {
         Self {
             inputs: InputPatterns::of(spikes),
             steps: ChunkPatterns::of(&shape.strips(), time, spikes),
-            places: places_of(shape, batch, spikes.rows() / time.rows()),
+            positions: Positions::of_widths(shape, batch, spikes.rows() / time.rows()),
         }
     }
+}
 
-    /// Those that the forward pass reads.
-    pub(super) fn of_inputs(&self) -> &InputPatterns {
-        &self.inputs
+/// A few steps of time that are worked on together: `first..first + count`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Chunk {
+    pub(super) first: usize,
+    /// T'.
+    pub(super) count: usize,
+}
+
+impl Chunk {
+    /// All steps at once.
+    pub(super) fn all(steps: usize) -> Self {
+        Self { first: 0, count: steps }
     }
 
-    /// The places of the texts, for each width.
-    pub(super) fn places(&self) -> &[Places] {
-        &self.places
-    }
-
-    /// Those that the backward pass reads.
-    pub(super) fn of_chunks(&self) -> &ChunkPatterns {
-        &self.steps
+    /// Those of a strip's time. Their length follows from the shapes alone: what a strip holds of a chunk (six bytes for a
+    /// product and its gradient) should stay in a core's share of the last cache.
+    pub(super) fn of_strip(strip: &ChannelStrip, tokens: usize, steps: usize) -> Vec<Self> {
+        const BYTES: usize = 6 << 20;
+        let a_step = (tokens + 1) * strip.product_rows() * size_of::<[[u8; 6]; LANES]>();
+        let length = (BYTES / a_step / GROUP_STEPS * GROUP_STEPS).clamp(GROUP_STEPS, LONGEST_CHUNK);
+        (0..steps).step_by(length).map(|first| Self { first, count: length.min(steps - first) }).collect()
     }
 }
 
-/// The places of each width over a table of so many tokens.
-pub(super) fn places_of(shape: &ConvolutionShape, batch: &TokenBatch, tokens: usize) -> Vec<Places> {
-    let widest = shape.widths.iter().copied().max().unwrap_or(0);
-    assert!(widest <= scan::WIDEST, "spiking_convolution: kernel of {widest} tokens, at most {}", scan::WIDEST);
-    let silence = u32::try_from(tokens).expect("fewer than 2^32 tokens");
-    shape.widths.iter().map(|&width| Places::new(batch, width, silence)).collect()
-}
-
-/// The chunks of a strip's time as (first step, steps). Their length follows from the shapes alone: what a strip holds of a chunk
-/// (six bytes for a product and its gradient) should stay in a core's share of the last cache.
-pub(super) fn chunks(strip: &ChannelStrip, tokens: usize, steps: usize) -> Vec<(usize, usize)> {
-    const BYTES: usize = 6 << 20;
-    let a_step = (tokens + 1) * strip.product_rows() * size_of::<[[u8; 6]; LANES]>();
-    let length = (BYTES / a_step / GROUP_STEPS * GROUP_STEPS).clamp(GROUP_STEPS, LONGEST_CHUNK);
-    (0..steps).step_by(length).map(|first| (first, length.min(steps - first))).collect()
-}
-
-/// The patterns that the weight gradient of each strip reads, chunk by chunk. Strips whose time is cut alike, as most are, share
-/// theirs.
+/// The patterns that the weight gradient of each strip reads, chunk by chunk. Strips whose time is cut alike, as most are,
+/// share theirs.
 #[derive(Clone, Debug)]
 pub(super) struct ChunkPatterns {
     different: Vec<Vec<StepPatterns>>,
@@ -100,21 +94,21 @@ impl ChunkPatterns {
     pub(super) fn of(strips: &[ChannelStrip], time: Time, spikes: &SpikeTrain) -> Self {
         let tokens = spikes.rows() / time.rows();
         let cut = |strip: &ChannelStrip| match time.drive {
-            Drive::Current => vec![(0, PHASES)],
-            Drive::Spikes | Drive::Phases => chunks(strip, tokens, time.steps),
+            Drive::Current => vec![Chunk::all(PHASES)],
+            Drive::Spikes | Drive::Phases => Chunk::of_strip(strip, tokens, time.steps),
         };
-        let cuts: Vec<Vec<(usize, usize)>> = strips.iter().map(cut).collect();
+        let cuts: Vec<Vec<Chunk>> = strips.iter().map(cut).collect();
         let mut different = cuts.clone();
         different.dedup();
-        let place = |cut| different.iter().position(|other| other == cut).unwrap_or(0);
-        let of_strip = cuts.iter().map(place).collect();
-        let patterns = |&(first, count): &(usize, usize)| StepPatterns::of(spikes, time.rows(), first, count);
+        let index = |cut| different.iter().position(|other| other == cut).unwrap_or(0);
+        let of_strip = cuts.iter().map(index).collect();
+        let patterns = |chunk: &Chunk| StepPatterns::of(spikes, time.rows(), chunk.first, chunk.count);
         let different = different.iter().map(|cut| cut.par_iter().map(patterns).collect()).collect();
         Self { different, of_strip }
     }
 
     /// Those of the chunks of a strip.
-    pub(super) fn strip(&self, which: usize) -> &[StepPatterns] {
-        &self.different[self.of_strip[which]]
+    pub(super) fn strip(&self, index: usize) -> &[StepPatterns] {
+        &self.different[self.of_strip[index]]
     }
 }

@@ -1,26 +1,27 @@
 //! Token products of words over all steps, kept from one batch to the next: the spikes of a word are the same wherever it
 //! stands, and a few hundred words make most of any text.
 
-use std::ops::Range;
-
 use super::{
-    inputs::places_of,
-    merged,
-    planes::join_planes,
-    products::{Packed, PackedStrip, Rows, Strip, Sums, View, in_parts, look_up_narrow, look_up_wide, widen},
+    bit_planes::join_bit_planes,
+    counts::Counts,
+    inputs::Chunk,
+    layer::Strip,
+    packed_weights::{PackedStrip, PackedWeights, Summation},
+    positions::Positions,
+    products::{LookUp, ProductRows, ProductView},
     scan,
 };
 use crate::{
-    ChannelStrip, ConvolutionShape, Drive, NeuronParameters, Time, TokenBatch,
+    ChannelStrip, ConvolutionShape, Drive, NeuronParameters, SpikeTrain, Time, TokenBatch,
     drive::{PHASES, share},
-    in_turn,
-    in_turn::parts_of,
-    lanes::Lanes,
+    lanes::{Lanes, widen},
+    par_map,
+    par_map::splits_per_item,
     spike_patterns::InputPatterns,
     workspace::{Buffer, Workspace},
 };
 
-/// Places and steps below which the calling thread does all the work itself: waking others takes longer.
+/// Positions and steps below which the calling thread does all the work itself: waking others takes longer.
 const ALONE: usize = 1 << 14;
 
 /// Texts of a batch that a thread runs through a strip at once.
@@ -29,23 +30,24 @@ const TEXTS_A_PART: usize = 16;
 /// Products of words, each in a slot that the caller gives it. Slot 0 is silence.
 #[derive(Debug)]
 pub struct WordMemory {
-    shape: ConvolutionShape,
+    pub(super) shape: ConvolutionShape,
     pub(super) time: Time,
     unit: f32,
-    pub(super) strips: Vec<(ChannelStrip, Kept)>,
+    pub(super) strips: Vec<(ChannelStrip, SlotProducts)>,
     workspace: Workspace,
 }
 
-/// Products of one strip, `[slot, T, product rows]` (`[slot, 1, product rows]` of a constant current), and a few rows more for readers that begin within the last.
+/// Products of one strip, `[slot, T, product rows]` (`[slot, 1, product rows]` of a constant current), and a few rows more for
+/// readers that begin within the last.
 #[derive(Debug)]
-pub(super) enum Kept {
+pub(super) enum SlotProducts {
     /// In 16 bits.
     Narrow(Buffer<Lanes<i16>>),
     /// In 32 bits, since some product has left 16.
     Wide(Buffer<Lanes<i32>>),
 }
 
-impl Kept {
+impl SlotProducts {
     /// Makes room for so many rows. Where they were reserved, nothing moves.
     fn grow(&mut self, rows: usize) {
         match self {
@@ -54,29 +56,19 @@ impl Kept {
         }
     }
 
-    fn view(&self, time: Time, unit: f32) -> View<'_> {
-        let products = match self {
-            Self::Narrow(rows) => Rows::Narrow(rows, unit),
-            Self::Wide(rows) => Rows::Wide(rows, unit),
+    fn view(&self, time: Time, unit: f32) -> ProductView<'_> {
+        let rows = match self {
+            Self::Narrow(rows) => ProductRows::Narrow(rows, unit),
+            Self::Wide(rows) => ProductRows::Wide(rows, unit),
         };
-        View { first: 0, count: time.steps, drive: time.drive, products }
+        ProductView { chunk: Chunk::all(time.steps), drive: time.drive, rows }
     }
 
-    fn fill(
-        &mut self,
-        packed: &PackedStrip,
-        patterns: &InputPatterns,
-        steps: usize,
-        (slots, parts): (&[u32], usize),
-        across: usize,
-        workspace: &Workspace,
-    ) {
-        let lengths = (steps, steps, across);
+    /// Looks up the products of words into their slots, in at most so many parts that threads may share.
+    fn fill(&mut self, look_up: &LookUp<'_>, slots: &[u32], parts: usize, workspace: &Workspace) {
         if let Self::Narrow(rows) = self {
-            let look_up = |first: usize, slots: &[u32], rows: &mut [Lanes<i16>]| {
-                look_up_narrow(packed, patterns, steps, (first, steps), slots, rows)
-            };
-            if packed.sums == Sums::Narrow && in_parts(parts, lengths, slots, rows, look_up) {
+            let narrow = look_up.weights.summation == Summation::Narrow;
+            if narrow && look_up.fill_narrow(parts, Some(slots), rows) {
                 return;
             }
             // What was reserved stays reserved.
@@ -85,28 +77,24 @@ impl Kept {
             *self = Self::Wide(wide);
         }
         if let Self::Wide(rows) = self {
-            in_parts(parts, lengths, slots, rows, |first, slots, rows| {
-                look_up_wide(packed, patterns, steps, (first, steps), slots, rows);
-                true
-            });
+            look_up.fill_wide(parts, Some(slots), rows);
         }
     }
 
     /// Joins the products of the bit planes of constant currents.
-    fn fill_constant(&mut self, packed: &PackedStrip, patterns: &InputPatterns, slots: &[u32], across: usize) {
-        let planes = (0, PHASES);
-        let order: Vec<u32> = (0..slots.len() as u32).collect();
-        let length = slots.len() * PHASES * across;
+    fn fill_constant(&mut self, weights: &PackedStrip, patterns: &InputPatterns, slots: &[u32], across: usize) {
         let Self::Wide(rows) = self else { return };
-        if packed.sums == Sums::Narrow {
+        let look_up = LookUp::new(weights, patterns, PHASES, Chunk::all(PHASES));
+        let length = slots.len() * PHASES * across;
+        if weights.summation == Summation::Narrow {
             let mut narrow = vec![Lanes::all(0); length];
-            if look_up_narrow(packed, patterns, PHASES, planes, &order, &mut narrow) {
-                return join_planes(Rows::Narrow(&narrow, 1.0), across, slots, rows);
+            if look_up.fill_narrow(1, None, &mut narrow) {
+                return join_bit_planes(ProductRows::Narrow(&narrow, 1.0), across, Some(slots), rows);
             }
         }
         let mut wide = vec![Lanes::all(0); length];
-        look_up_wide(packed, patterns, PHASES, planes, &order, &mut wide);
-        join_planes(Rows::Wide(&wide, 1.0), across, slots, rows);
+        look_up.fill_wide(1, None, &mut wide);
+        join_bit_planes(ProductRows::Wide(&wide, 1.0), across, Some(slots), rows);
     }
 }
 
@@ -125,12 +113,12 @@ impl WordMemory {
     /// `workspace` and goes back there.
     ///
     /// # Panics
-    /// If the packed weights do not hold the drive ([`Packed::holds`]).
+    /// If the packed weights do not hold the drive ([`PackedWeights::holds`]).
     #[must_use]
     pub fn new(
         shape: &ConvolutionShape,
         time: impl Into<Time>,
-        packed: &Packed,
+        packed: &PackedWeights,
         slots: usize,
         workspace: &Workspace,
     ) -> Self {
@@ -138,16 +126,16 @@ impl WordMemory {
         assert!(packed.holds(time.drive), "WordMemory::new: currents that leave 32 bits");
         let empty = |(strip, packed): (ChannelStrip, &PackedStrip)| {
             let (silence, room) = (rows_for(&strip, time, 0), rows_for(&strip, time, slots));
-            let own = match packed.sums {
-                Sums::Narrow if time.drive != Drive::Current => {
+            let own = match packed.summation {
+                Summation::Narrow if time.drive != Drive::Current => {
                     let mut rows = workspace.reserve(silence, room);
                     rows.fill(Lanes::all(0));
-                    Kept::Narrow(rows)
+                    SlotProducts::Narrow(rows)
                 }
-                Sums::Narrow | Sums::Halves | Sums::Fifths => {
+                Summation::Narrow | Summation::Halves | Summation::Fifths => {
                     let mut rows = workspace.reserve(silence, room);
                     rows.fill(Lanes::all(0));
-                    Kept::Wide(rows)
+                    SlotProducts::Wide(rows)
                 }
             };
             (strip, own)
@@ -164,144 +152,149 @@ impl WordMemory {
         rows * rows_a_slot(time.into()) * size_of::<Lanes<i16>>()
     }
 
-    /// Makes the products of words into their slots, whatever was there before. `patterns` has a row for each (word, step), or
-    /// what else the drive says, in the order of `slots`. More threads than strips share the work where slots ascend.
+    /// Makes the products of words into their slots, whatever was there before.
     ///
     /// # Panics
-    /// If a slot is 0, if there are not as many rows of patterns, or if `packed` is of another shape.
-    pub fn fill(&mut self, packed: &Packed, patterns: &InputPatterns, slots: &[u32]) {
-        let new = self.new_words(packed, (patterns, slots));
-        let (time, workspace) = (self.time, &self.workspace);
-        let fill = |((strip, own), packed): (&mut (ChannelStrip, Kept), &PackedStrip)| {
-            new.fill(own, strip, packed, time, workspace);
+    /// If the words have another number of rows a word than this memory's time asks for, or `packed` is of another shape.
+    pub fn fill(&mut self, packed: &PackedWeights, new: &NewWords) {
+        self.check(packed, new);
+        let (time, workspace, parts) = (self.time, &self.workspace, new.parts(self.strips.len()));
+        let fill = |((strip, own), packed): (&mut (ChannelStrip, SlotProducts), &PackedStrip)| {
+            new.fill(own, strip, packed, time, parts, workspace);
         };
         let strips = self.strips.iter_mut().zip(&packed.strips);
         if new.work() < ALONE {
             strips.for_each(fill);
         } else {
-            in_turn(strips, fill);
+            par_map(strips, fill);
         }
     }
 
-    fn new_words<'a>(&self, packed: &Packed, (patterns, slots): (&'a InputPatterns, &'a [u32])) -> NewWords<'a> {
+    fn check(&self, packed: &PackedWeights, new: &NewWords) {
         assert_eq!(
-            patterns.rows(),
-            slots.len() * self.time.rows(),
+            new.patterns.rows(),
+            new.slots.len() * self.time.rows(),
             "WordMemory: a row of patterns for each new word and step"
         );
         assert_eq!(packed.strips.len(), self.strips.len(), "WordMemory: synapses of another shape");
-        assert!(slots.iter().all(|&slot| slot > 0), "WordMemory: slot 0 is silence");
-        // Slots that ascend can be cut.
-        let parts = if slots.is_sorted_by(|a, b| a < b) { parts_of(self.strips.len()) } else { 1 };
-        NewWords { patterns, slots, last: slots.iter().max().map_or(0, |&slot| slot as usize), parts }
     }
 
     /// The products of a strip over all steps.
-    pub(super) fn view<'a>(&self, kept: &'a Kept) -> View<'a> {
-        kept.view(self.time, self.unit)
+    pub(super) fn view<'a>(&self, products: &'a SlotProducts) -> ProductView<'a> {
+        products.view(self.time, self.unit)
     }
 
-    /// The forward pass over texts whose rows are slots, after the products of new words, given as in [`Self::fill`], were made:
-    /// strip by strip, so that a thread that has made the products of one runs its neurons at once.
+    /// The forward pass over texts whose rows are slots, after the products of new words, if there are any, were made as by
+    /// [`Self::fill`]: strip by strip, so that a thread that has made the products of one runs its neurons at once.
     ///
     /// # Panics
     /// As [`Self::fill`]; or if the texts name a slot that was never filled, or are of another shape.
     #[must_use]
     pub fn forward(
         &mut self,
-        packed: &Packed,
-        new: Option<(&InputPatterns, &[u32])>,
+        packed: &PackedWeights,
+        new: Option<&NewWords>,
         neuron: &NeuronParameters,
         bias: &[f32],
-        texts: &PlacedTexts,
+        texts: &TextPositions,
     ) -> Counts {
         assert_eq!(bias.len(), self.shape.channels(), "WordMemory::forward: bias [C]");
         assert_eq!(texts.0.len(), self.shape.widths.len(), "WordMemory::forward: texts of another shape");
-        let new = new.map(|new| self.new_words(packed, new));
+        if let Some(new) = new {
+            self.check(packed, new);
+        }
         let (shape, time, unit, workspace) = (&self.shape, self.time, self.unit, &self.workspace);
-        let run = |(which, ((strip, kept), packed)): (usize, (&mut (ChannelStrip, Kept), &PackedStrip))| {
-            if let Some(new) = &new {
-                new.fill(kept, strip, packed, time, workspace);
+        let parts = new.map_or(1, |new| new.parts(self.strips.len()));
+        let run = |(index, ((channels, own), packed)): (usize, (&mut (ChannelStrip, SlotProducts), &PackedStrip))| {
+            if let Some(new) = new {
+                new.fill(own, channels, packed, time, parts, workspace);
             }
-            let numbers = Strip::new(shape, (which, strip), bias);
-            let places = &texts.0[strip.width_index];
-            let mut counts = workspace.zeros(places.texts().len() * time.steps * strip.channel_rows());
-            let parts = places.texts().len().div_ceil(TEXTS_A_PART);
-            scan::forward_afresh(neuron, places, parts, kept.view(time, unit), &numbers, &mut counts, workspace);
+            let strip = Strip::new(shape, index, channels, neuron, bias, time.steps);
+            let positions = &texts.0[channels.width_index];
+            let texts = positions.texts().len();
+            let mut counts = workspace.zeros(texts * time.steps * channels.channel_rows());
+            let parts = texts.div_ceil(TEXTS_A_PART);
+            scan::forward_afresh(&strip, positions, parts, own.view(time, unit), &mut counts, workspace);
             counts
         };
         let strips = self.strips.iter_mut().zip(&packed.strips).enumerate();
-        let places: usize = texts.0.iter().map(scan::Places::len).sum();
-        let counts = if places * time.steps + new.as_ref().map_or(0, NewWords::work) < ALONE {
+        let positions: usize = texts.0.iter().map(Positions::len).sum();
+        let strips = if positions * time.steps + new.map_or(0, NewWords::work) < ALONE {
             strips.map(run).collect()
         } else {
-            in_turn(strips, run)
+            par_map(strips, run)
         };
-        Counts { shape: shape.clone(), steps: time.steps, counts }
+        Counts { shape: shape.clone(), steps: time.steps, strips }
     }
 }
 
-/// Words whose products are to be made.
-struct NewWords<'a> {
-    patterns: &'a InputPatterns,
-    slots: &'a [u32],
-    /// The last of the slots; 0 of none.
-    last: usize,
-    /// Into how many parts they are cut.
-    parts: usize,
+/// Words whose products a memory is to make, and their slots.
+#[derive(Clone, Debug)]
+pub struct NewWords {
+    patterns: InputPatterns,
+    slots: Vec<u32>,
 }
 
-impl NewWords<'_> {
-    /// About as many places and steps take as long.
+impl NewWords {
+    /// `spikes` has a row for each (word, step), or what else the drive says, in the order of `slots`. More threads than
+    /// strips share the work where slots ascend.
+    ///
+    /// # Panics
+    /// If a slot is 0.
+    #[must_use]
+    pub fn new(slots: Vec<u32>, spikes: &SpikeTrain) -> Self {
+        assert!(slots.iter().all(|&slot| slot > 0), "NewWords::new: slot 0 is silence");
+        Self { patterns: InputPatterns::of(spikes), slots }
+    }
+
+    /// Where their products go.
+    #[must_use]
+    pub fn slots(&self) -> &[u32] {
+        &self.slots
+    }
+
+    /// Into how many parts they are split for each of `strips`. Slots that ascend can be split.
+    fn parts(&self, strips: usize) -> usize {
+        if self.slots.is_sorted_by(|a, b| a < b) { splits_per_item(strips) } else { 1 }
+    }
+
+    /// About as many positions and steps take as long.
     fn work(&self) -> usize {
         self.patterns.rows() * 32
     }
 
-    fn fill(&self, own: &mut Kept, strip: &ChannelStrip, packed: &PackedStrip, time: Time, workspace: &Workspace) {
-        own.grow(rows_for(strip, time, self.last));
-        let across = strip.product_rows();
+    fn fill(
+        &self,
+        own: &mut SlotProducts,
+        strip: &ChannelStrip,
+        weights: &PackedStrip,
+        time: Time,
+        parts: usize,
+        workspace: &Workspace,
+    ) {
+        let last = self.slots.iter().max().map_or(0, |&slot| slot as usize);
+        own.grow(rows_for(strip, time, last));
         match time.drive {
             Drive::Spikes | Drive::Phases => {
-                own.fill(packed, self.patterns, time.steps, (self.slots, self.parts), across, workspace);
+                let look_up = LookUp::new(weights, &self.patterns, time.steps, Chunk::all(time.steps));
+                own.fill(&look_up, &self.slots, parts, workspace);
             }
-            Drive::Current => own.fill_constant(packed, self.patterns, self.slots, across),
+            Drive::Current => own.fill_constant(weights, &self.patterns, &self.slots, strip.product_rows()),
         }
     }
 }
 
-/// Texts whose rows are slots, as neurons read them: the words that each kernel width sees at each place.
+/// Texts whose rows are slots, as neurons read them: the words that each kernel width sees at each position.
 #[derive(Clone, Debug)]
-pub struct PlacedTexts(Vec<scan::Places>);
+pub struct TextPositions(Vec<Positions>);
 
-impl PlacedTexts {
+impl TextPositions {
     /// Of a batch.
     ///
     /// # Panics
     /// If a kernel is wider than the layer allows.
     #[must_use]
     pub fn of(shape: &ConvolutionShape, batch: &TokenBatch) -> Self {
-        Self(places_of(shape, batch, 0))
-    }
-}
-
-/// Spikes of each channel summed over the positions of each text, strip by strip.
-#[derive(Debug)]
-pub struct Counts {
-    shape: ConvolutionShape,
-    steps: usize,
-    /// `[B, T, channel rows]` of each strip.
-    counts: Vec<Buffer<Lanes<f32>>>,
-}
-
-impl Counts {
-    /// Those of some texts, `[B, T, C]`.
-    #[must_use]
-    pub fn of_texts(&self, texts: Range<usize>) -> Vec<f32> {
-        let strips = self.shape.strips();
-        let own = strips.iter().zip(&self.counts).map(|(strip, counts)| {
-            let a_text = self.steps * strip.channel_rows();
-            &counts[texts.start * a_text..texts.end * a_text]
-        });
-        merged(&self.shape, &strips, texts.len() * self.steps, own)
+        Self(Positions::of_slots(shape, batch))
     }
 }

@@ -5,91 +5,26 @@
 
 use std::ops::Range;
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use rayon::prelude::*;
 
-use super::products::{Rows, Strip, View};
+use super::{
+    inputs::{Chunk, LONGEST_CHUNK},
+    layer::Strip,
+    positions::{Positions, WIDEST},
+    products::{Product, ProductView, with_rows},
+};
 use crate::{
-    ChannelStrip, Drive, Fire, NeuronParameters, Reset, SILENT, TokenBatch, Workspace,
+    ChannelStrip, Drive, Fire, NeuronParameters, Workspace,
     drive::PHASES,
     lanes::{LANES, Lanes, at, at_mut, flat, flat_mut},
-    neuron::{step, step_backward, usual},
+    neuron::{known_neuron, step, step_backward},
 };
-
-/// The positions of a batch at which a kernel of one width sees tokens. Positions of a text past its last token all see
-/// the bias alone: one place stands for all of them.
-#[derive(Clone, Debug)]
-pub(super) struct Places {
-    width: usize,
-    /// The token under each tap, `[place, width]`; one of them stands for silence.
-    tokens: Vec<u32>,
-    /// How many positions a place stands for.
-    weights: Vec<f32>,
-    /// The end of each text's places.
-    ends: Vec<usize>,
-}
-
-impl Places {
-    pub(super) fn new(batch: &TokenBatch, width: usize, silence: u32) -> Self {
-        let mut places = Self { width, tokens: Vec::new(), weights: Vec::new(), ends: Vec::new() };
-        for b in 0..batch.len() {
-            let (text, live) = (batch.text(b), batch.live_positions(b, width));
-            for p in 0..live {
-                let seen =
-                    (p..p + width).map(|i| text.get(i).copied().filter(|&row| row != SILENT).unwrap_or(silence));
-                places.tokens.extend(seen);
-            }
-            places.weights.resize(places.weights.len() + live, 1.0);
-            let silent = batch.positions(b, width) - live;
-            if silent > 0 {
-                places.tokens.resize(places.tokens.len() + width, silence);
-                places.weights.push(silent as f32);
-            }
-            places.ends.push(places.weights.len());
-        }
-        places
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.weights.len()
-    }
-
-    /// The place at which text `b` begins; behind the last text, where the places end.
-    fn start(&self, b: usize) -> usize {
-        if b == 0 { 0 } else { self.ends[b - 1] }
-    }
-
-    /// All texts.
-    pub(super) fn texts(&self) -> Range<usize> {
-        0..self.ends.len()
-    }
-
-    /// The texts in at most so many ranges of about as many places each.
-    fn cut(&self, parts: usize) -> Vec<Range<usize>> {
-        let mut ranges = Vec::with_capacity(parts);
-        let mut first = 0;
-        for part in 1..=parts {
-            let end = self.ends.partition_point(|&end| end * parts <= self.len() * part);
-            if end > first {
-                ranges.push(first..end);
-                first = end;
-            }
-        }
-        ranges
-    }
-
-    /// Where the products of each tap of a place begin: which number of those of a chunk.
-    #[inline(always)]
-    fn taps<'a>(&self, place: usize, chunk: &Layout, taps: &'a mut [usize; WIDEST]) -> &'a [usize] {
-        chunk.taps(&self.tokens[place * self.width..][..self.width], taps)
-    }
-}
 
 /// How the numbers of a chunk lie.
 #[derive(Clone, Copy)]
 struct Layout {
-    first: usize,
-    count: usize,
+    chunk: Chunk,
     /// Numbers from one token to the next.
     a_token: usize,
     /// Numbers from one step to the next; none where all steps share them.
@@ -103,17 +38,17 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(chunk: View<'_>, strip: &ChannelStrip) -> Self {
+    fn new(ProductView { chunk, drive, .. }: ProductView<'_>, strip: &ChannelStrip) -> Self {
         let across = strip.product_rows() * LANES;
-        let (a_token, a_step) = match chunk.drive {
+        let (a_token, a_step) = match drive {
             Drive::Spikes | Drive::Phases => (chunk.count * across, across),
             Drive::Current => (across, 0),
         };
-        let (gains, channels, rows) = (chunk.drive.gains(), strip.channels, strip.channel_rows());
-        Self { first: chunk.first, count: chunk.count, a_token, a_step, gains, channels, rows }
+        let (gains, channels, rows) = (drive.gains(), strip.channels, strip.channel_rows());
+        Self { chunk, a_token, a_step, gains, channels, rows }
     }
 
-    /// Where the products of each of a place's tokens begin.
+    /// Where the products of each of a position's tokens begin: which number of those of the chunk.
     #[inline(always)]
     fn taps<'a>(&self, tokens: &[u32], taps: &'a mut [usize; WIDEST]) -> &'a [usize] {
         for (tap, (first, &token)) in taps.iter_mut().zip(tokens).enumerate() {
@@ -125,87 +60,37 @@ impl Layout {
     /// What products are multiplied by at step t of the chunk.
     #[inline(always)]
     fn gain(&self, t: usize) -> f32 {
-        self.gains[(self.first + t) % PHASES]
+        self.gains[(self.chunk.first + t) % PHASES]
     }
 }
 
-/// The widest kernel.
-pub(super) const WIDEST: usize = 64;
-
-/// Token products of either kind.
-trait Product: Copy {
-    /// What currents are summed in, exact for whole numbers.
-    type Sum: Copy;
-    const ZERO: Self::Sum;
-    fn add(self, sum: Self::Sum) -> Self::Sum;
-    fn current(sum: Self::Sum, unit: f32) -> f32;
+/// Products of one kind, and how they become currents.
+#[derive(Clone, Copy)]
+struct Currents<'a, P> {
+    products: &'a [P],
+    unit: f32,
+    layout: Layout,
 }
 
-impl Product for i16 {
-    type Sum = i32;
-    const ZERO: i32 = 0;
+impl<P: Product> Currents<'_, P> {
+    /// The currents of one position and row of channels at step t of the chunk, from where its taps' numbers begin.
     #[inline(always)]
-    fn add(self, sum: i32) -> i32 {
-        sum + i32::from(self)
-    }
-    #[inline(always)]
-    fn current(sum: i32, unit: f32) -> f32 {
-        sum as f32 * unit
-    }
-}
-
-impl Product for i32 {
-    type Sum = i32;
-    const ZERO: i32 = 0;
-    #[inline(always)]
-    fn add(self, sum: i32) -> i32 {
-        sum + self
-    }
-    #[inline(always)]
-    fn current(sum: i32, unit: f32) -> f32 {
-        sum as f32 * unit
-    }
-}
-
-impl Product for f32 {
-    type Sum = f32;
-    const ZERO: f32 = 0.0;
-    #[inline(always)]
-    fn add(self, sum: f32) -> f32 {
-        sum + self
-    }
-    #[inline(always)]
-    fn current(sum: f32, unit: f32) -> f32 {
-        sum * unit
-    }
-}
-
-/// The currents of one place, row of channels and step, from where its taps' numbers begin.
-#[inline(always)]
-fn currents<P: Product>(
-    (products, unit): (&[P], f32),
-    taps: &[usize],
-    offset: usize,
-    bias: &Lanes<f32>,
-) -> Lanes<f32> {
-    let mut sums = [P::ZERO; LANES];
-    for first in taps {
-        let row = at(products, first + offset);
-        for lane in 0..LANES {
-            sums[lane] = row[lane].add(sums[lane]);
+    fn at(&self, taps: &[usize], t: usize, row: usize, bias: &Lanes<f32>) -> Lanes<f32> {
+        // Gains are powers of two: nothing is rounded.
+        let (offset, unit) = (t * self.layout.a_step + row * LANES, self.unit * self.layout.gain(t));
+        let mut sums = [P::ZERO; LANES];
+        for first in taps {
+            let row = at(self.products, first + offset);
+            for lane in 0..LANES {
+                sums[lane] = row[lane].add(sums[lane]);
+            }
         }
+        let mut out = *bias;
+        for lane in 0..LANES {
+            out.0[lane] += P::current(sums[lane], unit);
+        }
+        out
     }
-    let mut out = *bias;
-    for lane in 0..LANES {
-        out.0[lane] += P::current(sums[lane], unit);
-    }
-    out
-}
-
-/// The products with their unit at step t of a chunk. Gains are powers of two: nothing is rounded.
-#[inline(always)]
-fn at_step<'a, P>((products, unit): (&'a [P], f32), layout: &Layout, t: usize) -> (&'a [P], f32) {
-    (products, unit * layout.gain(t))
 }
 
 /// Calls `$body` with the taps as a slice whose length the compiler knows for the usual widths, so that it unrolls loops over
@@ -241,145 +126,125 @@ macro_rules! unrolled {
     };
 }
 
-/// [`forward`] over all texts, in `parts` that threads may share.
-#[allow(clippy::too_many_arguments)]
-pub(super) fn forward_in_parts(
-    neuron: &NeuronParameters,
-    places: &Places,
-    parts: usize,
-    chunk: View<'_>,
+/// Runs every position of all texts of a strip through a chunk of time, in `parts` that threads may share. `membranes`,
+/// `[position, channel rows]`, become those after the chunk; `counts`, `[B, T, channel rows]`, gain the spikes of all
+/// positions.
+pub(super) fn forward(
     strip: &Strip<'_>,
-    steps: usize,
+    positions: &Positions,
+    parts: usize,
+    products: ProductView<'_>,
     membranes: &mut [Lanes<f32>],
     counts: &mut [Lanes<f32>],
 ) {
     if parts < 2 {
-        return forward(neuron, places, places.texts(), chunk, strip, steps, membranes, counts);
+        return forward_texts(strip, positions, positions.texts(), products, membranes, counts);
     }
-    let rows = strip.strip.channel_rows();
+    let rows = strip.channels.channel_rows();
     let (mut membranes, mut counts) = (membranes, counts);
     let mut tasks = Vec::with_capacity(parts);
-    for texts in places.cut(parts) {
-        let (own, rest) = membranes.split_at_mut((places.start(texts.end) - places.start(texts.start)) * rows);
-        let (own_counts, rest_counts) = counts.split_at_mut(texts.len() * steps * rows);
+    for texts in positions.split(parts) {
+        let (own, rest) = membranes.split_at_mut(positions.of_texts(texts.clone()).len() * rows);
+        let (own_counts, rest_counts) = counts.split_at_mut(texts.len() * strip.steps * rows);
         tasks.push((texts, own, own_counts));
         (membranes, counts) = (rest, rest_counts);
     }
     tasks.into_par_iter().for_each(|(texts, membranes, counts)| {
-        forward(neuron, places, texts, chunk, strip, steps, membranes, counts);
+        forward_texts(strip, positions, texts, products, membranes, counts);
     });
 }
 
-/// [`forward`] over all texts and all time from its beginning, in `parts` that threads may share. No membrane is needed after.
+/// [`forward`] over all time from its beginning. No membrane is needed after.
 pub(super) fn forward_afresh(
-    neuron: &NeuronParameters,
-    places: &Places,
-    parts: usize,
-    all: View<'_>,
     strip: &Strip<'_>,
+    positions: &Positions,
+    parts: usize,
+    products: ProductView<'_>,
     counts: &mut [Lanes<f32>],
     workspace: &Workspace,
 ) {
-    let (rows, steps) = (strip.strip.channel_rows(), all.count);
+    let rows = strip.channels.channel_rows();
     let run = |(texts, counts): (Range<usize>, &mut [Lanes<f32>])| {
-        let own = places.start(texts.end) - places.start(texts.start);
-        let mut membranes = workspace.take(own * rows);
-        membranes.fill(Lanes::all(neuron.first_membrane()));
-        forward(neuron, places, texts, all, strip, steps, &mut membranes, counts);
+        let mut membranes = workspace.take(positions.of_texts(texts.clone()).len() * rows);
+        membranes.fill(Lanes::all(strip.neuron.first_membrane()));
+        forward_texts(strip, positions, texts, products, &mut membranes, counts);
     };
     if parts < 2 {
-        return run((places.texts(), counts));
+        return run((positions.texts(), counts));
     }
     let (mut counts, mut tasks) = (counts, Vec::with_capacity(parts));
-    for texts in places.cut(parts) {
-        let (own, rest) = counts.split_at_mut(texts.len() * steps * rows);
+    for texts in positions.split(parts) {
+        let (own, rest) = counts.split_at_mut(texts.len() * strip.steps * rows);
         tasks.push((texts, own));
         counts = rest;
     }
     tasks.into_par_iter().for_each(run);
 }
 
-/// Runs every place of some texts of a strip through a chunk of time. `membranes`, `[place, channel rows]`, are those of these
-/// texts alone; so are `counts`, `[B, T, channel rows]`, which gain the spikes of all places.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-#[allow(clippy::too_many_arguments)]
-pub(super) fn forward(
-    neuron: &NeuronParameters,
-    places: &Places,
-    texts: Range<usize>,
-    chunk: View<'_>,
+/// [`forward`] of some texts: `membranes` and `counts` are those of these texts alone.
+#[apply(every_processor!)]
+fn forward_texts(
     strip: &Strip<'_>,
-    steps: usize,
+    positions: &Positions,
+    texts: Range<usize>,
+    products: ProductView<'_>,
     membranes: &mut [Lanes<f32>],
     counts: &mut [Lanes<f32>],
 ) {
-    let layout = Layout::new(chunk, strip.strip);
-    let bias = &strip.bias;
-    match chunk.products {
-        Rows::Narrow(rows, unit) => {
-            run_places(neuron, (places, texts), layout, (flat(rows), unit), bias, steps, membranes, counts);
-        }
-        Rows::Wide(rows, unit) => {
-            run_places(neuron, (places, texts), layout, (flat(rows), unit), bias, steps, membranes, counts);
-        }
-        Rows::Numbers(rows) => {
-            run_places(neuron, (places, texts), layout, (flat(rows), 1.0), bias, steps, membranes, counts);
-        }
-    }
+    let layout = Layout::new(products, strip.channels);
+    with_rows!(products.rows, |rows, unit| {
+        let currents = Currents { products: flat(rows), unit, layout };
+        run_positions(strip, positions, texts, currents, membranes, counts);
+    });
 }
 
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn run_places<P: Product>(
-    neuron: &NeuronParameters,
-    (places, texts): (&Places, Range<usize>),
-    layout: Layout,
-    products: (&[P], f32),
-    bias: &[Lanes<f32>],
-    steps: usize,
+fn run_positions<P: Product>(
+    strip: &Strip<'_>,
+    positions: &Positions,
+    texts: Range<usize>,
+    currents: Currents<'_, P>,
     membranes: &mut [Lanes<f32>],
     counts: &mut [Lanes<f32>],
 ) {
-    // The usual neuron is known to the compiler, so that no choice is left in the loop over lanes.
-    let soft = NeuronParameters { reset: Reset::Soft, ..*neuron };
+    let (layout, neuron, bias) = (currents.layout, strip.neuron, &strip.bias[..]);
     let mut taps = [0; WIDEST];
-    let first_place = places.start(texts.start);
+    let first_position = positions.of_texts(texts.clone()).start;
     for (own, b) in texts.enumerate() {
-        let counts = &mut counts[(own * steps + layout.first) * layout.rows..][..layout.count * layout.rows];
-        for place in places.start(b)..places.ends[b] {
-            let taps = places.taps(place, &layout, &mut taps);
-            let weight = places.weights[place];
-            let membranes = &mut membranes[(place - first_place) * layout.rows..][..layout.rows];
-            unrolled!(taps, |taps| match neuron.reset {
-                Reset::Soft => run_place(&soft, layout, products, taps, bias, weight, membranes, counts),
-                Reset::Hard => run_place(neuron, layout, products, taps, bias, weight, membranes, counts),
-            });
+        let first_row = (own * strip.steps + layout.chunk.first) * layout.rows;
+        let counts = &mut counts[first_row..][..layout.chunk.count * layout.rows];
+        for position in positions.of_text(b) {
+            let taps = layout.taps(positions.tokens(position), &mut taps);
+            let multiplicity = positions.multiplicity(position);
+            let membranes = &mut membranes[(position - first_position) * layout.rows..][..layout.rows];
+            unrolled!(taps, |taps| known_neuron!(forward, neuron, |neuron| {
+                run_position(neuron, currents, taps, bias, multiplicity, membranes, counts);
+            }));
         }
     }
 }
 
-/// One place through a chunk.
+/// One position through a chunk.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn run_place<P: Product>(
+fn run_position<P: Product>(
     neuron: &NeuronParameters,
-    layout: Layout,
-    products: (&[P], f32),
+    currents: Currents<'_, P>,
     taps: &[usize],
     bias: &[Lanes<f32>],
-    weight: f32,
+    multiplicity: f32,
     membranes: &mut [Lanes<f32>],
     counts: &mut [Lanes<f32>],
 ) {
+    let layout = currents.layout;
     for row in 0..layout.rows {
         let (mut membrane, bias) = (membranes[row], bias[row]);
-        for t in 0..layout.count {
-            let current = currents(at_step(products, &layout, t), taps, t * layout.a_step + row * LANES, &bias);
+        for t in 0..layout.chunk.count {
+            let current = currents.at(taps, t, row, &bias);
             let mut count = counts[t * layout.rows + row];
             for lane in 0..LANES {
                 let membrane = &mut membrane.0[lane];
                 let (spike, _) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current.0[lane]);
-                count.0[lane] += weight * spike;
+                count.0[lane] += multiplicity * spike;
             }
             counts[t * layout.rows + row] = count;
         }
@@ -387,50 +252,41 @@ fn run_place<P: Product>(
     }
 }
 
-/// Runs windows, each a place of its own, through all steps. `tokens` is `[N, width]`. `spikes`, `[N, T, across]` rows of a
-/// byte a channel, gets 1 where a neuron fires and 0 elsewhere, in the rows of each step from `first` on; lanes past the strip's
-/// channels hold anything.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+/// Runs windows, each a position of its own, through all steps. `tokens` is `[N, width]`. `spikes`, `[N, T, across]` rows of a
+/// byte a channel, gets 1 where a neuron fires and 0 elsewhere, in the rows of each step from `first` on; lanes past the
+/// strip's channels hold anything.
+#[apply(every_processor!)]
 pub(super) fn windows(
-    neuron: &NeuronParameters,
-    tokens: &[u32],
-    chunk: View<'_>,
     strip: &Strip<'_>,
-    rows: (usize, usize),
+    tokens: &[u32],
+    products: ProductView<'_>,
+    first: usize,
+    across: usize,
     spikes: &mut [[u8; LANES]],
 ) {
-    let (layout, width, bias) = (Layout::new(chunk, strip.strip), strip.strip.width, &strip.bias);
-    match chunk.products {
-        Rows::Narrow(products, unit) => {
-            run_windows(neuron, (tokens, width), layout, (flat(products), unit), bias, rows, spikes);
-        }
-        Rows::Wide(products, unit) => {
-            run_windows(neuron, (tokens, width), layout, (flat(products), unit), bias, rows, spikes);
-        }
-        Rows::Numbers(products) => {
-            run_windows(neuron, (tokens, width), layout, (flat(products), 1.0), bias, rows, spikes);
-        }
-    }
+    let layout = Layout::new(products, strip.channels);
+    with_rows!(products.rows, |rows, unit| {
+        run_windows(strip, tokens, Currents { products: flat(rows), unit, layout }, first, across, spikes);
+    });
 }
 
 #[inline(always)]
 fn run_windows<P: Product>(
-    neuron: &NeuronParameters,
-    (tokens, width): (&[u32], usize),
-    layout: Layout,
-    products: (&[P], f32),
-    bias: &[Lanes<f32>],
-    (first, across): (usize, usize),
+    strip: &Strip<'_>,
+    tokens: &[u32],
+    currents: Currents<'_, P>,
+    first: usize,
+    across: usize,
     spikes: &mut [[u8; LANES]],
 ) {
-    let soft = NeuronParameters { reset: Reset::Soft, ..*neuron };
+    let (layout, neuron, bias) = (currents.layout, strip.neuron, &strip.bias[..]);
     let mut taps = [0; WIDEST];
-    for (tokens, spikes) in tokens.chunks_exact(width).zip(spikes.chunks_exact_mut(layout.count * across)) {
+    let each = layout.chunk.count * across;
+    for (tokens, spikes) in tokens.chunks_exact(strip.channels.width).zip(spikes.chunks_exact_mut(each)) {
         let taps = layout.taps(tokens, &mut taps);
-        unrolled!(taps, |taps| match neuron.reset {
-            Reset::Soft => run_window(&soft, layout, products, taps, bias, (first, across), spikes),
-            Reset::Hard => run_window(neuron, layout, products, taps, bias, (first, across), spikes),
-        });
+        unrolled!(taps, |taps| known_neuron!(forward, neuron, |neuron| {
+            run_window(neuron, currents, taps, bias, first, across, spikes);
+        }));
     }
 }
 
@@ -438,17 +294,17 @@ fn run_windows<P: Product>(
 #[inline(always)]
 fn run_window<P: Product>(
     neuron: &NeuronParameters,
-    layout: Layout,
-    products: (&[P], f32),
+    currents: Currents<'_, P>,
     taps: &[usize],
     bias: &[Lanes<f32>],
-    (first, across): (usize, usize),
+    first: usize,
+    across: usize,
     spikes: &mut [[u8; LANES]],
 ) {
-    for row in 0..layout.rows {
+    for row in 0..currents.layout.rows {
         let (mut membrane, bias) = (Lanes::all(neuron.first_membrane()), bias[row]);
         for (t, spikes) in spikes.chunks_exact_mut(across).enumerate() {
-            let current = currents(at_step(products, &layout, t), taps, t * layout.a_step + row * LANES, &bias);
+            let current = currents.at(taps, t, row, &bias);
             let spikes = &mut spikes[first + row];
             for lane in 0..LANES {
                 let membrane = &mut membrane.0[lane];
@@ -460,12 +316,12 @@ fn run_window<P: Product>(
 }
 
 /// Gradients of a chunk: what goes into [`backward`] and what comes out.
-pub(super) struct Back<'a> {
+pub(super) struct ChunkGradients<'a> {
     /// Gradient of the summed spikes, `[B, T, channel rows]`.
-    pub(super) up: &'a [Lanes<f32>],
-    /// The membranes of each place where the chunk begins, `[place, channel rows]`.
+    pub(super) d_counts: &'a [Lanes<f32>],
+    /// The membranes of each position where the chunk begins, `[position, channel rows]`.
     pub(super) membranes: &'a [Lanes<f32>],
-    /// The gradient of the membranes of each place after the chunk; becomes that before the chunk.
+    /// The gradient of the membranes of each position after the chunk; becomes that before the chunk.
     pub(super) d_membranes: &'a mut [Lanes<f32>],
     /// Gains the gradient of the products, row for row.
     pub(super) d_products: &'a mut [Lanes<f32>],
@@ -473,84 +329,87 @@ pub(super) struct Back<'a> {
     pub(super) d_bias: &'a mut [Lanes<f32>],
 }
 
-/// Replays every place of a strip through a chunk of time and sends the gradient back through it into the token products.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+/// Replays every position of a strip through a chunk of time and sends the gradient back through it into the token products.
+#[apply(every_processor!)]
 pub(super) fn backward(
-    neuron: &NeuronParameters,
-    places: &Places,
-    chunk: View<'_>,
     strip: &Strip<'_>,
-    steps: usize,
-    back: Back<'_>,
+    positions: &Positions,
+    products: ProductView<'_>,
+    gradients: ChunkGradients<'_>,
 ) {
-    let layout = Layout::new(chunk, strip.strip);
-    let bias = &strip.bias;
-    match chunk.products {
-        Rows::Narrow(rows, unit) => replay_places(neuron, places, layout, (flat(rows), unit), bias, steps, back),
-        Rows::Wide(rows, unit) => replay_places(neuron, places, layout, (flat(rows), unit), bias, steps, back),
-        Rows::Numbers(rows) => replay_places(neuron, places, layout, (flat(rows), 1.0), bias, steps, back),
-    }
+    let layout = Layout::new(products, strip.channels);
+    with_rows!(products.rows, |rows, unit| {
+        replay_positions(strip, positions, Currents { products: flat(rows), unit, layout }, gradients);
+    });
 }
 
 #[inline(always)]
-fn replay_places<P: Product>(
-    neuron: &NeuronParameters,
-    places: &Places,
-    layout: Layout,
-    products: (&[P], f32),
-    bias: &[Lanes<f32>],
-    steps: usize,
-    back: Back<'_>,
+fn replay_positions<P: Product>(
+    strip: &Strip<'_>,
+    positions: &Positions,
+    currents: Currents<'_, P>,
+    gradients: ChunkGradients<'_>,
 ) {
+    let (layout, neuron) = (currents.layout, strip.neuron);
     let mut taps = [0; WIDEST];
-    let d_products = flat_mut(back.d_products);
-    for b in places.texts() {
-        let up = &back.up[(b * steps + layout.first) * layout.rows..][..layout.count * layout.rows];
-        for place in places.start(b)..places.ends[b] {
-            let taps = places.taps(place, &layout, &mut taps);
-            let weight = places.weights[place];
+    let d_products = flat_mut(gradients.d_products);
+    for b in positions.texts() {
+        let first_row = (b * strip.steps + layout.chunk.first) * layout.rows;
+        let d_counts = &gradients.d_counts[first_row..][..layout.chunk.count * layout.rows];
+        for position in positions.of_text(b) {
+            let taps = layout.taps(positions.tokens(position), &mut taps);
+            let multiplicity = positions.multiplicity(position);
             for row in 0..layout.rows {
-                let one = One {
-                    layout,
-                    row,
-                    bias: &bias[row],
-                    weight,
-                    membrane: &back.membranes[place * layout.rows + row],
+                let at = position * layout.rows + row;
+                let (membrane, bias) = (&gradients.membranes[at], &strip.bias[row]);
+                let own = PositionRow { row, bias, multiplicity, membrane, d_counts };
+                let out = RowGradients {
+                    d_membrane: &mut gradients.d_membranes[at],
+                    d_products: &mut *d_products,
+                    d_bias: &mut gradients.d_bias[row],
                 };
-                let d_membrane = &mut back.d_membranes[place * layout.rows + row];
-                let out = (d_membrane, &mut *d_products, &mut back.d_bias[row]);
-                unrolled!(taps, |taps| usual!(neuron, |neuron| replay_place(neuron, one, products, taps, up, out)));
+                unrolled!(taps, |taps| known_neuron!(backward, neuron, |neuron| {
+                    replay_position(neuron, currents, taps, own, out);
+                }));
             }
         }
     }
 }
 
-/// One place and row of channels.
+/// One position and row of channels.
 #[derive(Clone, Copy)]
-struct One<'a> {
-    layout: Layout,
+struct PositionRow<'a> {
     row: usize,
     bias: &'a Lanes<f32>,
-    /// How many positions the place stands for.
-    weight: f32,
+    /// How many positions the position stands for.
+    multiplicity: f32,
     /// The membrane where the chunk begins.
     membrane: &'a Lanes<f32>,
+    /// Gradient of the summed spikes of the text, `[T', channel rows]`.
+    d_counts: &'a [Lanes<f32>],
 }
 
-/// One place and row of channels through a chunk and back.
+/// What the gradients of one position and row of channels are added to.
+struct RowGradients<'a> {
+    d_membrane: &'a mut Lanes<f32>,
+    d_products: &'a mut [f32],
+    d_bias: &'a mut Lanes<f32>,
+}
+
+/// One position and row of channels through a chunk and back.
 #[inline(always)]
-fn replay_place<P: Product>(
+fn replay_position<P: Product>(
     neuron: &NeuronParameters,
-    One { layout, row, bias, weight, membrane }: One<'_>,
-    products: (&[P], f32),
+    currents: Currents<'_, P>,
     taps: &[usize],
-    up: &[Lanes<f32>],
-    (d_membrane, d_products, d_bias): (&mut Lanes<f32>, &mut [f32], &mut Lanes<f32>),
+    PositionRow { row, bias, multiplicity, membrane, d_counts }: PositionRow<'_>,
+    RowGradients { d_membrane, d_products, d_bias }: RowGradients<'_>,
 ) {
-    let mut all_charged = [Lanes::all(0.0); super::LONGEST_CHUNK];
+    let layout = currents.layout;
+    let mut all_charged = [Lanes::all(0.0); LONGEST_CHUNK];
     let mut membrane = *membrane;
-    for (t, charged) in all_charged[..layout.count].iter_mut().enumerate() {
-        let current = currents(at_step(products, &layout, t), taps, t * layout.a_step + row * LANES, bias);
+    for (t, charged) in all_charged[..layout.chunk.count].iter_mut().enumerate() {
+        let current = currents.at(taps, t, row, bias);
         for lane in 0..LANES {
             let membrane = &mut membrane.0[lane];
             (_, charged.0[lane]) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current.0[lane]);
@@ -558,16 +417,16 @@ fn replay_place<P: Product>(
     }
     // The gradient of the membrane after the reset, then that of the charged one.
     let (mut delta, mut bias) = (*d_membrane, *d_bias);
-    for t in (0..layout.count).rev() {
-        let (charged, up) = (all_charged[t], up[t * layout.rows + row]);
+    for t in (0..layout.chunk.count).rev() {
+        let (charged, d_count) = (all_charged[t], d_counts[t * layout.rows + row]);
         for lane in 0..LANES {
             let charged = charged.0[lane];
             let spike = Fire::Step.spike(neuron.surrogate, charged - neuron.threshold);
-            let (up, d_membrane) = (up.0[lane], delta.0[lane]);
-            delta.0[lane] = step_backward(neuron, neuron.threshold, 1.0, charged, spike, up, d_membrane);
+            let (d_spike, d_membrane) = (d_count.0[lane], delta.0[lane]);
+            delta.0[lane] = step_backward(neuron, neuron.threshold, 1.0, charged, spike, d_spike, d_membrane);
         }
         for lane in 0..LANES {
-            bias.0[lane] += weight * delta.0[lane];
+            bias.0[lane] += multiplicity * delta.0[lane];
         }
         for first in taps {
             // Lanes past the channels hold zeros: added to the numbers of the next tap, they change nothing.
@@ -583,32 +442,29 @@ fn replay_place<P: Product>(
     (*d_membrane, *d_bias) = (delta, bias);
 }
 
-/// Runs every place through a chunk that begins with the first step and tells `see` of each spike: (place, step, channel).
+/// Runs every position through a chunk that begins with the first step and tells `see` of each spike: (position, step,
+/// channel).
 pub(super) fn observe(
-    neuron: &NeuronParameters,
-    places: &Places,
-    chunk: View<'_>,
     strip: &Strip<'_>,
+    positions: &Positions,
+    products: ProductView<'_>,
     mut see: impl FnMut(usize, usize, usize),
 ) {
-    let layout = Layout::new(chunk, strip.strip);
+    let (layout, neuron) = (Layout::new(products, strip.channels), strip.neuron);
     let mut taps = [0; WIDEST];
-    for place in 0..places.len() {
-        let taps = places.taps(place, &layout, &mut taps);
+    for position in 0..positions.len() {
+        let taps = layout.taps(positions.tokens(position), &mut taps);
         for (row, bias) in strip.bias.iter().enumerate() {
             let mut membrane = Lanes::all(neuron.first_membrane());
-            for t in 0..layout.count {
-                let (offset, gain) = (t * layout.a_step + row * LANES, layout.gain(t));
-                let current = match chunk.products {
-                    Rows::Narrow(rows, unit) => currents((flat(rows), gain * unit), taps, offset, bias),
-                    Rows::Wide(rows, unit) => currents((flat(rows), gain * unit), taps, offset, bias),
-                    Rows::Numbers(rows) => currents((flat(rows), gain), taps, offset, bias),
-                };
+            for t in 0..layout.chunk.count {
+                let current = with_rows!(products.rows, |rows, unit| {
+                    Currents { products: flat(rows), unit, layout }.at(taps, t, row, bias)
+                });
                 for lane in 0..LANES.min(layout.channels - row * LANES) {
                     let (membrane, current) = (&mut membrane.0[lane], current.0[lane]);
                     let (spike, _) = step(neuron, Fire::Step, neuron.threshold, 1.0, membrane, current);
                     if spike > 0.0 {
-                        see(place, t, row * LANES + lane);
+                        see(position, t, row * LANES + lane);
                     }
                 }
             }

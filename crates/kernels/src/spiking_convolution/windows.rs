@@ -11,9 +11,9 @@
 // By index: what runs over arrays of lanes reads as the formula does, and becomes vectors.
 #![allow(clippy::needless_range_loop)]
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 
-use super::{WordMemory, products::Strip, scan};
+use super::{layer::Strip, memory::WordMemory, positions::check_width, scan};
 use crate::{
     ConvolutionShape, NeuronParameters,
     lanes::{LANES, Lanes},
@@ -30,17 +30,17 @@ pub fn rows_a_step(shape: &ConvolutionShape) -> usize {
 pub fn channel_lanes(shape: &ConvolutionShape) -> Vec<usize> {
     let strips = shape.strips();
     strips_of(shape, 0)
-        .flat_map(|(which, first, _)| (0..strips[which].channels).map(move |c| first * LANES + c))
+        .flat_map(|(index, first, _)| (0..strips[index].channels).map(move |c| first * LANES + c))
         .collect()
 }
 
-/// The strips of one width in the order of their channels, as (place among all strips, first row, rows).
+/// The strips of one width in the order of their channels, as (index among all strips, first row, rows).
 fn strips_of(shape: &ConvolutionShape, width_index: usize) -> impl Iterator<Item = (usize, usize, usize)> {
     let mut first = 0;
     let strips = shape.strips().into_iter().enumerate();
-    strips.filter(move |(_, strip)| strip.width_index == width_index).map(move |(which, strip)| {
+    strips.filter(move |(_, strip)| strip.width_index == width_index).map(move |(index, strip)| {
         first += strip.channel_rows();
-        (which, first - strip.channel_rows(), strip.channel_rows())
+        (index, first - strip.channel_rows(), strip.channel_rows())
     })
 }
 
@@ -52,25 +52,21 @@ impl WordMemory {
     /// If a window names a slot that was never filled, or a length does not fit the shape.
     pub fn windows(
         &self,
-        shape: &ConvolutionShape,
         neuron: &NeuronParameters,
         bias: &[f32],
-        (width_index, windows): (usize, &[u32]),
+        width_index: usize,
+        windows: &[u32],
         spikes: &mut [[u8; LANES]],
     ) {
+        let (shape, steps) = (&self.shape, self.time.steps);
         let (width, across) = (shape.widths[width_index], rows_a_step(shape));
-        assert!(width <= scan::WIDEST, "WordMemory::windows: kernel of {width} tokens, at most {}", scan::WIDEST);
+        check_width(width);
         assert_eq!(bias.len(), shape.channels(), "WordMemory::windows: bias [C]");
-        assert_eq!(shape.strips().len(), self.strips.len(), "WordMemory::windows: a memory of another shape");
-        assert_eq!(
-            spikes.len() * width,
-            windows.len() * self.time.steps * across,
-            "WordMemory::windows: spikes [N, T, rows]"
-        );
-        for (which, first, _) in strips_of(shape, width_index) {
-            let (strip, kept) = &self.strips[which];
-            let numbers = Strip::new(shape, (which, strip), bias);
-            scan::windows(neuron, windows, self.view(kept), &numbers, (first, across), spikes);
+        assert_eq!(spikes.len() * width, windows.len() * steps * across, "WordMemory::windows: spikes [N, T, rows]");
+        for (index, first, _) in strips_of(shape, width_index) {
+            let (channels, products) = &self.strips[index];
+            let strip = Strip::new(shape, index, channels, neuron, bias, steps);
+            scan::windows(&strip, windows, self.view(products), first, across, spikes);
         }
     }
 }
@@ -83,7 +79,7 @@ const BYTE: usize = 127;
 ///
 /// # Panics
 /// If a window has no spikes in `spikes`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(every_processor!)]
 pub fn change_counts(spikes: &[[u8; LANES]], more: &[u32], less: &[u32], counts: &mut [Lanes<f32>]) {
     // So many rows of sums stay next to the registers.
     const ROWS: usize = 64;
@@ -121,7 +117,7 @@ pub fn change_counts(spikes: &[[u8; LANES]], more: &[u32], less: &[u32], counts:
 }
 
 /// Adds `times` times the spikes of one window to counts, both `[T, rows a step]`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(every_processor!)]
 pub fn add_window(spikes: &[[u8; LANES]], times: f32, counts: &mut [Lanes<f32>]) {
     for (count, spikes) in counts.iter_mut().zip(spikes) {
         for lane in 0..LANES {

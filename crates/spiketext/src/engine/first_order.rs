@@ -260,12 +260,10 @@ fn d_counts(network: &Network, batch: &TokenBatch, counts: &[f32], label: usize)
 
 #[cfg(test)]
 mod tests {
-    use spiketext_kernels::{Workspace, spiking_convolution};
-
     use super::*;
     use crate::{
         encode::Encoder,
-        engine::{run, tests::network, weights_of},
+        engine::{convolution, run, tests::network},
         network::Averaging,
     };
 
@@ -281,31 +279,15 @@ mod tests {
             ] {
                 let network = network(readout, encoder, averaging);
                 let specification = network.specification();
-                let (shape, steps, time) = (&specification.convolution, specification.steps, specification.time());
+                let (shape, steps) = (&specification.convolution, specification.steps);
                 let noise = Noise::inference(2);
                 let texts = [text.to_vec()];
                 let (batch, words) = batch_of(specification, &texts);
                 let spikes = spikes_of(&network, noise, &words);
-                let (counts, kept) = spiking_convolution::forward_kept(
-                    shape,
-                    &specification.convolution_neuron,
-                    time,
-                    &spikes,
-                    weights_of(&network),
-                    &batch,
-                    &Workspace::default(),
-                );
+                let layer = convolution(&network);
+                let (counts, saved) = layer.forward_for_training(&spikes, &batch);
                 let d_counts = d_counts(&network, &batch, &counts, 1);
-                let want = spiking_convolution::backward(
-                    shape,
-                    &specification.convolution_neuron,
-                    time,
-                    &spikes,
-                    weights_of(&network),
-                    &batch,
-                    &kept,
-                    &d_counts,
-                );
+                let want = layer.backward(&spikes, &batch, &saved, &d_counts);
                 let mut distinct = words.clone();
                 distinct.sort_unstable();
                 let inputs = Inputs::of(&network, noise, &distinct);

@@ -16,7 +16,10 @@ use std::{collections::HashMap, hash::BuildHasherDefault};
 
 pub use first_order::first_order;
 pub use spiketext_kernels::SpikeTrain;
-use spiketext_kernels::{Drive, SILENT, TokenBatch, neuron_scan, spiking_convolution};
+use spiketext_kernels::{
+    Drive, SILENT, TokenBatch, neuron_scan,
+    spiking_convolution::{self, SpikingConvolution},
+};
 
 pub(crate) use operations::cover;
 pub use operations::{Extremes, Firing, LayerExtremes, Operations};
@@ -64,7 +67,7 @@ pub fn run_traced(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace)
     let texts = [text.to_vec()];
     let (batch, words) = batch_of(network.specification(), &texts);
     let spikes = spikes_of(network, noise, &words);
-    let counts = convolution(network, &batch, &spikes);
+    let counts = convolution(network).forward(&spikes, &batch);
     let layers = Layers::after_convolution(network, &batch, counts);
     layers.collect(network, &batch, &spike_counts(network, &spikes), &mut all);
     let trace = Trace::new(network, &batch, &spikes, &layers);
@@ -100,21 +103,17 @@ fn spike_counts(network: &Network, spikes: &SpikeTrain) -> Vec<u64> {
     (0..spikes.rows() / time.rows()).map(of).collect()
 }
 
-/// The weights of the convolution.
-fn weights_of(network: &Network) -> spiking_convolution::Weights<'_> {
-    let weights = network.weights();
-    spiking_convolution::Weights {
-        packed: network.packed(),
-        ..spiking_convolution::Weights::new(&weights.synapses, &weights.presence, &weights.bias)
+/// The convolution of a network.
+fn convolution(network: &Network) -> SpikingConvolution<'_> {
+    let (specification, weights) = (network.specification(), network.weights());
+    let own = spiking_convolution::Weights::new(&weights.synapses, &weights.presence, &weights.bias);
+    SpikingConvolution {
+        shape: &specification.convolution,
+        neuron: &specification.convolution_neuron,
+        time: specification.time(),
+        weights: spiking_convolution::Weights { packed: network.packed(), ..own },
+        workspace: network.workspace(),
     }
-}
-
-/// The convolution of a batch whose rows are those of `spikes`: spikes summed over positions, `[B, T, C]`.
-fn convolution(network: &Network, batch: &TokenBatch, spikes: &SpikeTrain) -> Vec<f32> {
-    let specification = network.specification();
-    let (time, shape) = (specification.time(), &specification.convolution);
-    let neuron = &specification.convolution_neuron;
-    spiking_convolution::forward(shape, neuron, time, spikes, weights_of(network), batch, network.workspace())
 }
 
 /// Activity of all layers of a batch.

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use spiketext_kernels::{
-    TokenBatch, in_turn,
-    spiking_convolution::{Counts, PlacedTexts},
+    TokenBatch, par_map,
+    spiking_convolution::{Counts, TextPositions},
 };
 
 use super::{
@@ -90,7 +90,7 @@ struct Batch<Stage> {
 /// What texts bring to the convolution.
 enum Prepared {
     /// Texts whose rows are slots of a memory, and words whose products must be made before.
-    Remembered(PlacedTexts, Option<NewWords>),
+    Remembered(TextPositions, Option<NewWords>),
     /// Texts that were run without a memory.
     Whole(Whole),
 }
@@ -125,8 +125,8 @@ impl Batch<Prepared> {
                 Some(slots) if words.len() <= slots.capacity => {
                     let (slots, new) = slots.take_in(network, noise, &words);
                     let texts = batch.with_rows(|row| slots[row as usize]);
-                    let placed = PlacedTexts::of(&network.specification().convolution, &texts);
-                    Self { texts, stage: Prepared::Remembered(placed, new) }
+                    let positions = TextPositions::of(&network.specification().convolution, &texts);
+                    Self { texts, stage: Prepared::Remembered(positions, new) }
                 }
                 // Halves have fewer words; what is left in the end is a text longer than the memory.
                 Some(_) if texts.len() > 1 => {
@@ -136,7 +136,7 @@ impl Batch<Prepared> {
                 }
                 _ => {
                     let spikes = spikes_of(network, noise, &words);
-                    let counts = convolution(network, &batch, &spikes);
+                    let counts = convolution(network).forward(&spikes, &batch);
                     let whole = Whole { counts, token_spikes: spike_counts(network, &spikes) };
                     Self { texts: batch, stage: Prepared::Whole(whole) }
                 }
@@ -176,7 +176,7 @@ impl Batch<Convolved> {
         if texts <= TEXTS_A_PART {
             return run(0..texts, all);
         }
-        let parts = in_turn(parts_of(texts, rayon::current_num_threads()), |part| {
+        let parts = par_map(parts_of(texts, rayon::current_num_threads()), |part| {
             let mut own = Run { firing: Firing::new(specification), ..Run::default() };
             run(part, &mut own);
             own

@@ -1,8 +1,8 @@
 //! Every spike of one text, layer by layer.
 
-use spiketext_kernels::{Drive, SILENT, SpikeTrain, TokenBatch, spiking_convolution};
+use spiketext_kernels::{Drive, SILENT, SpikeTrain, TokenBatch};
 
-use super::{Layers, weights_of};
+use super::{Layers, convolution};
 use crate::network::Network;
 
 /// All spikes of one text.
@@ -41,15 +41,7 @@ impl Trace {
             .collect();
         Self {
             tokens,
-            convolution: spiking_convolution::trace(
-                shape,
-                &specification.convolution_neuron,
-                time,
-                spikes,
-                weights_of(network),
-                batch,
-                0,
-            ),
+            convolution: convolution(network).trace(spikes, batch, 0),
             features: bits(&layers.features, steps, shape.channels()),
             outputs: layers.outputs.as_ref().map(|spikes| bits(spikes, steps, specification.outputs())),
             output_currents: layers.currents.clone(),

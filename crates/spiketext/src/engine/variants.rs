@@ -277,7 +277,7 @@ impl Parts {
                 .iter()
                 .map(|row| Lanes(row.0.map(|threshold| positions * threshold * neuron.threshold)))
                 .collect();
-            fire(neuron, &scaled, counts, (first, rows), &mut self.fired);
+            fire(neuron, &scaled, counts, first, rows, &mut self.fired);
             first += thresholds.len();
         }
         let currents = self.outputs.currents(&self.fired, rows);

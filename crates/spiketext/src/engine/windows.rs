@@ -135,8 +135,8 @@ impl Width {
         let (specification, bias) = (network.specification(), &network.weights().bias);
         let start = self.spikes.len();
         self.spikes.resize(start + slots.len() / self.width * self.rows, [0; LANES]);
-        let (shape, neuron) = (&specification.convolution, &specification.convolution_neuron);
-        words.products.memory.windows(shape, neuron, bias, (width_index, slots), &mut self.spikes[start..]);
+        let (neuron, spikes) = (&specification.convolution_neuron, &mut self.spikes[start..]);
+        words.products.memory.windows(neuron, bias, width_index, slots, spikes);
     }
 }
 

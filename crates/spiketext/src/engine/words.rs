@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, hash::BuildHasherDefault};
 
-use spiketext_kernels::{
-    InputPatterns,
-    spiking_convolution::{Counts, PlacedTexts, WordMemory},
-};
+use spiketext_kernels::spiking_convolution::{self, Counts, TextPositions, WordMemory};
 
 use super::{spike_counts, spikes_of, windows::WordHasher};
 use crate::{encode::Noise, network::Network};
@@ -46,8 +43,7 @@ pub(super) struct Products {
 /// Words that have a slot but no products there yet.
 #[derive(Debug)]
 pub(super) struct NewWords {
-    slots: Vec<u32>,
-    patterns: InputPatterns,
+    words: spiking_convolution::NewWords,
     /// How often each spikes.
     spikes: Vec<u64>,
 }
@@ -105,7 +101,8 @@ impl Slots {
             new.sort_unstable();
             let (own, new): (Vec<u32>, Vec<u32>) = new.into_iter().unzip();
             let spikes = spikes_of(network, noise, &new);
-            NewWords { slots: own, patterns: InputPatterns::of(&spikes), spikes: spike_counts(network, &spikes) }
+            let words = spiking_convolution::NewWords::new(own, &spikes);
+            NewWords { words, spikes: spike_counts(network, &spikes) }
         });
         (slots, new)
     }
@@ -137,14 +134,14 @@ impl Products {
     /// Makes the products of new words.
     pub(super) fn fill(&mut self, network: &Network, new: Option<NewWords>) {
         let (Some(packed), Some(new)) = (network.packed(), new) else { return };
-        self.memory.fill(packed, &new.patterns, &new.slots);
+        self.memory.fill(packed, &new.words);
         self.count(new);
     }
 
     /// Makes the products of new words and runs the convolution of texts whose rows are slots.
-    pub(super) fn forward(&mut self, network: &Network, new: Option<NewWords>, texts: &PlacedTexts) -> Counts {
+    pub(super) fn forward(&mut self, network: &Network, new: Option<NewWords>, texts: &TextPositions) -> Counts {
         let packed = network.packed().expect("a memory is of a network that can be looked up");
-        let given = new.as_ref().map(|new| (&new.patterns, &new.slots[..]));
+        let given = new.as_ref().map(|new| &new.words);
         let (neuron, bias) = (&network.specification().convolution_neuron, &network.weights().bias);
         let counts = self.memory.forward(packed, given, neuron, bias, texts);
         if let Some(new) = new {
@@ -155,9 +152,10 @@ impl Products {
 
     /// Remembers how often new words spike.
     fn count(&mut self, new: NewWords) {
-        let last = new.slots.iter().max().map_or(0, |&slot| slot as usize);
+        let slots = new.words.slots();
+        let last = slots.iter().max().map_or(0, |&slot| slot as usize);
         self.spikes.resize(self.spikes.len().max(last + 1), 0);
-        for (slot, count) in new.slots.into_iter().zip(new.spikes) {
+        for (&slot, count) in slots.iter().zip(new.spikes) {
             self.spikes[slot as usize] = count;
         }
     }

@@ -4,7 +4,7 @@
 //! rounding, and a current of five taps of 300 dense inputs at full size stays below 2^22, so currents are exact in any
 //! order of summation and membranes are exact as long as they stay below 2^24 units (8,192 of the largest weight).
 
-use spiketext_kernels::rounding::{largest, to_units};
+use spiketext_kernels::rounding::{largest_magnitude, to_units};
 
 /// The largest weight is this many units.
 const LARGEST: f32 = 2048.0;
@@ -20,7 +20,7 @@ impl Grid {
     /// The finest grid on which the largest of `values` is at most 2^11 units.
     #[must_use]
     pub fn of(values: &[f32]) -> Self {
-        let largest = largest(values);
+        let largest = largest_magnitude(values);
         if largest == 0.0 {
             return Self { exponent: 0 };
         }

@@ -10,7 +10,7 @@ mod grid;
 pub use grid::{Grid, on_common_grid, on_grid};
 
 use serde::{Deserialize, Serialize};
-use spiketext_kernels::{ConvolutionShape, NeuronParameters, Time, Workspace, spiking_convolution::Packed};
+use spiketext_kernels::{ConvolutionShape, NeuronParameters, Time, Workspace, spiking_convolution::PackedWeights};
 
 use crate::{Error, Result, encode::Encoder};
 
@@ -228,7 +228,7 @@ pub struct Network {
     weights: Weights,
     /// The synapses once more, as the whole numbers that kernels read, unless the currents that go with them fit no unit of
     /// theirs.
-    packed: Option<Packed>,
+    packed: Option<PackedWeights>,
     /// Arrays that one run leaves for the next.
     workspace: Workspace,
 }
@@ -293,7 +293,7 @@ impl Network {
         }
         on_common_grid(&mut weights.synapses, [&mut weights.presence, &mut weights.bias]);
         on_common_grid(&mut weights.output_synapses, [&mut weights.output_bias, &mut []]);
-        let packed = Packed::new(&specification.convolution, &weights.synapses, &weights.presence);
+        let packed = PackedWeights::new(&specification.convolution, &weights.synapses, &weights.presence);
         Ok(Self { specification, weights, packed, workspace: Workspace::default() })
     }
 
@@ -310,7 +310,7 @@ impl Network {
     }
 
     /// Synapses and presence currents as kernels read them, if they can.
-    pub(crate) fn packed(&self) -> Option<&Packed> {
+    pub(crate) fn packed(&self) -> Option<&PackedWeights> {
         self.packed.as_ref()
     }
 
