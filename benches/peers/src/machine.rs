@@ -3,8 +3,8 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use spiketext::machine::kibibytes;
-pub use spiketext::machine::{Machine, load};
+use spiketext_study::machine::kibibytes;
+pub use spiketext_study::machine::{Machine, load};
 
 /// This machine, with the commit that this program was built from.
 pub fn found() -> Machine {

@@ -8,7 +8,7 @@ mod made_up;
 use std::fs;
 
 use common::{everything, fails, result, run, succeeds, text};
-use spiketext::study::Method;
+use spiketext_study::Method;
 
 #[test]
 fn a_study_in_the_usual_place_becomes_a_page_with_figures() {

@@ -7,10 +7,8 @@ use std::{
 };
 
 use serde::Deserialize;
-use spiketext::{
-    Error, Result,
-    study::{BINS, Cell, CostsPerText, FiringSummary, Method},
-};
+use spiketext::{Error, Result};
+use spiketext_study::{BINS, Cell, CostsPerText, FiringSummary, Method};
 
 use crate::{numbers::Sample, published::DATASETS};
 

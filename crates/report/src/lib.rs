@@ -1,4 +1,4 @@
-//! A study's report: reads the result cells that [`spiketext::study`] describes and writes a Markdown page with SVG
+//! A study's report: reads the result cells that [`spiketext_study::cell`] describes and writes a Markdown page with SVG
 //! figures beside it.
 //!
 //! The same cells make the same bytes. What is missing is said, never filled in.

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use spiketext::study::{Cell, Method};
+use spiketext_study::{Cell, Method};
 use spiketext_report::{Request, Written, write};
 
 fn report(folder: &Path) -> spiketext::Result<Written> {

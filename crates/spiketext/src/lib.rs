@@ -26,8 +26,4 @@ pub mod score;
 
 pub mod data;
 
-pub mod machine;
-
-pub mod study;
-
 pub use error::{Error, Result};

@@ -1,10 +1,9 @@
 //! Training: from labelled texts to a spiking classifier.
 //!
 //! [`train`] is the main job: cut and encode the texts, train a TextCNN, convert it, fine-tune the spiking network,
-//! measure, as `steps` has them one by one; `adversarial` does so twice with an attack between; `study` runs
-//! many. The modules follow that order; `layers` and `kernel_operation` join the hand-written kernels to Burn.
+//! measure, as `steps` has them one by one. The modules follow that order; `layers` and `kernel_operation` join the
+//! hand-written kernels to Burn.
 
-pub mod adversarial;
 pub mod convert;
 pub mod dnn;
 pub mod events;
@@ -19,10 +18,9 @@ mod run;
 mod schedule;
 pub mod steps;
 mod store;
-pub mod study;
 
 pub use prepare::VectorSource;
 pub use recipe::Recipe;
-pub use run::{CHECKPOINT, Options, specification, train, train_both};
+pub use run::{CHECKPOINT, Options, check, specification, train, train_both};
 pub use schedule::{Batches, Course, Trainee};
 pub use store::Store;

@@ -446,7 +446,13 @@ impl Recipe {
 }
 
 /// See [`Recipe::with_setting`], of any set of choices.
-pub(crate) fn with_setting<T: Serialize + DeserializeOwned>(choices: &T, setting: &str) -> Result<T> {
+///
+/// # Errors
+/// If there is no such field or the value is not of its kind.
+///
+/// # Panics
+/// If the choices hold what TOML cannot.
+pub fn with_setting<T: Serialize + DeserializeOwned>(choices: &T, setting: &str) -> Result<T> {
     let refuse = |got: String| Error::invalid("recipe setting", "KEY=VALUE with a key of the recipe", got);
     let (key, value) = setting.split_once('=').ok_or_else(|| refuse(format!("'{setting}'")))?;
     let parse = |value: &str| format!("value = {value}").parse::<toml::Table>();

@@ -217,7 +217,10 @@ pub fn specification(recipe: &Recipe, dimension: usize, classes: usize) -> Speci
 
 /// Refuses what cannot be trained on. The readers of [`spiketext::data`] let none of it through; a data set put together
 /// by hand may hold it.
-pub(crate) fn check(dataset: &Dataset) -> Result<()> {
+///
+/// # Errors
+/// If there are fewer than two classes, a part has no texts, or a text has a class that is not there.
+pub fn check(dataset: &Dataset) -> Result<()> {
     let classes = dataset.labels.len();
     if classes < 2 {
         return Err(Error::invalid("train", "texts of two classes or more", classes.to_string()));

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{bail, ensure};
 use serde_json::json;
 use spiketext_attack::resources::wordnet_folder;
-use spiketext_train::study::{self, Grid, Limits, Planned, Sources, State, Told};
+use spiketext_study::{Grid, Limits, Planned, Sources, State, Told};
 
 use super::{data, progress::Progress, shown::one_line, tables::plain};
 
@@ -103,13 +103,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         std::fs::create_dir_all(folder).map_err(spiketext::Error::write(folder))?;
     }
     // All that was declared, whatever part of it runs now: a report says what is missing.
-    study::write_expected(&declared, &arguments.out)?;
+    spiketext_study::write_expected(&declared, &arguments.out)?;
     let limits = Limits { again: arguments.again, time, cells: None };
     let mut out = std::io::stdout();
     let mut progress = Progress::new(arguments.json);
     let mut written = Ok(());
     let missing = missing(&grid, &asked, &sources);
-    let outcome = study::run(&grid, asked, &sources, &arguments.out, &limits, &mut |told| match told {
+    let outcome = spiketext_study::run(&grid, asked, &sources, &arguments.out, &limits, &mut |told| match told {
         Told::Begun { cell, done, of } => progress.line(&format!("{}/{of} {}", done + 1, one_line(&cell.id(), None))),
         Told::Training(event) => progress.step(event),
         Told::Finished { cell, done, of, mean_seconds, seconds_left } => {
@@ -228,7 +228,7 @@ fn list(
 ) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     let missing = missing(grid, asked, sources);
-    let states = study::list(grid, sources, &arguments.out).map_err(|error| hinted(error, &missing))?;
+    let states = spiketext_study::list(grid, sources, &arguments.out).map_err(|error| hinted(error, &missing))?;
     let cells: Vec<_> = grid.cells.iter().zip(&states).filter(|(cell, _)| asked(cell)).collect();
     let done = cells.iter().filter(|(_, state)| **state == State::Done).count();
     let mut rows = plain(&["cell", "state"], &[]);

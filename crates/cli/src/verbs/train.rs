@@ -15,9 +15,9 @@ use spiketext::{
     text::Language,
 };
 use spiketext_attack::AttackRecipe;
+use spiketext_study::adversarial::{Hardening, train_hardened};
 use spiketext_train::{
     CHECKPOINT, Options, Recipe, VectorSource,
-    adversarial::{Hardening, train_hardened},
     events::Event,
     train_both,
 };

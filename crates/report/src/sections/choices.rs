@@ -1,6 +1,6 @@
 //! For how long and how fast the networks of each row of `main` were trained.
 
-use spiketext::study::{Cell, Method};
+use spiketext_study::{Cell, Method};
 use toml::Table as Choices;
 
 use crate::{

@@ -46,7 +46,7 @@ pub fn section(study: &Study, page: &mut Page) {
 }
 
 /// Epochs of each phase, means over the seeds.
-fn epochs(cells: &[&spiketext::study::Cell]) -> String {
+fn epochs(cells: &[&spiketext_study::Cell]) -> String {
     let mut phases: Vec<&str> =
         cells.iter().flat_map(|cell| cell.measured.epochs.keys()).map(String::as_str).collect();
     phases.sort_unstable();

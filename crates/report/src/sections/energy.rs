@@ -285,8 +285,8 @@ fn operations(study: &Study, entries: &[Entry<'_>], page: &mut Page) {
             ],
         );
         for entry in entries.iter().filter(|entry| entry.dataset == dataset) {
-            let count = |value: fn(&spiketext::study::CostsPerText) -> f64| entry.cost(value).map(counted);
-            let share = |value: fn(&spiketext::study::CostsPerText) -> f64| {
+            let count = |value: fn(&spiketext_study::CostsPerText) -> f64| entry.cost(value).map(counted);
+            let share = |value: fn(&spiketext_study::CostsPerText) -> f64| {
                 entry.cost(value).map(|s| format!("{:.1} %", 100.0 * s))
             };
             let cells = [

@@ -1,9 +1,7 @@
 //! How neurons fire.
 
-use spiketext::{
-    Result,
-    study::{BINS, FiringSummary},
-};
+use spiketext::Result;
+use spiketext_study::{BINS, FiringSummary};
 
 use super::{lean_choice, paper_choice};
 use crate::{

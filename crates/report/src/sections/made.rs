@@ -11,7 +11,7 @@ use crate::{
 /// Commits, machines, seeds and time.
 pub fn cells(study: &Study, page: &mut Page) {
     page.heading(2, "How it was made");
-    let counted = |of: fn(&spiketext::study::Cell) -> &str| {
+    let counted = |of: fn(&spiketext_study::Cell) -> &str| {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for cell in &study.cells {
             *counts.entry(of(cell)).or_default() += 1;

@@ -54,7 +54,7 @@ fn lean_choice(study: &Study) -> Vec<Entry<'_>> {
         let family = entry.key.family();
         family.lean
             && !family.random
-            && family.method == spiketext::study::Method::FineTuned
+            && family.method == spiketext_study::Method::FineTuned
             && entry.steps().is_some_and(|steps| steps <= LEAN_STEPS)
     };
     let mut entries = study.entries("main");
@@ -71,7 +71,7 @@ fn paper_choice(study: &Study) -> Vec<Entry<'_>> {
     let mut entries = study.entries("main");
     entries.retain(|entry| {
         let family = entry.key.family();
-        !family.lean && !family.random && family.method == spiketext::study::Method::FineTuned
+        !family.lean && !family.random && family.method == spiketext_study::Method::FineTuned
     });
     let first = entries.first().map(|entry| entry.key);
     entries.retain(|entry| Some(entry.key) == first);

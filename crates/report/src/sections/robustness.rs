@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use spiketext::study::{Attacked, Cell, Method};
+use spiketext_study::{Attacked, Cell, Method};
 
 use super::listed;
 use crate::{

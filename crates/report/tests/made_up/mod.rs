@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use spiketext::study::{Attacked, Cell, CostsPerText, Energy, FORMAT, FiringSummary, Measured, Method, Seconds};
+use spiketext_study::{Attacked, Cell, CostsPerText, Energy, FORMAT, FiringSummary, Measured, Method, Seconds};
 
 /// The name of the default cost table.
 pub const TABLE: &str = "45 nm, fp32 (Horowitz 2014)";

@@ -10,8 +10,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-
-use crate::{Error, Result, energy::Account, engine::Firing, files::write_atomically};
+use spiketext::{Error, Result, energy::Account, engine::Firing, files::write_atomically};
 
 /// The version of the format.
 pub const FORMAT: u32 = 1;
@@ -363,25 +362,23 @@ mod tests {
 
     #[test]
     fn an_account_becomes_the_costs_of_a_cell() {
-        use crate::{
-            encode::{Encoder, Noise},
-            energy::TABLES,
-            engine::{run, tests::network},
-            network::{Averaging, Readout},
-        };
-        let network = network(Readout::SpikeCount, Encoder::Regular, Averaging::Valid);
-        let run = run(&network, Noise::inference(0), &[vec![0, 1, 2, 3], vec![9, 8, 7]]);
-        let account = Account::spiking(&network, &run.operations);
+        use spiketext::{encode::Noise, energy::TABLES, engine, model::Model};
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spiketext/tests/fixtures/format-1/paper");
+        let model = Model::load(&fixture).expect("a model");
+        let network = model.network();
+        let run = engine::run(network, Noise::inference(0), &[vec![0, 1, 2, 3], vec![9, 8, 7]]);
+        let account = Account::spiking(network, &run.operations);
         let costs = CostsPerText::of(&account);
-        let sum = |of: fn(&crate::engine::Operations) -> u64| run.operations.iter().map(of).sum::<u64>() as f64;
+        let sum = |of: fn(&engine::Operations) -> u64| run.operations.iter().map(of).sum::<u64>() as f64;
         assert_eq!((costs.effective_macs, costs.effective_acs), (0.0, sum(|o| o.acs()) / 2.0));
         assert_eq!(costs.dnn_macs, sum(|o| o.dnn_macs) / 2.0);
         let names: Vec<&str> = costs.energy.iter().map(|energy| energy.table.as_str()).collect();
         assert_eq!(names, TABLES.map(|table| table.name));
         assert!(costs.neuron_updates > 0.0 && (0.0..1.0).contains(&costs.activation_sparsity));
-        let firing = FiringSummary::of(&run.firing, 6);
-        assert_eq!(firing.convolution_histogram.iter().sum::<u64>(), 18);
-        assert_eq!((firing.steps, firing.feature_histogram.len()), (6, BINS));
+        let firing = FiringSummary::of(&run.firing, network.specification().steps);
+        let channels = network.specification().convolution.channels() as u64;
+        assert_eq!(firing.convolution_histogram.iter().sum::<u64>(), channels);
+        assert_eq!((firing.steps, firing.feature_histogram.len()), (network.specification().steps, BINS));
 
         // What older programs wrote is still read.
         let text = serde_json::to_string(&costs).expect("JSON").replace("neuron-updates", "membrane-updates");

@@ -6,11 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use spiketext::study::{Cell, Method, Seconds};
-use spiketext_train::{
-    events::{Event, Phase},
-    study::{Grid, Limits, Outcome, Sources, State, Told, list, run},
-};
+use spiketext_study::{Cell, Grid, Limits, Method, Outcome, Seconds, Sources, State, Told, list, run};
+use spiketext_train::events::{Event, Phase};
 
 /// Every method, small, on a file of the built-in reviews.
 const GRID: &str = r#"

@@ -1,5 +1,5 @@
-//! Adversarial training: a network is trained and attacked on its own training texts, and what fooled it joins those texts, under the
-//! right label, for a second network (augmentation as in Jin et al. 2020). Development and test texts stay as they are.
+//! Adversarial training: a network is trained and attacked on its own training texts, and what fooled it joins
+//! those texts, under the right label, for a second network (augmentation as in Jin et al. 2020). Development and test texts stay as they are.
 
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,12 @@ use spiketext::{
 use spiketext_attack::{
     Attack, AttackRecipe, Ending, Origins, Protocol, Resources, Subject, Victim, resources::wordnet_folder, trial,
 };
-
-use crate::{
+use spiketext_train::{
+    Options,
     events::{Event, Observer},
     prepare::VectorSource,
     recipe::Recipe,
-    run::{Options, train_both},
+    train_both,
 };
 
 /// How a network is hardened.

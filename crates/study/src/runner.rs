@@ -7,18 +7,15 @@ use std::{
 };
 
 use serde::Serialize;
-use spiketext::{
-    Error, Result,
-    files::write_atomically,
-    machine,
-    study::{Cell, FORMAT, Method},
-};
+use spiketext::{Error, Result, files::write_atomically};
+use spiketext_train::{events::Event, recipe::Recipe};
 
-use super::{
+use crate::{
+    cell::{Cell, FORMAT, Method},
     cells::{Sources, VECTORS, Workshop},
     grid::{Grid, Planned},
+    machine,
 };
-use crate::{events::Event, recipe::Recipe};
 
 /// What is known of a cell's result file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +126,7 @@ fn state_of(cell: &Planned, choices: &str, any_vectors: bool, out: &Path) -> Sta
 
 /// The lines of a cell's choices, each with the part of the recipe it stands in, that decide what `method` measures. A
 /// converted network, say, is the same however fine-tuning would go on.
-pub(super) fn deciding(choices: &str, method: Method, any_vectors: bool) -> Vec<(String, String)> {
+pub(crate) fn deciding(choices: &str, method: Method, any_vectors: bool) -> Vec<(String, String)> {
     let parts: Option<&[&str]> = match method {
         Method::BagOfWords => None,
         Method::Original | Method::Dnn => Some(&["network", "words", "dnn"]),

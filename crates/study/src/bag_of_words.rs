@@ -21,8 +21,7 @@ use spiketext::{
     data::{Dataset, Example, Split},
     text::{Language, Tokenizer},
 };
-
-use crate::recipe::with_setting;
+use spiketext_train::recipe::with_setting;
 
 /// The choices of the floor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,7 +65,7 @@ pub struct Floor {
 }
 
 impl BagOfWords {
-    /// Sets one field, as [`crate::Recipe::with_setting`] does.
+    /// Sets one field, as [`spiketext_train::Recipe::with_setting`] does.
     ///
     /// # Errors
     /// If there is no such field or the value is not of its kind.

@@ -4,10 +4,10 @@ use spiketext::{
     energy::{Account, Numbers, Shape, Work},
     engine::known_words,
     network::{Network, Specification},
-    study::CostsPerText,
 };
+use spiketext_train::{dnn::TextCnn, prepare::Encoded, steps::Measurement};
 
-use crate::{dnn::TextCnn, prepare::Encoded, steps::Measurement};
+use crate::cell::CostsPerText;
 
 /// Costs of a test text for a spiking network; `measured` is its run.
 #[must_use]

@@ -3,10 +3,11 @@
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
-use spiketext::{Error, Result, score::NoisePolicy, study::Attacked};
+use spiketext::{Error, Result, score::NoisePolicy};
 use spiketext_attack::{AttackRecipe, Protocol, Record, Resources, Subject, Summary, Victim, trial};
+use spiketext_train::recipe::with_setting;
 
-use crate::recipe::with_setting;
+use crate::cell::Attacked;
 
 /// The choices of an attack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -32,16 +32,19 @@ use std::{
 use serde::Deserialize;
 use spiketext::{
     Error, Result, data,
-    study::{Method, cell_id},
     text::Language,
 };
+use spiketext_train::recipe::Recipe;
 use toml::{Spanned, Value};
 
-use super::{attacks::AttackChoices, bag_of_words::BagOfWords};
-use crate::recipe::Recipe;
+use crate::{
+    attacks::AttackChoices,
+    bag_of_words::BagOfWords,
+    cell::{Method, cell_id},
+};
 
 /// The grid that comes with the program.
-const DEFAULT: &str = include_str!("../../assets/study.toml");
+const DEFAULT: &str = include_str!("../assets/study.toml");
 
 /// A grid, checked.
 #[derive(Clone, Debug)]
@@ -120,7 +123,7 @@ impl Choices {
         match self {
             Self::Network(recipe) => {
                 recipe.check()?;
-                crate::specification(recipe, 1, 2).check()
+                spiketext_train::specification(recipe, 1, 2).check()
             }
             Self::BagOfWords(choices) => choices.check(),
         }

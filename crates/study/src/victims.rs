@@ -12,26 +12,22 @@ use spiketext::{
     data::Dataset,
     dnn::Dnn,
     model::{Model, Training},
-    study::{Measured, Method},
 };
 use spiketext_attack::{Needs, Origins, Resources, Subject, Victim};
+use spiketext_train::{events::Observer, recipe::Recipe, specification};
 
-use super::{
+use crate::{
+    adversarial::{augmented, subjects},
     attacks::AttackChoices,
+    cell::{Measured, Method},
     cells::{Ready, Workshop, name_of},
     grid::Planned,
     runner::deciding,
 };
-use crate::{
-    adversarial::{augmented, subjects},
-    events::Observer,
-    recipe::Recipe,
-    specification,
-};
 
 /// What attacks share: always the last one's.
 #[derive(Default)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     /// The network, by name.
     victim: Option<(String, Rc<Kept>)>,
     /// The data set of adversarial training, by name.
@@ -44,7 +40,7 @@ pub(super) struct Shared {
 type ResourceKey = (Vec<Subject>, Needs);
 
 /// A network that several attacks share.
-pub(super) struct Kept {
+pub(crate) struct Kept {
     pub model: Model,
     /// The DNN it was converted from; a directly trained network has none.
     dnn: Option<Dnn>,
@@ -67,7 +63,7 @@ impl Kept {
 
 impl Workshop<'_> {
     /// Attacks a network; the seconds went into making it, for other attacks too.
-    pub(super) fn attacked(
+    pub(crate) fn attacked(
         &mut self,
         cell: &Planned,
         recipe: &Recipe,
@@ -97,7 +93,7 @@ impl Workshop<'_> {
     }
 
     /// The data set of adversarial training: with the training texts that fooled a network without it. The last one is kept.
-    pub(super) fn hardened(
+    pub(crate) fn hardened(
         &mut self,
         cell: &Planned,
         recipe: &Recipe,
@@ -142,7 +138,7 @@ impl Workshop<'_> {
     }
 
     /// The network that a cell attacks: the last one, or from the work folder, or made and kept there.
-    pub(super) fn victim(
+    pub(crate) fn victim(
         &mut self,
         cell: &Planned,
         recipe: &Recipe,

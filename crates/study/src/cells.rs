@@ -13,18 +13,9 @@ use spiketext::{
     data::{self, Columns, Dataset, Split},
     model::Accuracies,
     network::{Network, Specification},
-    study::{FiringSummary, Measured, Method, Seconds},
     text::{Language, detect_language},
 };
-
-use super::{
-    bag_of_words::BagOfWords,
-    costs,
-    grid::{Choices, DatasetSource, Planned, Vectors},
-    runner::deciding,
-    victims::Shared,
-};
-use crate::{
+use spiketext_train::{
     dnn::{DnnWeights, TextCnn},
     events::{Observer, Phase},
     prepare::{Prepared, VectorSource, prepare},
@@ -33,6 +24,15 @@ use crate::{
     specification,
     steps::{Converted, Measurement, Saving, TrainedDnn, fine_tune, original_recipe, train_directly},
     store::Store,
+};
+
+use crate::{
+    bag_of_words::BagOfWords,
+    cell::{FiringSummary, Measured, Method, Seconds},
+    costs,
+    grid::{Choices, DatasetSource, Planned, Vectors},
+    runner::deciding,
+    victims::Shared,
 };
 
 /// Data sets in memory with their words looked up: one of each recipe.
@@ -55,19 +55,19 @@ pub struct Sources {
 
 /// What cells share: data sets, words, trained DNNs.
 pub struct Workshop<'a> {
-    pub(super) sources: &'a Sources,
+    pub(crate) sources: &'a Sources,
     places: &'a BTreeMap<String, DatasetSource>,
     datasets: BTreeMap<String, Rc<Dataset>>,
     /// Those used last, the newest behind.
     ready: Vec<(ReadyKey, Rc<Ready>)>,
     /// What attacks share.
-    pub(super) attacks: Shared,
+    pub(crate) attacks: Shared,
     /// Cells of the study that attack a network, which is then kept when another cell measures it first.
     attacked: Vec<Planned>,
 }
 
 /// A name for the texts of a cell: those of its data set, or of adversarial training.
-pub(super) fn name_of(cell: &Planned, recipe: &Recipe) -> String {
+pub(crate) fn name_of(cell: &Planned, recipe: &Recipe) -> String {
     match &cell.adversarial {
         None => cell.dataset.clone(),
         Some(attack) => {
@@ -80,13 +80,13 @@ pub(super) fn name_of(cell: &Planned, recipe: &Recipe) -> String {
 type ReadyKey = (String, Vectors, Option<u64>, usize, bool, usize, usize);
 
 /// Words looked up, and a hash of texts and rates.
-pub(super) struct Ready {
+pub(crate) struct Ready {
     pub prepared: Prepared,
     pub fingerprint: [u8; 32],
 }
 
 /// A network that spikes, and how it came about.
-pub(super) struct Spiking {
+pub(crate) struct Spiking {
     pub network: Network,
     /// The DNN it was converted from; a directly trained network has none.
     pub dnn: Option<DnnWeights>,
@@ -143,7 +143,7 @@ impl<'a> Workshop<'a> {
             Some(file) => Dataset::from_files(file, None, &Columns::default())?,
             None => data::load(name, self.sources.data_dirs.get(name).map(PathBuf::as_path))?,
         };
-        crate::run::check(&dataset)?;
+        spiketext_train::check(&dataset)?;
         let dataset = Rc::new(dataset);
         self.datasets.insert(name.to_owned(), Rc::clone(&dataset));
         Ok(dataset)
@@ -227,7 +227,7 @@ impl<'a> Workshop<'a> {
     }
 
     /// Words looked up, and the seconds it took now.
-    pub(super) fn ready(&mut self, cell: &Planned, recipe: &Recipe, dataset: &Dataset) -> Result<(Rc<Ready>, f64)> {
+    pub(crate) fn ready(&mut self, cell: &Planned, recipe: &Recipe, dataset: &Dataset) -> Result<(Rc<Ready>, f64)> {
         let words = &recipe.words;
         let key: ReadyKey = (
             name_of(cell, recipe),
@@ -324,7 +324,7 @@ impl<'a> Workshop<'a> {
     }
 
     /// Makes a network that spikes, by whatever way.
-    pub(super) fn spiking(
+    pub(crate) fn spiking(
         &self,
         recipe: &Recipe,
         method: Method,
@@ -395,7 +395,7 @@ impl<'a> Workshop<'a> {
 }
 
 /// How the comment with the word vectors begins.
-pub(super) const VECTORS: &str = "# word vectors: ";
+pub(crate) const VECTORS: &str = "# word vectors: ";
 
 /// Puts measurements together.
 struct Found<'a> {
@@ -517,7 +517,7 @@ mod tests {
     fn choices_tell_of_attacks_and_of_adversarial_training() {
         let text = "datasets = [\"reviews-en\"]\n[[row]]\ntable = \"a\"\nname = \"b\"\nmethod = \"dnn\"\nrecipe = \"lean\"\n\
                     attack = { name = \"pwws\" }\nadversarial = { name = \"textfooler\", texts = 7 }\n";
-        let grid = super::super::Grid::parse(text, Path::new("grid.toml")).expect("a grid");
+        let grid = crate::Grid::parse(text, Path::new("grid.toml")).expect("a grid");
         let sources = Sources::default();
         let mut workshop = Workshop::new(&sources, &grid.datasets);
         let mut choices = |cell: &Planned| workshop.choices(cell).expect("choices");
