@@ -8,8 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use spiketext_study::{Cell, Method};
 use spiketext_report::{Request, Written, write};
+use spiketext_study::{Cell, Method};
 
 fn report(folder: &Path) -> spiketext::Result<Written> {
     write(&Request { cells: folder.join("results/study"), out: folder.join("results.md") }, None)

@@ -7,7 +7,7 @@ use spiketext::{Error, Result, score::NoisePolicy};
 use spiketext_attack::{AttackRecipe, Protocol, Record, Resources, Subject, Summary, Victim, trial};
 use spiketext_train::recipe::with_setting;
 
-use crate::cell::Attacked;
+use crate::cell::AttackResult;
 
 /// The choices of an attack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,7 +107,7 @@ impl AttackChoices {
         resources: &Resources,
         subjects: &[Subject],
         seed: u64,
-    ) -> Result<Attacked> {
+    ) -> Result<AttackResult> {
         let attack = self.name.build(self.protocol(), victim.model().language(), resources)?;
         let mut records: Vec<Record> = Vec::with_capacity(subjects.len());
         trial::attack(&attack, victim, subjects, seed, &mut |record| {
@@ -115,7 +115,7 @@ impl AttackChoices {
             Ok::<(), Error>(())
         })?;
         let summary = Summary::of(&records);
-        Ok(Attacked {
+        Ok(AttackResult {
             texts: summary.texts,
             accuracy: summary.accuracy,
             accuracy_under_attack: summary.accuracy_under_attack,

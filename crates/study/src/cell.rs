@@ -37,7 +37,7 @@ pub struct Cell {
     /// Every choice of the run: a recipe as TOML.
     pub choices: String,
     /// What came out.
-    pub measured: Measured,
+    pub measured: Measurements,
     /// Seconds the cell took, and how many of them made things that other cells share (the DNN it converts).
     pub seconds: Seconds,
     /// The machine in words: processor, cores, threads used.
@@ -76,7 +76,7 @@ impl Method {
 /// What was measured on the test texts, and the accuracy on the development texts that choices were made by.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Measured {
+pub struct Measurements {
     /// Training, development and test texts.
     pub texts: [usize; 3],
     /// The classes by name.
@@ -101,13 +101,13 @@ pub struct Measured {
     /// What came of an attack, in a cell that is one. Its `test_accuracy` is that of the attacked texts before, and neither
     /// confusion nor costs are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attack: Option<Attacked>,
+    pub attack: Option<AttackResult>,
 }
 
 /// What came of attacking test texts; shares in percent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Attacked {
+pub struct AttackResult {
     /// Texts that were attacked, those included that were taken wrongly before.
     pub texts: usize,
     /// Texts that were right before.
@@ -336,7 +336,7 @@ mod tests {
             seed: 3,
             method: Method::FineTuned,
             choices: "name = \"lean\"\n".into(),
-            measured: Measured { test_accuracy: 83.1, labels: vec!["a".into()], ..Measured::default() },
+            measured: Measurements { test_accuracy: 83.1, labels: vec!["a".into()], ..Measurements::default() },
             seconds: Seconds { total: 1.5, shared: 1.0 },
             machine: "one".into(),
             commit: "abc".into(),

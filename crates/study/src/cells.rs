@@ -16,21 +16,20 @@ use spiketext::{
     text::{Language, detect_language},
 };
 use spiketext_train::{
+    Course, Store,
     dnn::{DnnWeights, TextCnn},
     events::{Observer, Phase},
     prepare::{Prepared, VectorSource, prepare},
     recipe::Recipe,
-    schedule::Course,
     specification,
     steps::{Converted, Measurement, Saving, TrainedDnn, fine_tune, original_recipe, train_directly},
-    store::Store,
 };
 
 use crate::{
     bag_of_words::BagOfWords,
-    cell::{FiringSummary, Measured, Method, Seconds},
+    cell::{FiringSummary, Measurements, Method, Seconds},
     costs,
-    grid::{Choices, DatasetSource, Planned, Vectors},
+    grid::{Choices, DatasetSource, PlannedCell, Vectors},
     runner::deciding,
     victims::Shared,
 };
@@ -63,11 +62,11 @@ pub struct Workshop<'a> {
     /// What attacks share.
     pub(crate) attacks: Shared,
     /// Cells of the study that attack a network, which is then kept when another cell measures it first.
-    attacked: Vec<Planned>,
+    attacked: Vec<PlannedCell>,
 }
 
 /// A name for the texts of a cell: those of its data set, or of adversarial training.
-pub(crate) fn name_of(cell: &Planned, recipe: &Recipe) -> String {
+pub(crate) fn name_of(cell: &PlannedCell, recipe: &Recipe) -> String {
     match &cell.adversarial {
         None => cell.dataset.clone(),
         Some(attack) => {
@@ -101,7 +100,7 @@ pub(crate) struct Spiking {
 #[derive(Clone, Debug)]
 pub struct Done {
     /// The measurements.
-    pub measured: Measured,
+    pub measured: Measurements,
     /// The time.
     pub seconds: Seconds,
 }
@@ -115,14 +114,14 @@ impl<'a> Workshop<'a> {
     }
 
     /// Tells of cells that are still to come, so that what several of them need is made once.
-    pub fn expect<'c>(&mut self, cells: impl IntoIterator<Item = &'c Planned>) {
+    pub fn expect<'c>(&mut self, cells: impl IntoIterator<Item = &'c PlannedCell>) {
         self.attacked.extend(cells.into_iter().filter(|cell| cell.attack.is_some()).cloned());
     }
 
     /// Whether another cell attacks the spiking network that this one measures.
-    fn is_attacked(&self, cell: &Planned) -> bool {
+    fn is_attacked(&self, cell: &PlannedCell) -> bool {
         let spikes = matches!(cell.method, Method::FineTuned | Method::Direct);
-        let of = |cell: &Planned| deciding(&cell.choices.to_toml(), cell.method, false);
+        let of = |cell: &PlannedCell| deciding(&cell.choices.to_toml(), cell.method, false);
         let mut same = self.attacked.iter().filter(|other| {
             (&other.dataset, other.seed, other.method, other.vectors, &other.adversarial)
                 == (&cell.dataset, cell.seed, cell.method, cell.vectors, &cell.adversarial)
@@ -169,7 +168,7 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// As [`Self::language`].
-    pub fn vectors(&mut self, cell: &Planned) -> Result<VectorSource> {
+    pub fn vectors(&mut self, cell: &PlannedCell) -> Result<VectorSource> {
         if cell.vectors == Vectors::Random {
             return Ok(VectorSource::Random);
         }
@@ -182,7 +181,7 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// As [`Self::language`].
-    pub fn choices(&mut self, cell: &Planned) -> Result<String> {
+    pub fn choices(&mut self, cell: &PlannedCell) -> Result<String> {
         let choices = cell.choices.to_toml();
         if cell.method == Method::BagOfWords {
             return Ok(choices);
@@ -204,7 +203,7 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// If its data or vectors cannot be read, its work not be kept, or training leaves the finite numbers.
-    pub fn run(&mut self, cell: &Planned, observer: &mut Observer<'_>) -> Result<Done> {
+    pub fn run(&mut self, cell: &PlannedCell, observer: &mut Observer<'_>) -> Result<Done> {
         let started = Instant::now();
         let dataset = self.dataset(&cell.dataset)?;
         let (measured, shared) = match &cell.choices {
@@ -227,7 +226,12 @@ impl<'a> Workshop<'a> {
     }
 
     /// Words looked up, and the seconds it took now.
-    pub(crate) fn ready(&mut self, cell: &Planned, recipe: &Recipe, dataset: &Dataset) -> Result<(Rc<Ready>, f64)> {
+    pub(crate) fn ready(
+        &mut self,
+        cell: &PlannedCell,
+        recipe: &Recipe,
+        dataset: &Dataset,
+    ) -> Result<(Rc<Ready>, f64)> {
         let words = &recipe.words;
         let key: ReadyKey = (
             name_of(cell, recipe),
@@ -259,12 +263,12 @@ impl<'a> Workshop<'a> {
     /// Trains and measures a network; the seconds went into the DNN that other cells share.
     fn network(
         &self,
-        cell: &Planned,
+        cell: &PlannedCell,
         recipe: &Recipe,
         dataset: &Dataset,
         ready: &Ready,
         observer: &mut Observer<'_>,
-    ) -> Result<(Measured, f64)> {
+    ) -> Result<(Measurements, f64)> {
         let (prepared, seed) = (&ready.prepared, cell.seed);
         let specification = specification(recipe, prepared.dimension, dataset.labels.len());
         specification.check()?;
@@ -296,19 +300,19 @@ impl<'a> Workshop<'a> {
                 measured = found.with_spikes(&made.network, seed, made.accuracies.snn);
             }
         }
-        let measured = Measured { labels: dataset.labels.clone(), ..measured };
+        let measured = Measurements { labels: dataset.labels.clone(), ..measured };
         Ok((measured, shared))
     }
 
     /// Measures a network that attacks of other cells ask for too, and that is kept for them; the seconds went into making it.
     fn kept(
         &mut self,
-        cell: &Planned,
+        cell: &PlannedCell,
         recipe: &Recipe,
         dataset: &Dataset,
         ready: &Ready,
         observer: &mut Observer<'_>,
-    ) -> Result<(Measured, f64)> {
+    ) -> Result<(Measurements, f64)> {
         let started = Instant::now();
         let kept = self.victim(cell, recipe, dataset, ready, observer)?;
         let shared = started.elapsed().as_secs_f64();
@@ -320,7 +324,7 @@ impl<'a> Workshop<'a> {
         let epochs = phases.into_iter().map(|(phase, epochs)| (phase.to_owned(), epochs)).collect();
         let found = Found { classes: dataset.labels.len(), prepared: &ready.prepared, epochs };
         let measured = found.with_spikes(kept.model.network(), cell.seed, training.development.snn);
-        Ok((Measured { labels: dataset.labels.clone(), ..measured }, shared))
+        Ok((Measurements { labels: dataset.labels.clone(), ..measured }, shared))
     }
 
     /// Makes a network that spikes, by whatever way.
@@ -409,10 +413,10 @@ impl Found<'_> {
         self.epochs.insert(phase.to_owned(), [course.epochs, course.best_epoch]);
     }
 
-    fn with_labels(&self, labels: &[usize], development_accuracy: f64) -> Measured {
+    fn with_labels(&self, labels: &[usize], development_accuracy: f64) -> Measurements {
         let prepared = self.prepared;
         let truth: Vec<usize> = prepared.test.iter().map(|text| text.label).collect();
-        Measured {
+        Measurements {
             texts: [prepared.train.len(), prepared.development.len(), prepared.test.len()],
             unknown_share: prepared.unknown_share,
             epochs: self.epochs.clone(),
@@ -420,18 +424,18 @@ impl Found<'_> {
         }
     }
 
-    fn with_spikes(&self, network: &Network, seed: u64, development_accuracy: f64) -> Measured {
+    fn with_spikes(&self, network: &Network, seed: u64, development_accuracy: f64) -> Measurements {
         let run = Measurement::of(network, self.prepared, seed);
-        Measured {
+        Measurements {
             costs: Some(costs::with_spikes(network, &run)),
             firing: Some(FiringSummary::of(&run.firing, network.specification().steps)),
             ..self.with_labels(&run.labels, development_accuracy)
         }
     }
 
-    fn without_spikes(&self, specification: &Specification, biases: bool, trained: &TrainedDnn<'_>) -> Measured {
+    fn without_spikes(&self, specification: &Specification, biases: bool, trained: &TrainedDnn<'_>) -> Measurements {
         let (network, texts): (&TextCnn<'_>, _) = (&trained.network, &self.prepared.test);
-        Measured {
+        Measurements {
             costs: Some(costs::without_spikes(specification, network, biases, texts)),
             ..self.with_labels(&network.labels_of(texts), percent(trained.course.best_accuracy))
         }
@@ -439,10 +443,10 @@ impl Found<'_> {
 }
 
 /// The floor, measured.
-fn floor(choices: &BagOfWords, dataset: &Dataset, language: Language) -> Result<Measured> {
+fn floor(choices: &BagOfWords, dataset: &Dataset, language: Language) -> Result<Measurements> {
     let floor = choices.run(dataset, language)?;
     let truth: Vec<usize> = dataset.test.iter().map(|example| example.label).collect();
-    Ok(Measured {
+    Ok(Measurements {
         texts: Split::ALL.map(|part| dataset.part(part).len()),
         labels: dataset.labels.clone(),
         unknown_share: floor.unknown_share,
@@ -455,15 +459,15 @@ fn percent(share: f64) -> f64 {
 }
 
 /// Accuracies, that of the development texts in percent, and the confusion matrix.
-fn scored(classes: usize, truth: &[usize], labels: &[usize], development_accuracy: f64) -> Measured {
+fn scored(classes: usize, truth: &[usize], labels: &[usize], development_accuracy: f64) -> Measurements {
     let mut confusion = vec![vec![0; classes]; classes];
     truth.iter().zip(labels).for_each(|(&truth, &label)| confusion[truth][label] += 1);
     let right: u64 = (0..classes).map(|class| confusion[class][class]).sum();
-    Measured {
+    Measurements {
         development_accuracy,
         test_accuracy: 100.0 * right as f64 / truth.len().max(1) as f64,
         confusion,
-        ..Measured::default()
+        ..Measurements::default()
     }
 }
 
@@ -479,7 +483,9 @@ fn fingerprint(dataset: &Dataset, prepared: &Prepared) -> [u8; 32] {
         hash.update([1]);
     }
     hash.update(prepared.language.name());
-    hash.update(bytemuck::cast_slice::<f32, u8>(&prepared.rates));
+    for rate in &prepared.rates {
+        hash.update(rate.to_le_bytes());
+    }
     hash.finalize().into()
 }
 
@@ -520,13 +526,13 @@ mod tests {
         let grid = crate::Grid::parse(text, Path::new("grid.toml")).expect("a grid");
         let sources = Sources::default();
         let mut workshop = Workshop::new(&sources, &grid.datasets);
-        let mut choices = |cell: &Planned| workshop.choices(cell).expect("choices");
+        let mut choices = |cell: &PlannedCell| workshop.choices(cell).expect("choices");
         let both = choices(&grid.cells[0]);
         let line = |what: &str| both.lines().find(|line| line.starts_with(what)).unwrap_or_default().to_owned();
         assert!(line("# attack: ").contains("pwws"), "{both}");
         let hardening = line("# adversarial training: ");
         assert!(hardening.contains("textfooler") && hardening.contains('7'), "{both}");
-        assert_ne!(both, choices(&Planned { adversarial: None, ..grid.cells[0].clone() }));
+        assert_ne!(both, choices(&PlannedCell { adversarial: None, ..grid.cells[0].clone() }));
     }
 
     #[test]

@@ -30,10 +30,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use spiketext::{
-    Error, Result, data,
-    text::Language,
-};
+use spiketext::{Error, Result, data, text::Language};
 use spiketext_train::recipe::Recipe;
 use toml::{Spanned, Value};
 
@@ -50,7 +47,7 @@ const DEFAULT: &str = include_str!("../assets/study.toml");
 #[derive(Clone, Debug)]
 pub struct Grid {
     /// Every cell with all seeds, in the order in which they are run.
-    pub cells: Vec<Planned>,
+    pub cells: Vec<PlannedCell>,
     /// The data sets by name.
     pub datasets: BTreeMap<String, DatasetSource>,
 }
@@ -66,7 +63,7 @@ pub struct DatasetSource {
 
 /// A cell to be run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Planned {
+pub struct PlannedCell {
     /// Its table.
     pub table: String,
     /// Its row.
@@ -141,7 +138,7 @@ pub enum Vectors {
     Random,
 }
 
-impl Planned {
+impl PlannedCell {
     /// The name of the cell's file without its ending.
     #[must_use]
     pub fn id(&self) -> String {
@@ -311,7 +308,7 @@ impl Grid {
             }
         }
         ordered.sort_by_key(|(key, _)| *key);
-        let cells: Vec<Planned> = ordered.into_iter().map(|(_, planned)| planned).collect();
+        let cells: Vec<PlannedCell> = ordered.into_iter().map(|(_, planned)| planned).collect();
         let mut seen = BTreeSet::new();
         for cell in &cells {
             if !seen.insert(cell.id()) {
@@ -325,9 +322,9 @@ impl Grid {
     /// The same grid with `seeds` seeds a row, from 0, instead of its own.
     #[must_use]
     pub fn with_seeds(mut self, seeds: u64) -> Self {
-        let first: Vec<Planned> = self.cells.into_iter().filter(|cell| cell.seed == 0).collect();
+        let first: Vec<PlannedCell> = self.cells.into_iter().filter(|cell| cell.seed == 0).collect();
         self.cells =
-            (0..seeds).flat_map(|seed| first.iter().map(move |cell| Planned { seed, ..cell.clone() })).collect();
+            (0..seeds).flat_map(|seed| first.iter().map(move |cell| PlannedCell { seed, ..cell.clone() })).collect();
         self
     }
 
@@ -345,7 +342,7 @@ fn expand(
     row: &Spanned<Row>,
     dataset: &str,
     part: Option<&DatasetPart>,
-) -> Result<Vec<Planned>> {
+) -> Result<Vec<PlannedCell>> {
     let (at, row) = (row.span().start, row.get_ref());
     let told = |at: usize| move |error: Error| source.refuse(at, "a choice that can be", error.to_string());
     let mut choices = match (&row.recipe, row.method) {
@@ -405,7 +402,7 @@ fn expand(
                 ));
             }
         }
-        let cell = Planned {
+        let cell = PlannedCell {
             table: row.table.clone(),
             row: row.name.clone(),
             axis: axis.iter().map(|(key, value)| ((*key).to_owned(), in_words(value))).collect(),
@@ -419,7 +416,7 @@ fn expand(
             vectors: row.vectors,
             priority: row.priority,
         };
-        planned.extend((0..row.seeds).map(|seed| Planned { seed, ..cell.clone() }));
+        planned.extend((0..row.seeds).map(|seed| PlannedCell { seed, ..cell.clone() }));
     }
     Ok(planned)
 }
@@ -486,7 +483,7 @@ seeds = 2
     #[test]
     fn cells_fill_every_table_evenly() {
         let grid = parse(SMALL).expect("a grid");
-        let ids: Vec<String> = grid.cells.iter().map(Planned::id).collect();
+        let ids: Vec<String> = grid.cells.iter().map(PlannedCell::id).collect();
         let of_seed = |seed: u64| -> Vec<String> {
             [
                 "main--early--averaging=padded-length-9--steps=10--mr",
@@ -509,7 +506,7 @@ seeds = 2
             .collect();
         let (lean, paper) = (Recipe::lean().dnn.epochs, Recipe::paper().dnn.epochs);
         assert_eq!(epochs, [lean, lean, 3, 3, 7, paper]);
-        let quick: Vec<String> = grid.clone().quick().cells.iter().map(Planned::id).collect();
+        let quick: Vec<String> = grid.clone().quick().cells.iter().map(PlannedCell::id).collect();
         assert_eq!(quick, [&ids[1], &ids[3]].map(String::clone));
         assert_eq!(grid.clone().with_seeds(3).cells.len(), 18);
         assert_eq!(grid.with_seeds(1).cells.len(), 6);

@@ -28,11 +28,11 @@ pub mod runner;
 mod victims;
 
 pub use cell::{
-    Attacked, BINS, Cell, CostsPerText, Energy, FORMAT, FiringSummary, Measured, Method, Seconds, cell_id,
+    AttackResult, BINS, Cell, CostsPerText, Energy, FORMAT, FiringSummary, Measurements, Method, Seconds, cell_id,
 };
 #[cfg(feature = "run")]
 pub use {
     cells::{Sources, Workshop},
-    grid::{Choices, Grid, Planned, Vectors},
+    grid::{Choices, Grid, PlannedCell, Vectors},
     runner::{Limits, Outcome, State, Told, list, run, write_expected},
 };

@@ -13,7 +13,7 @@ use spiketext_train::{events::Event, recipe::Recipe};
 use crate::{
     cell::{Cell, FORMAT, Method},
     cells::{Sources, VECTORS, Workshop},
-    grid::{Grid, Planned},
+    grid::{Grid, PlannedCell},
     machine,
 };
 
@@ -45,7 +45,7 @@ pub enum Told<'a> {
     /// A cell begins.
     Begun {
         /// Which.
-        cell: &'a Planned,
+        cell: &'a PlannedCell,
         /// Cells done so far, those of earlier runs included.
         done: usize,
         /// All cells that were asked for.
@@ -69,14 +69,14 @@ pub enum Told<'a> {
     /// A cell could not be made; the study goes on.
     Failed {
         /// Which.
-        cell: &'a Planned,
+        cell: &'a PlannedCell,
         /// Why.
         message: String,
     },
     /// A cell's file was made with other choices and stays.
     Otherwise {
         /// Which.
-        cell: &'a Planned,
+        cell: &'a PlannedCell,
         /// What differs.
         message: String,
     },
@@ -99,12 +99,12 @@ pub struct Outcome {
 }
 
 /// The file of a cell.
-fn path_of(cell: &Planned, out: &Path) -> PathBuf {
+fn path_of(cell: &PlannedCell, out: &Path) -> PathBuf {
     out.join(format!("{}.json", cell.id()))
 }
 
 /// The state of a cell whose choices are `choices`. Where `any_vectors`, those of the file do not matter.
-fn state_of(cell: &Planned, choices: &str, any_vectors: bool, out: &Path) -> State {
+fn state_of(cell: &PlannedCell, choices: &str, any_vectors: bool, out: &Path) -> State {
     let path = path_of(cell, out);
     if !path.exists() {
         return State::Missing;
@@ -173,7 +173,7 @@ pub fn list(grid: &Grid, sources: &Sources, out: &Path) -> Result<Vec<State>> {
 /// If a data set or the vectors of a language cannot be read (before the first cell), or a file cannot be written.
 pub fn run(
     grid: &Grid,
-    asked: impl Fn(&Planned) -> bool,
+    asked: impl Fn(&PlannedCell) -> bool,
     sources: &Sources,
     out: &Path,
     limits: &Limits,
@@ -181,7 +181,7 @@ pub fn run(
 ) -> Result<Outcome> {
     let started = Instant::now();
     std::fs::create_dir_all(out).map_err(Error::write(out))?;
-    let cells: Vec<&Planned> = grid.cells.iter().filter(|cell| asked(cell)).collect();
+    let cells: Vec<&PlannedCell> = grid.cells.iter().filter(|cell| asked(cell)).collect();
     let mut workshop = Workshop::new(sources, &grid.datasets);
     for cell in &cells {
         workshop.dataset(&cell.dataset)?;

@@ -19,9 +19,9 @@ use spiketext_train::{events::Observer, recipe::Recipe, specification};
 use crate::{
     adversarial::{augmented, subjects},
     attacks::AttackChoices,
-    cell::{Measured, Method},
+    cell::{Measurements, Method},
     cells::{Ready, Workshop, name_of},
-    grid::Planned,
+    grid::PlannedCell,
     runner::deciding,
 };
 
@@ -48,7 +48,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// What a cell attacks of it.
-    fn victim(&self, cell: &Planned, attack: &AttackChoices) -> Result<Victim<'_>> {
+    fn victim(&self, cell: &PlannedCell, attack: &AttackChoices) -> Result<Victim<'_>> {
         let model = &self.model;
         match (cell.method, &self.dnn) {
             (Method::Dnn, Some(dnn)) => Ok(Victim::Dnn { model, dnn }),
@@ -65,13 +65,13 @@ impl Workshop<'_> {
     /// Attacks a network; the seconds went into making it, for other attacks too.
     pub(crate) fn attacked(
         &mut self,
-        cell: &Planned,
+        cell: &PlannedCell,
         recipe: &Recipe,
         attack: &AttackChoices,
         dataset: &Dataset,
         ready: &Ready,
         observer: &mut Observer<'_>,
-    ) -> Result<(Measured, f64)> {
+    ) -> Result<(Measurements, f64)> {
         let started = Instant::now();
         let kept = self.victim(cell, recipe, dataset, ready, observer)?;
         let shared = started.elapsed().as_secs_f64();
@@ -80,14 +80,14 @@ impl Workshop<'_> {
         let resources = self.resources(cell, attack, &subjects)?;
         let attacked = attack.run(&victim, &resources, &subjects, cell.seed)?;
         let (prepared, development) = (&ready.prepared, kept.model.training().development);
-        let measured = Measured {
+        let measured = Measurements {
             texts: [prepared.train.len(), prepared.development.len(), prepared.test.len()],
             labels: dataset.labels.clone(),
             development_accuracy: if cell.method == Method::Dnn { development.dnn } else { development.snn },
             test_accuracy: attacked.accuracy,
             unknown_share: prepared.unknown_share,
             attack: Some(attacked),
-            ..Measured::default()
+            ..Measurements::default()
         };
         Ok((measured, shared))
     }
@@ -95,7 +95,7 @@ impl Workshop<'_> {
     /// The data set of adversarial training: with the training texts that fooled a network without it. The last one is kept.
     pub(crate) fn hardened(
         &mut self,
-        cell: &Planned,
+        cell: &PlannedCell,
         recipe: &Recipe,
         choices: &AttackChoices,
         dataset: &Dataset,
@@ -105,7 +105,7 @@ impl Workshop<'_> {
         if let Some((_, hardened)) = self.attacks.hardened.as_ref().filter(|(known, _)| *known == name) {
             return Ok(Rc::clone(hardened));
         }
-        let plain = Planned { adversarial: None, ..cell.clone() };
+        let plain = PlannedCell { adversarial: None, ..cell.clone() };
         let (ready, _) = self.ready(&plain, recipe, dataset)?;
         let kept = self.victim(&plain, recipe, dataset, &ready, observer)?;
         let subjects = subjects(&dataset.train, choices.texts);
@@ -119,7 +119,12 @@ impl Workshop<'_> {
     }
 
     /// What an attack draws on. The last ones are kept.
-    fn resources(&mut self, cell: &Planned, attack: &AttackChoices, subjects: &[Subject]) -> Result<Rc<Resources>> {
+    fn resources(
+        &mut self,
+        cell: &PlannedCell,
+        attack: &AttackChoices,
+        subjects: &[Subject],
+    ) -> Result<Rc<Resources>> {
         let needs = attack.name.needs(attack.protocol());
         let key = (subjects.to_vec(), needs);
         if let Some((_, resources)) = self.attacks.resources.as_ref().filter(|(known, _)| *known == key) {
@@ -140,7 +145,7 @@ impl Workshop<'_> {
     /// The network that a cell attacks: the last one, or from the work folder, or made and kept there.
     pub(crate) fn victim(
         &mut self,
-        cell: &Planned,
+        cell: &PlannedCell,
         recipe: &Recipe,
         dataset: &Dataset,
         ready: &Ready,

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{bail, ensure};
 use serde_json::json;
 use spiketext_attack::resources::wordnet_folder;
-use spiketext_study::{Grid, Limits, Planned, Sources, State, Told};
+use spiketext_study::{Grid, Limits, PlannedCell, Sources, State, Told};
 
 use super::{data, progress::Progress, shown::one_line, tables::plain};
 
@@ -90,7 +90,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         wordnet: wordnet_folder(arguments.wordnet.as_deref()),
         program: crate::PROGRAM.to_owned(),
     };
-    let asked = |cell: &Planned| only.iter().all(|(key, values)| values.contains(&field(cell, key)));
+    let asked = |cell: &PlannedCell| only.iter().all(|(key, values)| values.contains(&field(cell, key)));
     ensure!(grid.cells.iter().any(asked), "--only: no cell of the grid is '{}'", arguments.only.join(","));
     if arguments.list {
         return list(&grid, &sources, arguments, &asked);
@@ -164,7 +164,7 @@ fn folders(grid: &Grid, asked: Option<&Path>) -> BTreeMap<String, PathBuf> {
 }
 
 /// The known data sets of the cells to run whose files are not where they are looked for.
-fn missing<'a>(grid: &'a Grid, asked: &dyn Fn(&Planned) -> bool, sources: &Sources) -> Vec<&'a str> {
+fn missing<'a>(grid: &'a Grid, asked: &dyn Fn(&PlannedCell) -> bool, sources: &Sources) -> Vec<&'a str> {
     let cells = grid.cells.iter().filter(|cell| asked(cell));
     let names: BTreeSet<&str> = cells.map(|cell| cell.dataset.as_str()).collect();
     let is_missing = |name: &&str| {
@@ -210,7 +210,7 @@ fn conditions(only: &[String]) -> anyhow::Result<BTreeMap<String, Vec<String>>> 
 }
 
 /// A cell's table, row, data set or seed.
-fn field(cell: &Planned, key: &str) -> String {
+fn field(cell: &PlannedCell, key: &str) -> String {
     match key {
         "table" => cell.table.clone(),
         "row" => cell.row.clone(),
@@ -224,7 +224,7 @@ fn list(
     grid: &Grid,
     sources: &Sources,
     arguments: &Arguments,
-    asked: &dyn Fn(&Planned) -> bool,
+    asked: &dyn Fn(&PlannedCell) -> bool,
 ) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     let missing = missing(grid, asked, sources);

@@ -16,11 +16,7 @@ use spiketext::{
 };
 use spiketext_attack::AttackRecipe;
 use spiketext_study::adversarial::{Hardening, train_hardened};
-use spiketext_train::{
-    CHECKPOINT, Options, Recipe, VectorSource,
-    events::Event,
-    train_both,
-};
+use spiketext_train::{CHECKPOINT, Options, Recipe, VectorSource, events::Event, train_both};
 
 use super::{costs, progress::Progress};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use spiketext_study::{Attacked, Cell, Method};
+use spiketext_study::{AttackResult, Cell, Method};
 
 use super::listed;
 use crate::{
@@ -68,7 +68,7 @@ pub fn section(study: &Study, page: &mut Page) {
     efforts(&entries, page);
 }
 
-fn attacked(cell: &Cell) -> Option<&Attacked> {
+fn attacked(cell: &Cell) -> Option<&AttackResult> {
     cell.measured.attack.as_ref()
 }
 
@@ -123,7 +123,7 @@ fn accuracies(entries: &[&Entry<'_>]) -> Table {
     let most = entries.iter().map(|entry| entry.cells.len()).max().unwrap_or(0);
     for victim in victims {
         let own: Vec<&&Entry<'_>> = entries.iter().filter(|entry| victim_of(entry) == victim).collect();
-        let shown = |value: &dyn Fn(&Attacked) -> f64, entry: Option<&&&Entry<'_>>| {
+        let shown = |value: &dyn Fn(&AttackResult) -> f64, entry: Option<&&&Entry<'_>>| {
             let sample = entry.and_then(|entry| entry.sample(|cell| Some(value(attacked(cell)?))));
             sample.map_or_else(|| "–".to_owned(), |sample| sample.shown(most))
         };
@@ -269,7 +269,7 @@ fn efforts(entries: &[Entry<'_>], page: &mut Page) {
         ["data set", "network", "attack", "texts", "success rate %", "words changed %", "queries a text"],
     );
     for entry in all {
-        let mean = |value: fn(&Attacked) -> f64| {
+        let mean = |value: fn(&AttackResult) -> f64| {
             entry
                 .sample(|cell| attacked(cell).map(value))
                 .map_or_else(String::new, |sample| format!("{:.1}", sample.mean))

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use spiketext_study::{Attacked, Cell, CostsPerText, Energy, FORMAT, FiringSummary, Measured, Method, Seconds};
+use spiketext_study::{
+    AttackResult, Cell, CostsPerText, Energy, FORMAT, FiringSummary, Measurements, Method, Seconds,
+};
 
 /// The name of the default cost table.
 pub const TABLE: &str = "45 nm, fp32 (Horowitz 2014)";
@@ -105,7 +107,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
         seed,
         method,
         choices: "name = \"made up\"\n".into(),
-        measured: Measured {
+        measured: Measurements {
             texts: [8000, 1000, 500 * classes],
             labels,
             development_accuracy: accuracy + 0.4,
@@ -126,7 +128,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
 /// A cell that attacks: what it leaves of the accuracy, and what judges do.
 pub fn attack(row: &str, axis: &[(&str, &str)], seed: u64, method: Method, left: f64, judged: f64) -> Cell {
     let mut cell = cell("robustness", row, axis, "sst2", seed, method);
-    let attack = Attacked {
+    let attack = AttackResult {
         texts: 100,
         accuracy: cell.measured.test_accuracy,
         accuracy_under_attack: left,
@@ -138,7 +140,7 @@ pub fn attack(row: &str, axis: &[(&str, &str)], seed: u64, method: Method, left:
         queries: 25.5,
     };
     cell.measured =
-        Measured { confusion: Vec::new(), costs: None, firing: None, attack: Some(attack), ..cell.measured };
+        Measurements { confusion: Vec::new(), costs: None, firing: None, attack: Some(attack), ..cell.measured };
     cell
 }
 
