@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use spiketext_train::study::Grid;
+use spiketext_study::Grid;
 
 fuzz_target!(|text: &str| {
     if let Ok(grid) = Grid::parse(text, Path::new("grid.toml")) {
