@@ -7,10 +7,10 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use spiketext::{data::Dataset, encode::Noise, engine, model::Model, network::Network};
 use spiketext_train::{
-    Batches, Options, Recipe, Trainee,
+    Batches, Options, Recipe, Trainable,
     events::Event,
     fine_tune::SpikingTextCnn,
-    prepare::{Encoded, prepare},
+    prepare::{EncodedText, prepare},
     train,
 };
 
@@ -160,7 +160,7 @@ fn on_word_ids(arguments: &Arguments) -> Result<Map<String, Value>> {
     let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
     let noise = Noise::inference(seed);
     let (texts_a_run, seconds) = if arguments.what == What::Train {
-        let batches: Vec<Vec<&Encoded>> = texts.chunks_exact(BATCH).map(|batch| batch.iter().collect()).collect();
+        let batches: Vec<Vec<&EncodedText>> = texts.chunks_exact(BATCH).map(|batch| batch.iter().collect()).collect();
         let make = || -> Run<'_> {
             let mut trainee = SpikingTextCnn::new(&recipe, network, &prepared, seed);
             let maker = trainee.batches();

@@ -13,7 +13,7 @@ use spiketext::{
 };
 use spiketext_train::{
     VectorSource,
-    prepare::{Encoded, Prepared},
+    prepare::{EncodedText, PreparedData},
 };
 
 /// Texts of a training step, on both sides.
@@ -73,12 +73,17 @@ impl Kind {
 }
 
 /// Texts to run on.
-pub fn texts(kind: Kind, prepared: &Prepared, specification: &Specification, seed: u64) -> Result<Vec<Encoded>> {
+pub fn texts(
+    kind: Kind,
+    prepared: &PreparedData,
+    specification: &Specification,
+    seed: u64,
+) -> Result<Vec<EncodedText>> {
     let mut rng = stream(seed, Purpose::Shuffle, u64::MAX, 0);
-    let texts: Vec<Encoded> = match kind {
+    let texts: Vec<EncodedText> = match kind {
         Kind::Real => {
-            let known = |text: &&Encoded| known_words(specification, &text.words) > 0;
-            let mut texts: Vec<Encoded> = prepared.train.iter().filter(known).cloned().collect();
+            let known = |text: &&EncodedText| known_words(specification, &text.words) > 0;
+            let mut texts: Vec<EncodedText> = prepared.train.iter().filter(known).cloned().collect();
             shuffle(&mut rng, &mut texts);
             texts
         }
@@ -86,7 +91,7 @@ pub fn texts(kind: Kind, prepared: &Prepared, specification: &Specification, see
             let mut words: Vec<u32> = (0..prepared.vocabulary.len() as u32).collect();
             shuffle(&mut rng, &mut words);
             let texts = words.chunks_exact(TOKENS).enumerate();
-            texts.map(|(i, words)| Encoded { words: words.to_vec(), label: i % specification.classes }).collect()
+            texts.map(|(i, words)| EncodedText { words: words.to_vec(), label: i % specification.classes }).collect()
         }
     };
     ensure!(texts.len() >= BATCH, "too few texts or words to measure on: {} texts, {BATCH} needed", texts.len());
@@ -94,8 +99,8 @@ pub fn texts(kind: Kind, prepared: &Prepared, specification: &Specification, see
 }
 
 /// What a training batch of such texts holds on average: tokens that are read of a text, and different words of a batch.
-pub fn averages(texts: &[Encoded], specification: &Specification) -> (f64, f64) {
-    let read = |text: &Encoded| text.words.len().min(specification.averaging.longest());
+pub fn averages(texts: &[EncodedText], specification: &Specification) -> (f64, f64) {
+    let read = |text: &EncodedText| text.words.len().min(specification.averaging.longest());
     let tokens: usize = texts.iter().map(read).sum();
     let batches = texts.chunks_exact(BATCH);
     let count = batches.len().max(1);

@@ -16,10 +16,10 @@ use spiketext::{
     text::{Language, detect_language},
 };
 use spiketext_train::{
-    Course, Store,
+    Store, TrainingHistory,
     dnn::{DnnWeights, TextCnn},
     events::{Observer, Phase},
-    prepare::{Prepared, VectorSource, prepare},
+    prepare::{PreparedData, VectorSource, prepare},
     recipe::Recipe,
     specification,
     steps::{Converted, Measurement, Saving, TrainedDnn, fine_tune, original_recipe, train_directly},
@@ -75,12 +75,12 @@ pub(crate) fn name_of(cell: &PlannedCell, recipe: &Recipe) -> String {
     }
 }
 
-/// All that decides a [`Prepared`]: data set, vectors, their seed if they are random, and the choices.
+/// All that decides a [`PreparedData`]: data set, vectors, their seed if they are random, and the choices.
 type ReadyKey = (String, Vectors, Option<u64>, usize, bool, usize, usize);
 
 /// Words looked up, and a hash of texts and rates.
 pub(crate) struct Ready {
-    pub prepared: Prepared,
+    pub prepared: PreparedData,
     pub fingerprint: [u8; 32],
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Spiking {
     pub dnn: Option<DnnWeights>,
     /// Of the development texts: percent, of all networks on the way.
     pub accuracies: Accuracies,
-    pub courses: Vec<(&'static str, Course)>,
+    pub histories: Vec<(&'static str, TrainingHistory)>,
     /// Seconds that went into the DNN, which other cells share.
     shared: f64,
 }
@@ -284,19 +284,19 @@ impl<'a> Workshop<'a> {
                 let saving = Saving::default();
                 let trained =
                     TrainedDnn::train(&original, &specification, prepared, seed, Phase::Original, saving, observer)?;
-                found.epochs("original", &trained.course);
+                found.epochs("original", &trained.history);
                 measured = found.without_spikes(&specification, original.network.biases, &trained);
             }
             Method::Dnn => {
                 let (trained, seconds) = self.dnn(recipe, &specification, ready, seed, observer)?;
                 shared = seconds;
-                found.epochs("dnn", &trained.course);
+                found.epochs("dnn", &trained.history);
                 measured = found.without_spikes(&specification, recipe.network.biases, &trained);
             }
             Method::Converted | Method::FineTuned | Method::Direct => {
                 let made = self.spiking(recipe, cell.method, seed, &specification, ready, observer)?;
                 shared = made.shared;
-                made.courses.iter().for_each(|(phase, course)| found.epochs(phase, course));
+                made.histories.iter().for_each(|(phase, history)| found.epochs(phase, history));
                 measured = found.with_spikes(&made.network, seed, made.accuracies.snn);
             }
         }
@@ -339,15 +339,15 @@ impl<'a> Workshop<'a> {
     ) -> Result<Spiking> {
         let prepared = &ready.prepared;
         if method == Method::Direct {
-            let (network, course) = train_directly(recipe, specification, prepared, seed, observer)?;
-            let accuracies = Accuracies { snn: percent(course.best_accuracy), ..Accuracies::default() };
-            return Ok(Spiking { network, dnn: None, accuracies, courses: vec![("direct", course)], shared: 0.0 });
+            let (network, history) = train_directly(recipe, specification, prepared, seed, observer)?;
+            let accuracies = Accuracies { snn: percent(history.best_accuracy), ..Accuracies::default() };
+            return Ok(Spiking { network, dnn: None, accuracies, histories: vec![("direct", history)], shared: 0.0 });
         }
         let (trained, shared) = self.dnn(recipe, specification, ready, seed, observer)?;
         let weights = trained.network.weights();
         let converted = Converted::of(recipe, specification, prepared, &weights, seed, observer)?;
-        let mut courses = vec![("dnn", trained.course)];
-        let dnn_accuracy = trained.course.best_accuracy;
+        let mut histories = vec![("dnn", trained.history)];
+        let dnn_accuracy = trained.history.best_accuracy;
         let mut accuracies = Accuracies {
             dnn: percent(dnn_accuracy),
             converted: percent(converted.development_accuracy),
@@ -356,13 +356,13 @@ impl<'a> Workshop<'a> {
         let mut network = converted.network.clone();
         if method == Method::FineTuned {
             let saving = Saving::default();
-            let (tuned, course) =
+            let (tuned, history) =
                 fine_tune(recipe, &converted, dnn_accuracy, prepared, seed, saving, None, observer)?;
-            accuracies.snn = percent(course.best_accuracy);
-            courses.push(("fine-tuning", course));
+            accuracies.snn = percent(history.best_accuracy);
+            histories.push(("fine-tuning", history));
             network = tuned;
         }
-        Ok(Spiking { network, dnn: Some(weights), accuracies, courses, shared })
+        Ok(Spiking { network, dnn: Some(weights), accuracies, histories, shared })
     }
 
     /// The trained DNN of a recipe and a seed: from the work folder if it is there, else trained and kept. With the
@@ -404,13 +404,13 @@ pub(crate) const VECTORS: &str = "# word vectors: ";
 /// Puts measurements together.
 struct Found<'a> {
     classes: usize,
-    prepared: &'a Prepared,
+    prepared: &'a PreparedData,
     epochs: BTreeMap<String, [usize; 2]>,
 }
 
 impl Found<'_> {
-    fn epochs(&mut self, phase: &str, course: &Course) {
-        self.epochs.insert(phase.to_owned(), [course.epochs, course.best_epoch]);
+    fn epochs(&mut self, phase: &str, history: &TrainingHistory) {
+        self.epochs.insert(phase.to_owned(), [history.epochs, history.best_epoch]);
     }
 
     fn with_labels(&self, labels: &[usize], development_accuracy: f64) -> Measurements {
@@ -437,7 +437,7 @@ impl Found<'_> {
         let (network, texts): (&TextCnn<'_>, _) = (&trained.network, &self.prepared.test);
         Measurements {
             costs: Some(costs::without_spikes(specification, network, biases, texts)),
-            ..self.with_labels(&network.labels_of(texts), percent(trained.course.best_accuracy))
+            ..self.with_labels(&network.labels_of(texts), percent(trained.history.best_accuracy))
         }
     }
 }
@@ -472,7 +472,7 @@ fn scored(classes: usize, truth: &[usize], labels: &[usize], development_accurac
 }
 
 /// A hash of the texts, their labels and the rates of their words.
-fn fingerprint(dataset: &Dataset, prepared: &Prepared) -> [u8; 32] {
+fn fingerprint(dataset: &Dataset, prepared: &PreparedData) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in Split::ALL {
         for example in dataset.part(part) {

@@ -193,8 +193,8 @@ impl Workshop<'_> {
         specification.check()?;
         let made = self.spiking(recipe, method, seed, &specification, ready, observer)?;
         let epochs = |phase: &str| -> [usize; 2] {
-            let course = made.courses.iter().find(|(own, _)| *own == phase);
-            course.map_or([0; 2], |(_, course)| [course.epochs, course.best_epoch])
+            let history = made.histories.iter().find(|(own, _)| *own == phase);
+            history.map_or([0; 2], |(_, history)| [history.epochs, history.best_epoch])
         };
         let trained = if method == Method::Direct { "direct" } else { "fine-tuning" };
         let training = Training {

@@ -23,7 +23,7 @@ use spiketext_kernels::{
 
 use crate::{
     dnn::DnnWeights,
-    prepare::Encoded,
+    prepare::EncodedText,
     recipe::{ConversionChoices, Normalisation, Recipe, Scope},
 };
 
@@ -100,7 +100,7 @@ fn word_means(specification: &Specification, codes: &Codes, word: u32) -> (Vec<f
 }
 
 /// The fit of an encoder that needs one, over the tokens of the calibration texts.
-fn fit_of(specification: &Specification, codes: &Codes, calibration: &[&Encoded]) -> Option<Fit> {
+fn fit_of(specification: &Specification, codes: &Codes, calibration: &[&EncodedText]) -> Option<Fit> {
     if specification.encoder.carries_rate() {
         return None;
     }
@@ -119,7 +119,7 @@ pub fn convert(
     recipe: &Recipe,
     specification: &Specification,
     dnn: &DnnWeights,
-    calibration: &[&Encoded],
+    calibration: &[&EncodedText],
 ) -> Result<Network> {
     let shape = &specification.convolution;
     let (products, channels, outputs) = (shape.products(), shape.channels(), specification.outputs());
@@ -200,7 +200,7 @@ pub fn convert(
 
 /// The calibration texts: evenly spread over the training texts.
 #[must_use]
-pub fn calibration_texts<'a>(choices: &ConversionChoices, train: &'a [Encoded]) -> Vec<&'a Encoded> {
+pub fn calibration_texts<'a>(choices: &ConversionChoices, train: &'a [EncodedText]) -> Vec<&'a EncodedText> {
     let count = choices.calibration_texts.min(train.len());
     (0..count).map(|i| &train[i * train.len() / count]).collect()
 }
@@ -246,7 +246,7 @@ impl Activations {
         specification: &Specification,
         dnn: &DnnWeights,
         pooling: Pooling,
-        texts: &[&Encoded],
+        texts: &[&EncodedText],
         input_of: impl Fn(u32) -> Vec<f32>,
     ) -> Self {
         let shape = &specification.convolution;

@@ -27,9 +27,9 @@ use crate::{
     layers,
     loss::{Mask, cross_entropy, dropout_factors, sum_groups},
     optimiser::{Parameter, Rows, adamw, into_numbers, numbers},
-    prepare::{Encoded, Prepared},
+    prepare::{EncodedText, PreparedData},
     recipe::{DnnChoices, Recipe},
-    schedule::{Batches, Trainee},
+    schedule::{Batches, Trainable},
     store::Store,
 };
 
@@ -37,7 +37,7 @@ use crate::{
 pub struct TextCnn<'a> {
     specification: &'a Specification,
     choices: &'a DnnChoices,
-    prepared: &'a Prepared,
+    prepared: &'a PreparedData,
     seed: u64,
     centred: bool,
     range: f32,
@@ -87,7 +87,7 @@ impl DnnWeights {
 impl<'a> TextCnn<'a> {
     /// A network before training: weights uniform within 1 / sqrt(fan-in), biases too where there are any.
     #[must_use]
-    pub fn new(recipe: &'a Recipe, specification: &'a Specification, prepared: &'a Prepared, seed: u64) -> Self {
+    pub fn new(recipe: &'a Recipe, specification: &'a Specification, prepared: &'a PreparedData, seed: u64) -> Self {
         let device = Device::flex();
         let shape = &specification.convolution;
         let (d, m, c, o) = (shape.dimension, shape.products(), shape.channels(), specification.outputs());
@@ -152,13 +152,13 @@ impl<'a> TextCnn<'a> {
 
     /// Share of `texts` whose label the network finds.
     #[must_use]
-    pub fn accuracy(&self, texts: &[Encoded]) -> f64 {
+    pub fn accuracy(&self, texts: &[EncodedText]) -> f64 {
         self.prepared.accuracy(self.specification, texts, |words| self.labels(words))
     }
 
     /// The label that the network finds for each of `texts`.
     #[must_use]
-    pub fn labels_of(&self, texts: &[Encoded]) -> Vec<usize> {
+    pub fn labels_of(&self, texts: &[EncodedText]) -> Vec<usize> {
         self.prepared.labels(self.specification, texts, |words| self.labels(words))
     }
 
@@ -240,18 +240,18 @@ impl<'a> TextCnn<'a> {
 }
 
 /// Makes the batches of a TextCNN.
-pub struct DnnBatches<'a> {
+pub struct DnnBatchMaker<'a> {
     specification: &'a Specification,
     choices: &'a DnnChoices,
     seed: u64,
 }
 
-impl Batches for DnnBatches<'_> {
-    type Batch = Seen;
+impl Batches for DnnBatchMaker<'_> {
+    type Batch = DnnBatch;
 
     /// A batch of distinct words, and of those the ones that take part in step `step`. Words that dropout takes away are
     /// silent, which is what a code of zeros would make them, at no cost.
-    fn batch(&self, texts: &[&Encoded], step: u64) -> Seen {
+    fn batch(&self, texts: &[&EncodedText], step: u64) -> DnnBatch {
         let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
         let (mut batch, rows) = batch_of(self.specification, &words);
         let DnnChoices { word_dropout, dropout, .. } = *self.choices;
@@ -268,14 +268,14 @@ impl Batches for DnnBatches<'_> {
         let mask = (dropout > 0.0)
             .then(|| dropout_factors((self.seed, Mask::Features, step), dropout, texts.len() * channels));
         let labels = texts.iter().map(|text| text.label).collect();
-        Seen { batch: Arc::new(batch), rows, kept, factor, mask, labels }
+        DnnBatch { tokens: Arc::new(batch), rows, kept, factor, mask, labels }
     }
 }
 
 /// What a training step sees of its texts.
-pub struct Seen {
+pub struct DnnBatch {
     /// The texts in terms of the words that take part.
-    batch: Arc<TokenBatch>,
+    tokens: Arc<TokenBatch>,
     /// All distinct words of the texts.
     rows: Vec<u32>,
     /// Which of them take part.
@@ -287,7 +287,7 @@ pub struct Seen {
     labels: Vec<usize>,
 }
 
-impl Seen {
+impl DnnBatch {
     /// Codes of the words that take part, `[kept, D]`.
     fn codes(&self, table: &Rows) -> Vec<f32> {
         let rows: Vec<u32> = self.kept.iter().map(|&i| self.rows[i]).collect();
@@ -295,25 +295,25 @@ impl Seen {
     }
 
     /// From the gradient of [`Self::codes`] to that of the codes of all the words, `[rows, D]`.
-    fn gradient(&self, seen: &[f32], dimension: usize) -> Vec<f32> {
+    fn gradient(&self, own: &[f32], dimension: usize) -> Vec<f32> {
         let mut all = vec![0.0; self.rows.len() * dimension];
-        for (&i, seen) in self.kept.iter().zip(seen.chunks_exact(dimension)) {
-            all[i * dimension..][..dimension].iter_mut().zip(seen).for_each(|(all, seen)| *all = self.factor * seen);
+        for (&i, own) in self.kept.iter().zip(own.chunks_exact(dimension)) {
+            all[i * dimension..][..dimension].iter_mut().zip(own).for_each(|(all, own)| *all = self.factor * own);
         }
         all
     }
 }
 
-impl<'a> Trainee for TextCnn<'a> {
-    type Batches = DnnBatches<'a>;
+impl<'a> Trainable for TextCnn<'a> {
+    type Batches = DnnBatchMaker<'a>;
 
-    fn batches(&self) -> DnnBatches<'a> {
-        DnnBatches { specification: self.specification, choices: self.choices, seed: self.seed }
+    fn batches(&self) -> DnnBatchMaker<'a> {
+        DnnBatchMaker { specification: self.specification, choices: self.choices, seed: self.seed }
     }
 
-    fn train(&mut self, mut seen: Seen, pace: f64, meanwhile: impl FnOnce() + Send) -> f64 {
+    fn train(&mut self, mut batch: DnnBatch, lr_scale: f64, overlap: impl FnOnce() + Send) -> f64 {
         let shape = Arc::new(self.specification.convolution.clone());
-        let codes = TensorData::new(seen.codes(&self.codes), [seen.kept.len(), shape.dimension]);
+        let codes = TensorData::new(batch.codes(&self.codes), [batch.kept.len(), shape.dimension]);
         let mut codes = Tensor::<2>::from_data(codes, &self.device).autodiff();
         if self.codes.can_learn() {
             codes = codes.require_grad();
@@ -323,27 +323,27 @@ impl<'a> Trainee for TextCnn<'a> {
         let pooled = layers::text_convolution(
             &shape,
             self.choices.pooling,
-            &seen.batch,
+            &batch.tokens,
             codes.clone(),
             weights.clone(),
             bias.clone(),
             &self.workspace,
         );
         let readout = || {
-            let features = match seen.mask.take() {
+            let features = match batch.mask.take() {
                 Some(mask) => {
-                    let mask = TensorData::new(mask, [seen.labels.len(), shape.channels()]);
+                    let mask = TensorData::new(mask, [batch.labels.len(), shape.channels()]);
                     pooled * Tensor::<2>::from_data(mask, &self.device).autodiff()
                 }
                 None => pooled,
             };
             let outputs = features.matmul(output.clone()) + output_bias.clone().unsqueeze::<2>();
-            let loss = cross_entropy(sum_groups(outputs, self.specification.classes), &seen.labels);
+            let loss = cross_entropy(sum_groups(outputs, self.specification.classes), &batch.labels);
             let gradients = loss.backward();
             (loss, gradients)
         };
-        let ((loss, mut gradients), ()) = rayon::join(readout, meanwhile);
-        let rate = pace * self.choices.learning_rate;
+        let ((loss, mut gradients), ()) = rayon::join(readout, overlap);
+        let rate = lr_scale * self.choices.learning_rate;
         self.weights.update(&self.optimiser, rate, weights, &mut gradients);
         self.output.update(&self.optimiser, rate, output, &mut gradients);
         if self.biases {
@@ -353,8 +353,8 @@ impl<'a> Trainee for TextCnn<'a> {
         if self.codes.can_learn()
             && let Some(gradient) = codes.grad_remove(&mut gradients)
         {
-            let gradient = seen.gradient(&into_numbers(gradient), shape.dimension);
-            self.codes.update(&self.optimiser, pace * self.choices.code_learning_rate, &seen.rows, &gradient);
+            let gradient = batch.gradient(&into_numbers(gradient), shape.dimension);
+            self.codes.update(&self.optimiser, lr_scale * self.choices.code_learning_rate, &batch.rows, &gradient);
         }
         f64::from(numbers(&loss)[0])
     }

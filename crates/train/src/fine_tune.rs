@@ -21,17 +21,17 @@ use crate::{
     layers::{self, NeuronLayer, SpikingLayer},
     loss::{Mask, cross_entropy, dropout_factors, sum_groups},
     optimiser::{Parameter, adamw, numbers},
-    prepare::{Encoded, Prepared},
+    prepare::{EncodedText, PreparedData},
     recipe::{FineTuningChoices, Recipe},
-    schedule::{Batches, Trainee},
+    schedule::{Batches, Trainable},
     store::Store,
 };
 
 /// A spiking network in training.
 pub struct SpikingTextCnn<'a> {
-    fixed: Arc<Fixed>,
+    frozen: Arc<Frozen>,
     choices: &'a FineTuningChoices,
-    prepared: &'a Prepared,
+    prepared: &'a PreparedData,
     biases: bool,
     presence_learns: bool,
     optimiser: AdamW,
@@ -45,7 +45,7 @@ pub struct SpikingTextCnn<'a> {
 
 /// What fine-tuning does not change: word codes and feature thresholds stay as they were converted.
 #[derive(Debug)]
-pub struct Fixed {
+pub struct Frozen {
     specification: Specification,
     codes: Codes,
     feature_thresholds: Vec<f32>,
@@ -65,10 +65,10 @@ pub struct Batch {
     factors: Option<Arc<Vec<f32>>>,
 }
 
-impl Batches for Arc<Fixed> {
+impl Batches for Arc<Frozen> {
     type Batch = Batch;
 
-    fn batch(&self, texts: &[&Encoded], step: u64) -> Batch {
+    fn batch(&self, texts: &[&EncodedText], step: u64) -> Batch {
         let specification = &self.specification;
         let shape = &specification.convolution;
         let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
@@ -101,13 +101,13 @@ impl Batches for Arc<Fixed> {
 impl<'a> SpikingTextCnn<'a> {
     /// Starts from a converted (or any) network.
     #[must_use]
-    pub fn new(recipe: &'a Recipe, network: &Network, prepared: &'a Prepared, seed: u64) -> Self {
+    pub fn new(recipe: &'a Recipe, network: &Network, prepared: &'a PreparedData, seed: u64) -> Self {
         let device = Device::flex();
         let specification = network.specification().clone();
         let shape = &specification.convolution;
         let (d, m, c, o) = (shape.dimension, shape.products(), shape.channels(), specification.outputs());
         let weights = network.weights().clone();
-        let fixed = Fixed {
+        let frozen = Frozen {
             codes: weights.codes,
             feature_thresholds: weights.feature_thresholds,
             dropout: recipe.fine_tuning.dropout,
@@ -126,7 +126,7 @@ impl<'a> SpikingTextCnn<'a> {
             bias: Parameter::new("bias", weights.bias, [c], &device),
             output: Parameter::new("output", weights.output_synapses, [c, o], &device),
             output_bias: Parameter::new("output-bias", weights.output_bias, [o], &device),
-            fixed: Arc::new(fixed),
+            frozen: Arc::new(frozen),
         }
     }
 
@@ -136,13 +136,13 @@ impl<'a> SpikingTextCnn<'a> {
     /// If a weight is no longer finite.
     pub fn network(&self) -> Result<Network> {
         Network::new(
-            self.fixed.specification.clone(),
+            self.frozen.specification.clone(),
             Weights {
-                codes: self.fixed.codes.clone(),
+                codes: self.frozen.codes.clone(),
                 synapses: self.synapses.values(),
                 presence: self.presence.values(),
                 bias: self.bias.values(),
-                feature_thresholds: self.fixed.feature_thresholds.clone(),
+                feature_thresholds: self.frozen.feature_thresholds.clone(),
                 output_synapses: self.output.values(),
                 output_bias: self.output_bias.values(),
             },
@@ -152,7 +152,7 @@ impl<'a> SpikingTextCnn<'a> {
 
 /// Share of `texts` that a network labels right.
 #[must_use]
-pub fn accuracy(network: &Network, noise: Noise, prepared: &Prepared, texts: &[Encoded]) -> f64 {
+pub fn accuracy(network: &Network, noise: Noise, prepared: &PreparedData, texts: &[EncodedText]) -> f64 {
     prepared.accuracy(network.specification(), texts, |words| run(network, noise, words).labels)
 }
 
@@ -166,14 +166,14 @@ fn loss(specification: &Specification, currents: Tensor<2>, labels: &[usize]) ->
             cross_entropy(logits, labels)
         }
         Readout::SpikeCount => {
-            let fixed = |value: f32| Arc::new(vec![value; texts * outputs]);
+            let constant = |value: f32| Arc::new(vec![value; texts * outputs]);
             let neurons = NeuronLayer {
                 neuron: specification.output_neuron,
                 texts,
                 steps,
                 channels: outputs,
-                thresholds: fixed(specification.output_neuron.threshold),
-                scales: fixed(1.0),
+                thresholds: constant(specification.output_neuron.threshold),
+                scales: constant(1.0),
                 factors: None,
             };
             let spikes = layers::neurons(&neurons, currents.reshape([texts, steps, outputs]));
@@ -184,15 +184,15 @@ fn loss(specification: &Specification, currents: Tensor<2>, labels: &[usize]) ->
     }
 }
 
-impl Trainee for SpikingTextCnn<'_> {
-    type Batches = Arc<Fixed>;
+impl Trainable for SpikingTextCnn<'_> {
+    type Batches = Arc<Frozen>;
 
-    fn batches(&self) -> Arc<Fixed> {
-        self.fixed.clone()
+    fn batches(&self) -> Arc<Frozen> {
+        self.frozen.clone()
     }
 
-    fn train(&mut self, batch: Batch, pace: f64, meanwhile: impl FnOnce() + Send) -> f64 {
-        let specification = &self.fixed.specification;
+    fn train(&mut self, batch: Batch, lr_scale: f64, overlap: impl FnOnce() + Send) -> f64 {
+        let specification = &self.frozen.specification;
         let shape = &specification.convolution;
         let (steps, channels, texts) = (specification.steps, shape.channels(), batch.labels.len());
         // The forward pass sees the weights on their grid, as they would be saved; gradients go to the unrounded ones.
@@ -242,8 +242,8 @@ impl Trainee for SpikingTextCnn<'_> {
             (loss, gradients)
         };
         // From here to the layer's way back one thread does almost all of the work.
-        let ((loss, mut gradients), ()) = rayon::join(readout, meanwhile);
-        let rate = pace * self.choices.learning_rate;
+        let ((loss, mut gradients), ()) = rayon::join(readout, overlap);
+        let rate = lr_scale * self.choices.learning_rate;
         self.synapses.update(&self.optimiser, rate, synapses, &mut gradients);
         self.output.update(&self.optimiser, rate, output, &mut gradients);
         if self.presence_learns {
@@ -257,7 +257,7 @@ impl Trainee for SpikingTextCnn<'_> {
     }
 
     fn development_accuracy(&self) -> Result<f64> {
-        Ok(accuracy(&self.network()?, Noise::inference(self.fixed.seed), self.prepared, &self.prepared.development))
+        Ok(accuracy(&self.network()?, Noise::inference(self.frozen.seed), self.prepared, &self.prepared.development))
     }
 
     fn save(&self, prefix: &str, store: &mut Store) {

@@ -22,5 +22,5 @@ mod store;
 pub use prepare::VectorSource;
 pub use recipe::Recipe;
 pub use run::{CHECKPOINT, Options, check, specification, train, train_both};
-pub use schedule::{Batches, Course, Trainee};
+pub use schedule::{Batches, Trainable, TrainingHistory};
 pub use store::Store;

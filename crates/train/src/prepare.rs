@@ -43,7 +43,7 @@ impl VectorSource {
 
 /// A labelled text as word ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Encoded {
+pub struct EncodedText {
     /// Word ids; [`UNKNOWN`] for unknown words.
     pub words: Vec<u32>,
     /// The class.
@@ -52,7 +52,7 @@ pub struct Encoded {
 
 /// Everything training reads.
 #[derive(Clone, Debug)]
-pub struct Prepared {
+pub struct PreparedData {
     /// The language the texts were cut in.
     pub language: Language,
     /// Words; the first [`Self::training_words`] occur in the training texts.
@@ -64,11 +64,11 @@ pub struct Prepared {
     /// Rates of the words, `[V, D]` (equation 1).
     pub rates: Vec<f32>,
     /// Training texts.
-    pub train: Vec<Encoded>,
+    pub train: Vec<EncodedText>,
     /// Development texts.
-    pub development: Vec<Encoded>,
+    pub development: Vec<EncodedText>,
     /// Test texts.
-    pub test: Vec<Encoded>,
+    pub test: Vec<EncodedText>,
     /// Shares of the classes in the training texts, `[K]`: the answer for a text without a known word.
     pub priors: Vec<f32>,
     /// Share of the test texts' tokens that are unknown.
@@ -90,7 +90,7 @@ pub fn prepare(
     source: &VectorSource,
     choices: &WordChoices,
     seed: u64,
-) -> Result<Prepared> {
+) -> Result<PreparedData> {
     let language =
         language.unwrap_or_else(|| detect_language(dataset.train.iter().map(|example| example.text.as_str())));
     let tokenizer = Tokenizer::new(language);
@@ -132,14 +132,14 @@ pub fn prepare(
     }
     take(&order.others, &mut words, &mut rates);
     let vocabulary = Vocabulary::from_words(words)?;
-    let encode = |texts: Vec<Vec<String>>, part: Split| -> Vec<Encoded> {
+    let encode = |texts: Vec<Vec<String>>, part: Split| -> Vec<EncodedText> {
         texts
             .into_iter()
             .zip(dataset.part(part))
             .map(|(tokens, example)| {
                 let mut words = Vec::with_capacity(tokens.len());
                 vocabulary.encode(&tokens, &mut words);
-                Encoded { words, label: example.label }
+                EncodedText { words, label: example.label }
             })
             .collect()
     };
@@ -147,7 +147,7 @@ pub fn prepare(
         (encode(train, Split::Train), encode(development, Split::Development), encode(test, Split::Test));
     let tokens: usize = test.iter().map(|text| text.words.len()).sum();
     let unknown: usize = test.iter().map(|text| text.words.iter().filter(|&&w| w == UNKNOWN).count()).sum();
-    Ok(Prepared {
+    Ok(PreparedData {
         language,
         training_words,
         dimension,
@@ -164,12 +164,12 @@ pub fn prepare(
     })
 }
 
-impl Prepared {
+impl PreparedData {
     /// Share of `texts` whose label is found; see [`Self::labels`].
     pub fn accuracy(
         &self,
         specification: &Specification,
-        texts: &[Encoded],
+        texts: &[EncodedText],
         label: impl FnOnce(&[Vec<u32>]) -> Vec<usize>,
     ) -> f64 {
         share_right(&self.labels(specification, texts, label), texts)
@@ -180,7 +180,7 @@ impl Prepared {
     pub fn labels(
         &self,
         specification: &Specification,
-        texts: &[Encoded],
+        texts: &[EncodedText],
         label: impl FnOnce(&[Vec<u32>]) -> Vec<usize>,
     ) -> Vec<usize> {
         let known: Vec<bool> = texts.iter().map(|text| known_words(specification, &text.words) > 0).collect();
@@ -194,7 +194,7 @@ impl Prepared {
 
 /// Share of `texts` whose label is the one in `labels`.
 #[must_use]
-pub fn share_right(labels: &[usize], texts: &[Encoded]) -> f64 {
+pub fn share_right(labels: &[usize], texts: &[EncodedText]) -> f64 {
     let right = labels.iter().zip(texts).filter(|(label, text)| **label == text.label).count();
     right as f64 / texts.len().max(1) as f64
 }

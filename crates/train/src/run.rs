@@ -20,7 +20,7 @@ use spiketext_kernels::{ConvolutionShape, NeuronParameters};
 use crate::{
     events::{Event, Observer, Phase},
     fine_tune::accuracy,
-    prepare::{Prepared, VectorSource, prepare},
+    prepare::{PreparedData, VectorSource, prepare},
     recipe::Recipe,
     schedule::Checkpoint,
     steps::{Converted, Measurement, Saving, TrainedDnn, fine_tune, original_recipe},
@@ -116,17 +116,17 @@ pub fn train_both(
             TrainedDnn::train(recipe, &specification, &prepared, options.seed, Phase::Dnn, saving, observer)?
         }
     };
-    let dnn_course = trained.course;
+    let dnn_history = trained.history;
     let converted =
         Converted::of(recipe, &specification, &prepared, &trained.network.weights(), options.seed, observer)?;
     let extremes = converted.extremes;
     let resume = found.as_ref().filter(|store| phase_of(store, Phase::FineTuning));
     let carry = trained.to_store().prefixed("dnn.");
     let saving = Saving { checkpoint, resume };
-    let (network, course) = fine_tune(
+    let (network, history) = fine_tune(
         recipe,
         &converted,
-        dnn_course.best_accuracy,
+        dnn_history.best_accuracy,
         &prepared,
         options.seed,
         saving,
@@ -156,12 +156,12 @@ pub fn train_both(
         recipe: recipe.name.clone(),
         choices: recipe.to_toml(),
         seed: options.seed,
-        dnn_epochs: [dnn_course.epochs, dnn_course.best_epoch],
-        fine_tuning_epochs: [course.epochs, course.best_epoch],
+        dnn_epochs: [dnn_history.epochs, dnn_history.best_epoch],
+        fine_tuning_epochs: [history.epochs, history.best_epoch],
         development: Accuracies {
-            dnn: percent(dnn_course.best_accuracy),
+            dnn: percent(dnn_history.best_accuracy),
             converted: percent(converted.development_accuracy),
-            snn: percent(course.best_accuracy),
+            snn: percent(history.best_accuracy),
         },
         test: Accuracies {
             dnn: percent(trained.network.accuracy(&prepared.test)),
@@ -239,7 +239,7 @@ pub fn check(dataset: &Dataset) -> Result<()> {
 }
 
 /// A hash of everything that decides the result.
-fn fingerprint(dataset: &Dataset, prepared: &Prepared, recipe: &Recipe, seed: u64) -> String {
+fn fingerprint(dataset: &Dataset, prepared: &PreparedData, recipe: &Recipe, seed: u64) -> String {
     let mut hash = Sha256::new();
     hash.update(recipe.to_toml());
     hash.update(seed.to_le_bytes());

@@ -1,4 +1,4 @@
-//! The course of a training phase, the same for both networks: epochs of shuffled batches, the best epoch by the
+//! The history of a training phase, the same for both networks: epochs of shuffled batches, the best epoch by the
 //! development texts, early stopping, a checkpoint after each epoch.
 
 use std::{path::Path, time::Instant};
@@ -10,7 +10,7 @@ use spiketext::{
 
 use crate::{
     events::{Event, Observer, Phase},
-    prepare::Encoded,
+    prepare::EncodedText,
     store::Store,
 };
 
@@ -20,20 +20,25 @@ pub trait Batches: Send + Sync {
     type Batch: Send;
 
     /// The batch of the `step`-th step of the whole phase (from 0).
-    fn batch(&self, texts: &[&Encoded], step: u64) -> Self::Batch;
+    fn batch(&self, texts: &[&EncodedText], step: u64) -> Self::Batch;
 }
 
 /// A network in training.
-pub trait Trainee: Send + Sync {
+pub trait Trainable: Send + Sync {
     /// Makes its batches.
     type Batches: Batches;
 
     /// What makes its batches, whatever the weights become.
     fn batches(&self) -> Self::Batches;
 
-    /// Trains on one batch with the learning rates times `pace` and returns its loss. `meanwhile` is work that depends on
+    /// Trains on one batch with the learning rates times `lr_scale` and returns its loss. `overlap` is work that depends on
     /// nothing here; it is given to the other threads where this one has little to share with them.
-    fn train(&mut self, batch: <Self::Batches as Batches>::Batch, pace: f64, meanwhile: impl FnOnce() + Send) -> f64;
+    fn train(
+        &mut self,
+        batch: <Self::Batches as Batches>::Batch,
+        lr_scale: f64,
+        overlap: impl FnOnce() + Send,
+    ) -> f64;
 
     /// Share of the development texts it gets right.
     ///
@@ -73,7 +78,7 @@ pub struct Schedule {
 
 /// What came of a phase.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Course {
+pub struct TrainingHistory {
     /// Best share right on the development texts.
     pub best_accuracy: f64,
     /// The epoch it came from, from 1; 0 is the network as it began.
@@ -92,7 +97,7 @@ pub struct Checkpoint<'a> {
 }
 
 impl Schedule {
-    /// Runs the phase. `trainee` ends with the weights of its best epoch; with `keep_start` the weights it began with
+    /// Runs the phase. `network` ends with the weights of its best epoch; with `keep_start` the weights it began with
     /// stand unless an epoch beats them. What `carry` holds goes into each checkpoint.
     ///
     /// # Errors
@@ -100,50 +105,50 @@ impl Schedule {
     #[allow(clippy::too_many_arguments)]
     pub fn run(
         &self,
-        trainee: &mut impl Trainee,
-        texts: &[Encoded],
+        network: &mut impl Trainable,
+        texts: &[EncodedText],
         keep_start: bool,
         checkpoint: Option<Checkpoint<'_>>,
         carry: Option<&Store>,
         resume: Option<&Store>,
         observer: &mut Observer<'_>,
-    ) -> Result<Course> {
+    ) -> Result<TrainingHistory> {
         let mut best = Store::default();
-        let mut course = Course { best_accuracy: -1.0, best_epoch: 0, epochs: 0 };
+        let mut history = TrainingHistory { best_accuracy: -1.0, best_epoch: 0, epochs: 0 };
         if let Some(store) = resume {
-            trainee.load("best.", store)?;
-            trainee.save_values("best.", &mut best);
-            trainee.load("now.", store)?;
-            course.best_accuracy = f64::from_bits(store.number("best-accuracy").unwrap_or(0));
-            course.best_epoch = store.number("best-epoch").unwrap_or(0) as usize;
-            course.epochs = store.number("epochs").unwrap_or(0) as usize;
-            observer(&Event::Resumed { phase: self.phase, epochs_done: course.epochs });
+            network.load("best.", store)?;
+            network.save_values("best.", &mut best);
+            network.load("now.", store)?;
+            history.best_accuracy = f64::from_bits(store.number("best-accuracy").unwrap_or(0));
+            history.best_epoch = store.number("best-epoch").unwrap_or(0) as usize;
+            history.epochs = store.number("epochs").unwrap_or(0) as usize;
+            observer(&Event::Resumed { phase: self.phase, epochs_done: history.epochs });
         } else {
-            trainee.save_values("best.", &mut best);
+            network.save_values("best.", &mut best);
             if keep_start {
-                course.best_accuracy = trainee.development_accuracy()?;
+                history.best_accuracy = network.development_accuracy()?;
             }
         }
-        while course.epochs < self.epochs && course.epochs - course.best_epoch < self.patience.max(1) {
+        while history.epochs < self.epochs && history.epochs - history.best_epoch < self.patience.max(1) {
             let started = Instant::now();
-            let epoch = course.epochs + 1;
+            let epoch = history.epochs + 1;
             // All of it on a thread of the pool: from outside, every kernel or every step would wait for one to wake up.
-            let train_loss = rayon::scope(|_| self.epoch(trainee, texts, epoch, observer))?;
-            let accuracy = trainee.development_accuracy()?;
-            let better = accuracy > course.best_accuracy;
-            course.epochs = epoch;
+            let train_loss = rayon::scope(|_| self.epoch(network, texts, epoch, observer))?;
+            let accuracy = network.development_accuracy()?;
+            let better = accuracy > history.best_accuracy;
+            history.epochs = epoch;
             if better {
-                course.best_accuracy = accuracy;
-                course.best_epoch = epoch;
+                history.best_accuracy = accuracy;
+                history.best_epoch = epoch;
                 best = Store::default();
-                trainee.save_values("best.", &mut best);
+                network.save_values("best.", &mut best);
             }
             if let Some(checkpoint) = checkpoint {
                 let mut store = Store::default();
-                trainee.save("now.", &mut store);
-                store.put_number("best-accuracy".into(), course.best_accuracy.to_bits());
-                store.put_number("best-epoch".into(), course.best_epoch as u64);
-                store.put_number("epochs".into(), course.epochs as u64);
+                network.save("now.", &mut store);
+                store.put_number("best-accuracy".into(), history.best_accuracy.to_bits());
+                store.put_number("best-epoch".into(), history.best_epoch as u64);
+                store.put_number("epochs".into(), history.epochs as u64);
                 store.put_text("phase", self.phase.name().into());
                 store.put_text("fingerprint", checkpoint.fingerprint.into());
                 let stores: Vec<&Store> = [&best, &store].into_iter().chain(carry).collect();
@@ -158,38 +163,38 @@ impl Schedule {
                 seconds: started.elapsed().as_secs_f64(),
             });
         }
-        trainee.load("best.", &best)?;
-        Ok(course)
+        network.load("best.", &best)?;
+        Ok(history)
     }
 
     /// Trains on all texts once and returns their mean loss.
     fn epoch(
         &self,
-        trainee: &mut impl Trainee,
-        texts: &[Encoded],
+        network: &mut impl Trainable,
+        texts: &[EncodedText],
         epoch: usize,
         observer: &mut Observer<'_>,
     ) -> Result<f64> {
         let mut order: Vec<usize> = (0..texts.len()).collect();
         shuffle(&mut stream(self.seed, Purpose::Shuffle, self.phase as u64, epoch as u64), &mut order);
         let parts: Vec<&[usize]> = order.chunks(self.batch).collect();
-        let (steps, batches) = (parts.len(), trainee.batches());
+        let (steps, batches) = (parts.len(), network.batches());
         let step_of_all = |step: usize| (epoch - 1) * steps + step;
         let batch_of = |step: usize, members: &[usize]| {
-            let texts: Vec<&Encoded> = members.iter().map(|&i| &texts[i]).collect();
+            let texts: Vec<&EncodedText> = members.iter().map(|&i| &texts[i]).collect();
             batches.batch(&texts, step_of_all(step) as u64)
         };
         let (mut loss, mut next) = (0.0, None);
         for (step, &members) in parts.iter().enumerate() {
             let batch = next.take().unwrap_or_else(|| batch_of(step, members));
-            let pace = if self.cosine {
+            let lr_scale = if self.cosine {
                 let done = step_of_all(step) as f64 / (self.epochs * steps) as f64;
                 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
             } else {
                 1.0
             };
             let prepare = || next = parts.get(step + 1).map(|members| batch_of(step + 1, members));
-            let batch_loss = trainee.train(batch, pace, prepare);
+            let batch_loss = network.train(batch, lr_scale, prepare);
             if !batch_loss.is_finite() {
                 return Err(Error::invalid(
                     self.phase.name(),

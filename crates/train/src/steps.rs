@@ -13,9 +13,9 @@ use crate::{
     dnn::{DnnWeights, TextCnn},
     events::{Event, Observer, Phase},
     fine_tune::{SpikingTextCnn, accuracy},
-    prepare::{Prepared, share_right},
+    prepare::{PreparedData, share_right},
     recipe::{Normalisation, Recipe},
-    schedule::{Checkpoint, Course, Schedule, Trainee},
+    schedule::{Checkpoint, Schedule, Trainable, TrainingHistory},
     store::Store,
 };
 
@@ -33,7 +33,7 @@ pub struct TrainedDnn<'a> {
     /// The network.
     pub network: TextCnn<'a>,
     /// How training went.
-    pub course: Course,
+    pub history: TrainingHistory,
 }
 
 impl<'a> TrainedDnn<'a> {
@@ -44,7 +44,7 @@ impl<'a> TrainedDnn<'a> {
     pub fn train(
         recipe: &'a Recipe,
         specification: &'a Specification,
-        prepared: &'a Prepared,
+        prepared: &'a PreparedData,
         seed: u64,
         phase: Phase,
         saving: Saving<'_>,
@@ -60,8 +60,8 @@ impl<'a> TrainedDnn<'a> {
             seed,
         };
         let Saving { checkpoint, resume } = saving;
-        let course = schedule.run(&mut network, &prepared.train, false, checkpoint, None, resume, observer)?;
-        Ok(Self { network, course })
+        let history = schedule.run(&mut network, &prepared.train, false, checkpoint, None, resume, observer)?;
+        Ok(Self { network, history })
     }
 
     /// Takes back what [`Self::to_store`] gave.
@@ -71,28 +71,28 @@ impl<'a> TrainedDnn<'a> {
     pub fn from_store(
         recipe: &'a Recipe,
         specification: &'a Specification,
-        prepared: &'a Prepared,
+        prepared: &'a PreparedData,
         seed: u64,
         store: &Store,
     ) -> Result<Self> {
         let mut network = TextCnn::new(recipe, specification, prepared, seed);
         network.load("", store)?;
-        let course = Course {
+        let history = TrainingHistory {
             best_accuracy: f64::from_bits(store.number("best-accuracy").unwrap_or(0)),
             best_epoch: store.number("best-epoch").unwrap_or(0) as usize,
             epochs: store.number("epochs").unwrap_or(0) as usize,
         };
-        Ok(Self { network, course })
+        Ok(Self { network, history })
     }
 
-    /// The weights and the course, for a file.
+    /// The weights and the history, for a file.
     #[must_use]
     pub fn to_store(&self) -> Store {
         let mut store = Store::default();
         self.network.save_values("", &mut store);
-        store.put_number("best-accuracy".into(), self.course.best_accuracy.to_bits());
-        store.put_number("best-epoch".into(), self.course.best_epoch as u64);
-        store.put_number("epochs".into(), self.course.epochs as u64);
+        store.put_number("best-accuracy".into(), self.history.best_accuracy.to_bits());
+        store.put_number("best-epoch".into(), self.history.best_epoch as u64);
+        store.put_number("epochs".into(), self.history.epochs as u64);
         store
     }
 }
@@ -125,7 +125,7 @@ impl Converted {
     pub fn of(
         recipe: &Recipe,
         specification: &Specification,
-        prepared: &Prepared,
+        prepared: &PreparedData,
         weights: &DnnWeights,
         seed: u64,
         observer: &mut Observer<'_>,
@@ -163,12 +163,12 @@ pub fn fine_tune(
     recipe: &Recipe,
     converted: &Converted,
     dnn_accuracy: f64,
-    prepared: &Prepared,
+    prepared: &PreparedData,
     seed: u64,
     saving: Saving<'_>,
     carry: Option<&Store>,
     observer: &mut Observer<'_>,
-) -> Result<(Network, Course)> {
+) -> Result<(Network, TrainingHistory)> {
     let mut schedule = spiking_schedule(recipe, Phase::FineTuning, seed);
     let (lost, least) = (100.0 * (dnn_accuracy - converted.development_accuracy), recipe.fine_tuning.least_loss);
     if least > 0.0 && lost < least && schedule.epochs > 0 {
@@ -182,14 +182,14 @@ pub fn fine_tune(
     }
     let mut snn = SpikingTextCnn::new(recipe, &converted.network, prepared, seed);
     let Saving { checkpoint, resume } = saving;
-    let course = schedule.run(&mut snn, &prepared.train, true, checkpoint, carry, resume, observer)?;
-    let network = if course.best_epoch == 0 { converted.network.clone() } else { snn.network()? };
-    if course.best_epoch == 0 && course.epochs > 0 {
+    let history = schedule.run(&mut snn, &prepared.train, true, checkpoint, carry, resume, observer)?;
+    let network = if history.best_epoch == 0 { converted.network.clone() } else { snn.network()? };
+    if history.best_epoch == 0 && history.epochs > 0 {
         observer(&Event::Note {
             message: "fine-tuning did not improve the development accuracy: the converted weights are kept".into(),
         });
     }
-    Ok((network, course))
+    Ok((network, history))
 }
 
 /// Trains a spiking network from first weights that the recipe's `direct` choices describe, by its `fine-tuning` choices.
@@ -199,10 +199,10 @@ pub fn fine_tune(
 pub fn train_directly(
     recipe: &Recipe,
     specification: &Specification,
-    prepared: &Prepared,
+    prepared: &PreparedData,
     seed: u64,
     observer: &mut Observer<'_>,
-) -> Result<(Network, Course)> {
+) -> Result<(Network, TrainingHistory)> {
     let mut weights = TextCnn::new(recipe, specification, prepared, seed).weights();
     let first = &recipe.direct;
     weights.weights.iter_mut().for_each(|weight| *weight = first.gain * *weight + first.convolution_shift);
@@ -212,8 +212,8 @@ pub fn train_directly(
     let fresh = convert(&recipe, specification, &weights, &[])?;
     let mut snn = SpikingTextCnn::new(&recipe, &fresh, prepared, seed);
     let schedule = spiking_schedule(&recipe, Phase::Direct, seed);
-    let course = schedule.run(&mut snn, &prepared.train, false, None, None, None, observer)?;
-    Ok((snn.network()?, course))
+    let history = schedule.run(&mut snn, &prepared.train, false, None, None, None, observer)?;
+    Ok((snn.network()?, history))
 }
 
 fn spiking_schedule(recipe: &Recipe, phase: Phase, seed: u64) -> Schedule {
@@ -243,7 +243,7 @@ pub struct Measurement {
 impl Measurement {
     /// Runs the network on the test texts, once.
     #[must_use]
-    pub fn of(network: &Network, prepared: &Prepared, seed: u64) -> Self {
+    pub fn of(network: &Network, prepared: &PreparedData, seed: u64) -> Self {
         let texts = &prepared.test;
         let (mut firing, mut operations) = (Firing::default(), Vec::new());
         let labels = prepared.labels(network.specification(), texts, |words| {
