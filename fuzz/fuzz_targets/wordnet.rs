@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use spiketext_attack::substitution::synonyms::WordNet;
+use spiketext_attack::transformation::synonyms::WordNet;
 
 /// The smallest database: one synset of two nouns.
 const FILES: [(&str, &str); 12] = [

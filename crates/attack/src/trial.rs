@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use spiketext::{
-    model::largest,
     score::Scorer,
     seed::{Purpose, stream},
+    slices::argmax,
     text::Language,
 };
 
@@ -57,18 +57,14 @@ impl Record {
     /// Whether most judges find the right class before and still do at the end.
     #[must_use]
     pub fn withstands_judges(&self) -> bool {
-        self.is_right_before() && largest_vote(&self.votes.after) == self.label
+        self.is_right_before() && argmax(&self.votes.after) == self.label
     }
 
     /// Whether most judges find the right class before.
     #[must_use]
     pub fn is_right_before(&self) -> bool {
-        largest_vote(&self.votes.before) == self.label
+        argmax(&self.votes.before) == self.label
     }
-}
-
-fn largest_vote(votes: &[usize]) -> usize {
-    largest(&votes.iter().map(|&votes| votes as f32).collect::<Vec<_>>())
 }
 
 /// Attacks texts of a victim, see [`run`].

@@ -2,8 +2,9 @@
 
 use spiketext::{
     dnn::Dnn,
-    model::{Model, largest},
+    model::Model,
     score::{self, DnnScorer, ModelScorer, NoisePolicy, Scorer},
+    slices::argmax,
 };
 
 /// A network under attack.
@@ -62,7 +63,7 @@ impl<'a> Victim<'a> {
             _ => {
                 let mut votes = vec![0; scorer.labels().len()];
                 let answers = scorer.score(&[text.to_owned()]);
-                votes[largest(&answers[0])] = 1;
+                votes[argmax(&answers[0])] = 1;
                 votes
             }
         }

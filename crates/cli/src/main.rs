@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // One line, whatever is in a file's name or a library's message.
-            let message = verbs::shown::one_line(&format!("{error:#}"), None);
+            let message = verbs::shown::one_line(&chain(&error), None);
             // An error of the system without a word of where it happened is standard output's: all files are named.
             let bare = error.is::<std::io::Error>() && error.chain().count() == 1;
             let place = if bare { "cannot write to standard output: " } else { "" };
@@ -68,9 +68,51 @@ fn main() -> ExitCode {
     }
 }
 
+/// The message of `error` and of all that caused it, but for causes that the message before tells already.
+fn chain(error: &anyhow::Error) -> String {
+    let mut chain = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if chain.is_empty() {
+            chain = cause;
+        } else if !chain.ends_with(&cause) {
+            chain += &format!(": {cause}");
+        }
+    }
+    chain
+}
+
 /// Whether the cause of `error` is standard output that nobody reads any more.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use anyhow::Context;
+
+    use super::*;
+
+    fn refused(kind: io::ErrorKind) -> anyhow::Error {
+        spiketext::Error::write("answers.jsonl")(kind.into()).into()
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let message = chain(&refused(io::ErrorKind::StorageFull));
+        assert_eq!(message, "cannot write answers.jsonl: no storage space");
+        let message = chain(&refused(io::ErrorKind::StorageFull).context("saving"));
+        assert_eq!(message, "saving: cannot write answers.jsonl: no storage space");
+        let other = Err::<(), _>(anyhow::anyhow!("inside")).context("outside").unwrap_err();
+        assert_eq!(chain(&other), "outside: inside");
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_seen_through_other_errors() {
+        assert!(is_broken_pipe(&refused(io::ErrorKind::BrokenPipe).context("saving")));
+        assert!(!is_broken_pipe(&refused(io::ErrorKind::StorageFull)));
+    }
 }

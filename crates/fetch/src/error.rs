@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// What can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A server could not be reached, or the connection broke more often than it is made again.
     #[error("cannot fetch {url}: {cause}")]
@@ -76,7 +77,8 @@ pub enum Error {
         verb: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said; the message tells it, so it is no `source()` that would be told again.
+        /// What the system said. The message tells it already: who prints the chain of sources leaves it out.
+        #[source]
         cause: std::io::Error,
     },
     /// A value does not fit the operation it was given to.

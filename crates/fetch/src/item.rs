@@ -13,7 +13,6 @@ use spiketext::{data::treebank, files::write_atomically};
 use crate::{
     Downloader, Error, Event, Remote, Result,
     archive::{fault, members},
-    part::hexadecimal,
 };
 
 /// Something that can be fetched under a name.
@@ -176,7 +175,7 @@ fn check_member(member: &Member, content: &[u8], url: &str) -> Result<()> {
             got: bytes.to_string(),
         });
     }
-    match hexadecimal(&Sha256::digest(content)) {
+    match base16ct::lower::encode_string(&Sha256::digest(content)) {
         got if got != member.sha256 => Err(Error::Sum { what: what(), expected: member.sha256.to_owned(), got }),
         _ => Ok(()),
     }
@@ -266,7 +265,7 @@ fn found(path: &Path, check: &Check) -> io::Result<Found> {
             Err(error) => return Err(error),
         }
     }
-    let got = hexadecimal(&hasher.finalize());
+    let got = base16ct::lower::encode_string(&hasher.finalize());
     Ok(match check {
         Check::Sum(_, Some(expected)) if got != *expected => Found::Else(format!("SHA-256 {expected}"), got),
         Check::Lines(expected) if lines != *expected => Found::Else(format!("{expected} lines"), lines.to_string()),

@@ -84,7 +84,7 @@ impl Part {
 
     /// The SHA-256 of what has come.
     pub(crate) fn sum(&self) -> String {
-        hexadecimal(&self.hasher.clone().finalize())
+        base16ct::lower::encode_string(&self.hasher.clone().finalize())
     }
 
     /// Sums what an earlier run left.
@@ -176,9 +176,4 @@ fn is_still(file: &File, path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_still(_: &File, path: &Path) -> bool {
     path.is_file()
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

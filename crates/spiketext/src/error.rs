@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 /// What can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be read.
     #[error("cannot read {}: {cause}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said; the message tells it, so it is no `source()` that would be told again.
+        /// What the system said. The message tells it already: who prints the chain of sources leaves it out.
+        #[source]
         cause: std::io::Error,
     },
     /// A file or folder could not be written; nothing was left half-written.
@@ -18,7 +20,8 @@ pub enum Error {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said; the message tells it, so it is no `source()` that would be told again.
+        /// What the system said. The message tells it already: who prints the chain of sources leaves it out.
+        #[source]
         cause: std::io::Error,
     },
     /// A file's content is not what its format says.
@@ -87,5 +90,23 @@ impl Error {
     /// A value that `operation` cannot take.
     pub fn invalid(operation: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Self {
         Self::Invalid { operation, expected: expected.into(), got: got.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as _, io};
+
+    use super::*;
+
+    #[test]
+    fn what_the_system_said_is_told_and_can_be_reached() {
+        for error in
+            [Error::read("a")(io::ErrorKind::NotFound.into()), Error::write("a")(io::ErrorKind::NotFound.into())]
+        {
+            let source = error.source().and_then(|source| source.downcast_ref::<io::Error>()).expect("a source");
+            assert_eq!(source.kind(), io::ErrorKind::NotFound);
+            assert!(error.to_string().ends_with(&source.to_string()), "{error}");
+        }
     }
 }

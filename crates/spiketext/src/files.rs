@@ -1,45 +1,124 @@
-//! Writing files whole or not at all.
+//! Writing files and folders whole or not at all.
+//!
+//! What is written goes into a temporary sibling first and takes its place when it lies on the disk. A new file or
+//! folder has the permissions that the process gives to any (its umask); one that replaces another keeps the other's.
 
 use std::{
-    fs::File,
+    fs::{self, File, Permissions},
     io::{self, Write},
     path::Path,
 };
 
 use crate::{Error, Result};
 
-/// Writes `bytes` to a temporary sibling of `path`, flushes it to the disk and renames it: a reader sees the old file or
-/// the new one, never a part, and a failure leaves the old one.
+/// Writes `bytes` to a temporary sibling of `path`, flushes it to the disk and renames it: a reader sees the old file
+/// or the new one, never a part, and a failure leaves the old one.
 ///
 /// # Errors
 /// If the system refuses; the temporary file is then removed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically_with(path, |temporary| {
         // To the file itself, whose errors do not name the temporary path.
-        File::create(temporary)?.write_all(bytes)
+        File::options().write(true).open(temporary)?.write_all(bytes)
     })
 }
 
-/// [`write_atomically`] of what `write` puts into the temporary file, for content that need not be in memory as a whole. `write`
-/// may also put another file in its place.
+/// [`write_atomically`] of what `write` puts into the temporary file, for content that need not be in memory as a
+/// whole. `write` may also put another file in its place.
 ///
 /// # Errors
 /// If the system refuses or `write` fails; the temporary file is then removed.
 pub fn write_atomically_with(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let temporary = tempfile::NamedTempFile::new_in(folder).map_err(Error::write(path))?.into_temp_path();
+    let replaced = permissions(path);
+    let temporary = builder(replaced.as_ref(), 0o666).tempfile_in(folder_of(path)).map_err(Error::write(path))?;
+    let temporary = temporary.into_temp_path();
     write(&temporary).map_err(Error::write(path))?;
     let file = File::options().write(true).open(&temporary).map_err(Error::write(path))?;
-    file.sync_all().map_err(Error::write(path))?;
-    // A temporary file is private to its owner; a finished one has the permissions of any new file.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let permissions = std::fs::Permissions::from_mode(0o644);
+    if let Some(permissions) = replaced {
         file.set_permissions(permissions).map_err(Error::write(path))?;
     }
+    file.sync_all().map_err(Error::write(path))?;
     drop(file);
     temporary.persist(path).map_err(|error| Error::write(path)(error.error))
+}
+
+/// Makes the folder at `path` of what `write` puts into a temporary sibling. A folder that is there already is
+/// replaced: at one stroke where the system can exchange two names, else by two renames, between which there is no
+/// folder at `path`. A failure leaves the old one.
+///
+/// # Errors
+/// If the system refuses or `write` fails; the temporary folder is then removed.
+pub fn write_folder(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let replaced = permissions(path);
+    let beside = folder_of(path);
+    let fresh = builder(replaced.as_ref(), 0o777).tempdir_in(beside).map_err(Error::write(path))?;
+    write(fresh.path())?;
+    let Some(permissions) = replaced else {
+        fs::rename(fresh.path(), path).map_err(Error::write(path))?;
+        // Its place is empty now; there is nothing left to remove.
+        let _ = fresh.keep();
+        return Ok(());
+    };
+    fs::set_permissions(fresh.path(), permissions).map_err(Error::write(path))?;
+    if exchange(fresh.path(), path).map_err(Error::write(path))? {
+        // The old folder lies in the temporary place and goes with it.
+        return Ok(());
+    }
+    // A folder cannot be renamed over one that holds something: the old one steps aside, and comes back if the new
+    // one cannot take its place.
+    let aside = builder(None, 0o700).tempdir_in(beside).map_err(Error::write(path))?;
+    let old = aside.path().join("old");
+    fs::rename(path, &old).map_err(Error::write(path))?;
+    if let Err(error) = fs::rename(fresh.path(), path) {
+        fs::rename(&old, path).map_err(Error::write(path))?;
+        return Err(Error::write(path)(error));
+    }
+    let _ = fresh.keep();
+    Ok(())
+}
+
+/// Lets two files or folders change names, which the kernel does at one stroke; `false` where it cannot.
+#[cfg(target_os = "linux")]
+fn exchange(a: &Path, b: &Path) -> io::Result<bool> {
+    use rustix::{
+        fs::{CWD, RenameFlags, renameat_with},
+        io::Errno,
+    };
+    match renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(true),
+        // A kernel or a file system that knows no exchange.
+        Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// The folder in which `path` lies.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The permissions of what lies at `path`, if something does.
+fn permissions(path: &Path) -> Option<Permissions> {
+    fs::metadata(path).ok().map(|metadata| metadata.permissions())
+}
+
+/// Makes temporary files and folders: with `mode`, less what the process keeps from others, or private as long as
+/// they are to get the permissions of what they replace.
+fn builder(replaced: Option<&Permissions>, mode: u32) -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".spiketext-");
+    #[cfg(unix)]
+    if replaced.is_none() {
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    }
+    #[cfg(not(unix))]
+    let _ = (replaced, mode);
+    builder
 }
 
 #[cfg(test)]
@@ -52,12 +131,67 @@ mod tests {
         let path = folder.path().join("a.txt");
         write_atomically(&path, b"one").expect("written");
         write_atomically(&path, b"two").expect("written again");
-        assert_eq!(std::fs::read(&path).expect("read"), b"two");
+        assert_eq!(fs::read(&path).expect("read"), b"two");
         // A folder of that name cannot be replaced by a file.
         let blocked = folder.path().join("folder");
-        std::fs::create_dir_all(blocked.join("inside")).expect("a folder");
+        fs::create_dir_all(blocked.join("inside")).expect("a folder");
         let error = write_atomically(&blocked, b"three").expect_err("no").to_string();
         assert!(error.contains("folder"), "{error}");
-        assert_eq!(std::fs::read_dir(folder.path()).expect("list").count(), 2);
+        assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 2);
+    }
+
+    #[test]
+    fn a_folder_is_replaced_whole_or_left_as_it_was() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("model");
+        let put = |name: &'static str| {
+            move |fresh: &Path| fs::write(fresh.join(name), name).map_err(Error::write(fresh.join(name)))
+        };
+        write_folder(&path, put("one")).expect("made");
+        write_folder(&path, put("two")).expect("replaced");
+        assert!(!path.join("one").exists() && path.join("two").exists());
+        let refused = write_folder(&path, |fresh| {
+            put("three")(fresh)?;
+            Err(Error::invalid("test", "room", "a full disk"))
+        });
+        assert!(refused.is_err());
+        assert!(path.join("two").exists() && !path.join("three").exists());
+        assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1, "nothing is left beside it");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn there_is_a_folder_at_every_moment() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        fs::create_dir(&a).expect("a folder");
+        fs::create_dir(&b).expect("a folder");
+        fs::write(b.join("x"), "x").expect("written");
+        assert!(exchange(&a, &b).expect("exchanged"), "this file system exchanges names");
+        assert!(a.join("x").exists() && b.exists());
+        assert!(exchange(&a, &folder.path().join("none")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_new_is_as_any_new_file_and_what_was_private_stays_so() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("set");
+        let (file, any) = (folder.path().join("file"), folder.path().join("any"));
+        write_atomically(&file, b"new").expect("written");
+        fs::write(&any, b"new").expect("written");
+        assert_eq!(mode(&file), mode(&any));
+        set(&file, 0o600);
+        write_atomically(&file, b"again").expect("written");
+        assert_eq!(mode(&file), 0o600);
+        let (made, any) = (folder.path().join("made"), folder.path().join("any folder"));
+        write_folder(&made, |_| Ok(())).expect("made");
+        fs::create_dir(&any).expect("made");
+        assert_eq!(mode(&made), mode(&any));
+        set(&made, 0o700);
+        write_folder(&made, |_| Ok(())).expect("made again");
+        assert_eq!(mode(&made), 0o700);
     }
 }

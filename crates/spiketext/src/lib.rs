@@ -5,6 +5,7 @@
 pub mod error;
 pub mod files;
 pub mod seed;
+pub mod slices;
 
 pub mod text;
 pub mod vectors;

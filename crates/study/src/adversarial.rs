@@ -9,6 +9,7 @@ use spiketext::{
     dnn::Dnn,
     model::{Adversarial, Model},
     score::NoisePolicy,
+    slices::evenly_spread,
     text::detect_language,
 };
 use spiketext_attack::{
@@ -36,9 +37,8 @@ pub struct Hardening {
 /// At most `count` of the examples, evenly spread.
 #[must_use]
 pub fn subjects(examples: &[Example], count: usize) -> Vec<Subject> {
-    let count = count.min(examples.len());
     let subject = |index: usize| Subject { index, text: examples[index].text.clone(), label: examples[index].label };
-    (0..count).map(|i| subject(i * examples.len() / count)).collect()
+    evenly_spread(examples.len(), count).map(subject).collect()
 }
 
 /// The data set with the texts that fooled `victim` behind its training texts, and their count.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use spiketext::{
     Error, Result,
     data::{Dataset, Example, Split},
+    slices::argmax,
     text::{Language, Tokenizer},
 };
 use spiketext_train::recipe::with_setting;
@@ -181,8 +182,7 @@ impl Problem<'_> {
 
     /// The class of the highest score, the first of equals.
     fn label(&self, weights: &[f64], text: &[usize]) -> usize {
-        let scores = self.scores(weights, text);
-        (1..scores.len()).fold(0, |best, class| if scores[class] > scores[best] { class } else { best })
+        argmax(&self.scores(weights, text))
     }
 
     /// Loss and gradient.

@@ -14,6 +14,7 @@ use spiketext::{
     encode::{FULL_RATE, Noise, UNKNOWN_RATE, fixed_rate, mean_input},
     engine::batch_of,
     network::{Codes, Network, Readout, Specification, Weights},
+    slices::evenly_spread,
     text::UNKNOWN,
 };
 use spiketext_kernels::{
@@ -201,8 +202,7 @@ pub fn convert(
 /// The calibration texts: evenly spread over the training texts.
 #[must_use]
 pub fn calibration_texts<'a>(choices: &ConversionChoices, train: &'a [EncodedText]) -> Vec<&'a EncodedText> {
-    let count = choices.calibration_texts.min(train.len());
-    (0..count).map(|i| &train[i * train.len() / count]).collect()
+    evenly_spread(train.len(), choices.calibration_texts).map(|i| &train[i]).collect()
 }
 
 /// What a word gives the DNN: its code, or what its spikes make of it.

@@ -13,9 +13,10 @@ use spiketext::{
     dnn::{Dnn, Parts},
     energy::RectifierShares,
     engine::batch_of,
-    model::largest,
     network::Specification,
     seed::{Purpose, stream, uniform},
+    slices::argmax,
+    vectors,
 };
 use spiketext_kernels::{
     ConvolutionShape, SILENT, TokenBatch, Workspace,
@@ -108,13 +109,10 @@ impl<'a> TextCnn<'a> {
         let output_bias = draw(3, o, &|_| on(1.0 / (c as f32).sqrt()));
         let centred = recipe.words.centred;
         let k = recipe.words.range;
-        // The rates that were looked up stand for 3 deviations.
         let (codes, missing, range) = if centred {
-            (prepared.rates.iter().map(|r| (6.0 * (r - 0.5)).clamp(-k, k)).collect(), 0.0, (-k, k))
-        } else if k == 3.0 {
-            (prepared.rates.clone(), 0.5, (0.0, 1.0))
+            (prepared.rates.iter().map(|&rate| vectors::centred(rate, k)).collect(), 0.0, (-k, k))
         } else {
-            (prepared.rates.iter().map(|r| (3.0 / k * (r - 0.5) + 0.5).clamp(0.0, 1.0)).collect(), 0.5, (0.0, 1.0))
+            (prepared.rates.iter().map(|&rate| vectors::with_range(rate, k)).collect(), 0.5, (0.0, 1.0))
         };
         let trainable = if recipe.words.trained { prepared.training_words } else { 0 };
         Self {
@@ -232,7 +230,7 @@ impl<'a> TextCnn<'a> {
                     sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += feature * weight);
                 }
                 let scores: Vec<f32> = sums.chunks_exact(group).map(|group| group.iter().sum()).collect();
-                labels.push(largest(&scores));
+                labels.push(argmax(&scores));
             }
         }
         labels

@@ -10,8 +10,8 @@ use spiketext::{
     Result,
     data::{Dataset, Example, Split},
     engine::known_words,
-    model::largest,
     network::Specification,
+    slices::argmax,
     text::{Language, Tokenizer, UNKNOWN, Vocabulary, candidate_words, detect_language},
     vectors::{self, Selection},
 };
@@ -186,7 +186,7 @@ impl PreparedData {
         let known: Vec<bool> = texts.iter().map(|text| known_words(specification, &text.words) > 0).collect();
         let words: Vec<Vec<u32>> =
             texts.iter().zip(&known).filter(|(_, known)| **known).map(|(text, _)| text.words.clone()).collect();
-        let usual = largest(&self.priors);
+        let usual = argmax(&self.priors);
         let mut found = label(&words).into_iter();
         known.iter().map(|known| if *known { found.next().unwrap_or(usual) } else { usual }).collect()
     }

@@ -6,8 +6,8 @@ mod greedy;
 mod swarm;
 
 use spiketext::{
-    model::largest,
     score::{Scorer, Substitution},
+    slices::argmax,
 };
 
 pub use beam::Beam;
@@ -54,7 +54,7 @@ impl<'s> Examination<'s> {
         self.queries += texts.len() as u64;
         let answers = self.scorer.score(texts);
         assert_eq!(answers.len(), texts.len(), "a scorer answers each text");
-        let of = |p: Vec<f32>| Answer { score: 1.0 - p[self.label], wrong: largest(&p) != self.label };
+        let of = |p: Vec<f32>| Answer { score: 1.0 - p[self.label], wrong: argmax(&p) != self.label };
         answers.into_iter().map(of).collect()
     }
 

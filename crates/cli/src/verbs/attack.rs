@@ -18,6 +18,7 @@ use spiketext::{
     dnn::{self, Dnn},
     model::Model,
     score::NoisePolicy,
+    slices::evenly_spread,
     text::Language,
 };
 use spiketext_attack::{
@@ -274,10 +275,8 @@ fn dnn(folder: &Path, model: &Model) -> anyhow::Result<Dnn> {
 
 /// At most `count` of the texts, evenly spread.
 fn chosen(texts: &Texts, count: usize) -> Vec<Subject> {
-    let all = texts.texts.len();
-    let count = count.min(all);
     let subject = |index: usize| Subject { index, text: texts.texts[index].clone(), label: texts.classes[index] };
-    (0..count).map(|i| subject(i * all / count)).collect()
+    evenly_spread(texts.texts.len(), count).map(subject).collect()
 }
 
 /// The choices that must be the same for records to belong together.

@@ -14,6 +14,7 @@ use super::{Model, Training, card};
 use crate::{
     Error, Result,
     dnn::{self, Dnn},
+    files::write_folder,
     network::{Codes, Grid, Network, Specification, Weights},
     text::{Language, Vocabulary},
 };
@@ -67,8 +68,6 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
     check_target(folder)?;
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(Error::write(parent))?;
-    // Everything goes into a sibling first, so that a failure (a full disk) leaves what was there.
-    let fresh = tempfile::Builder::new().prefix(".spiketext-").tempdir_in(parent).map_err(Error::write(folder))?;
     let network = model.network();
     let weights = network.weights();
     let grids = (Grid::of(&weights.synapses), Grid::of(&weights.output_synapses));
@@ -96,35 +95,16 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
     if let Some(dnn) = dnn {
         files.push((dnn::FILE, dnn.to_bytes()?));
     }
-    for (name, bytes) in files {
-        let path = fresh.path().join(name);
-        // The user named the folder, so a failure is told of the folder.
-        fs::write(&path, bytes).map_err(Error::write(folder.join(name)))?;
-        fs::File::open(&path).and_then(|file| file.sync_all()).map_err(Error::write(folder.join(name)))?;
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let permissions = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(fresh.path(), permissions).map_err(Error::write(folder))?;
-    }
-    // A directory cannot be renamed over one that holds something: the old model steps aside first, and comes back if
-    // the new one cannot take its place.
-    let aside = tempfile::Builder::new().prefix(".spiketext-").tempdir_in(parent).map_err(Error::write(folder))?;
-    let old = aside.path().join("old");
-    let replaced = folder.exists();
-    if replaced {
-        fs::rename(folder, &old).map_err(Error::write(folder))?;
-    }
-    if let Err(error) = fs::rename(fresh.path(), folder) {
-        if replaced {
-            fs::rename(&old, folder).map_err(Error::write(folder))?;
+    write_folder(folder, |fresh| {
+        for (name, bytes) in files {
+            let path = fresh.join(name);
+            // The user named the folder, so a failure is told of the folder.
+            let told = || Error::write(folder.join(name));
+            fs::write(&path, bytes).map_err(told())?;
+            fs::File::open(&path).and_then(|file| file.sync_all()).map_err(told())?;
         }
-        return Err(Error::write(folder)(error));
-    }
-    // Its place is empty now; there is nothing left to remove.
-    let _ = fresh.keep();
-    Ok(())
+        Ok(())
+    })
 }
 
 /// The weights as whole numbers.

@@ -20,6 +20,7 @@ use crate::{
     engine::{self, Extremes, Firing, Operations, Run, Runner, Trace},
     loss::softmax,
     network::{Network, Readout},
+    slices::argmax,
     text::{EncodingCache, FEW_TEXTS, Language, Tokenizer, Vocabulary},
 };
 
@@ -313,7 +314,7 @@ impl Model {
                 let answer = if known_tokens > 0 { results.next() } else { None };
                 let (probabilities, label, operations) = match answer {
                     Some(((scores, &label), operations)) => (self.probabilities(scores), label, operations.clone()),
-                    None => (self.priors.clone(), largest(&self.priors), Operations::default()),
+                    None => (self.priors.clone(), argmax(&self.priors), Operations::default()),
                 };
                 Prediction {
                     label,
@@ -400,12 +401,6 @@ impl Session<'_> {
         let runner = &mut self.runner;
         self.model.predict_by(texts, |words| runner.run(words))
     }
-}
-
-/// The first index of the largest value: how scores and shares become a label.
-#[must_use]
-pub fn largest(values: &[f32]) -> usize {
-    (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::noise::{JUDGES, noise};
-use crate::model::{Model, largest};
+use crate::{model::Model, slices::argmax};
 
 /// How many of `draws` draws of noise, which no question to a [`ModelScorer`] of this seed has met, leave each class
 /// the most probable one. Without a random encoder there is one answer and one vote.
@@ -13,7 +13,7 @@ pub fn votes(model: &Model, seed: u64, text: &str, draws: usize) -> Vec<usize> {
     let draws = if model.network().specification().encoder.is_random() { draws } else { draws.min(1) };
     let label = |draw: usize| {
         let (predictions, _) = model.predict_with(noise(seed, JUDGES, draw as u64), &[text]);
-        predictions.first().map_or(0, |prediction| largest(&prediction.probabilities))
+        predictions.first().map_or(0, |prediction| argmax(&prediction.probabilities))
     };
     let labels: Vec<usize> = (0..draws).into_par_iter().map(label).collect();
     labels.into_iter().for_each(|label| votes[label] += 1);

@@ -53,7 +53,7 @@ pub(super) fn read(path: &Path, stream: &mut dyn Read, selection: &Selection) ->
         let finite = vector.iter().all(|value| value.is_finite());
         match word {
             Some(word) if finite => {
-                collector.count(word_hash(word));
+                collector.count(path, word_hash(word))?;
                 collector.add(Moments::of(&vector));
                 if is_wanted(selection, word, row) {
                     collector.keep(word, &vector);

@@ -10,6 +10,10 @@ use std::{
 use super::{Format, ReadReport, Selection, WordVectors};
 use crate::{Error, Result, text::Vocabulary, text::fold};
 
+/// The most words that a file may have: one is remembered by eight bytes, kept or not, so that repetitions are
+/// noticed. The largest sets there are have 12 million.
+const MOST_WORDS: u64 = 1 << 26;
+
 /// How many line numbers of skipped lines a report keeps.
 const SKIPPED_LINES: usize = 10;
 
@@ -112,9 +116,16 @@ impl Collector {
     }
 
     /// Takes note of a word, kept or not, by its [`word_hash`].
-    pub(super) fn count(&mut self, hash: u64) {
+    ///
+    /// # Errors
+    /// More words than any file of vectors has.
+    pub(super) fn count(&mut self, path: &Path, hash: u64) -> Result<()> {
+        if self.report.words == MOST_WORDS {
+            return Err(Error::malformed(path, None, format!("at most {MOST_WORDS} words"), "more"));
+        }
         self.report.words += 1;
         self.report.duplicates += u64::from(!self.seen.insert(hash));
+        Ok(())
     }
 
     /// Adds entries to the statistics.
@@ -130,8 +141,8 @@ impl Collector {
         }
     }
 
-    /// Keeps a word under its token's spelling. The file's first of a token counts, but one that is spelled as the token
-    /// takes precedence over one that is not.
+    /// Keeps a word under its token's spelling. The file's first of a token counts, but one that is spelled as the
+    /// token takes precedence over one that is not.
     pub(super) fn keep(&mut self, word: &str, vector: &[f32]) {
         let token = match fold(word) {
             // A soft hyphen alone folds into nothing; it keeps its own spelling.
@@ -188,13 +199,22 @@ mod tests {
         let mut collector = Collector::new(Format::GloveText, 1);
         for (word, value) in [("The", 1.0), ("film", 2.0), ("the", 3.0), ("FILM", 4.0), ("Rome", 5.0), ("ROME", 6.0)]
         {
-            collector.count(word_hash(word));
+            collector.count(Path::new("x"), word_hash(word)).unwrap();
             collector.keep(word, &[value]);
         }
         let vectors = collector.finish(Path::new("x")).unwrap();
         assert_eq!(vectors.words.words().collect::<Vec<_>>(), ["the", "film", "rome"]);
         assert_eq!(vectors.values, [3.0, 2.0, 5.0]);
         assert_eq!((vectors.report.variants, vectors.report.duplicates, vectors.report.words), (3, 0, 6));
+    }
+
+    #[test]
+    fn more_words_than_any_file_has_are_refused() {
+        let mut collector = Collector::new(Format::GloveText, 1);
+        collector.report.words = MOST_WORDS - 1;
+        assert!(collector.count(Path::new("x"), 1).is_ok());
+        let message = collector.count(Path::new("x"), 2).unwrap_err().to_string();
+        assert_eq!(message, "x: expected at most 67108864 words, got more");
     }
 
     #[test]

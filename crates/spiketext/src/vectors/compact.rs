@@ -6,17 +6,14 @@
 //! | `scales` | F32 `[D]` | the size of a step by dimension: x[v, d] = codes[v, d] scales[d] |
 //! | `words` | U8 `[N]` | the words, a line feed between them |
 //!
-//! One metadata key, `spiketext_vectors`, holds an [`Origin`] with the statistics as JSON. Equal vectors give equal bytes.
+//! One metadata key, `spiketext_vectors`, holds an [`Origin`] with the statistics as JSON. Equal vectors give equal
+//! bytes.
 //!
-//! A step is a fixed part of the entries' deviation ([`STEPS`]), not the finest that eight bits allow: the error is small
-//! beside what fewer dimensions lose, and codes that repeat often pack well, which buys more dimensions for the same
-//! bytes. Only a dimension whose largest entry would not fit has a larger step.
+//! A step is a fixed part of the entries' deviation ([`STEPS`]), not the finest that eight bits allow: the error is
+//! small beside what fewer dimensions lose, and codes that repeat often pack well, which buys more dimensions for the
+//! same bytes. Only a dimension whose largest entry would not fit has a larger step.
 
-use std::{
-    collections::HashMap,
-    io::{Read, Write},
-    path::Path,
-};
+use std::{collections::HashMap, io::Read, path::Path};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -25,7 +22,7 @@ use super::{
     Format, MAX_DIMENSION, Selection, WordVectors,
     collect::{Collector, Moments, is_wanted, word_hash},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, files::write_atomically};
 
 const KEY: &str = "spiketext_vectors";
 
@@ -59,7 +56,8 @@ struct Metadata {
     deviation: f32,
 }
 
-/// Writes `vectors` in the compact format, packed with zstd if `path` ends in `.zst`. The file appears whole or not at all.
+/// Writes `vectors` in the compact format, packed with zstd if `path` ends in `.zst`. The file appears whole or not
+/// at all.
 ///
 /// # Errors
 /// Vectors that are none (no words, an entry that is not finite), and a path that cannot be written.
@@ -69,15 +67,7 @@ pub fn write_compact(path: impl AsRef<Path>, vectors: &WordVectors, origin: &Ori
     if path.extension().is_some_and(|extension| extension == "zst") {
         bytes = zstd::encode_all(bytes.as_slice(), ZSTD_LEVEL).map_err(Error::write(path))?;
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".spiketext-");
-    #[cfg(unix)]
-    let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(Error::write(path))?;
-    file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(Error::write(path))?;
-    file.persist(path).map_err(|fault| Error::write(path)(fault.error))?;
-    Ok(())
+    write_atomically(path, &bytes)
 }
 
 /// The content of a compact file.
@@ -174,7 +164,7 @@ pub(super) fn read(path: &Path, stream: &mut dyn Read, selection: &Selection) ->
         }
         vector.clear();
         vector.extend(decode(codes, &scales));
-        collector.count(word_hash(word));
+        collector.count(path, word_hash(word))?;
         collector.add(Moments::of(&vector));
         if is_wanted(selection, word, row) {
             collector.keep(word, &vector);

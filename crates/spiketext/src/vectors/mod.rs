@@ -1,12 +1,14 @@
 //! Word vectors: reading them from the formats they come in, shifting them into rates, making small sets of them.
 //!
 //! `source` opens a file and unpacks it as a stream, `text`, `binary` and `compact` each read one format, `collect`
-//! keeps the wanted words and the statistics of the whole file. `shrink` makes a small set, `built_in` holds two.
+//! keeps the wanted words and the statistics of the whole file. `rates` is equation (1). `shrink` makes a small set,
+//! `built_in` holds two.
 
 mod binary;
 mod built_in;
 mod collect;
 mod compact;
+mod rates;
 mod shrink;
 mod source;
 mod text;
@@ -17,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 pub use built_in::built_in;
 pub use compact::{Origin, write_compact};
+pub use rates::{PUBLISHED_RANGE, centred, shift, with_range};
 pub use shrink::shrink;
 
 use crate::{
@@ -119,12 +122,14 @@ impl Selection {
 /// Reads a file of word vectors: GloVe text, word2vec text and binary, fastText `.vec`, and the compact format, plain
 /// or in `.gz`, `.zst` or `.zip`. The content tells which. `vectors.zip/inner.txt` names one member of an archive.
 ///
-/// The file streams through: memory goes with the words that are kept. The outcome is the same on any number of threads.
+/// The file streams through: memory goes with the vectors that are kept, and with eight bytes and the place of a hash
+/// for each word of the file. The outcome is the same on any number of threads.
 ///
 /// # Errors
-/// A file that cannot be opened or unpacked, and content that no format allows, with the line (the byte offset in
-/// binary content): a line with another number of entries than the first, an entry that is no finite number, text
-/// that is no UTF-8, a line longer than 1 MiB, a header that cannot be true, a repeated or missing part, nothing at all.
+/// A file that cannot be opened or unpacked or that unpacks to more than 64 GiB, more than 2^26 words, and content
+/// that no format allows, with the line (the byte offset in binary content): a line with another number of entries
+/// than the first, an entry that is no finite number, text that is no UTF-8, a line longer than 1 MiB, a header that
+/// cannot be true, a repeated or missing part, nothing at all.
 pub fn read(path: impl AsRef<Path>, selection: &Selection) -> Result<WordVectors> {
     let path = path.as_ref();
     source::with_stream(path, |stream| read_stream(path, stream, selection))
@@ -144,19 +149,6 @@ fn read_stream(path: &Path, stream: &mut dyn std::io::Read, selection: &Selectio
     }
 }
 
-/// Equation (1): r = (clip(x, mu - 3 sigma, mu + 3 sigma) - mu) / (6 sigma) + 1/2, a rate in `[0, 1]`. Where all entries
-/// are equal (sigma = 0) the rate is 1/2.
-#[must_use]
-pub fn shift(value: f32, mean: f32, deviation: f32) -> f32 {
-    if deviation > 0.0 {
-        // In f64, so that neither 6 sigma overflows nor a far-off mean costs digits.
-        let z = (f64::from(value) - f64::from(mean)) / f64::from(deviation);
-        (z.clamp(-3.0, 3.0) / 6.0 + 0.5) as f32
-    } else {
-        0.5
-    }
-}
-
 impl WordVectors {
     /// The vector of word `id`: D entries.
     #[must_use]
@@ -165,20 +157,14 @@ impl WordVectors {
         self.values.get(start..start.checked_add(self.dimension)?)
     }
 
-    /// `[V, D]`: every entry shifted into `[0, 1]` by equation (1).
-    #[must_use]
-    pub fn rates(&self) -> Vec<f32> {
-        self.values.iter().map(|&value| shift(value, self.mean, self.deviation)).collect()
-    }
-
     /// The Euclidean length of each kept vector.
     pub fn norms(&self) -> impl ExactSizeIterator<Item = f64> {
         let square = |vector: &[f32]| vector.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>();
         self.values.chunks_exact(self.dimension.max(1)).map(move |vector| square(vector).sqrt())
     }
 
-    /// The mean squared distance of the first `words` vectors from their own mean. What [`shrink`] keeps of it tells how
-    /// good the small set is.
+    /// The mean squared distance of the first `words` vectors from their own mean. What [`shrink`] keeps of it tells
+    /// how good the small set is.
     #[must_use]
     pub fn spread(&self, words: usize) -> f64 {
         let dimension = self.dimension.max(1);
@@ -191,13 +177,6 @@ impl WordVectors {
             }
         }
         sums.iter().map(|(sum, squares)| squares / count - (sum / count).powi(2)).sum()
-    }
-
-    /// The share of the kept entries that equation (1) clips.
-    #[must_use]
-    pub fn clipped(&self) -> f64 {
-        let clips = |value: f32| (f64::from(value) - f64::from(self.mean)).abs() > 3.0 * f64::from(self.deviation);
-        self.values.iter().filter(|&&value| clips(value)).count() as f64 / self.values.len().max(1) as f64
     }
 }
 
@@ -230,17 +209,6 @@ fn name_hash(name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shift_is_equation_1() {
-        assert_eq!(shift(2.0, 2.0, 0.5), 0.5);
-        assert_eq!(shift(2.5, 2.0, 0.5), 0.5 + 1.0 / 6.0);
-        assert_eq!(shift(3.5, 2.0, 0.5), 1.0);
-        assert_eq!(shift(99.0, 2.0, 0.5), 1.0);
-        assert_eq!(shift(-99.0, 2.0, 0.5), 0.0);
-        assert_eq!(shift(7.0, 7.0, 0.0), 0.5);
-        assert_eq!(shift(f32::MAX, f32::MIN, f32::MAX), (5.0f64 / 6.0) as f32);
-    }
 
     #[test]
     fn a_random_vector_depends_on_its_word_and_seed_alone() {

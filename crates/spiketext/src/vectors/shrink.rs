@@ -1,9 +1,9 @@
 //! Makes a small set of a large one: the most frequent words, and the directions in which the vectors differ most.
 //!
-//! Principal components keep the most of the distances between words that so many dimensions can. But equation (1) knows
-//! one sigma for all dimensions, while the components differ in deviation by a factor of ten: the first would be clipped
-//! and the last would hardly leave 1/2. So the components are rotated among each other. No distance and no product
-//! changes by that, a linear layer after it can do all that it could before, and the dimensions come out with
+//! Principal components keep the most of the distances between words that so many dimensions can. But equation (1)
+//! knows one sigma for all dimensions, while the components differ in deviation by a factor of ten: the first would
+//! be clipped and the last would hardly leave 1/2. So the components are rotated among each other. No distance and no
+//! product changes by that, a linear layer after it can do all that it could before, and the dimensions come out with
 //! one deviation. (Scaling the components instead would change the distances, and so what was paid for in training.)
 
 use nalgebra::{DMatrix, SymmetricEigen};
@@ -20,8 +20,8 @@ const BLOCK: usize = 4096;
 
 /// The first `words` words of `vectors` (the most frequent ones) in `dimension` dimensions.
 ///
-/// The outcome is centred: its mean vector is zero. With as many dimensions as before, or more, vectors stay as they are.
-/// Equal input gives equal output.
+/// The outcome is centred: its mean vector is zero. With as many dimensions as before, or more, vectors stay as they
+/// are. Equal input gives equal output.
 ///
 /// # Errors
 /// No word, no dimension, or an entry that is not finite.
@@ -93,7 +93,8 @@ fn axes(covariance: DMatrix<f64>, dimension: usize) -> DMatrix<f64> {
 /// An orthogonal matrix R `[n, n]` such that all diagonal entries of R' S R are equal, for a symmetric S.
 ///
 /// A random rotation comes first: it makes entries sums of many parts, so that few lie far out, and nearly levels the
-/// diagonal. Then plane rotations of the largest with the smallest entry level it (Schur and Horn: that is always possible).
+/// diagonal. Then plane rotations of the largest with the smallest entry level it (Schur and Horn: that is always
+/// possible).
 fn level(symmetric: &DMatrix<f64>) -> DMatrix<f64> {
     let n = symmetric.nrows();
     let mut stream = seed::stream(0, Purpose::RandomVectors, super::name_hash("rotation of principal components"), 0);
@@ -106,7 +107,8 @@ fn level(symmetric: &DMatrix<f64>) -> DMatrix<f64> {
     while open.len() > 1 {
         open.sort_by(|&a, &b| turned[(a, a)].total_cmp(&turned[(b, b)]).then(a.cmp(&b)));
         let (low, high) = (open[0], open[open.len() - 1]);
-        // tan t solves (low - target) + 2 tan t cross + tan^2 t (high - target) = 0; the signs of the ends give real roots.
+        // tan t solves (low - target) + 2 tan t cross + tan^2 t (high - target) = 0; the signs of the ends give real
+        // roots.
         let (a, b, c) = (turned[(high, high)] - target, turned[(low, high)], turned[(low, low)] - target);
         let root = (b * b - a * c).max(0.0).sqrt();
         let tangent = if a.abs() > 0.0 { (-b + root) / a } else { 0.0 };

@@ -17,6 +17,10 @@ pub(super) const HEAD: usize = 64 * 1024;
 
 const BUFFER: usize = 256 * 1024;
 
+/// The most bytes that a packed file may unpack to: three times the largest sets there are. A few kilobytes can pack
+/// any number of bytes; a file that is not packed is as large as it is, and has no limit.
+const MOST_UNPACKED: u64 = 64 << 30;
+
 /// Gives the unpacked content of the file at `path` to `use_stream`. What packs it is told from its first bytes.
 pub(super) fn with_stream<T>(path: &Path, use_stream: impl FnOnce(&mut dyn Read) -> Result<T>) -> Result<T> {
     let (file_path, member) = split_member(path);
@@ -33,10 +37,10 @@ pub(super) fn with_stream<T>(path: &Path, use_stream: impl FnOnce(&mut dyn Read)
     // Not by seeking back: the file may be a pipe.
     let whole = BufReader::with_capacity(BUFFER, magic.as_slice().chain(file));
     match magic.as_slice() {
-        [0x1f, 0x8b, ..] => use_stream(&mut Unpacked(MultiGzDecoder::new(whole))),
+        [0x1f, 0x8b, ..] => use_stream(&mut Unpacked::new(MultiGzDecoder::new(whole))),
         [0x28, 0xb5, 0x2f, 0xfd] => {
             let decoder = zstd::stream::read::Decoder::with_buffer(whole).map_err(Error::read(path))?;
-            use_stream(&mut Unpacked(decoder))
+            use_stream(&mut Unpacked::new(decoder))
         }
         _ => use_stream(&mut { whole }),
     }
@@ -84,24 +88,47 @@ fn with_member<T>(
         }
     };
     let stream = archive.by_name(chosen).map_err(|fault| unpacking(path, &fault.to_string()))?;
-    use_stream(&mut Unpacked(BufReader::with_capacity(BUFFER, stream)))
+    use_stream(&mut Unpacked::new(BufReader::with_capacity(BUFFER, stream)))
 }
 
 fn unpacking(path: &Path, fault: &str) -> Error {
     Error::malformed(path, None, "a whole compressed file", fault)
 }
 
-/// A decoder whose errors say that they come from unpacking: "unexpected end of file" alone would blame the wrong file.
-struct Unpacked<R>(R);
+/// A decoder that gives so many bytes at most, and whose errors say that they come from unpacking: "unexpected end of
+/// file" alone would blame the wrong file.
+struct Unpacked<R> {
+    decoder: R,
+    most: u64,
+    left: u64,
+}
+
+impl<R: Read> Unpacked<R> {
+    fn new(decoder: R) -> Self {
+        Self::with_limit(decoder, MOST_UNPACKED)
+    }
+
+    fn with_limit(decoder: R, most: u64) -> Self {
+        Self { decoder, most, left: most }
+    }
+}
 
 impl<R: Read> Read for Unpacked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|fault| {
+        let read = self.decoder.read(buffer).map_err(|fault| {
             if fault.kind() == io::ErrorKind::Interrupted {
                 return fault;
             }
             io::Error::new(fault.kind(), format!("the compressed data is damaged or cut short ({fault})"))
-        })
+        })?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            let message = format!(
+                "expected at most {} bytes once it is unpacked, got more; unpack it first to read it all the same",
+                self.most
+            );
+            io::Error::new(io::ErrorKind::FileTooLarge, message)
+        })?;
+        Ok(read)
     }
 }
 
@@ -135,8 +162,8 @@ pub(super) fn parse_header(line: &[u8]) -> Option<(u64, u64)> {
     fields.next().is_none().then_some(header)
 }
 
-/// Whether content after a header begins with a word and a number in decimals. Four bytes of a float may by chance look
-/// like a digit between blanks, but a whole vector of them has bytes that no text has.
+/// Whether content after a header begins with a word and a number in decimals. Four bytes of a float may by chance
+/// look like a digit between blanks, but a whole vector of them has bytes that no text has.
 fn begins_as_text(body: &[u8]) -> bool {
     let line = body.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
     let fields = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|field| !field.is_empty());
@@ -213,6 +240,23 @@ mod tests {
         assert!(unpack("v.zip", &two, "v.zip").unwrap_err().to_string().contains("members: 50.txt, d/100.txt"));
         assert_eq!(unpack("v.zip", &two, "v.zip/d/100.txt").unwrap(), CONTENT);
         assert!(unpack("v.zip", &two, "v.zip/x").unwrap_err().to_string().contains("known: 50.txt, d/100.txt"));
+    }
+
+    #[test]
+    fn what_unpacks_without_end_is_refused() {
+        let content = vec![b'x'; 100_000];
+        let limited = |most| {
+            let packed = gzip(&content);
+            let mut out = Vec::new();
+            let read = Unpacked::with_limit(MultiGzDecoder::new(packed.as_slice()), most).read_to_end(&mut out);
+            (read, out.len())
+        };
+        assert_eq!(limited(100_000).0.unwrap(), 100_000);
+        let (read, kept) = limited(99_999);
+        let message = Error::read("v.gz")(read.unwrap_err()).to_string();
+        assert!(message.starts_with("cannot read v.gz: expected at most 99999 bytes"), "{message}");
+        assert!(message.contains("unpack it first"), "{message}");
+        assert!(kept < 100_000);
     }
 
     #[test]

@@ -176,7 +176,9 @@ impl Parser<'_> {
             let parts: Vec<Result<Parsed>> = batch.par_iter().map(|chunk| self.parse(chunk)).collect();
             for part in parts {
                 let part = part?;
-                part.hashes.into_iter().for_each(|hash| collector.count(hash));
+                for hash in part.hashes {
+                    collector.count(self.path, hash)?;
+                }
                 part.skipped.into_iter().for_each(|line| collector.skip(line));
                 collector.add(part.moments);
                 for (word, vector) in part.kept.iter().zip(part.values.chunks_exact(self.shape.dimension)) {
@@ -231,7 +233,8 @@ impl Fault {
     }
 }
 
-/// Reads `word v1 … vD`: appends the numbers to `values` and gives the word. After a fault `values` holds some of them.
+/// Reads `word v1 … vD`: appends the numbers to `values` and gives the word. After a fault `values` holds some of
+/// them.
 fn parse_line<'a>(bytes: &'a [u8], dimension: usize, values: &mut Vec<f32>) -> std::result::Result<&'a str, Fault> {
     if bytes.len() > MAX_LINE {
         return Fault::new("lines of at most 1 MiB", format!("{} bytes", bytes.len()));
