@@ -61,6 +61,8 @@ pub struct Family {
     pub lean: bool,
     /// From random vectors.
     pub random: bool,
+    /// Trained with adversarial examples.
+    pub adversarial: bool,
     /// How it is made.
     pub method: Method,
 }
@@ -184,7 +186,12 @@ impl<'a> Key<'a> {
     #[must_use]
     pub fn family(&self) -> Family {
         let row = self.row.to_lowercase();
-        Family { lean: row.contains("lean"), random: row.contains("random"), method: self.method }
+        Family {
+            lean: row.contains("lean"),
+            random: row.contains("random"),
+            adversarial: row.contains("adversarial"),
+            method: self.method,
+        }
     }
 }
 

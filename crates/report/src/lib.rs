@@ -22,8 +22,8 @@ use crate::{cells::Study, markdown::Page};
 pub struct Request {
     /// The folder of result cells. A file `grid.json` beside the folder lists the cells that the study was to have.
     pub cells: PathBuf,
-    /// The Markdown file, ending in `.md`; figures go to `figures` in the folder of its name (`results/figures` for
-    /// `results.md`).
+    /// The Markdown file, ending in `.md`; figures and long tables go to `figures` and `tables` in the folder of its name
+    /// (`results/figures` for `results.md`).
     pub out: PathBuf,
 }
 
@@ -32,8 +32,10 @@ pub struct Request {
 pub struct Written {
     /// The Markdown file.
     pub report: PathBuf,
-    /// The figures.
+    /// The figures (SVG).
     pub figures: Vec<PathBuf>,
+    /// The tables that are too long for the page (CSV).
+    pub tables: Vec<PathBuf>,
     /// Cells that were read.
     pub cells: usize,
     /// Cells of the declared grid that are not there; none if no grid is declared.
@@ -51,20 +53,27 @@ pub fn write(request: &Request, spikes_of: Option<(&Model, &str)>) -> Result<Wri
     }
     let grid = grid_beside(&request.cells);
     let study = Study::read(&request.cells, &grid)?;
-    let folder = out.with_extension("").join("figures");
+    let beside = out.with_extension("");
     let stem = out.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut page = Page { link: format!("{}/figures/", encoded(&stem)), ..Page::default() };
+    let mut page = Page { link: format!("{}/", encoded(&stem)), ..Page::default() };
     let missing = sections::all(&study, spikes_of, &mut page)?;
-    std::fs::create_dir_all(&folder).map_err(Error::write(&folder))?;
-    let mut figures = Vec::new();
-    for (name, svg) in &page.figures {
-        let path = folder.join(name);
-        write_atomically(&path, svg.as_bytes())?;
-        figures.push(path);
-    }
+    let figures = write_all(&beside.join("figures"), &page.figures)?;
+    let tables = write_all(&beside.join("tables"), &page.tables)?;
     let text = format!("{}\n", page.text.trim_end());
     write_atomically(out, text.as_bytes())?;
-    Ok(Written { report: out.clone(), figures, cells: study.cells.len(), missing })
+    Ok(Written { report: out.clone(), figures, tables, cells: study.cells.len(), missing })
+}
+
+/// Writes files (name and content) into `folder`, which is made where there is none.
+fn write_all(folder: &Path, files: &[(String, String)]) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder).map_err(Error::write(folder))?;
+    let mut paths = Vec::new();
+    for (name, content) in files {
+        let path = folder.join(name);
+        write_atomically(&path, content.as_bytes())?;
+        paths.push(path);
+    }
+    Ok(paths)
 }
 
 /// The declared grid's file: `grid.json` in the folder that holds the folder of cells.

@@ -26,6 +26,12 @@ impl Sample {
         Some(Self { mean, deviation, count })
     }
 
+    /// Half the width of the 95 % interval of the mean (Student's t); none for one value.
+    #[must_use]
+    pub fn interval(&self) -> Option<f64> {
+        Some(student_95(self.count - 1) * self.deviation? / (self.count as f64).sqrt())
+    }
+
     /// `83.10 ± 0.31`, with the number of values behind it where it is below `most`.
     #[must_use]
     pub fn shown(&self, most: usize) -> String {
@@ -38,6 +44,14 @@ impl Sample {
         }
         text
     }
+}
+
+/// The 97.5 % quantile of Student's t with this many degrees of freedom.
+fn student_95(freedom: usize) -> f64 {
+    const QUANTILES: [f64; 10] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+    // Beyond the table: the normal quantile with the first term of its expansion, right to a hundredth.
+    let tail = |n: f64| 1.96 + 2.37 / n;
+    QUANTILES.get(freedom.saturating_sub(1)).copied().unwrap_or_else(|| tail(freedom as f64))
 }
 
 /// `value` with three significant digits, without an exponent from a thousandth to a million.
@@ -60,15 +74,10 @@ pub fn significant(value: f64) -> String {
     text
 }
 
-/// A count with three significant digits and `k`, `M` or `G`.
+/// `value` with at most six significant digits, as programs read it.
 #[must_use]
-pub fn counted(value: f64) -> String {
-    for (unit, name) in [(1e9, " G"), (1e6, " M"), (1e3, " k")] {
-        if value >= 0.9995 * unit {
-            return significant(value / unit) + name;
-        }
-    }
-    significant(value)
+pub fn precise(value: f64) -> String {
+    format!("{value:.5e}").parse::<f64>().unwrap_or(value).to_string()
 }
 
 /// Seconds as seconds, minutes or hours.
@@ -101,6 +110,10 @@ mod tests {
         let one = Sample::of([3.0]).expect("a value");
         assert_eq!((one.deviation, one.shown(1), one.shown(5)), (None, "3.00".into(), "3.00 (n = 1)".into()));
         assert_eq!(Sample::of([]), None);
+        // Five values 0 to 4: 2.776 * sqrt(2.5) / sqrt(5).
+        let five = Sample::of([0.0, 1.0, 2.0, 3.0, 4.0]).expect("values");
+        assert!((five.interval().expect("five") - 1.963).abs() < 1e-3 && one.interval().is_none());
+        assert!((student_95(20) - 2.086).abs() < 0.01 && (student_95(11) - 2.201).abs() < 0.03);
     }
 
     #[test]
@@ -116,9 +129,10 @@ mod tests {
         ] {
             assert_eq!(significant(value), text);
         }
-        assert_eq!(counted(7_864_321.0), "7.86 M");
-        assert_eq!(counted(999_700.0), "1.00 M");
-        assert_eq!(counted(12.0), "12.0");
+        assert_eq!(
+            (precise(0.123_456_78), precise(23_637_071.07), precise(0.0)),
+            ("0.123457".into(), "23637100".into(), "0".into())
+        );
         assert_eq!(duration(12.34), "12.3 s");
         assert_eq!(duration(7200.0), "2.00 h");
     }

@@ -18,9 +18,10 @@ use spiketext_report::{Request, write};
   spiketext report --cells my-study --out my-report.md
   spiketext report --model runs/sst2-lean-1 --text \"a warm and funny film\"
 
-Figures go to the folder `figures` in a folder of the page's name: docs/results/figures for docs/results.md. A file
-grid.json beside the folder of cells, a list of {table, row, axis, dataset, seed}, names the cells that the study is to
-have. --json prints one object: report, figures, cells, missing (null without a grid).")]
+Figures and long tables (CSV) go to the folders `figures` and `tables` in a folder of the page's name:
+docs/results/figures for docs/results.md. A file grid.json beside the folder of cells, a list of {table, row, axis,
+dataset, seed}, names the cells that the study is to have. --json prints one object: report, figures, tables, cells,
+missing (null without a grid).")]
 pub struct Arguments {
     /// The folder of result files, one JSON file a cell.
     #[arg(long, value_name = "FOLDER", default_value = "docs/results/study")]
@@ -46,8 +47,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let written = write(&request, model.as_ref().zip(arguments.text.as_deref()))?;
     let mut out = io::stdout().lock();
     if arguments.json {
-        let figures: Vec<_> = written.figures.iter().map(|path| path.display().to_string()).collect();
-        let answer = serde_json::json!({"report": written.report.display().to_string(), "figures": figures,
+        let names = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        let answer = serde_json::json!({"report": written.report.display().to_string(),
+            "figures": names(&written.figures), "tables": names(&written.tables),
             "cells": written.cells, "missing": written.missing});
         writeln!(out, "{answer}")?;
     } else {

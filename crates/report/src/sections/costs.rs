@@ -1,13 +1,16 @@
 //! What the study itself cost.
 
+use spiketext::Result;
+use spiketext_study::Cell;
+
 use crate::{
     cells::{Study, dataset_name},
     markdown::{Page, Table, escaped},
-    numbers::{Sample, duration},
+    numbers::{Sample, duration, precise},
 };
 
 /// Seconds and epochs of the cells, means over the seeds.
-pub fn section(study: &Study, page: &mut Page) {
+pub fn section(study: &Study, page: &mut Page) -> Result<()> {
     page.heading(2, "What the cells cost");
     let mut sums = Table::new(1, ["table", "cells", "time", "mean of a cell", "longest cell"]);
     for table in study.tables() {
@@ -19,34 +22,36 @@ pub fn section(study: &Study, page: &mut Page) {
         sums.row([escaped(table), seconds.len().to_string(), duration(total), duration(mean), duration(longest)]);
     }
     page.table(&sums);
-    page.folded("Each row", |page| {
-        page.paragraph(
-            "Means over the seeds. Shared seconds made what other cells start from too. Epochs are those trained and, in \
-             brackets, the best of them by the development texts.",
-        );
-        let mut table =
-            Table::new(3, ["table", "row", "data set", "seeds", "seconds", "of them shared", "development", "epochs"]);
-        for name in study.tables() {
-            for entry in study.entries(name) {
-                let mean = |sample: Option<Sample>| sample.map_or(0.0, |sample| sample.mean);
-                table.row([
-                    escaped(name),
-                    escaped(&entry.key.name()),
-                    escaped(dataset_name(entry.dataset)),
-                    entry.cells.len().to_string(),
-                    format!("{:.1}", mean(entry.sample(|cell| Some(cell.seconds.total)))),
-                    format!("{:.1}", mean(entry.sample(|cell| Some(cell.seconds.shared)))),
-                    format!("{:.2}", mean(entry.sample(|cell| Some(cell.measured.development_accuracy)))),
-                    epochs(&entry.cells),
-                ]);
-            }
+    let mut rows = Vec::new();
+    for name in study.tables() {
+        for entry in study.entries(name) {
+            let mean = |value: &dyn Fn(&Cell) -> f64| {
+                entry.sample(|cell| Some(value(cell))).map_or_else(String::new, |sample| precise(sample.mean))
+            };
+            rows.push(vec![
+                name.to_owned(),
+                entry.key.name(),
+                dataset_name(entry.dataset).to_owned(),
+                entry.cells.len().to_string(),
+                mean(&|cell| cell.seconds.total),
+                mean(&|cell| cell.seconds.shared),
+                mean(&|cell| cell.measured.development_accuracy),
+                epochs(&entry.cells),
+            ]);
         }
-        page.table(&table);
-    });
+    }
+    let columns =
+        ["table", "row", "data set", "seeds", "seconds", "of them shared", "development accuracy", "epochs"];
+    let link = page.csv("cells", &columns, &rows)?;
+    page.paragraph(&format!(
+        "Each row, means over the seeds: {link}. Shared seconds made what other cells start from too. Epochs are those \
+         trained and, in brackets, the best of them by the development texts.",
+    ));
+    Ok(())
 }
 
 /// Epochs of each phase, means over the seeds.
-fn epochs(cells: &[&spiketext_study::Cell]) -> String {
+fn epochs(cells: &[&Cell]) -> String {
     let mut phases: Vec<&str> =
         cells.iter().flat_map(|cell| cell.measured.epochs.keys()).map(String::as_str).collect();
     phases.sort_unstable();
@@ -54,7 +59,7 @@ fn epochs(cells: &[&spiketext_study::Cell]) -> String {
     let parts = phases.into_iter().filter_map(|phase| {
         let of =
             |i: usize| Sample::of(cells.iter().filter_map(|c| c.measured.epochs.get(phase)).map(|e| e[i] as f64));
-        Some(format!("{} {:.1} ({:.1})", escaped(phase), of(0)?.mean, of(1)?.mean))
+        Some(format!("{phase} {:.1} ({:.1})", of(0)?.mean, of(1)?.mean))
     });
     parts.collect::<Vec<_>>().join(", ")
 }

@@ -6,7 +6,7 @@ use super::accuracy::accuracy_axis;
 use crate::{
     cells::{Entry, Study, dataset_name},
     markdown::{Page, Table, escaped},
-    numbers::{counted, plural, significant},
+    numbers::{Sample, precise, significant},
     panels::{Axis, Line, Panel, Point, Series, draw},
 };
 
@@ -19,24 +19,21 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
     }
     page.heading(2, "Operations and energy");
     page.paragraph(
-        "Operations of a test text were counted in the same run, as NeuroBench defines them: effective ones have a \
-         non-zero input and a non-zero weight, dense ones count every input and weight over all time steps. Joules are \
-         a reading of the operations under a named cost table. A spiking network is compared with the DNN of its own \
-         shape on the same texts.",
+        "Operations of a test text were counted in the same run, by NeuroBench's rules: effective ones have a non-zero \
+         input, dense ones count every input and weight over all time steps. NeuroBench leaves out weights of zero too; \
+         these cells count them, which bounds the figure from above. Joules are a reading of the operations under a named \
+         cost table. A spiking network is compared with the DNN of its own shape, in single precision unless the table \
+         says otherwise, on the same texts; a smaller or quantised DNN may cost less than either.",
     );
+    let link = operations(study, &entries, page)?;
+    page.paragraph(&format!("Operations, bytes and sparsities of each row: {link}."));
     let tables = cost_tables(&entries);
     let Some(main) = tables.iter().find(|t| **t == HOROWITZ_45NM_FP32.name).or(tables.first()).copied() else {
-        operations(study, &entries, page);
         return Ok(());
     };
-    in_words(&entries, main, page);
+    verdicts(&entries, &tables, page)?;
     over_energy(study, &entries, main, page)?;
-    break_even(&entries, main, page)?;
-    operations(study, &entries, page);
-    for table in &tables {
-        energies(study, &entries, table, page);
-    }
-    Ok(())
+    break_even(&entries, main, page)
 }
 
 /// The cost tables that any entry was priced with, the default first, then by name.
@@ -54,30 +51,48 @@ fn ratio(entry: &Entry<'_>, table: &str) -> Option<f64> {
     (dnn > 0.0).then(|| network / dnn)
 }
 
-/// Which networks cost more than their DNN, said plainly.
-fn in_words(entries: &[Entry<'_>], table: &str, page: &mut Page) {
-    page.paragraph(&format!("Under the table {}, against the DNN of the same shape:", escaped(table)));
-    let mut items = Vec::new();
+/// Whether networks cost more than their DNN, under every table; microjoules beside the page.
+fn verdicts(entries: &[Entry<'_>], tables: &[&str], page: &mut Page) -> Result<()> {
+    page.heading(3, "Energy over the DNN's");
+    let head = tables.iter().map(|table| escaped(table));
+    let last = ["costs more under".to_owned()];
+    let mut shown = Table::new(1, ["row".to_owned()].into_iter().chain(head).chain(last));
+    let mut rows = Vec::new();
     for row in entries.chunk_by(|a, b| a.key == b.key) {
-        let ratios: Vec<f64> = row.iter().filter_map(|entry| ratio(entry, table)).collect();
-        if ratios.is_empty() {
-            continue;
+        let mut cells = vec![escaped(&row[0].key.name())];
+        let mut more = 0;
+        let mut priced = 0;
+        for table in tables {
+            let ratios: Vec<f64> = row.iter().filter_map(|entry| ratio(entry, table)).collect();
+            cells.push(match Sample::of(ratios.iter().copied()) {
+                None => "–".into(),
+                Some(ratio) if ratio.mean > 1.0 => format!("**{}**", significant(ratio.mean)),
+                Some(ratio) => significant(ratio.mean),
+            });
+            priced += usize::from(!ratios.is_empty());
+            more += usize::from(Sample::of(ratios).is_some_and(|ratio| ratio.mean > 1.0));
+            for entry in row {
+                let Some((network, dnn)) = entry.energy(table) else { continue };
+                let names = [dataset_name(entry.dataset).to_owned(), entry.key.name(), (*table).to_owned()];
+                let figures = [Some(network), Some(dnn), ratio(entry, table)];
+                let figures = figures.map(|figure| figure.map_or_else(String::new, precise));
+                rows.push(names.into_iter().chain(figures).collect());
+            }
         }
-        let (least, most) = ratios.iter().fold((f64::MAX, 0.0f64), |(a, b), r| (a.min(*r), b.max(*r)));
-        let span = match (significant(least), significant(most)) {
-            (a, b) if a == b => format!("{a} times"),
-            (a, b) => format!("{a} to {b} times"),
-        };
-        let more = ratios.iter().filter(|ratio| **ratio > 1.0).count();
-        let sets = plural(ratios.len(), "data set");
-        let verdict = match more {
-            0 => format!("costs less on all {sets}"),
-            n if n == ratios.len() => format!("**costs more than the DNN** on all {sets}"),
-            n => format!("**costs more than the DNN** on {n} of {sets}"),
-        };
-        items.push(format!("{}: {verdict} ({span} its energy).", escaped(&row[0].key.name())));
+        if priced > 0 {
+            cells.push(format!("{more} of {priced}"));
+            shown.row(cells);
+        }
     }
-    page.list(items);
+    let columns =
+        ["data set", "row", "cost table", "microjoules a text", "microjoules of the DNN of its shape", "ratio"];
+    let link = page.csv("energy", &columns, &rows)?;
+    page.paragraph(&format!(
+        "Energy of a spiking network divided by that of the DNN of its shape, means over the data sets; **bold** where the \
+         spiking network costs more. Each data set, in microjoules: {link}.",
+    ));
+    page.table(&shown);
+    Ok(())
 }
 
 /// Accuracy over energy, with the entries that none beats in both.
@@ -134,7 +149,7 @@ fn over_energy(study: &Study, entries: &[Entry<'_>], table: &str, page: &mut Pag
     let svg = draw(&format!("Test accuracy over energy, {table}"), &panels, &x, accuracy_axis);
     page.figure("accuracy-over-energy", "Test accuracy over energy a text, a panel for each data set", svg)?;
     page.paragraph(&format!(
-        "Energy under the table {}. Numbers beside the points of spiking networks are their time steps, where there is \
+        "Energy under the table {}; bag of words and other rows without counted operations are not on it. Numbers beside the points of spiking networks are their time steps, where there is \
          room; bars are one standard deviation over the seeds. The stepped line joins the networks that no other beats \
          in both accuracy and energy:",
         escaped(table)
@@ -265,77 +280,41 @@ fn break_even(entries: &[Entry<'_>], table: &str, page: &mut Page) -> Result<()>
     Ok(())
 }
 
-/// Counts, a table for each data set.
-fn operations(study: &Study, entries: &[Entry<'_>], page: &mut Page) {
-    page.heading(3, "Operations a text");
+/// Counts of each row, beside the page; gives the link.
+fn operations(study: &Study, entries: &[Entry<'_>], page: &mut Page) -> Result<String> {
+    let columns = [
+        "data set",
+        "row",
+        "T x input rate",
+        "MACs",
+        "ACs",
+        "dense operations",
+        "neuron updates",
+        "MACs of the DNN of its shape",
+        "bytes",
+        "share of zero weights",
+        "share of silent outputs",
+    ];
+    let mut rows = Vec::new();
     for dataset in study.datasets("main") {
-        let mut table = Table::new(
-            1,
-            [
-                "row",
-                "T x rate",
-                "MACs",
-                "ACs",
-                "dense",
-                "neuron updates",
-                "DNN's MACs",
-                "bytes",
-                "zero weights",
-                "silent outputs",
-            ],
-        );
         for entry in entries.iter().filter(|entry| entry.dataset == dataset) {
-            let count = |value: fn(&spiketext_study::CostsPerText) -> f64| entry.cost(value).map(counted);
-            let share = |value: fn(&spiketext_study::CostsPerText) -> f64| {
-                entry.cost(value).map(|s| format!("{:.1} %", 100.0 * s))
-            };
-            let cells = [
-                entry.steps_times_rate().map(significant),
-                count(|costs| costs.effective_macs),
-                count(|costs| costs.effective_acs),
-                count(|costs| costs.dense),
-                count(|costs| costs.neuron_updates),
-                count(|costs| costs.dnn_macs),
-                count(|costs| costs.footprint as f64),
-                share(|costs| costs.connection_sparsity),
-                share(|costs| costs.activation_sparsity),
+            let names = [dataset_name(dataset).to_owned(), entry.key.name()];
+            let figures = [
+                entry.steps_times_rate(),
+                entry.cost(|costs| costs.effective_macs),
+                entry.cost(|costs| costs.effective_acs),
+                entry.cost(|costs| costs.dense),
+                entry.cost(|costs| costs.neuron_updates),
+                entry.cost(|costs| costs.dnn_macs),
+                entry.cost(|costs| costs.footprint as f64),
+                entry.cost(|costs| costs.connection_sparsity),
+                entry.cost(|costs| costs.activation_sparsity),
             ];
-            let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "–".into()));
-            table.row([escaped(&entry.key.name())].into_iter().chain(cells));
-        }
-        if !table.is_empty() {
-            page.folded(dataset_name(dataset), |page| page.table(&table));
+            let figures = figures.map(|figure| figure.map_or_else(String::new, precise));
+            rows.push(names.into_iter().chain(figures).collect());
         }
     }
-}
-
-/// Microjoules and ratios under one cost table, rows by data sets.
-fn energies(study: &Study, entries: &[Entry<'_>], name: &str, page: &mut Page) {
-    let datasets = study.datasets("main");
-    let head = datasets.iter().map(|dataset| escaped(dataset_name(dataset)));
-    let mut table = Table::new(1, ["row".to_owned()].into_iter().chain(head));
-    for row in entries.chunk_by(|a, b| a.key == b.key) {
-        let cells = datasets.iter().map(|dataset| {
-            let entry = row.iter().find(|entry| entry.dataset == *dataset);
-            let Some((entry, (network, _))) = entry.and_then(|entry| Some((entry, entry.energy(name)?))) else {
-                return "–".to_owned();
-            };
-            match ratio(entry, name) {
-                Some(ratio) if ratio > 1.0 => format!("{} (**x {}**)", significant(network), significant(ratio)),
-                Some(ratio) => format!("{} (x {})", significant(network), significant(ratio)),
-                None => significant(network),
-            }
-        });
-        let cells: Vec<String> = cells.collect();
-        table.row([escaped(&row[0].key.name())].into_iter().chain(cells));
-    }
-    page.folded(&format!("Energy under {name}"), |page| {
-        page.paragraph(
-            "Microjoules a text; in brackets, for spiking networks, the multiple of the DNN of the same shape, bold \
-             where the SNN costs more.",
-        );
-        page.table(&table);
-    });
+    page.csv("operations", &columns, &rows)
 }
 
 #[cfg(test)]

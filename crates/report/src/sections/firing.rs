@@ -6,8 +6,8 @@ use spiketext_study::{BINS, FiringSummary};
 use super::{lean_choice, paper_choice};
 use crate::{
     cells::{Entry, Study, dataset_name},
-    markdown::{Page, Table, escaped},
-    numbers::significant,
+    markdown::Page,
+    numbers::precise,
     panels::{Axis, Line, Panel, Point, Series, draw},
 };
 
@@ -56,43 +56,43 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
         "Share of the convolution channels (first figure) and of the pooled features (second) by their mean firing rate \
          on the test texts, over all seeds.",
     );
-    page.folded("Mean rates of every spiking row", |page| {
-        let mut table = Table::new(
-            2,
-            [
-                "data set",
-                "row",
-                "T",
-                "input",
-                "convolution",
-                "features",
-                "outputs",
-                "channels: never / always",
-                "features: never / always",
-            ],
-        );
-        for entry in &entries {
-            let rate = |value: fn(&FiringSummary) -> f64| entry.firing(value).map(significant).unwrap_or_default();
-            let extremes = |value: fn(&FiringSummary) -> [u64; 2]| {
-                let [never, always] = [0, 1]
-                    .map(|i| entry.firing(|f| value(f)[i] as f64).map(|n| format!("{n:.1}")).unwrap_or_default());
-                format!("{never} / {always}")
-            };
-            table.row([
-                escaped(dataset_name(entry.dataset)),
-                escaped(&entry.key.name()),
+    let columns = [
+        "data set",
+        "row",
+        "T",
+        "input",
+        "convolution",
+        "features",
+        "outputs",
+        "channels that never fire",
+        "channels that always fire",
+        "features that never fire",
+        "features that always fire",
+    ];
+    let rows: Vec<Vec<String>> = entries
+        .iter()
+        .map(|entry| {
+            let mean = |value: &dyn Fn(&FiringSummary) -> f64| entry.firing(value).map(precise).unwrap_or_default();
+            vec![
+                dataset_name(entry.dataset).to_owned(),
+                entry.key.name(),
                 entry.steps().map(|steps| steps.to_string()).unwrap_or_default(),
-                rate(|firing| firing.input_rate),
-                rate(|firing| firing.convolution_rate),
-                rate(|firing| firing.feature_rate),
-                rate(|firing| firing.output_rate),
-                extremes(|firing| firing.convolution_extremes),
-                extremes(|firing| firing.feature_extremes),
-            ]);
-        }
-        page.paragraph("Mean spikes a neuron and step; counts of neurons are means over the seeds.");
-        page.table(&table);
-    });
+                mean(&|firing| firing.input_rate),
+                mean(&|firing| firing.convolution_rate),
+                mean(&|firing| firing.feature_rate),
+                mean(&|firing| firing.output_rate),
+                mean(&|firing| firing.convolution_extremes[0] as f64),
+                mean(&|firing| firing.convolution_extremes[1] as f64),
+                mean(&|firing| firing.feature_extremes[0] as f64),
+                mean(&|firing| firing.feature_extremes[1] as f64),
+            ]
+        })
+        .collect();
+    let link = page.csv("firing-rates", &columns, &rows)?;
+    page.paragraph(&format!(
+        "Mean spikes a neuron and step of every spiking row, and how many neurons never or always fire, means over the \
+         seeds: {link}.",
+    ));
     Ok(())
 }
 

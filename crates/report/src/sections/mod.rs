@@ -6,7 +6,7 @@ mod confusion;
 mod costs;
 mod energy;
 mod firing;
-mod made;
+mod provenance;
 mod raster;
 mod robustness;
 mod settings;
@@ -16,8 +16,10 @@ use spiketext::{Result, model::Model};
 use crate::{
     cells::{Entry, Study},
     markdown::Page,
-    published::LEAN_STEPS,
 };
+
+/// The lean network that figures show is the one in the most time steps up to these: those of its recipe.
+const SHOWN_STEPS: usize = 8;
 
 /// Every section. Gives the number of cells that the declared grid holds and the study does not, if there is a grid.
 ///
@@ -26,14 +28,14 @@ use crate::{
 pub fn all(study: &Study, spikes_of: Option<(&Model, &str)>, page: &mut Page) -> Result<Option<usize>> {
     page.heading(1, "Results");
     page.paragraph(
-        "Made by `spiketext report` from the result files of the study's cells. Accuracies are percent of the test \
-         texts, means and sample standard deviations over the seeds; `n` tells the number of seeds where it is smaller \
-         than the table's largest. Choices were made on development texts alone.",
+        "Made by `spiketext report` from the cells of the study. Accuracies are percent of the test texts, means and sample \
+         standard deviations over the seeds; `n` tells the number of seeds where it is smaller than the table's largest. A \
+         run chooses its epoch, thresholds and vocabulary without the test texts. How the recipes came about, and what \
+         these figures do not show, is in `docs/notebook/claims.md`.",
     );
-    made::cells(study, page);
-    let missing = made::missing(study, page);
+    provenance::cells(study, page)?;
+    let missing = provenance::missing(study, page);
     accuracy::main_table(study, page);
-    accuracy::goals(study, page);
     accuracy::over_steps(study, page)?;
     energy::section(study, page)?;
     firing::section(study, page)?;
@@ -41,21 +43,21 @@ pub fn all(study: &Study, spikes_of: Option<(&Model, &str)>, page: &mut Page) ->
     if let Some((model, text)) = spikes_of {
         raster::section(model, text, page)?;
     }
-    robustness::section(study, page);
+    robustness::section(study, page)?;
     settings::section(study, page)?;
     choices::section(study, page);
-    costs::section(study, page);
+    costs::section(study, page)?;
     Ok(missing)
 }
 
-/// The lean fine-tuned network in the most time steps that its goal allows, on each data set of `main`.
+/// The lean fine-tuned network in the most time steps up to [`SHOWN_STEPS`], on each data set of `main`.
 fn lean_choice(study: &Study) -> Vec<Entry<'_>> {
     let lean = |entry: &Entry<'_>| {
         let family = entry.key.family();
         family.lean
             && !family.random
             && family.method == spiketext_study::Method::FineTuned
-            && entry.steps().is_some_and(|steps| steps <= LEAN_STEPS)
+            && entry.steps().is_some_and(|steps| steps <= SHOWN_STEPS)
     };
     let mut entries = study.entries("main");
     entries.retain(lean);

@@ -6,7 +6,7 @@ use super::accuracy::accuracy_axis;
 use crate::{
     cells::{Entry, Study, axis_name, dataset_name, named, number, value_name},
     markdown::{Page, Table, escaped},
-    numbers::significant,
+    numbers::precise,
     panels::{Axis, Line, Panel, Point, Series, draw},
 };
 
@@ -83,20 +83,19 @@ fn one(study: &Study, name: &str, page: &mut Page) -> Result<()> {
     if most == 1 {
         page.paragraph("One seed each, so there are no deviations.");
     }
-    let mut costs = Table::new(2, ["data set", "row", "T x rate", "test accuracy"]);
-    for entry in &entries {
-        if let Some(rate) = entry.steps_times_rate() {
-            let accuracy = entry.accuracy().shown(most);
-            costs.row([
-                escaped(dataset_name(entry.dataset)),
-                escaped(&entry.key.name()),
-                significant(rate),
-                accuracy,
-            ]);
+    if name == "encoders" {
+        let rows: Vec<Vec<String>> = entries
+            .iter()
+            .filter_map(|entry| {
+                let names = [dataset_name(entry.dataset).to_owned(), entry.key.name()];
+                let figures = [entry.steps_times_rate()?, entry.accuracy().mean].map(precise);
+                Some(names.into_iter().chain(figures).collect())
+            })
+            .collect();
+        if !rows.is_empty() {
+            let link = page.csv("encoders", &["data set", "row", "T x input rate", "test accuracy"], &rows)?;
+            page.paragraph(&format!("Spikes that the encoders take (time steps x input rate): {link}."));
         }
-    }
-    if name == "encoders" && !costs.is_empty() {
-        page.folded("Spikes that the encoders take (time steps x input rate)", |page| page.table(&costs));
     }
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use spiketext::Result;
+
 use crate::{
     cells::{Study, dataset_name, named},
     markdown::{Page, Table, escaped},
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// Commits, machines, seeds and time.
-pub fn cells(study: &Study, page: &mut Page) {
+pub fn cells(study: &Study, page: &mut Page) -> Result<()> {
     page.heading(2, "How it was made");
     let counted = |of: fn(&spiketext_study::Cell) -> &str| {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -29,9 +31,12 @@ pub fn cells(study: &Study, page: &mut Page) {
     let seeds: Vec<String> = seeds.into_iter().map(|seed| seed.to_string()).collect();
     let total: f64 = study.cells.iter().map(|cell| cell.seconds.total).sum();
     let shared: f64 = study.cells.iter().map(|cell| cell.seconds.shared).sum();
+    let rows: Vec<Vec<String>> =
+        commits.iter().map(|(commit, count)| vec![(*commit).to_owned(), count.to_string()]).collect();
+    let list = page.csv("commits", &["commit", "cells"], &rows)?;
     page.list([
         format!("Cells: {}. A cell is one network of one data set and one seed.", study.cells.len()),
-        format!("Commits: {}.", with_counts(&commits)),
+        format!("Commits of the program: {} ({list}).", commits.len()),
         format!("Machines: {}.", with_counts(&machines)),
         format!("Seeds: {}.", seeds.join(", ")),
         format!(
@@ -56,6 +61,7 @@ pub fn cells(study: &Study, page: &mut Page) {
     if machines.len() > 1 {
         page.paragraph("Seconds come from several machines and are not to be compared across them.");
     }
+    Ok(())
 }
 
 /// What the declared grid holds beyond the cells. Gives the number of cells missing, if there is a grid.
