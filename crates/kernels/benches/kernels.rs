@@ -259,8 +259,8 @@ fn references(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What this machine can do at most, to hold the kernels against: rows of 64 bytes added up out of each level of memory (what
-/// look-up does), and the matrix product.
+/// What this machine can do at most, to hold the kernels against: rows of 64 bytes added up out of each level of
+/// memory (what look-up does), and the matrix product.
 fn roofline(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("roofline");
     for (name, bytes) in [("first_cache", 16 << 10), ("second_cache", 512 << 10), ("memory", 256 << 20)] {
@@ -301,5 +301,9 @@ fn quick() -> Criterion {
         .measurement_time(Duration::from_millis(1200))
 }
 
-criterion_group! { name = benches; config = quick(); targets = spiking, text, neurons_and_spikes, references, roofline }
+criterion_group! {
+    name = benches;
+    config = quick();
+    targets = spiking, text, neurons_and_spikes, references, roofline
+}
 criterion_main!(benches);

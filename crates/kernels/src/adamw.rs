@@ -1,8 +1,8 @@
 //! One step of AdamW (Loshchilov and Hutter 2019) in one pass over the memory.
 //!
-//! The operations and their roundings are those of Burn's `AdamW`, one number after the other; a test in the crate that
-//! trains holds the two together. Composed of tensor operations the step passes a dozen times over arrays of the size of
-//! the weights, and costs as much as a third of the convolution itself.
+//! The operations and their roundings are those of Burn's `AdamW`, one number after the other; a test in the crate
+//! that trains holds the two together. Composed of tensor operations the step passes a dozen times over arrays of the
+//! size of the weights, and costs as much as a third of the convolution itself.
 
 use macro_rules_attribute::apply;
 use rayon::prelude::*;

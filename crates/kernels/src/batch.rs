@@ -5,7 +5,8 @@ use crate::lanes::{LANES, Lanes, flat};
 /// A token that makes no current at all: padding, or an unknown word under the silent policy.
 pub const SILENT: u32 = u32::MAX;
 
-/// A batch of texts of any length. Each position names a row of the table of distinct tokens that goes with the batch.
+/// A batch of texts of any length. Each position names a row of the table of distinct tokens that goes with the
+/// batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenBatch {
     rows: Vec<u32>,
@@ -131,8 +132,8 @@ impl ConvolutionShape {
         self.widths[..width_index].iter().sum::<usize>() * self.filters
     }
 
-    /// Cuts the channels into strips of at most 64 of one width. A strip's products, (tap, channel), fill rows of [`LANES`]
-    /// without gaps but at the end. Wide kernels come first.
+    /// Cuts the channels into strips of at most 64 of one width. A strip's products, (tap, channel), fill rows of
+    /// [`LANES`] without gaps but at the end. Wide kernels come first.
     #[must_use]
     pub fn strips(&self) -> Vec<ChannelStrip> {
         let parts = self.filters.div_ceil(2 * LANES);

@@ -1,8 +1,9 @@
 //! What rows of spikes stand for over time: plain spikes, weighted phases, or the bit planes of a constant current.
 //!
-//! A graded code multiplies whole token products, presence current and all, by powers of two. So nothing is rounded that
-//! a plain code would not round, and the presence current of centred training (equation 10), which takes half a spike off
-//! every input of a plain code, here takes half a bit off every bit: a rate of b of 256 drives like (b + 1/2) / 256.
+//! A graded code multiplies whole token products, presence current and all, by powers of two. So nothing is rounded
+//! that a plain code would not round, and the presence current of centred training (equation 10), which takes half a
+//! spike off every input of a plain code, here takes half a bit off every bit: a rate of b of 256 drives like (b +
+//! 1/2) / 256.
 
 /// Phases of a period, and bit planes of a current.
 pub const PHASES: usize = 8;
@@ -13,8 +14,8 @@ pub enum Drive {
     /// A row for each step; a spike weighs 1.
     #[default]
     Spikes,
-    /// A row for each step t; a spike weighs `8 / 2^(1 + t mod 8)`, so that a full period carries what eight steps of the
-    /// mean current would (weighted phases: Kim et al. 2018).
+    /// A row for each step t; a spike weighs `8 / 2^(1 + t mod 8)`, so that a full period carries what eight steps of
+    /// the mean current would (weighted phases: Kim et al. 2018).
     Phases,
     /// Eight rows p, bits from the highest; every step has the same current, in which row p weighs `1 / 2^(1 + p)`.
     Current,

@@ -1,8 +1,10 @@
-//! Pooled features as bits, and the currents of the outputs out of them: what a single text needs after the convolution.
+//! Pooled features as bits, and the currents of the outputs out of them: what a single text needs after the
+//! convolution.
 //!
-//! [`crate::neuron_scan`] runs the same neurons over batches and gives a number for each spike. Here channels lie in rows of
-//! [`LANES`] and a row of spikes is one word, so that the outputs add the weights of those features alone that fired, channel
-//! after channel, as adding them one by one from dense spikes does: the sums are the same to the bit.
+//! [`crate::neuron_scan`] runs the same neurons over batches and gives a number for each spike. Here channels lie in
+//! rows of [`LANES`] and a row of spikes is one word, so that the outputs add the weights of those features alone
+//! that fired, channel after channel, as adding them one by one from dense spikes does: the sums are the same to the
+//! bit.
 
 // By index: what runs over arrays of lanes reads as the formula does, and becomes vectors.
 #![allow(clippy::needless_range_loop)]
@@ -15,9 +17,9 @@ use crate::{
     neuron::{known_neuron, step},
 };
 
-/// Runs features over all steps: `counts`, `[T, rows]`, are their input and `thresholds`, `[rows]`, those of the channels
-/// ([`f32::INFINITY`] in a lane that must never fire). The spikes go into `fired`, `[T, stride]` words of a bit a channel, in the
-/// words of each step from `first` on.
+/// Runs features over all steps: `counts`, `[T, rows]`, are their input and `thresholds`, `[rows]`, those of the
+/// channels ([`f32::INFINITY`] in a lane that must never fire). The spikes go into `fired`, `[T, stride]` words of a
+/// bit a channel, in the words of each step from `first` on.
 ///
 /// # Panics
 /// If the lengths do not agree.

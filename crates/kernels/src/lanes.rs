@@ -1,7 +1,8 @@
 //! Thirty-two numbers side by side: what the spiking kernels load, add and store as one.
 //!
-//! A row of 16-bit numbers is one cache line, a row of single-precision ones two, and both start on a line. Loops over
-//! rows of a length that the compiler knows become vector instructions on every processor, without a line of assembly.
+//! A row of 16-bit numbers is one cache line, a row of single-precision ones two, and both start on a line. Loops
+//! over rows of a length that the compiler knows become vector instructions on every processor, without a line of
+//! assembly.
 
 // By index: what runs over arrays of lanes reads as the formula does, and becomes vectors.
 #![allow(clippy::needless_range_loop)]

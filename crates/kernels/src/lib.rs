@@ -12,9 +12,9 @@
 //! order.
 //!
 //! # Processors
-//! Kernels are plain loops over rows of numbers. Each is compiled for AVX-512, for AVX2 and for what every processor of the
-//! target has, and the best that the processor can run is chosen when it is called. Feature `portable` compiles the last
-//! alone, so that the tests can be run on what older processors get.
+//! Kernels are plain loops over rows of numbers. Each is compiled for AVX-512, for AVX2 and for what every processor
+//! of the target has, and the best that the processor can run is chosen when it is called. Feature `portable`
+//! compiles the last alone, so that the tests can be run on what older processors get.
 
 macro_rules_attribute::attribute_alias! {
     #[apply(every_processor!)] =
@@ -50,7 +50,8 @@ pub use spike_train::SpikeTrain;
 pub use surrogate::{Fire, Surrogate};
 pub use workspace::Workspace;
 
-/// The numbers a reference kernel can be run in: `f32` to compare with the fast kernels, `f64` for finite differences.
+/// The numbers a reference kernel can be run in: `f32` to compare with the fast kernels, `f64` for finite
+/// differences.
 pub trait Real:
     Copy
     + PartialOrd

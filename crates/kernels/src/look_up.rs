@@ -1,13 +1,13 @@
 //! Spikes times numbers by look-up: the product of a matrix of bits and a matrix of numbers.
 //!
-//! A few spikes choose one of a few sums, so a table of these sums turns as many multiply-additions into one addition:
-//! six spikes choose among 64 rows of sums, each of [`LANES`] columns. A set of tables fits a first-level cache, is made
-//! in place (each entry is an earlier one plus one row), serves all rows of spikes, and is forgotten. Nothing but loads
-//! and additions of whole rows is left, so the code is the same for every processor.
+//! A few spikes choose one of a few sums, so a table of these sums turns as many multiply-additions into one
+//! addition: six spikes choose among 64 rows of sums, each of [`LANES`] columns. A set of tables fits a first-level
+//! cache, is made in place (each entry is an earlier one plus one row), serves all rows of spikes, and is forgotten.
+//! Nothing but loads and additions of whole rows is left, so the code is the same for every processor.
 //!
 //! The forward pass multiplies spikes by whole numbers of 16 bits ([`Tables`] of six inputs, where 64 entries serve a
-//! thousand rows and more). The backward pass multiplies spikes by gradients: there four time steps of a token are the
-//! inputs, and the D dimensions the rows.
+//! thousand rows and more). The backward pass multiplies spikes by gradients: there four time steps of a token are
+//! the inputs, and the D dimensions the rows.
 
 // By index: a group stands in the patterns and in the tables alike.
 #![allow(clippy::needless_range_loop)]
@@ -82,8 +82,8 @@ impl<T: Summand, const ENTRIES: usize, const GROUPS: usize> Tables<T, ENTRIES, G
         }
     }
 
-    /// [`Self::fill`] of those entries alone that [`Self::sum_of_few`] reads: patterns within the lower or the upper half of
-    /// the inputs. A fourth of the work for tables of 64 entries, for the price of two look-ups a group.
+    /// [`Self::fill`] of those entries alone that [`Self::sum_of_few`] reads: patterns within the lower or the upper
+    /// half of the inputs. A fourth of the work for tables of 64 entries, for the price of two look-ups a group.
     #[inline(always)]
     pub fn fill_few<'a>(&mut self, group: usize, row: impl Fn(usize) -> &'a Lanes<T>)
     where

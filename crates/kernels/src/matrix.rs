@@ -1,5 +1,5 @@
-//! Matrix products on slices, over the `gemm` crate: one thread each, so that a caller's cut of the work alone decides
-//! the order of every sum.
+//! Matrix products on slices, over the `gemm` crate: one thread each, so that a caller's cut of the work alone
+//! decides the order of every sum.
 
 use rayon::prelude::*;
 
@@ -63,12 +63,13 @@ pub fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], accumulate: bool) 
     }
 }
 
-/// Columns of the result that one thread makes at a time in [`shared_product`]: two rows of register tiles of the AVX-512
-/// kernel, for which `gemm` need not copy `b` twice over, and parts enough that the last of them does not wait for long.
+/// Columns of the result that one thread makes at a time in [`shared_product`]: two rows of register tiles of the
+/// AVX-512 kernel, for which `gemm` need not copy `b` twice over, and parts enough that the last of them does not
+/// wait for long.
 const PART: usize = 128;
 
-/// `out = a b`, row-major `[a.rows, b.columns]`, parts of its columns side by side on the threads of the pool. The cut
-/// follows from the shape alone, so the bits do not depend on the number of threads.
+/// `out = a b`, row-major `[a.rows, b.columns]`, parts of its columns side by side on the threads of the pool. The
+/// cut follows from the shape alone, so the bits do not depend on the number of threads.
 ///
 /// # Panics
 /// If the shapes do not agree.
@@ -80,9 +81,9 @@ pub fn shared_product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
         let first = part * PART;
         let own = b.some_columns(first, PART.min(b.columns - first));
         // SAFETY: `check` made sure that the target holds `a.rows` rows of `stride` numbers. This part writes columns
-        // `first..first + own.columns` of each row, which lie within it; no other part writes them, and nothing else has
-        // access while `out` is borrowed mutably. If there are no rows, the target may be empty: `product_at` then
-        // writes nothing, and `column` does not read.
+        // `first..first + own.columns` of each row, which lie within it; no other part writes them, and nothing else
+        // has access while `out` is borrowed mutably. If there are no rows, the target may be empty: `product_at`
+        // then writes nothing, and `column` does not read.
         #[allow(unsafe_code)]
         unsafe {
             product_at(a, own, out.column(first), stride, false);
@@ -128,9 +129,9 @@ unsafe fn product_at(a: Matrix<'_>, b: Matrix<'_>, out: *mut f32, stride: usize,
         }
         return;
     }
-    // SAFETY: no length is 0 here. `Matrix::new` checked, without wrapping around, that an operand's slice holds rows x
-    // columns values with these strides; transposing exchanges both, and `some_columns` leaves the columns it names within
-    // what remains of the slice. `out` is the caller's promise.
+    // SAFETY: no length is 0 here. `Matrix::new` checked, without wrapping around, that an operand's slice holds rows
+    // x columns values with these strides; transposing exchanges both, and `some_columns` leaves the columns it names
+    // within what remains of the slice. `out` is the caller's promise.
     unsafe {
         gemm::gemm(
             a.rows,

@@ -41,7 +41,8 @@ pub struct NeuronParameters {
 }
 
 impl NeuronParameters {
-    /// The paper's neuron: integrate-and-fire, threshold 1, soft reset kept out of the gradient, fast sigmoid of slope 25.
+    /// The paper's neuron: integrate-and-fire, threshold 1, soft reset kept out of the gradient, fast sigmoid of
+    /// slope 25.
     #[must_use]
     pub fn paper() -> Self {
         Self {
@@ -61,8 +62,8 @@ impl NeuronParameters {
     }
 }
 
-/// One time step of one neuron with `threshold`: the membrane goes in, `(spike, charged membrane u')` come out and the
-/// membrane holds its value after the reset.
+/// One time step of one neuron with `threshold`: the membrane goes in, `(spike, charged membrane u')` come out and
+/// the membrane holds its value after the reset.
 ///
 /// `scale` is the unit in which the surrogate measures the distance to the threshold (1 where the membrane has its
 /// natural unit).
@@ -87,9 +88,9 @@ pub fn step<F: Real>(
     (spike, charged)
 }
 
-/// Calls `$body` with the neuron as one whose kind the compiler knows, so that no choice is left in loops over lanes: on the way
-/// forward the kind is the reset, on the way back the usual surrogates with a soft reset kept out of the gradient (others are
-/// left to run time).
+/// Calls `$body` with the neuron as one whose kind the compiler knows, so that no choice is left in loops over lanes:
+/// on the way forward the kind is the reset, on the way back the usual surrogates with a soft reset kept out of the
+/// gradient (others are left to run time).
 macro_rules! known_neuron {
     (forward, $neuron:expr, |$known:ident| $body:expr) => {{
         let neuron: &$crate::NeuronParameters = $neuron;

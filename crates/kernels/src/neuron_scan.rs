@@ -264,7 +264,8 @@ mod tests {
         #[test]
         fn a_batch_is_its_texts(seed in 0u32..1000, texts in 0usize..5, steps in 1usize..7, channels in 1usize..20) {
             let neuron = kinds()[seed as usize % 6];
-            let at = |i: usize| ((i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed) >> 16 & 255) as f32 / 100.0;
+            let mixed = |i: usize| (i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed);
+            let at = |i: usize| (mixed(i) >> 16 & 255) as f32 / 100.0;
             let currents: Vec<f32> = (0..texts * steps * channels).map(|i| at(i) - 1.0).collect();
             let up: Vec<f32> = (0..currents.len()).map(|i| at(i + 7) - 1.2).collect();
             let values: Vec<f32> = (0..texts * channels).map(|i| 0.5 + at(i + 3)).collect();

@@ -1,5 +1,5 @@
-//! A parallel map for a few items of different size: a thread that is free takes the next one. Largest items first, they are
-//! shared more evenly so than by cutting their list in halves, as rayon does on its own.
+//! A parallel map for a few items of different size: a thread that is free takes the next one. Largest items first,
+//! they are shared more evenly so than by cutting their list in halves, as rayon does on its own.
 
 use rayon::prelude::*;
 
@@ -10,7 +10,8 @@ pub fn par_map<T: Send, R: Send>(items: impl Iterator<Item = T> + Send, work: im
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Into how many parts each of `items` is to be split, so that every thread has one. With as many items as threads, none is.
+/// Into how many parts each of `items` is to be split, so that every thread has one. With as many items as threads,
+/// none is.
 pub(crate) fn splits_per_item(items: usize) -> usize {
     rayon::current_num_threads().div_ceil(items.max(1))
 }

@@ -1,7 +1,8 @@
 //! Spikes as patterns that choose table entries (see [`crate::look_up`]).
 //!
 //! [`InputPatterns`]: six neighbouring dimensions of one (token, step) make a pattern; the forward pass reads them.
-//! [`StepPatterns`]: four neighbouring steps of one (token, dimension) make a pattern; the weight gradient reads them.
+//! [`StepPatterns`]: four neighbouring steps of one (token, dimension) make a pattern; the weight gradient reads
+//! them.
 
 use rayon::prelude::*;
 
@@ -71,8 +72,8 @@ impl InputPatterns {
     }
 }
 
-/// Patterns over the steps of a chunk of time, `[set][d]`, d = D being an input that always spikes (whose gradient is the
-/// sum over all real rows). The groups of a chunk are ordered (token, step group).
+/// Patterns over the steps of a chunk of time, `[set][d]`, d = D being an input that always spikes (whose gradient is
+/// the sum over all real rows). The groups of a chunk are ordered (token, step group).
 #[derive(Clone, Debug)]
 pub struct StepPatterns {
     per_set: usize,
@@ -175,7 +176,8 @@ mod tests {
                 for (d, pattern) in patterns.iter().enumerate() {
                     for step in 0..STEP_GROUPS * GROUP_STEPS {
                         let group = set * STEP_GROUPS + step / GROUP_STEPS;
-                        let (token, within) = (group / token_groups, group % token_groups * GROUP_STEPS + step % GROUP_STEPS);
+                        let token = group / token_groups;
+                        let within = group % token_groups * GROUP_STEPS + step % GROUP_STEPS;
                         let real = token * steps < spikes.rows() && within < count;
                         let want = real && (d == spikes.dimension() || spikes.get(token * steps + first + within, d));
                         prop_assert_eq!(pattern[step / GROUP_STEPS] >> (step % GROUP_STEPS) & 1 == 1, want);

@@ -10,38 +10,39 @@
 //! `q` is the presence input: a constant current of each real token at each tap, which centred training needs
 //! (equation 10).
 //!
-//! The work is cut into strips, which share nothing and run in parallel, and a strip's time into chunks, so that the token
-//! products of a chunk stay in a core's caches and memory does not grow with T. Where there are more threads than strips,
-//! several share a strip forward: its tokens in the products, its texts in the scan.
+//! The work is cut into strips, which share nothing and run in parallel, and a strip's time into chunks, so that the
+//! token products of a chunk stay in a core's caches and memory does not grow with T. Where there are more threads
+//! than strips, several share a strip forward: its tokens in the products, its texts in the scan.
 //!
 //! ```text
-//! forward    for each chunk: products of its steps, then every position a few steps on   (keeps a membrane a position)
+//! forward    for each chunk: products of its steps, then every position a few steps on (keeps a membrane a position)
 //! backward   for each chunk, last first: products (saved or made again), membranes replayed from where it began,
 //!            gradients back through its steps into those of the products, and from there into the weights
 //! ```
 //!
-//! Graded codes (see [`crate::drive`]) multiply the products of each step by a power of two, or have one row of products for
-//! all steps, put together from those of bit planes.
+//! Graded codes (see [`crate::drive`]) multiply the products of each step by a power of two, or have one row of
+//! products for all steps, put together from those of bit planes.
 //!
 //! # Words
 //! - position: where a kernel lies over a text, `p` above. All silent ones of a text are one.
 //! - strip: at most 64 channels of one width ([`ChannelStrip`]).
 //! - chunk: a few steps of time.
 //! - product: `Y` of one (token, step, tap, channel), the token's share of a current.
-//! - row: 32 numbers side by side ([`crate::lanes`]). Channel rows are those that a strip's channels fill, product rows those
-//!   that its (tap, channel) fill.
-//! - set, group, section: 60 inputs whose sums are looked up together; six of them, which one table serves; an equal share of
-//!   a set's groups, whose sums fit 16 bits.
+//! - row: 32 numbers side by side ([`crate::lanes`]). Channel rows are those that a strip's channels fill, product
+//!   rows those that its (tap, channel) fill.
+//! - set, group, section: 60 inputs whose sums are looked up together; six of them, which one table serves; an equal
+//!   share of a set's groups, whose sums fit 16 bits.
 //! - slot: where a [`WordMemory`] has the products of a word.
 //! - window: the words that a position sees ([`windows`]).
 //! - part: the share of a strip's work that one thread takes.
 //!
 //! # Files
-//! From the bottom up: `layer` and `packed_weights` are what was trained, `positions` what the texts are, `inputs` the spikes
-//! with what can be made of them ahead of time, `products` the token products, `float_products` those that do not round to
-//! whole numbers, `bit_planes` those of constant currents, `scan` runs the neurons over them, `gradient` takes the gradient of
-//! the products to that of the synapses, `memory` keeps products of words from one batch to the next, `windows` gives the
-//! spikes of single windows of words, `counts` is what comes out, `reference` says what all of it means.
+//! From the bottom up: `layer` and `packed_weights` are what was trained, `positions` what the texts are, `inputs`
+//! the spikes with what can be made of them ahead of time, `products` the token products, `float_products` those that
+//! do not round to whole numbers, `bit_planes` those of constant currents, `scan` runs the neurons over them,
+//! `gradient` takes the gradient of the products to that of the synapses, `memory` keeps products of words from one
+//! batch to the next, `windows` gives the spikes of single windows of words, `counts` is what comes out, `reference`
+//! says what all of it means.
 
 mod bit_planes;
 mod counts;
@@ -84,8 +85,8 @@ use positions::Positions;
 use products::{Lookups, ProductInputs, Products};
 use scan::ChunkGradients;
 
-/// What the forward pass leaves for the backward pass: the membranes of each strip where each chunk of time begins, and the
-/// token products of the last chunks, as many as fit 64 MiB; the backward pass makes the others again.
+/// What the forward pass leaves for the backward pass: the membranes of each strip where each chunk of time begins,
+/// and the token products of the last chunks, as many as fit 64 MiB; the backward pass makes the others again.
 #[derive(Debug)]
 pub struct SavedForward {
     strips: Vec<SavedStrip>,
@@ -100,13 +101,13 @@ struct SavedStrip {
     products: VecDeque<Products>,
 }
 
-/// The most bytes of token products that wait for the backward pass. Making products again costs about twice as much as
-/// reading them back, but memory must not grow with T.
+/// The most bytes of token products that wait for the backward pass. Making products again costs about twice as much
+/// as reading them back, but memory must not grow with T.
 const SAVED_BYTES: usize = 64 << 20;
 
 impl SpikingConvolution<'_> {
-    /// Forward pass. `inputs` has a row of spikes for each (distinct token, step), `[U T, D]`, or what else the drive of the
-    /// layer's time says. Returns spikes summed over positions, `[B, T, C]`.
+    /// Forward pass. `inputs` has a row of spikes for each (distinct token, step), `[U T, D]`, or what else the drive
+    /// of the layer's time says. Returns spikes summed over positions, `[B, T, C]`.
     ///
     /// # Panics
     /// If a length does not fit the shape, or the batch names a token that has no rows.
@@ -130,8 +131,8 @@ impl SpikingConvolution<'_> {
         (counts, SavedForward { strips, lookups: pass.inputs.into_lookups() })
     }
 
-    /// Backward pass: from the gradient with respect to the summed spikes, `[B, T, C]`. The layer, inputs and batch are those
-    /// that [`Self::forward_for_training`] has seen.
+    /// Backward pass: from the gradient with respect to the summed spikes, `[B, T, C]`. The layer, inputs and batch
+    /// are those that [`Self::forward_for_training`] has seen.
     ///
     /// # Panics
     /// As [`Self::forward`].

@@ -2,7 +2,8 @@
 
 use crate::Real;
 
-/// A surrogate derivative of the firing step at distance `x = u' - threshold`; each has height 1 at `x = 0` or as named.
+/// A surrogate derivative of the firing step at distance `x = u' - threshold`; each has height 1 at `x = 0` or as
+/// named.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Surrogate {

@@ -6,9 +6,9 @@
 //! out[(k,f)]    = mean or max over p of relu(c[p, (k,f)])
 //! ```
 //!
-//! A word that stands in a batch n times costs one product instead of n; adding up its taps costs next to nothing. Texts are
-//! pooled side by side; on the way back each text first tells the gradients of its own positions, then each token gathers
-//! those of the positions that saw it. So no two threads ever add to the same number.
+//! A word that stands in a batch n times costs one product instead of n; adding up its taps costs next to nothing.
+//! Texts are pooled side by side; on the way back each text first tells the gradients of its own positions, then each
+//! token gathers those of the positions that saw it. So no two threads ever add to the same number.
 
 use macro_rules_attribute::apply;
 use rayon::prelude::*;
@@ -95,8 +95,8 @@ impl TextConvolution<'_> {
         (pooled, TokenProducts(y))
     }
 
-    /// Backward pass: from the gradient with respect to the pooled features `[B, C]`. The gradient of the codes, a third of
-    /// the work, is left out unless asked for.
+    /// Backward pass: from the gradient with respect to the pooled features `[B, C]`. The gradient of the codes, a
+    /// third of the work, is left out unless asked for.
     ///
     /// # Panics
     /// As [`Self::forward`].
@@ -164,8 +164,8 @@ impl TextConvolution<'_> {
         gradients
     }
 
-    /// Pre-activations `c[p, (k,f)]` of every text at the positions that see a token: one list a channel, in the order of the
-    /// texts. What thresholds are taken from.
+    /// Pre-activations `c[p, (k,f)]` of every text at the positions that see a token: one list a channel, in the
+    /// order of the texts. What thresholds are taken from.
     ///
     /// # Panics
     /// As [`Self::forward`].
@@ -303,8 +303,8 @@ fn pool(width: &Width<'_>, pooling: Pooling, batch: &TokenBatch, b: usize, out: 
     }
 }
 
-/// From the gradient of one text's features of one width to those of the pre-activations at its live positions, written to
-/// that width's channels of `deltas` `[L, C]`, and to those of the biases, added to `d_bias` `[filters]`.
+/// From the gradient of one text's features of one width to those of the pre-activations at its live positions,
+/// written to that width's channels of `deltas` `[L, C]`, and to those of the biases, added to `d_bias` `[filters]`.
 #[apply(every_processor!)]
 fn unpool(
     width: &Width<'_>,
@@ -400,8 +400,8 @@ impl Occurrences {
     }
 }
 
-/// Adds up, over the occurrences of one token, the gradients `deltas` `[L of all texts, C]` of the positions that saw it there: its
-/// row of the gradient of the token products, `[M]`.
+/// Adds up, over the occurrences of one token, the gradients `deltas` `[L of all texts, C]` of the positions that saw
+/// it there: its row of the gradient of the token products, `[M]`.
 #[apply(every_processor!)]
 fn gather(shape: &ConvolutionShape, batch: &TokenBatch, occurrences: &[(u32, u32)], deltas: &[f32], out: &mut [f32]) {
     let (filters, channels) = (shape.filters, shape.channels());

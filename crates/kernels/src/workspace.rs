@@ -10,8 +10,8 @@ use crate::lanes::Lanes;
 
 /// Arrays that wait for their next use, of each kind of element. Clones share them.
 ///
-/// The caller holds it for as long as like work comes (a training run, an evaluation) and drops it after; results do not
-/// depend on it.
+/// The caller holds it for as long as like work comes (a training run, an evaluation) and drops it after; results do
+/// not depend on it.
 #[derive(Clone, Debug, Default)]
 pub struct Workspace {
     numbers: Pool<f32>,
@@ -85,8 +85,8 @@ impl Workspace {
         Buffer { values, length, home: T::pool(self).clone() }
     }
 
-    /// An array of `length` elements of no particular value that can [`Buffer::grow`] to `room` without moving. What was never
-    /// used of it takes no memory.
+    /// An array of `length` elements of no particular value that can [`Buffer::grow`] to `room` without moving. What
+    /// was never used of it takes no memory.
     #[must_use]
     pub fn reserve<T: Element>(&self, length: usize, room: usize) -> Buffer<T> {
         let mut values = self.out_of_pool(|own: &Vec<T>| (own.capacity() >= room).then_some(own.capacity()));

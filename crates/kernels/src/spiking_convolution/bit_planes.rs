@@ -1,5 +1,5 @@
-//! Constant currents (see [`crate::drive`]): their products are put together from those of eight bit planes, and their
-//! gradients go back to all of them.
+//! Constant currents (see [`crate::drive`]): their products are put together from those of eight bit planes, and
+//! their gradients go back to all of them.
 
 use super::{
     inputs::Chunk,
@@ -48,9 +48,9 @@ fn add_plane<P: Product>(sum: &mut Lanes<f32>, plane: &Lanes<P>, unit: f32) {
     }
 }
 
-/// Joins the products of bit planes, `[token, plane, product rows]`, into whole numbers of 1/256 of their unit, `[token, product
-/// rows]`. Where `destinations` are given, token i goes to where token `destinations[i]` of the rows lies. Products in single
-/// precision are no whole numbers and come to nothing.
+/// Joins the products of bit planes, `[token, plane, product rows]`, into whole numbers of 1/256 of their unit,
+/// `[token, product rows]`. Where `destinations` are given, token i goes to where token `destinations[i]` of the rows
+/// lies. Products in single precision are no whole numbers and come to nothing.
 pub(super) fn join_bit_planes(
     planes: ProductRows<'_>,
     across: usize,
@@ -76,8 +76,8 @@ pub(super) fn join_bit_planes(
     }
 }
 
-/// The gradients of all bit planes, `[token, plane, product rows]`, from that of the constant product of each token, `[token,
-/// product rows]` (what follows of the silent token is not read).
+/// The gradients of all bit planes, `[token, plane, product rows]`, from that of the constant product of each token,
+/// `[token, product rows]` (what follows of the silent token is not read).
 pub(super) fn bit_plane_gradient(
     strip: &ChannelStrip,
     tokens: usize,

@@ -20,7 +20,8 @@ pub(super) struct FloatFactors<'a> {
 }
 
 impl FloatFactors<'_> {
-    /// The products of a strip with rows `first..first + count` of each token, into `rows`, `[U, count, product rows]`.
+    /// The products of a strip with rows `first..first + count` of each token, into `rows`, `[U, count, product
+    /// rows]`.
     pub(super) fn multiply(
         &self,
         strip: &ChannelStrip,

@@ -1,7 +1,8 @@
-//! From the gradient of the token products to that of the synapses: `dW[d,j] += sum_{u,t} s[u,t,d] dY[u,t,j]`, by look-up with
-//! four steps of a token as the inputs and the D dimensions as the rows.
+//! From the gradient of the token products to that of the synapses: `dW[d,j] += sum_{u,t} s[u,t,d] dY[u,t,j]`, by
+//! look-up with four steps of a token as the inputs and the D dimensions as the rows.
 //!
-//! Sums are made in an order that follows from the shapes alone: four steps, eight groups of them, one set after the other.
+//! Sums are made in an order that follows from the shapes alone: four steps, eight groups of them, one set after the
+//! other.
 
 use macro_rules_attribute::apply;
 use rayon::prelude::*;
@@ -32,8 +33,8 @@ impl StripGradient {
         Self { rows, across, bias: vec![Lanes::all(0.0); strip.channel_rows()] }
     }
 
-    /// Adds the gradient of a chunk of `count` steps: `d_products` is `[U, count, product rows]` (what follows of the silent
-    /// token is not read). A thread that has no strip left takes some of the rows.
+    /// Adds the gradient of a chunk of `count` steps: `d_products` is `[U, count, product rows]` (what follows of the
+    /// silent token is not read). A thread that has no strip left takes some of the rows.
     pub(super) fn add(&mut self, patterns: &StepPatterns, d_products: &[Lanes<f32>], count: usize) {
         let (across, per_row) = (self.across, self.per_row());
         self.rows
@@ -86,8 +87,8 @@ impl<'a> ColumnRange<'a> {
     fn put(&self, d: usize, row: &mut [f32]) {
         let own = &flat(&self.rows[d..])[self.lane..];
         match (own.first_chunk::<LANES>(), row[self.to..].first_chunk_mut::<LANES>()) {
-            // A whole row of lanes takes less time than a few of them; what it writes past the range, the next ones write
-            // again.
+            // A whole row of lanes takes less time than a few of them; what it writes past the range, the next ones
+            // write again.
             (Some(own), Some(row)) => *row = *own,
             _ => row[self.to..][..self.columns].copy_from_slice(&own[..self.columns]),
         }

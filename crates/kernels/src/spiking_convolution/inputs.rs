@@ -1,4 +1,5 @@
-//! Spikes as the layer takes them: with what the passes read of spikes and texts, where somebody has made it ahead of time.
+//! Spikes as the layer takes them: with what the passes read of spikes and texts, where somebody has made it ahead of
+//! time.
 
 use rayon::prelude::*;
 
@@ -28,8 +29,8 @@ impl<'a> From<&'a SpikeTrain> for Inputs<'a> {
     }
 }
 
-/// All that a forward and a backward pass read of spikes and texts. It depends on no weight, so it can be made before they are
-/// known.
+/// All that a forward and a backward pass read of spikes and texts. It depends on no weight, so it can be made before
+/// they are known.
 #[derive(Clone, Debug)]
 pub struct Patterns {
     /// What the forward pass reads.
@@ -71,8 +72,8 @@ impl Chunk {
         Self { first: 0, count: steps }
     }
 
-    /// Those of a strip's time. Their length follows from the shapes alone: what a strip holds of a chunk (six bytes for a
-    /// product and its gradient) should stay in a core's share of the last cache.
+    /// Those of a strip's time. Their length follows from the shapes alone: what a strip holds of a chunk (six bytes
+    /// for a product and its gradient) should stay in a core's share of the last cache.
     pub(super) fn of_strip(strip: &ChannelStrip, tokens: usize, steps: usize) -> Vec<Self> {
         const BYTES: usize = 6 << 20;
         let a_step = (tokens + 1) * strip.product_rows() * size_of::<[[u8; 6]; LANES]>();
@@ -81,8 +82,8 @@ impl Chunk {
     }
 }
 
-/// The patterns that the weight gradient of each strip reads, chunk by chunk. Strips whose time is cut alike, as most are,
-/// share theirs.
+/// The patterns that the weight gradient of each strip reads, chunk by chunk. Strips whose time is cut alike, as most
+/// are, share theirs.
 #[derive(Clone, Debug)]
 pub(super) struct ChunkPatterns {
     different: Vec<Vec<StepPatterns>>,

@@ -31,7 +31,8 @@ pub struct Weights<'a> {
     pub presence: &'a [f32],
     /// Biases b, `[C]`.
     pub bias: &'a [f32],
-    /// The synapses and presence currents as whole numbers, if that was done before: worth it where the same weights run again.
+    /// The synapses and presence currents as whole numbers, if that was done before: worth it where the same weights
+    /// run again.
     pub packed: Option<&'a PackedWeights>,
 }
 

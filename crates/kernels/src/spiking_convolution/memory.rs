@@ -1,5 +1,5 @@
-//! Token products of words over all steps, kept from one batch to the next: the spikes of a word are the same wherever it
-//! stands, and a few hundred words make most of any text.
+//! Token products of words over all steps, kept from one batch to the next: the spikes of a word are the same
+//! wherever it stands, and a few hundred words make most of any text.
 
 use super::{
     bit_planes::join_bit_planes,
@@ -37,8 +37,8 @@ pub struct WordMemory {
     workspace: Workspace,
 }
 
-/// Products of one strip, `[slot, T, product rows]` (`[slot, 1, product rows]` of a constant current), and a few rows more for
-/// readers that begin within the last.
+/// Products of one strip, `[slot, T, product rows]` (`[slot, 1, product rows]` of a constant current), and a few rows
+/// more for readers that begin within the last.
 #[derive(Debug)]
 pub(super) enum SlotProducts {
     /// In 16 bits.
@@ -155,7 +155,8 @@ impl WordMemory {
     /// Makes the products of words into their slots, whatever was there before.
     ///
     /// # Panics
-    /// If the words have another number of rows a word than this memory's time asks for, or `packed` is of another shape.
+    /// If the words have another number of rows a word than this memory's time asks for, or `packed` is of another
+    /// shape.
     pub fn fill(&mut self, packed: &PackedWeights, new: &NewWords) {
         self.check(packed, new);
         let (time, workspace, parts) = (self.time, &self.workspace, new.parts(self.strips.len()));
@@ -184,8 +185,9 @@ impl WordMemory {
         products.view(self.time, self.unit)
     }
 
-    /// The forward pass over texts whose rows are slots, after the products of new words, if there are any, were made as by
-    /// [`Self::fill`]: strip by strip, so that a thread that has made the products of one runs its neurons at once.
+    /// The forward pass over texts whose rows are slots, after the products of new words, if there are any, were made
+    /// as by [`Self::fill`]: strip by strip, so that a thread that has made the products of one runs its neurons at
+    /// once.
     ///
     /// # Panics
     /// As [`Self::fill`]; or if the texts name a slot that was never filled, or are of another shape.
@@ -236,8 +238,8 @@ pub struct NewWords {
 }
 
 impl NewWords {
-    /// `spikes` has a row for each (word, step), or what else the drive says, in the order of `slots`. More threads than
-    /// strips share the work where slots ascend.
+    /// `spikes` has a row for each (word, step), or what else the drive says, in the order of `slots`. More threads
+    /// than strips share the work where slots ascend.
     ///
     /// # Panics
     /// If a slot is 0.

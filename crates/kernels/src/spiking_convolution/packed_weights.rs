@@ -1,5 +1,5 @@
-//! Synapses and presence currents as whole numbers of one unit: whether they are, how large sums of them can be, and the order
-//! in which look-up reads them.
+//! Synapses and presence currents as whole numbers of one unit: whether they are, how large sums of them can be, and
+//! the order in which look-up reads them.
 
 use macro_rules_attribute::apply;
 use rayon::prelude::*;
@@ -45,8 +45,8 @@ pub(super) enum Summation {
 }
 
 impl PackedWeights {
-    /// Packs synapses `[D, M]` and presence currents `[M]`; `None` if they are not whole numbers of one unit that fit 16
-    /// bits, or if sums of them do not fit what they are summed in.
+    /// Packs synapses `[D, M]` and presence currents `[M]`; `None` if they are not whole numbers of one unit that fit
+    /// 16 bits, or if sums of them do not fit what they are summed in.
     ///
     /// # Panics
     /// If the lengths do not fit the shape.
@@ -55,8 +55,8 @@ impl PackedWeights {
         Self::rounded(shape, common_unit([synapses, presence])?, synapses, presence)
     }
 
-    /// Packs synapses `[D, M]` and presence currents `[M]` rounded to whole numbers of `unit`, a power of two, halves away from
-    /// zero; `None` if these do not fit 16 bits, or if sums of them do not fit what they are summed in.
+    /// Packs synapses `[D, M]` and presence currents `[M]` rounded to whole numbers of `unit`, a power of two, halves
+    /// away from zero; `None` if these do not fit 16 bits, or if sums of them do not fit what they are summed in.
     ///
     /// # Panics
     /// If the lengths do not fit the shape.

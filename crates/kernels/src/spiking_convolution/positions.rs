@@ -7,8 +7,8 @@ use crate::{ConvolutionShape, SILENT, TokenBatch};
 /// The widest kernel.
 pub(super) const WIDEST: usize = 64;
 
-/// The positions of all texts for one width. Those of a text past its last token all see the bias alone, so that one of them,
-/// the last of its text, stands for all.
+/// The positions of all texts for one width. Those of a text past its last token all see the bias alone, so that one
+/// of them, the last of its text, stands for all.
 #[derive(Clone, Debug)]
 pub(super) struct Positions {
     width: usize,
@@ -60,6 +60,7 @@ impl Positions {
         Self::of_widths(shape, batch, 0)
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.multiplicities.len()
     }
@@ -70,11 +71,13 @@ impl Positions {
     }
 
     /// Those of text `b`.
+    #[inline]
     pub(super) fn of_text(&self, b: usize) -> Range<usize> {
         self.of_texts(b..b + 1)
     }
 
     /// Those of some texts, one after the other.
+    #[inline]
     pub(super) fn of_texts(&self, texts: Range<usize>) -> Range<usize> {
         let end = |texts: usize| if texts == 0 { 0 } else { self.ends[texts - 1] };
         end(texts.start)..end(texts.end)

@@ -1,8 +1,8 @@
 //! Token products of a strip and a chunk of time: `Y[u,t,j] = q[j] + sum_d s[u,t,d] W[d,j]`, rows of 32 channels.
 //!
-//! Two ways with one result: look-up of sums where the weights are whole numbers of one unit (those of a finished network
-//! are, and so are those of the forward pass of fine-tuning), in 16 bits where the products fit and in 32 where not; the
-//! matrix product in single precision for all other weights.
+//! Two ways with one result: look-up of sums where the weights are whole numbers of one unit (those of a finished
+//! network are, and so are those of the forward pass of fine-tuning), in 16 bits where the products fit and in 32
+//! where not; the matrix product in single precision for all other weights.
 
 use std::borrow::Cow;
 
@@ -81,8 +81,8 @@ impl<'a> ProductInputs<'a> {
     }
 }
 
-/// Token products of a chunk, `[U + 1, T', product rows]` rows of 32: those of the last token, which stands for silence, are
-/// zero, and so are a few after it, for readers of whole rows that begin within the last.
+/// Token products of a chunk, `[U + 1, T', product rows]` rows of 32: those of the last token, which stands for
+/// silence, are zero, and so are a few after it, for readers of whole rows that begin within the last.
 #[derive(Debug)]
 pub(super) enum Products {
     /// Whole numbers of a unit, in 16 bits.
@@ -280,8 +280,8 @@ impl<'a> LookUp<'a> {
         self.count * self.weights.presence.len()
     }
 
-    /// Looks up products in 16 bits, in at most so many parts that threads may share; whether all of them fit. Destinations
-    /// ascend if there are to be several parts.
+    /// Looks up products in 16 bits, in at most so many parts that threads may share; whether all of them fit.
+    /// Destinations ascend if there are to be several parts.
     pub(super) fn fill_narrow(&self, parts: usize, destinations: Option<&[u32]>, rows: &mut [Lanes<i16>]) -> bool {
         self.in_parts(parts, destinations, rows, |part, destinations, rows| look_up_narrow(&part, destinations, rows))
     }
@@ -294,7 +294,8 @@ impl<'a> LookUp<'a> {
         });
     }
 
-    /// Calls `fill` with each part, its destinations counted from where its rows begin, and its rows; whether all went well.
+    /// Calls `fill` with each part, its destinations counted from where its rows begin, and its rows; whether all
+    /// went well.
     fn in_parts<T: Send>(
         &self,
         parts: usize,
@@ -331,8 +332,8 @@ impl<'a> LookUp<'a> {
         went_well.reduce(|| true, all)
     }
 
-    /// Adds the sums of all sets to rows that begin as `begin` says of the presence currents. `seen` goes from row to row and
-    /// comes back; it is passed by value so that it stays in registers.
+    /// Adds the sums of all sets to rows that begin as `begin` says of the presence currents. `seen` goes from row to
+    /// row and comes back; it is passed by value so that it stays in registers.
     #[inline(always)]
     fn add_sets<T: Copy, S: Copy, const FEW: bool>(
         &self,
@@ -408,17 +409,25 @@ fn look_up_narrow(look_up: &LookUp<'_>, destinations: Option<&[u32]>, rows: &mut
 /// Looks up products in 32 bits.
 #[apply(every_processor!)]
 fn look_up_wide(look_up: &LookUp<'_>, destinations: Option<&[u32]>, rows: &mut [Lanes<i32>]) {
+    // Closures, since these take on the processor that this function is compiled for; functions as values do not.
+    let begin = |presence| widen(presence);
     if look_up.are_few(destinations, rows.len()) {
-        look_up.add_sets::<_, _, true>(destinations, rows, widen, (), add_groups);
+        look_up.add_sets::<_, _, true>(destinations, rows, begin, (), |row, (), tables, patterns| {
+            add_groups(row, tables, patterns);
+        });
     } else if look_up.weights.summation == Summation::Fifths {
-        look_up.add_sets::<_, _, false>(destinations, rows, widen, (), add_sections::<5>);
+        look_up.add_sets::<_, _, false>(destinations, rows, begin, (), |row, (), tables, patterns| {
+            add_sections::<5>(row, tables, patterns);
+        });
     } else {
-        look_up.add_sets::<_, _, false>(destinations, rows, widen, (), add_sections::<2>);
+        look_up.add_sets::<_, _, false>(destinations, rows, begin, (), |row, (), tables, patterns| {
+            add_sections::<2>(row, tables, patterns);
+        });
     }
 }
 
-/// Adds the sum of a set, which fits 16 bits (see `SumBounds`); that of all sets is watched: the largest and the smallest
-/// numbers seen come back.
+/// Adds the sum of a set, which fits 16 bits (see `SumBounds`); that of all sets is watched: the largest and the
+/// smallest numbers seen come back.
 #[inline(always)]
 fn add_watched(
     row: &mut Lanes<i16>,
@@ -430,10 +439,10 @@ fn add_watched(
     (zip(most, now, i16::max), zip(least, now, i16::min))
 }
 
-/// Adds the sum of a set group by group, out of tables of few entries: a group lies within a half as within a fifth of its
-/// set.
+/// Adds the sum of a set group by group, out of tables of few entries: a group lies within a half as within a fifth
+/// of its set.
 #[inline(always)]
-fn add_groups(row: &mut Lanes<i32>, (): (), tables: &InputTables, patterns: &[u8; INPUT_GROUPS]) {
+fn add_groups(row: &mut Lanes<i32>, tables: &InputTables, patterns: &[u8; INPUT_GROUPS]) {
     for group in 0..INPUT_GROUPS {
         let sum = tables.sum_of_few(patterns, group, group + 1);
         *row = zip(*row, widen(sum), i32::wrapping_add);
@@ -442,12 +451,7 @@ fn add_groups(row: &mut Lanes<i32>, (): (), tables: &InputTables, patterns: &[u8
 
 /// Adds the sum of a set out of those of its sections, which fit 16 bits.
 #[inline(always)]
-fn add_sections<const SECTIONS: usize>(
-    row: &mut Lanes<i32>,
-    (): (),
-    tables: &InputTables,
-    patterns: &[u8; INPUT_GROUPS],
-) {
+fn add_sections<const SECTIONS: usize>(row: &mut Lanes<i32>, tables: &InputTables, patterns: &[u8; INPUT_GROUPS]) {
     let sums: [_; SECTIONS] = tables.sums_of_sections(patterns);
     let mut all = widen(sums[0]);
     for sum in &sums[1..] {

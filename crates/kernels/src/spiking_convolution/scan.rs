@@ -93,8 +93,8 @@ impl<P: Product> Currents<'_, P> {
     }
 }
 
-/// Calls `$body` with the taps as a slice whose length the compiler knows for the usual widths, so that it unrolls loops over
-/// them.
+/// Calls `$body` with the taps as a slice whose length the compiler knows for the usual widths, so that it unrolls
+/// loops over them.
 macro_rules! unrolled {
     ($taps:expr, |$known:ident| $body:expr) => {
         match $taps.len() {
@@ -126,9 +126,9 @@ macro_rules! unrolled {
     };
 }
 
-/// Runs every position of all texts of a strip through a chunk of time, in `parts` that threads may share. `membranes`,
-/// `[position, channel rows]`, become those after the chunk; `counts`, `[B, T, channel rows]`, gain the spikes of all
-/// positions.
+/// Runs every position of all texts of a strip through a chunk of time, in `parts` that threads may share.
+/// `membranes`, `[position, channel rows]`, become those after the chunk; `counts`, `[B, T, channel rows]`, gain the
+/// spikes of all positions.
 pub(super) fn forward(
     strip: &Strip<'_>,
     positions: &Positions,
@@ -252,9 +252,9 @@ fn run_position<P: Product>(
     }
 }
 
-/// Runs windows, each a position of its own, through all steps. `tokens` is `[N, width]`. `spikes`, `[N, T, across]` rows of a
-/// byte a channel, gets 1 where a neuron fires and 0 elsewhere, in the rows of each step from `first` on; lanes past the
-/// strip's channels hold anything.
+/// Runs windows, each a position of its own, through all steps. `tokens` is `[N, width]`. `spikes`, `[N, T, across]`
+/// rows of a byte a channel, gets 1 where a neuron fires and 0 elsewhere, in the rows of each step from `first` on;
+/// lanes past the strip's channels hold anything.
 #[apply(every_processor!)]
 pub(super) fn windows(
     strip: &Strip<'_>,
@@ -329,7 +329,8 @@ pub(super) struct ChunkGradients<'a> {
     pub(super) d_bias: &'a mut [Lanes<f32>],
 }
 
-/// Replays every position of a strip through a chunk of time and sends the gradient back through it into the token products.
+/// Replays every position of a strip through a chunk of time and sends the gradient back through it into the token
+/// products.
 #[apply(every_processor!)]
 pub(super) fn backward(
     strip: &Strip<'_>,
@@ -362,14 +363,14 @@ fn replay_positions<P: Product>(
             for row in 0..layout.rows {
                 let at = position * layout.rows + row;
                 let (membrane, bias) = (&gradients.membranes[at], &strip.bias[row]);
-                let own = PositionRow { row, bias, multiplicity, membrane, d_counts };
+                let own = PositionRow { row, bias, multiplicity, membrane };
                 let out = RowGradients {
                     d_membrane: &mut gradients.d_membranes[at],
                     d_products: &mut *d_products,
                     d_bias: &mut gradients.d_bias[row],
                 };
                 unrolled!(taps, |taps| known_neuron!(backward, neuron, |neuron| {
-                    replay_position(neuron, currents, taps, own, out);
+                    replay_position(neuron, currents, taps, own, d_counts, out);
                 }));
             }
         }
@@ -385,8 +386,6 @@ struct PositionRow<'a> {
     multiplicity: f32,
     /// The membrane where the chunk begins.
     membrane: &'a Lanes<f32>,
-    /// Gradient of the summed spikes of the text, `[T', channel rows]`.
-    d_counts: &'a [Lanes<f32>],
 }
 
 /// What the gradients of one position and row of channels are added to.
@@ -396,13 +395,15 @@ struct RowGradients<'a> {
     d_bias: &'a mut Lanes<f32>,
 }
 
-/// One position and row of channels through a chunk and back.
+/// One position and row of channels through a chunk and back. `d_counts` is the gradient of the summed spikes of the text,
+/// `[T', channel rows]`.
 #[inline(always)]
 fn replay_position<P: Product>(
     neuron: &NeuronParameters,
     currents: Currents<'_, P>,
     taps: &[usize],
-    PositionRow { row, bias, multiplicity, membrane, d_counts }: PositionRow<'_>,
+    PositionRow { row, bias, multiplicity, membrane }: PositionRow<'_>,
+    d_counts: &[Lanes<f32>],
     RowGradients { d_membrane, d_products, d_bias }: RowGradients<'_>,
 ) {
     let layout = currents.layout;
@@ -442,8 +443,8 @@ fn replay_position<P: Product>(
     (*d_membrane, *d_bias) = (delta, bias);
 }
 
-/// Runs every position through a chunk that begins with the first step and tells `see` of each spike: (position, step,
-/// channel).
+/// Runs every position through a chunk that begins with the first step and tells `see` of each spike: (position,
+/// step, channel).
 pub(super) fn observe(
     strip: &Strip<'_>,
     positions: &Positions,

@@ -262,7 +262,8 @@ fn memory_agrees(case: &Case, neuron: &NeuronParameters) {
     assert_eq!(counts.of_texts(1..3), want[a_text..3 * a_text], "{neuron:?}");
 }
 
-/// More threads than strips: they share tokens and texts, whether products fit 16 bits or leave them in one part alone.
+/// More threads than strips: they share tokens and texts, whether products fit 16 bits or leave them in one part
+/// alone.
 #[test]
 fn many_threads_share_strips() {
     let pool = |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
@@ -310,8 +311,8 @@ fn many_threads_share_strips() {
     }
 }
 
-/// Graded codes are real-valued inputs, one more of which, with the presence currents as its synapses, is what all bits
-/// set would be.
+/// Graded codes are real-valued inputs, one more of which, with the presence currents as its synapses, is what all
+/// bits set would be.
 #[test]
 fn graded_codes_agree_with_the_reference_on_real_valued_inputs() {
     for (drive, steps) in [Drive::Phases, Drive::Current].into_iter().flat_map(|d| [5, 8, 37].map(|t| (d, t))) {

@@ -1,12 +1,13 @@
 //! Spikes of single windows of words, and sums of them.
 //!
-//! A convolution neuron sees `width` words at a time and its spikes depend on nothing else. So the spikes of a window, once
-//! known, serve every text that holds these words in this order, and since spikes are added up as whole numbers, a text's sum
-//! is that of its windows in any order: that of a like text, less the windows that left, plus those that came, to the bit.
+//! A convolution neuron sees `width` words at a time and its spikes depend on nothing else. So the spikes of a
+//! window, once known, serve every text that holds these words in this order, and since spikes are added up as whole
+//! numbers, a text's sum is that of its windows in any order: that of a like text, less the windows that left, plus
+//! those that came, to the bit.
 //!
-//! The channels of one width lie in rows of [`LANES`], strip after strip, each strip beginning a row ([`channel_lanes`]). A
-//! spike is a byte: bits take an eighth of the memory, but adding them up took four to ten times as long, with AVX2 and with
-//! AVX-512.
+//! The channels of one width lie in rows of [`LANES`], strip after strip, each strip beginning a row
+//! ([`channel_lanes`]). A spike is a byte: bits take an eighth of the memory, but adding them up took four to ten
+//! times as long, with AVX2 and with AVX-512.
 
 // By index: what runs over arrays of lanes reads as the formula does, and becomes vectors.
 #![allow(clippy::needless_range_loop)]
@@ -74,8 +75,8 @@ impl WordMemory {
 /// So many spikes or fewer of either sign are added up in a byte.
 const BYTE: usize = 127;
 
-/// Changes counts, `[T, rows a step]`, by windows of one width: the spikes of `more` are added, those of `less` taken away.
-/// `spikes`, `[N, T, rows a step]`, holds those of all windows that have a number.
+/// Changes counts, `[T, rows a step]`, by windows of one width: the spikes of `more` are added, those of `less` taken
+/// away. `spikes`, `[N, T, rows a step]`, holds those of all windows that have a number.
 ///
 /// # Panics
 /// If a window has no spikes in `spikes`.
