@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use spiketext::data::{Columns, Dataset, read_file, read_texts};
 use spiketext_fuzz::DATA_NAMES;
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(init: spiketext_fuzz::pass_over_caught_panics(), |bytes: &[u8]| {
     let Some((&choice, content)) = bytes.split_first() else { return };
     let file = spiketext_fuzz::file(DATA_NAMES[usize::from(choice) % DATA_NAMES.len()], content);
     let named = Columns { text: Some("text".into()), label: Some("label".into()) };

@@ -8,7 +8,7 @@ use std::{
 
 use spiketext::{
     Result,
-    text::{Language, Tokenizer, candidate_words},
+    text::{Language, candidate_words},
     vectors::{self, Selection, WordVectors},
 };
 
@@ -126,7 +126,7 @@ impl Resources {
 /// The vectors of the words of the texts and of the most frequent words.
 fn vectors_of(language: Language, origins: &Origins<'_>, subjects: &[Subject]) -> Result<WordVectors> {
     let Some(path) = origins.vectors else { return vectors::built_in(origins.built_in.unwrap_or(language)) };
-    let tokenizer = Tokenizer::new(language);
+    let tokenizer = language.tokenizer();
     let mut needed = HashSet::new();
     for subject in subjects {
         for token in tokenizer.tokenize(&subject.text) {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use spiketext::text::{Language, Tokenizer};
+use spiketext::text::Language;
 
 /// A text cut into words and what stands between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,10 +12,10 @@ pub struct Words {
 }
 
 impl Words {
-    /// Cuts a text as it is written ([`Tokenizer::spans`]).
+    /// Cuts a text as it is written ([`Tokenizer::spans`](spiketext::text::Tokenizer::spans)).
     #[must_use]
     pub fn of(language: Language, text: &str) -> Self {
-        Self { text: text.to_owned(), spans: Tokenizer::new(language).spans(text) }
+        Self { text: text.to_owned(), spans: language.tokenizer().spans(text) }
     }
 
     /// How many words there are.

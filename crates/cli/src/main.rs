@@ -39,6 +39,7 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    pass_over_caught_panics();
     let command_line = CommandLine::parse();
     let outcome = match command_line.verb {
         Verb::Train(arguments) => verbs::train::run(*arguments),
@@ -66,6 +67,16 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Says nothing of panics that the library catches and turns into errors, and of all others what is usual.
+fn pass_over_caught_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |information| {
+        if !spiketext::data::catches_panics() {
+            usual(information);
+        }
+    }));
 }
 
 /// The message of `error` and of all that caused it, but for causes that the message before tells already.

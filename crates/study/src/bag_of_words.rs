@@ -20,7 +20,7 @@ use spiketext::{
     Error, Result,
     data::{Dataset, Example, Split},
     slices::argmax,
-    text::{Language, Tokenizer},
+    text::Language,
 };
 use spiketext_train::recipe::with_setting;
 
@@ -103,7 +103,7 @@ impl BagOfWords {
     /// # Errors
     /// If the optimiser finds no way down.
     pub fn run(&self, dataset: &Dataset, language: Language) -> Result<Floor> {
-        let tokenizer = Tokenizer::new(language);
+        let tokenizer = language.tokenizer();
         let cut = |part: Split| -> Vec<Vec<String>> {
             dataset.part(part).par_iter().map(|Example { text, .. }| tokenizer.tokenize(text)).collect()
         };

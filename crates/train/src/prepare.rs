@@ -12,7 +12,7 @@ use spiketext::{
     engine::known_words,
     network::Specification,
     slices::argmax,
-    text::{Language, Tokenizer, UNKNOWN, Vocabulary, candidate_words, detect_language},
+    text::{Language, UNKNOWN, Vocabulary, candidate_words, detect_language},
     vectors::{self, Selection},
 };
 
@@ -93,7 +93,7 @@ pub fn prepare(
 ) -> Result<PreparedData> {
     let language =
         language.unwrap_or_else(|| detect_language(dataset.train.iter().map(|example| example.text.as_str())));
-    let tokenizer = Tokenizer::new(language);
+    let tokenizer = language.tokenizer();
     let cut = |part: Split| -> Vec<Vec<String>> {
         dataset.part(part).par_iter().map(|Example { text, .. }| tokenizer.tokenize(text)).collect()
     };

@@ -19,7 +19,6 @@ use spiketext::{
     model::Model,
     score::NoisePolicy,
     slices::evenly_spread,
-    text::Language,
 };
 use spiketext_attack::{
     AttackRecipe, Ending, Origins, Protocol, Record, Resources, Subject, Summary, Victim, resources::wordnet_folder,
@@ -316,11 +315,12 @@ fn resources(arguments: &Arguments, model: &Model, texts: &Texts, subjects: &[Su
         _ => texts.training.clone(),
     };
     let wordnet = wordnet_folder(arguments.wordnet.as_deref());
-    let (vectors, built_in) = match arguments.vectors.as_deref().map(|path| (path, path.to_str())) {
+    let (vectors, built_in) = match arguments.vectors.as_deref() {
         None => (None, None),
-        Some((_, Some("en"))) => (None, Some(Language::English)),
-        Some((_, Some("zh"))) => (None, Some(Language::Chinese)),
-        Some((path, _)) => (Some(path), None),
+        Some(path) => match path.to_str().and_then(|name| name.parse().ok()) {
+            Some(language) => (None, Some(language)),
+            None => (Some(path), None),
+        },
     };
     let origins = Origins { vectors, built_in, wordnet: &wordnet, corpus: &corpus };
     Resources::gather(needs, model.language(), &origins, subjects).map_err(|error| {

@@ -254,9 +254,10 @@ fn vectors(arguments: &Arguments) -> VectorSource {
         None => VectorSource::BuiltIn(None),
         Some(path) => match path.to_str() {
             Some("random") => VectorSource::Random,
-            Some("en") => VectorSource::BuiltIn(Some(Language::English)),
-            Some("zh") => VectorSource::BuiltIn(Some(Language::Chinese)),
-            _ => VectorSource::File(path.to_owned()),
+            name => match name.and_then(|name| name.parse().ok()) {
+                Some(language) => VectorSource::BuiltIn(Some(language)),
+                None => VectorSource::File(path.to_owned()),
+            },
         },
     }
 }

@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use super::{
     lines::shown,
+    read::read_file,
     split::{Split, SplitRule, divide, text_hash},
-    table::{Columns, Row, Table, read_file},
+    table::{Columns, Row, Table},
 };
 use crate::{Error, Result};
 

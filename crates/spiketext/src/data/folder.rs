@@ -80,7 +80,7 @@ fn read_text(path: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::table::{Columns, Table, read_file};
+    use crate::data::{read_file, table::{Columns, Table}};
 
     fn read_tree(files: &[(&str, &[u8])]) -> Result<Table> {
         let root = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     lines::{Lines, listed, shown},
-    table::{Columns, Rows, choose},
+    table::{Columns, Rows, choose, number_label},
 };
 use crate::Result;
 
@@ -85,11 +85,6 @@ fn scalar(value: &Value) -> std::result::Result<Option<String>, String> {
         })),
         other => Err(kind(other)),
     }
-}
-
-/// A number as a label: whole ones without a fraction, so that 1.0 and 1 are one class.
-pub(crate) fn number_label(number: f64) -> String {
-    number.to_string()
 }
 
 fn kind(value: &Value) -> String {

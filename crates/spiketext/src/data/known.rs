@@ -7,7 +7,8 @@ use super::{
     delimited,
     lines::{self, Lines, shown},
     split::{Split, SplitRule},
-    table::{Columns, Format, Rows, Table, read_file},
+    read::read_file,
+    table::{Columns, Format, Rows, Table},
 };
 use crate::{Error, Result};
 

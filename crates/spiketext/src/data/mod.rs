@@ -11,6 +11,7 @@ mod json_lines;
 mod known;
 mod lines;
 mod parquet_file;
+mod read;
 mod split;
 mod summary;
 mod table;
@@ -18,6 +19,8 @@ pub mod treebank;
 
 pub use dataset::{Dataset, Example, Report};
 pub use known::{KnownDataset, known, load, open};
+pub use parquet_file::catches_panics;
+pub use read::{read_file, read_texts, read_texts_from, text_lines};
 pub use split::{Split, SplitRule, fold, split_of, text_hash};
 pub use summary::{Lengths, PartSummary, Summary};
-pub use table::{Columns, Format, Row, Table, read_file, read_texts, read_texts_from, text_lines};
+pub use table::{Columns, Format, Row, Table};

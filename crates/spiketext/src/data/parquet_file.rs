@@ -3,9 +3,9 @@
 use std::{
     cell::Cell,
     fs::File,
-    panic::{self, AssertUnwindSafe},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{Arc, Once},
+    sync::Arc,
 };
 
 use parquet::{
@@ -19,37 +19,34 @@ use parquet::{
 };
 
 use super::{
-    json_lines::number_label,
     lines::{listed, shown},
-    table::{Columns, Rows, choose},
+    table::{Columns, Rows, choose, number_label},
 };
 use crate::{Error, Result};
 
 /// Reads the file at `path` into `rows`, counting rows from 1 as lines.
 pub(crate) fn read(path: &Path, columns: &Columns, rows: &mut Rows) -> Result<()> {
     // The parquet crate reports most damage as errors, but panics on some (negative lengths, for example).
-    quietly(|| read_rows(path, columns, rows))
+    caught(|| read_rows(path, columns, rows))
         .unwrap_or_else(|| Err(Error::malformed(path, None, "a sound Parquet file", "damage: impossible sizes")))
 }
 
 thread_local! {
-    static QUIET: Cell<bool> = const { Cell::new(false) };
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The outcome of `work`, or `None` if it panicked; nothing is printed then. Panics elsewhere are reported as before.
-fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |information| {
-            if !QUIET.get() {
-                usual(information);
-            }
-        }));
-    });
-    let before = QUIET.replace(true);
-    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
-    QUIET.set(before);
+/// Whether a panic on this thread would be caught here and become an [`Error`], so that the panic hook of a program may
+/// pass over it. The library itself leaves the hook alone.
+#[must_use]
+pub fn catches_panics() -> bool {
+    CATCHING.get()
+}
+
+/// The outcome of `work`, or `None` if it panicked.
+fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let before = CATCHING.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    CATCHING.set(before);
     outcome.ok()
 }
 
@@ -166,7 +163,8 @@ mod tests {
     use super::*;
     use crate::data::{
         split::Split,
-        table::{Format, Table, read_file},
+        read_file,
+        table::{Format, Table},
     };
 
     /// The labels of a test file.
@@ -250,11 +248,13 @@ mod tests {
         assert!(message.contains("f.parquet:1") && message.contains("got a number"), "{message}");
     }
 
+    /// The hook of the process is left alone: it must be a program's own matter what is printed.
     #[test]
-    fn a_panic_is_caught_and_the_next_one_is_heard_again() {
-        assert_eq!(quietly(|| 1), Some(1));
-        assert_eq!(quietly(|| -> u8 { panic!("not to be printed") }), None);
-        assert!(!QUIET.get());
+    fn a_panic_is_caught_and_announced_as_long_as_it_would_be() {
+        assert!(!catches_panics());
+        assert_eq!(caught(catches_panics), Some(true));
+        assert_eq!(caught(|| -> u8 { std::panic::resume_unwind(Box::new(())) }), None);
+        assert!(!catches_panics());
     }
 
     #[test]

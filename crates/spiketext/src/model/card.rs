@@ -19,7 +19,7 @@ pub(super) fn write(model: &Model) -> String {
     line(format!("# A spiking text classifier: {}\n", t.dataset));
     line(format!(
         "It reads {} text and answers with one of: {}.\n",
-        if model.language().name() == "zh" { "Chinese" } else { "English" },
+        model.language().title(),
         model.labels().join(", ")
     ));
     line("    spiketext predict FOLDER \"some text\"".into());

@@ -34,7 +34,7 @@ pub struct Model {
     vocabulary: Vocabulary,
     network: Network,
     training: Training,
-    tokenizer: Tokenizer,
+    tokenizer: &'static dyn Tokenizer,
 }
 
 /// How a model came about and how well it did, as its directory keeps it.
@@ -191,7 +191,7 @@ impl Model {
         if !priors.iter().all(|prior| (0.0..=1.0).contains(prior)) {
             return Err(Error::invalid("model", "priors from 0 to 1", format!("{priors:?}")));
         }
-        let tokenizer = Tokenizer::new(language);
+        let tokenizer = language.tokenizer();
         Ok(Self { language, labels, priors, seed, vocabulary, network, training, tokenizer })
     }
 

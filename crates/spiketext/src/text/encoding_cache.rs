@@ -1,15 +1,16 @@
 //! Word numbers of texts that are much like texts before, such as an attack makes.
 //!
-//! English is cut at white space whatever stands on its two sides, but for one thing: whether a full stop belongs to the word
-//! before it can depend on what follows in the text (nothing at all, a digit, or anything else). So the words of a piece
-//! between white space are known by the piece and by what follows it, and are found once. Chinese has no such pieces.
+//! English is cut at white space whatever stands on its two sides, but for one thing: whether a full stop belongs to the
+//! word before it can depend on what follows in the text (nothing at all, a digit, or anything else). So the words of a
+//! piece between white space are known by the piece and by what follows it, and are found once
+//! ([`Tokenizer::cuts_at_white_space`]). Chinese has no such pieces.
 
 use std::collections::HashMap;
 
 use rayon::prelude::*;
 
 use super::{
-    FEW_TEXTS, Language, Tokenizer, Vocabulary,
+    FEW_TEXTS, Tokenizer, Vocabulary,
     normalise::{Quotes, normalise},
 };
 
@@ -19,7 +20,7 @@ const PIECE_BYTES: usize = 4 << 20;
 /// Cuts texts and numbers their words; remembers pieces of texts that it met. What it remembers changes no result.
 #[derive(Debug)]
 pub(crate) struct EncodingCache<'a> {
-    tokenizer: Tokenizer,
+    tokenizer: &'static dyn Tokenizer,
     vocabulary: &'a Vocabulary,
     /// The most bytes to remember before all is forgotten.
     most: usize,
@@ -47,13 +48,13 @@ struct Piece {
 
 impl<'a> EncodingCache<'a> {
     /// Remembers nothing yet.
-    pub(crate) fn new(tokenizer: Tokenizer, vocabulary: &'a Vocabulary) -> Self {
+    pub(crate) fn new(tokenizer: &'static dyn Tokenizer, vocabulary: &'a Vocabulary) -> Self {
         Self { tokenizer, vocabulary, most: PIECE_BYTES, bytes: 0, number_of: HashMap::new(), pieces: Vec::new() }
     }
 
     /// The word numbers of texts: those of their tokens by [`Vocabulary::encode`].
     pub(crate) fn words_of_all(&mut self, texts: &[String]) -> Vec<Vec<u32>> {
-        if self.tokenizer.language() == Language::English || texts.len() < FEW_TEXTS {
+        if self.tokenizer.cuts_at_white_space() || texts.len() < FEW_TEXTS {
             texts.iter().map(|text| self.words(text)).collect()
         } else {
             texts.par_iter().map(|text| self.cut(text)).collect()
@@ -62,7 +63,7 @@ impl<'a> EncodingCache<'a> {
 
     /// The word numbers of a text.
     fn words(&mut self, text: &str) -> Vec<u32> {
-        if self.tokenizer.language() != Language::English {
+        if !self.tokenizer.cuts_at_white_space() {
             return self.cut(text);
         }
         if self.bytes > self.most {
@@ -137,6 +138,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::text::Language;
 
     fn vocabulary() -> Vocabulary {
         let words =
@@ -147,7 +149,7 @@ mod tests {
     #[test]
     fn a_full_stop_goes_with_what_follows() {
         let vocabulary = vocabulary();
-        let mut pieces = EncodingCache::new(Tokenizer::new(Language::English), &vocabulary);
+        let mut pieces = EncodingCache::new(Language::English.tokenizer(), &vocabulary);
         let mut words = |text: &str| -> Vec<String> {
             let numbers = pieces.words(text);
             numbers.into_iter().map(|id| vocabulary.word(id).unwrap_or("?").to_owned()).collect()
@@ -172,7 +174,7 @@ mod tests {
             most in prop::sample::select(vec![0usize, 600, 1 << 20]),
             language in prop::sample::select(Language::ALL.to_vec()),
         ) {
-            let (vocabulary, tokenizer) = (vocabulary(), Tokenizer::new(language));
+            let (vocabulary, tokenizer) = (vocabulary(), language.tokenizer());
             let mut pieces = EncodingCache { most, ..EncodingCache::new(tokenizer, &vocabulary) };
             for text in texts.iter().chain(&texts) {
                 let mut want = Vec::new();

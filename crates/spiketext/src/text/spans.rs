@@ -1,12 +1,12 @@
-//! Where words stand in a text as it is written, for those who exchange them and leave the rest alone.
+//! Where words stand in a text as it is written, for those who replace them and leave the rest alone.
 
 use std::ops::Range;
 
 /// Part of a word, but neither at its beginning nor at its end.
 const INNER: [char; 5] = ['\'', '-', '_', '*', '@'];
 
-/// The words of an English text: runs of letters and digits, with what [`INNER`] holds between them.
-pub(super) fn english(text: &str) -> Vec<Range<usize>> {
+/// The words of a text with spaces between words: runs of letters and digits, with what [`INNER`] holds between them.
+pub(super) fn between_spaces(text: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let mut begin = None;
     for (at, letter) in text.char_indices().chain([(text.len(), ' ')]) {
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     fn words(text: &str) -> Vec<&str> {
-        english(text).into_iter().map(|span| &text[span]).collect()
+        between_spaces(text).into_iter().map(|span| &text[span]).collect()
     }
 
     #[test]
@@ -49,7 +49,7 @@ mod tests {
     proptest! {
         #[test]
         fn spans_are_in_order_and_between_letters(text in "\\PC*") {
-            let spans = english(&text);
+            let spans = between_spaces(&text);
             prop_assert!(spans.windows(2).all(|pair| pair[0].end < pair[1].start));
             for span in spans {
                 let word = &text[span];

@@ -1,24 +1,18 @@
-//! Two compact sets inside the program, so that it works without any download. `assets/README.md` says what they are.
+//! Compact sets inside the program, one a language, so that it works without any download. `assets/README.md` says what they are.
 
 use std::path::Path;
 
 use super::{Selection, WordVectors};
 use crate::{Result, text::Language};
 
-const ENGLISH: &[u8] = include_bytes!("../../assets/vectors-en.safetensors.zst");
-const CHINESE: &[u8] = include_bytes!("../../assets/vectors-zh.safetensors.zst");
-
 /// The built-in word vectors of `language`, all of them.
 ///
 /// # Errors
 /// None in a program that was built whole; the content is checked like that of any file.
 pub fn built_in(language: Language) -> Result<WordVectors> {
-    let (name, bytes) = match language {
-        Language::English => ("built-in vectors-en", ENGLISH),
-        Language::Chinese => ("built-in vectors-zh", CHINESE),
-    };
-    let path = Path::new(name);
-    let mut stream = zstd::stream::read::Decoder::with_buffer(bytes).map_err(crate::Error::read(path))?;
+    let name = format!("built-in vectors-{language}");
+    let path = Path::new(&name);
+    let mut stream = zstd::stream::read::Decoder::with_buffer(language.built_in_vectors()).map_err(crate::Error::read(path))?;
     super::read_stream(path, &mut stream, &Selection::everything())
 }
 

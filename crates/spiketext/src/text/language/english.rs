@@ -5,10 +5,16 @@
 //! a slash stay whole: whether their parts are better known is for the vocabulary to say. Text that is already cut
 //! comes through as it is.
 
+use std::ops::Range;
+
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::normalise::{Quotes, is_han, normalise};
+use super::{LanguagePack, Script, Tokenizer};
+use crate::text::{
+    normalise::{Quotes, is_han, normalise},
+    spans,
+};
 
 /// Endings that are words of their own, longest first where one ends like another.
 const CLITICS: [&str; 7] = ["n't", "'re", "'ve", "'ll", "'s", "'d", "'m"];
@@ -29,8 +35,40 @@ const BRACKETS: [&str; 6] = ["-lrb-", "-rrb-", "-lsb-", "-rsb-", "-lcb-", "-rcb-
 /// Ends of domain names after which a full stop inside a word is no end of a sentence.
 const DOMAINS: [&str; 5] = ["com", "net", "org", "edu", "gov"];
 
+/// See [`Language::English`](super::Language::English).
+#[derive(Debug)]
+pub(super) struct English;
+
+impl Tokenizer for English {
+    fn tokenize(&self, text: &str) -> Vec<String> {
+        tokenize(text)
+    }
+
+    fn spans(&self, text: &str) -> Vec<Range<usize>> {
+        spans::between_spaces(text)
+    }
+
+    fn cuts_at_white_space(&self) -> bool {
+        true
+    }
+}
+
+impl LanguagePack for English {
+    fn title(&self) -> &'static str {
+        "English"
+    }
+
+    fn script(&self) -> Option<Script> {
+        None
+    }
+
+    fn built_in_vectors(&self) -> &'static [u8] {
+        include_bytes!("../../../assets/vectors-en.safetensors.zst")
+    }
+}
+
 /// The tokens of `text`.
-pub(super) fn tokenize(text: &str) -> Vec<String> {
+fn tokenize(text: &str) -> Vec<String> {
     let mut normal = String::new();
     normalise(text, Quotes::Straight, &mut normal);
     let mut scanner =
