@@ -18,7 +18,7 @@ fuzz_target!(init: spiketext_fuzz::pass_over_caught_panics(), |bytes: &[u8]| {
             assert!(dataset.labels.len() > 1);
             for examples in [&dataset.train, &dataset.development, &dataset.test] {
                 assert!(!examples.is_empty());
-                assert!(examples.iter().all(|example| example.label < dataset.labels.len()));
+                assert!(examples.iter().all(|example| example.target.fits(dataset.labels.len())));
             }
         }
     }

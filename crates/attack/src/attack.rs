@@ -5,7 +5,7 @@
 
 use rand_chacha::rand_core::Rng;
 use serde::{Deserialize, Serialize};
-use spiketext::score::Scorer;
+use spiketext::{score::Scorer, target::Target};
 
 use crate::{
     limits::Limits,
@@ -99,12 +99,12 @@ pub struct Attempt {
 }
 
 impl Attack<'_> {
-    /// Attacks one text, whose class is `label`. `rng` draws what is drawn.
+    /// Attacks one text, whose right answer is `target`. `rng` draws what is drawn.
     ///
     /// # Panics
-    /// If the scorer does not answer each text, or has no class `label`.
-    pub fn run(&self, scorer: &mut dyn Scorer, words: &Words, label: usize, rng: &mut impl Rng) -> Attempt {
-        let mut examination = Examination::new(scorer, label);
+    /// If the scorer does not answer each text, or does not know the class of `target`.
+    pub fn run(&self, scorer: &mut dyn Scorer, words: &Words, target: Target, rng: &mut impl Rng) -> Attempt {
+        let mut examination = Examination::new(scorer, target);
         let draft = Draft::new(words);
         let first = examination.ask(&[draft.text()])[0];
         let (draft, now) = if first.wrong {

@@ -8,6 +8,7 @@ use spiketext::{
     score::Scorer,
     seed::{Purpose, stream},
     slices::argmax,
+    target::Target,
     text::Language,
 };
 
@@ -25,7 +26,7 @@ pub struct Subject {
     /// The text.
     pub text: String,
     /// Its class.
-    pub label: usize,
+    pub target: Target,
 }
 
 /// How many draws of noise leave each class the most probable one, of the text before and of that at the end.
@@ -43,7 +44,8 @@ pub struct Record {
     /// The text's number.
     pub index: usize,
     /// Its class.
-    pub label: usize,
+    #[serde(rename = "label")]
+    pub target: Target,
     /// The text as it was.
     pub original: String,
     /// What came of it.
@@ -57,13 +59,13 @@ impl Record {
     /// Whether most judges find the right class before and still do at the end.
     #[must_use]
     pub fn withstands_judges(&self) -> bool {
-        self.is_right_before() && argmax(&self.votes.after) == self.label
+        self.is_right_before() && self.target.is_met_by(argmax(&self.votes.after))
     }
 
     /// Whether most judges find the right class before.
     #[must_use]
     pub fn is_right_before(&self) -> bool {
-        argmax(&self.votes.before) == self.label
+        self.target.is_met_by(argmax(&self.votes.before))
     }
 }
 
@@ -105,13 +107,13 @@ pub fn run<'s, E>(
         own.begin(subject.index as u64);
         let words = Words::of(language, &subject.text);
         let mut rng = stream(seed, Purpose::Attack, subject.index as u64, 0);
-        let attempt = attack.run(&mut *own, &words, subject.label, &mut rng);
+        let attempt = attack.run(&mut *own, &words, subject.target, &mut rng);
         let before = judge(&mut *own, &subject.text);
         let after = if attempt.text == subject.text { before.clone() } else { judge(&mut *own, &attempt.text) };
         idle.lock().unwrap_or_else(PoisonError::into_inner).push(own);
         Record {
             index: subject.index,
-            label: subject.label,
+            target: subject.target,
             original: subject.text.clone(),
             attempt,
             votes: Votes { before, after },

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use spiketext::{
     score::{Scorer, Substitution},
     seed::{Purpose, stream},
+    target::Target,
     text::Language,
     vectors::{self, Selection},
 };
@@ -59,9 +60,9 @@ impl Scorer for Toy {
         texts.iter().map(of).collect()
     }
 
-    fn first_order(&mut self, text: &str, label: usize, substitutions: &[Substitution]) -> Option<Vec<f32>> {
+    fn first_order(&mut self, text: &str, target: Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
         let weight = |word: &str| self.weights.get(word).copied().unwrap_or_default();
-        let way = if label == 1 { -1.0 } else { 1.0 };
+        let way = if target.is_met_by(1) { -1.0 } else { 1.0 };
         let gain = |e: &Substitution| way * (weight(&e.to) - weight(&text[e.span.clone()]));
         self.open.then(|| substitutions.iter().map(gain).collect())
     }
@@ -73,7 +74,7 @@ fn attack<'a>(ranking: Ranking, transformations: Vec<Transformation<'a>>) -> Att
 
 fn run(attack: &Attack<'_>, toy: &mut Toy, text: &str, label: usize) -> Attempt {
     let language = spiketext::text::detect_language([text]);
-    attack.run(toy, &Words::of(language, text), label, &mut stream(3, Purpose::Attack, 0, 0))
+    attack.run(toy, &Words::of(language, text), Target::of(label), &mut stream(3, Purpose::Attack, 0, 0))
 }
 
 /// Vectors by hand: `good`, `fine` and `great` lie together, `bad` and `poor` elsewhere.
@@ -288,7 +289,7 @@ fn many_texts_give_the_same_records_on_any_number_of_threads() {
     let toy = Toy::new(&[("good", 1.2), ("fine", 1.1), ("dull", -2.0)], -0.5);
     let texts = ["a good film", "a fine, good film", "dull", "good fine dull", "fine fine fine"];
     let subjects: Vec<Subject> =
-        texts.iter().enumerate().map(|(index, text)| Subject { index, text: (*text).into(), label: 1 }).collect();
+        texts.iter().enumerate().map(|(index, text)| Subject { index, text: (*text).into(), target: Target::of(1) }).collect();
     let judge = |_: &mut dyn Scorer, text: &str| {
         let p = toy.clone().score(&[text.to_owned()]);
         if p[0][1] > 0.5 { vec![0, 1] } else { vec![1, 0] }

@@ -6,6 +6,7 @@ pub mod error;
 pub mod files;
 pub mod seed;
 pub mod slices;
+pub mod target;
 
 pub mod text;
 pub mod vectors;
@@ -28,3 +29,4 @@ pub mod score;
 pub mod data;
 
 pub use error::{Error, Result};
+pub use target::Target;

@@ -37,7 +37,7 @@ pub struct Hardening {
 /// At most `count` of the examples, evenly spread.
 #[must_use]
 pub fn subjects(examples: &[Example], count: usize) -> Vec<Subject> {
-    let subject = |index: usize| Subject { index, text: examples[index].text.clone(), label: examples[index].label };
+    let subject = |index: usize| Subject { index, text: examples[index].text.clone(), target: examples[index].target };
     evenly_spread(examples.len(), count).map(subject).collect()
 }
 
@@ -55,7 +55,7 @@ pub fn augmented(
     let done: std::result::Result<(), std::convert::Infallible> =
         trial::attack(attack, victim, subjects, seed, &mut |record| {
             if record.attempt.ending == Ending::Succeeded {
-                dataset.train.push(Example { text: record.attempt.text, label: record.label });
+                dataset.train.push(Example { text: record.attempt.text, target: record.target });
             }
             Ok(())
         });

@@ -13,6 +13,7 @@ use spiketext::{
     data::{self, Columns, Dataset, Split},
     model::Accuracies,
     network::{Network, Specification},
+    target::{Target, confusion, count_met},
     text::{Language, detect_language},
 };
 use spiketext_train::{
@@ -415,12 +416,12 @@ impl Found<'_> {
 
     fn with_labels(&self, labels: &[usize], development_accuracy: f64) -> Measurements {
         let prepared = self.prepared;
-        let truth: Vec<usize> = prepared.test.iter().map(|text| text.label).collect();
+        let targets = prepared.test.iter().map(|text| text.target);
         Measurements {
             texts: [prepared.train.len(), prepared.development.len(), prepared.test.len()],
             unknown_share: prepared.unknown_share,
             epochs: self.epochs.clone(),
-            ..scored(self.classes, &truth, labels, development_accuracy)
+            ..scored(self.classes, targets, labels, development_accuracy)
         }
     }
 
@@ -445,12 +446,12 @@ impl Found<'_> {
 /// The floor, measured.
 fn floor(choices: &BagOfWords, dataset: &Dataset, language: Language) -> Result<Measurements> {
     let floor = choices.run(dataset, language)?;
-    let truth: Vec<usize> = dataset.test.iter().map(|example| example.label).collect();
+    let targets = dataset.test.iter().map(|example| example.target);
     Ok(Measurements {
         texts: Split::ALL.map(|part| dataset.part(part).len()),
         labels: dataset.labels.clone(),
         unknown_share: floor.unknown_share,
-        ..scored(dataset.labels.len(), &truth, &floor.test_labels, percent(floor.development_accuracy))
+        ..scored(dataset.labels.len(), targets, &floor.test_labels, percent(floor.development_accuracy))
     })
 }
 
@@ -459,13 +460,19 @@ fn percent(share: f64) -> f64 {
 }
 
 /// Accuracies, that of the development texts in percent, and the confusion matrix.
-fn scored(classes: usize, truth: &[usize], labels: &[usize], development_accuracy: f64) -> Measurements {
-    let mut confusion = vec![vec![0; classes]; classes];
-    truth.iter().zip(labels).for_each(|(&truth, &label)| confusion[truth][label] += 1);
-    let right: u64 = (0..classes).map(|class| confusion[class][class]).sum();
+fn scored(
+    classes: usize,
+    targets: impl Iterator<Item = Target> + Clone,
+    labels: &[usize],
+    development_accuracy: f64,
+) -> Measurements {
+    let answers = targets.zip(labels.iter().copied());
+    let right = count_met(answers.clone());
+    let counts = |row: Vec<usize>| row.into_iter().map(|count| count as u64).collect();
+    let confusion = confusion(classes, answers).into_iter().map(counts).collect();
     Measurements {
         development_accuracy,
-        test_accuracy: 100.0 * right as f64 / truth.len().max(1) as f64,
+        test_accuracy: 100.0 * right as f64 / labels.len().max(1) as f64,
         confusion,
         ..Measurements::default()
     }
@@ -478,7 +485,7 @@ fn fingerprint(dataset: &Dataset, prepared: &PreparedData) -> [u8; 32] {
         for example in dataset.part(part) {
             hash.update(example.text.as_bytes());
             hash.update([0]);
-            hash.update(example.label.to_le_bytes());
+            hash.update(example.target.class().to_le_bytes());
         }
         hash.update([1]);
     }

@@ -265,7 +265,7 @@ impl Batches for DnnBatchMaker<'_> {
         let channels = self.specification.convolution.channels();
         let mask = (dropout > 0.0)
             .then(|| dropout_factors((self.seed, Mask::Features, step), dropout, texts.len() * channels));
-        let labels = texts.iter().map(|text| text.label).collect();
+        let labels = texts.iter().map(|text| text.target.class()).collect();
         DnnBatch { tokens: Arc::new(batch), rows, kept, factor, mask, labels }
     }
 }

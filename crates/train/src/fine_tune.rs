@@ -87,7 +87,7 @@ impl Batches for Arc<Frozen> {
             Arc::new(dropout_factors(key, self.dropout, texts.len() * shape.channels()))
         });
         Batch {
-            labels: texts.iter().map(|text| text.label).collect(),
+            labels: texts.iter().map(|text| text.target.class()).collect(),
             patterns: Arc::new(Patterns::of(shape, specification.time(), &spikes, &tokens)),
             tokens: Arc::new(tokens),
             spikes: Arc::new(spikes),

@@ -12,6 +12,7 @@ use spiketext::{
     engine::known_words,
     network::Specification,
     slices::argmax,
+    target::{Target, class_counts, count_met},
     text::{Language, UNKNOWN, Vocabulary, candidate_words, detect_language},
     vectors::{self, Selection},
 };
@@ -47,7 +48,7 @@ pub struct EncodedText {
     /// Word ids; [`UNKNOWN`] for unknown words.
     pub words: Vec<u32>,
     /// The class.
-    pub label: usize,
+    pub target: Target,
 }
 
 /// Everything training reads.
@@ -139,7 +140,7 @@ pub fn prepare(
             .map(|(tokens, example)| {
                 let mut words = Vec::with_capacity(tokens.len());
                 vocabulary.encode(&tokens, &mut words);
-                EncodedText { words, label: example.label }
+                EncodedText { words, target: example.target }
             })
             .collect()
     };
@@ -153,8 +154,9 @@ pub fn prepare(
         dimension,
         rates,
         unknown_share: unknown as f64 / tokens.max(1) as f64,
-        priors: (0..dataset.labels.len())
-            .map(|class| train.iter().filter(|text| text.label == class).count() as f32 / train.len().max(1) as f32)
+        priors: class_counts(dataset.labels.len(), train.iter().map(|text| text.target))
+            .into_iter()
+            .map(|count| count as f32 / train.len().max(1) as f32)
             .collect(),
         vectors: source.name(language),
         vocabulary,
@@ -195,7 +197,7 @@ impl PreparedData {
 /// Share of `texts` whose label is the one in `labels`.
 #[must_use]
 pub fn share_right(labels: &[usize], texts: &[EncodedText]) -> f64 {
-    let right = labels.iter().zip(texts).filter(|(label, text)| **label == text.label).count();
+    let right = count_met(texts.iter().map(|text| text.target).zip(labels.iter().copied()));
     right as f64 / texts.len().max(1) as f64
 }
 

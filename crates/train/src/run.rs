@@ -230,8 +230,8 @@ pub fn check(dataset: &Dataset) -> Result<()> {
         if examples.is_empty() {
             return Err(Error::invalid("train", format!("{name} texts"), "none"));
         }
-        if let Some(example) = examples.iter().find(|example| example.label >= classes) {
-            let got = format!("{} for a {name} text", example.label);
+        if let Some(example) = examples.iter().find(|example| !example.target.fits(classes)) {
+            let got = format!("{} for a {name} text", example.target.class());
             return Err(Error::invalid("train", format!("a class from 0 to {}", classes - 1), got));
         }
     }
@@ -247,7 +247,7 @@ fn fingerprint(dataset: &Dataset, prepared: &PreparedData, recipe: &Recipe, seed
         for example in dataset.part(part) {
             hash.update(example.text.as_bytes());
             hash.update([0]);
-            hash.update(example.label.to_le_bytes());
+            hash.update(example.target.class().to_le_bytes());
         }
         hash.update([1]);
     }

@@ -14,6 +14,7 @@ use spiketext::{
     encode::Encoder,
     model::{Model, Training},
     network::{Averaging, CodeBits, Readout, UnknownWord},
+    target::Target,
     text::Language,
 };
 use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
@@ -104,7 +105,7 @@ fn assert_keeps_its_word(what: &str, dataset: &Dataset, model: &Model) {
     let texts: Vec<&str> = test.iter().map(|example| example.text.as_str()).collect();
     let (predictions, _) = model.predict(&texts);
     let right =
-        predictions.iter().zip(test).filter(|(prediction, example)| prediction.label == example.label).count();
+        predictions.iter().zip(test).filter(|(prediction, example)| example.target.is_met_by(prediction.label)).count();
     let accuracy = 100.0 * (right as f64 / test.len() as f64);
     assert_eq!(accuracy, model.training().test.snn, "{what}: {right} of {} right", test.len());
     for prediction in &predictions {
@@ -231,7 +232,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     other_recipe.dnn.dropout = 0.4;
     let other_seed = Options { seed: 6, ..resume.clone() };
     let mut other_labels = dataset.clone();
-    other_labels.train[0].label = 1 - other_labels.train[0].label;
+    other_labels.train[0].target = Target::of(1 - other_labels.train[0].target.class());
     let mut other_texts = dataset.clone();
     other_texts.test[0].text.push('!');
     for (what, error) in [
@@ -266,7 +267,7 @@ fn what_cannot_be_trained_on_is_refused_in_words() {
     let single = changed(|dataset| {
         dataset.labels.truncate(1);
         for part in [&mut dataset.train, &mut dataset.development, &mut dataset.test] {
-            part.iter_mut().for_each(|example| example.label = 0);
+            part.iter_mut().for_each(|example| example.target = Target::of(0));
         }
     });
     assert!(single.contains("two classes") && single.contains('1'), "{single}");
@@ -277,7 +278,7 @@ fn what_cannot_be_trained_on_is_refused_in_words() {
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }
-    let stray = changed(|dataset| dataset.train[3].label = 2);
+    let stray = changed(|dataset| dataset.train[3].target = Target::of(2));
     assert!(stray.contains("class") && stray.contains('2'), "{stray}");
 
     let mut maximum = small();
@@ -294,7 +295,7 @@ fn what_cannot_be_trained_on_is_refused_in_words() {
 #[test]
 fn texts_of_unknown_words_do_not_break_training() {
     let mut dataset = reviews("reviews-en", 60, 30);
-    let strange = |label: usize, text: &str| Example { text: text.to_owned(), label };
+    let strange = |label: usize, text: &str| Example { text: text.to_owned(), target: Target::of(label) };
     for part in [&mut dataset.train, &mut dataset.development, &mut dataset.test] {
         for (label, text) in [(0, "qzvxk wqqzj"), (1, "xxqzj"), (1, "\u{200b}"), (0, "qzvxk zzqxw kkqzv jjxqz")] {
             part.insert(0, strange(label, text));

@@ -8,6 +8,7 @@ mod swarm;
 use spiketext::{
     score::{Scorer, Substitution},
     slices::argmax,
+    target::Target,
 };
 
 pub use beam::Beam;
@@ -18,22 +19,22 @@ use crate::words::Draft;
 /// A classifier that is being questioned about one text, and the count of the questions.
 pub(crate) struct Examination<'s> {
     scorer: &'s mut dyn Scorer,
-    label: usize,
+    target: Target,
     queries: u64,
 }
 
 /// An answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer {
-    /// 1 less the probability of the right class.
+    /// How far it is from right, see [`Target::distance`].
     pub score: f32,
     /// Whether another class is the most probable.
     pub wrong: bool,
 }
 
 impl<'s> Examination<'s> {
-    pub fn new(scorer: &'s mut dyn Scorer, label: usize) -> Self {
-        Self { scorer, label, queries: 0 }
+    pub fn new(scorer: &'s mut dyn Scorer, target: Target) -> Self {
+        Self { scorer, target, queries: 0 }
     }
 
     /// Texts asked for.
@@ -54,14 +55,14 @@ impl<'s> Examination<'s> {
         self.queries += texts.len() as u64;
         let answers = self.scorer.score(texts);
         assert_eq!(answers.len(), texts.len(), "a scorer answers each text");
-        let of = |p: Vec<f32>| Answer { score: 1.0 - p[self.label], wrong: argmax(&p) != self.label };
+        let of = |p: Vec<f32>| Answer { score: self.target.distance(&p), wrong: !self.target.is_met_by(argmax(&p)) };
         answers.into_iter().map(of).collect()
     }
 
     /// To first order, how much more wrong each substitution would make the answer to `text`; `None` from a closed
     /// box. No query: the classifier looks into itself.
     pub fn first_order(&mut self, text: &str, substitutions: &[Substitution]) -> Option<Vec<f32>> {
-        self.scorer.first_order(text, self.label, substitutions)
+        self.scorer.first_order(text, self.target, substitutions)
     }
 }
 

@@ -274,7 +274,7 @@ fn dnn(folder: &Path, model: &Model) -> anyhow::Result<Dnn> {
 
 /// At most `count` of the texts, evenly spread.
 fn chosen(texts: &Texts, count: usize) -> Vec<Subject> {
-    let subject = |index: usize| Subject { index, text: texts.texts[index].clone(), label: texts.classes[index] };
+    let subject = |index: usize| Subject { index, text: texts.texts[index].clone(), target: texts.targets[index] };
     evenly_spread(texts.texts.len(), count).map(subject).collect()
 }
 
@@ -350,7 +350,7 @@ fn bar(arguments: &Arguments, done: usize, of: usize) -> ProgressBar {
 /// A record for people: what the model said, and the text with its changed words marked.
 fn described(model: &Model, record: &Record, colour: bool) -> String {
     let attempt = &record.attempt;
-    let label = shown::one_line(&model.labels()[record.label], Some(40));
+    let label = shown::one_line(&model.labels()[record.target.class()], Some(40));
     let head = match attempt.ending {
         Ending::Skipped => format!("skipped    taken wrongly from the start; {label}"),
         Ending::Failed => {

@@ -1,5 +1,7 @@
 //! What was taken for what: a confusion matrix and the figures that follow from it.
 
+use spiketext::target::{self, Target};
+
 /// How many texts of each class were given each label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
@@ -21,13 +23,9 @@ pub struct Figures {
 }
 
 impl Confusion {
-    /// Counts pairs of (class, answer).
-    pub fn of(classes: usize, pairs: impl IntoIterator<Item = (usize, usize)>) -> Self {
-        let mut counts = vec![vec![0; classes]; classes];
-        for (class, answer) in pairs {
-            counts[class][answer] += 1;
-        }
-        Self { counts }
+    /// Counts targets with their answers.
+    pub fn of(classes: usize, answers: impl IntoIterator<Item = (Target, usize)>) -> Self {
+        Self { counts: target::confusion(classes, answers) }
     }
 
     /// The counts, a row for each class of the texts.
@@ -84,7 +82,7 @@ mod tests {
     #[test]
     fn figures_follow_from_counts() {
         // Class 0: 3 of 4 found; class 1: 1 of 2; class 2 has no texts but is named once.
-        let pairs = [(0, 0), (0, 0), (0, 0), (0, 1), (1, 1), (1, 2)];
+        let pairs = [(0, 0), (0, 0), (0, 0), (0, 1), (1, 1), (1, 2)].map(|(class, answer)| (Target::of(class), answer));
         let confusion = Confusion::of(3, pairs);
         assert_eq!(confusion.counts(), [[3, 1, 0], [0, 1, 1], [0, 0, 0]]);
         assert!((confusion.accuracy() - 400.0 / 6.0).abs() < 1e-12);

@@ -124,7 +124,7 @@ fn measure(model: &Model, texts: &Texts, exact: bool) -> anyhow::Result<Outcome>
     if exact {
         account = account.with_exact(&exact_counts(model, texts, &predictions)?);
     }
-    let pairs = texts.classes.iter().copied().zip(predictions.iter().map(|prediction| prediction.label));
+    let pairs = texts.targets.iter().copied().zip(predictions.iter().map(|prediction| prediction.label));
     Ok(Outcome {
         confusion: Confusion::of(model.labels().len(), pairs),
         costs: Costs::of(&firing, &operations),

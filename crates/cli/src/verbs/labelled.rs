@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use spiketext::{
     data::{self, Columns, Dataset, Example, Split},
     model::Model,
+    target::Target,
 };
 
 use super::shown;
@@ -63,7 +64,7 @@ pub struct Texts {
     /// The texts.
     pub texts: Vec<String>,
     /// Their classes.
-    pub classes: Vec<usize>,
+    pub targets: Vec<Target>,
     /// The training texts that go with them; where there is no such part, the texts themselves.
     pub training: Vec<String>,
     /// Empty texts that were left out.
@@ -115,13 +116,13 @@ fn from_file(file: &Path, columns: &Columns, part: Option<Part>, model: &Model) 
     } else if model.training().source == file.display().to_string() {
         used.push_str(", among them those that the model was trained on (--split test: only those held out)");
     }
-    let classes = table
+    let targets = table
         .rows
         .iter()
-        .map(|row| class(model, &row.label, file.display(), row.line))
+        .map(|row| target_of(model, &row.label, file.display(), row.line))
         .collect::<anyhow::Result<_>>()?;
     let texts = table.rows.into_iter().map(|row| row.text).collect();
-    Ok(Texts { data: file.display().to_string(), used, texts, classes, training, empty: table.empty })
+    Ok(Texts { data: file.display().to_string(), used, texts, targets, training, empty: table.empty })
 }
 
 /// One part of a data set, or all of them.
@@ -131,21 +132,26 @@ fn from_dataset(dataset: Dataset, name: &str, part: Part, model: &Model) -> anyh
         Some(part) => format!("the {} texts ({})", part.name(), dataset.rule),
     };
     let parts = Split::ALL.into_iter().filter(|&split| part.split().is_none_or(|part| part == split));
-    let (mut texts, mut classes) = (Vec::new(), Vec::new());
-    for Example { text, label } in parts.flat_map(|part| dataset.part(part)) {
+    let (mut texts, mut targets) = (Vec::new(), Vec::new());
+    for Example { text, target } in parts.flat_map(|part| dataset.part(part)) {
         texts.push(text.clone());
-        classes.push(class(model, &dataset.labels[*label], name, None)?);
+        targets.push(target_of(model, &dataset.labels[target.class()], name, None)?);
     }
     if texts.is_empty() {
         anyhow::bail!("{name}: expected texts to measure on, got none in {used}");
     }
     let training = dataset.part(Split::Train).iter().map(|example| example.text.clone()).collect();
-    Ok(Texts { data: name.to_owned(), used, texts, classes, training, empty: 0 })
+    Ok(Texts { data: name.to_owned(), used, texts, targets, training, empty: 0 })
 }
 
 /// The model's number for a label.
-fn class(model: &Model, label: &str, place: impl std::fmt::Display, line: Option<u64>) -> anyhow::Result<usize> {
-    model.labels().iter().position(|known| known == label).ok_or_else(|| {
+fn target_of(
+    model: &Model,
+    label: &str,
+    place: impl std::fmt::Display,
+    line: Option<u64>,
+) -> anyhow::Result<Target> {
+    model.labels().iter().position(|known| known == label).map(Target::of).ok_or_else(|| {
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
         let mut known: Vec<String> = model.labels().iter().take(20).map(|l| shown::one_line(l, Some(40))).collect();
         if model.labels().len() > known.len() {

@@ -14,15 +14,15 @@ use super::{
     split::{Split, SplitRule, divide, text_hash},
     table::{Columns, Row, Table},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, target::Target};
 
 /// A text and the class it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Example {
     /// The text, never empty.
     pub text: String,
-    /// The class, as an index into [`Dataset::labels`].
-    pub label: usize,
+    /// Its class, by the number in [`Dataset::labels`].
+    pub target: Target,
 }
 
 /// Labelled texts, ready to train on.
@@ -139,7 +139,7 @@ impl Dataset {
         let mut dataset =
             Self { name, labels, train: Vec::new(), development: Vec::new(), test: Vec::new(), source, rule, report };
         for ((row, (_, label)), part) in table.rows.into_iter().zip(keys).zip(parts) {
-            dataset.part_mut(part).push(Example { text: row.text, label });
+            dataset.part_mut(part).push(Example { text: row.text, target: Target::of(label) });
         }
         Ok(dataset)
     }
@@ -264,7 +264,7 @@ mod tests {
             for example in dataset.part(part) {
                 assert_eq!(super::super::split_of(&example.text), part);
                 let number: usize = example.text[5..].parse().unwrap();
-                assert_eq!(example.label, number % 2);
+                assert_eq!(example.target, Target::of(number % 2));
             }
         }
         assert_eq!(sizes(&dataset).iter().sum::<usize>(), 1000);
@@ -307,7 +307,7 @@ mod tests {
         let dataset = Dataset::from_files(&train, Some(&test), &Columns::default()).unwrap();
         assert_eq!(
             dataset.test,
-            [Example { text: "new".into(), label: 0 }, Example { text: "text 3".into(), label: 1 }]
+            [("new", 0), ("text 3", 1)].map(|(text, class)| Example { text: text.into(), target: Target::of(class) })
         );
         assert_eq!((dataset.rule, dataset.report.straddling), (SplitRule::Partial, 1));
         assert_eq!(dataset.train.len() + dataset.development.len(), 100);

@@ -348,7 +348,7 @@ mod tests {
         let form = Form::PartFiles([("f.train", 2), ("f.dev", 1), ("f.test", 3)]);
         let loaded = fake(form, SplitRule::Official).load(Some(folder.path())).unwrap();
         assert_eq!((sizes(&loaded), loaded.rule), ([2, 1, 3], SplitRule::Official));
-        assert_eq!((loaded.train[0].text.as_str(), loaded.train[0].label), ("good , good", 1));
+        assert_eq!((loaded.train[0].text.as_str(), loaded.train[0].target.class()), ("good , good", 1));
         assert_eq!(loaded.report.straddling, 1);
         write("f.dev", "2 worse\n");
         let message = fake(form, SplitRule::Official).load(Some(folder.path())).unwrap_err().to_string();

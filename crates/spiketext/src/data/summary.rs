@@ -6,6 +6,7 @@ use super::{
     dataset::{Dataset, Example},
     split::Split,
 };
+use crate::target::class_counts;
 
 /// A data set in figures.
 #[derive(Clone, Debug, Serialize)]
@@ -78,10 +79,7 @@ impl Dataset {
         let mut parts = Vec::new();
         for split in Split::ALL {
             let examples = self.part(split);
-            let mut classes = vec![0; self.labels.len()];
-            for example in examples {
-                classes[example.label] += 1;
-            }
+            let classes = class_counts(self.labels.len(), examples.iter().map(|example| example.target));
             let lengths = characters(examples);
             all.extend_from_slice(&lengths);
             parts.push(PartSummary { split, texts: examples.len(), classes, lengths: Lengths::of(lengths) });

@@ -1,7 +1,7 @@
 //! The real-valued network beside a [`Model`] under questions.
 
 use super::{Scorer, Substitution, substitution::gains};
-use crate::{dnn::Dnn, engine, loss::softmax, model::Model, text::EncodingCache};
+use crate::{dnn::Dnn, engine, loss::softmax, model::Model, target::Target, text::EncodingCache};
 
 /// The real-valued network of a [`Model`] that is questioned.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ impl Scorer for DnnScorer<'_> {
         words.iter().zip(scores).map(answer).collect()
     }
 
-    fn first_order(&mut self, text: &str, label: usize, substitutions: &[Substitution]) -> Option<Vec<f32>> {
-        Some(gains(self.model, text, substitutions, |words, placed| self.dnn.first_order(words, label, placed)))
+    fn first_order(&mut self, text: &str, target: Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
+        Some(gains(self.model, text, substitutions, |words, placed| self.dnn.first_order(words, target.class(), placed)))
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
         let substitution = |to: &str| Substitution { span: 4..8, to: to.to_owned() };
         let substitutions =
             [substitution("dull"), substitution("bright"), substitution("unheard"), substitution("good")];
-        let tell = |scorer: &mut dyn Scorer| scorer.first_order(text, 0, &substitutions).expect("an open box");
+        let tell = |scorer: &mut dyn Scorer| scorer.first_order(text, Target::of(0), &substitutions).expect("an open box");
         let mean = NoisePolicy::Mean(NonZeroUsize::new(3).expect("draws"));
         for policy in [NoisePolicy::Fixed, NoisePolicy::Fresh, mean] {
             let gains = tell(&mut ModelScorer::new(&model, policy, 7));

@@ -16,6 +16,8 @@ pub use noise::NoisePolicy;
 pub use substitution::Substitution;
 pub use votes::votes;
 
+use crate::target::Target;
+
 /// A classifier that can be questioned.
 pub trait Scorer: Send {
     /// The names of its classes.
@@ -28,10 +30,10 @@ pub trait Scorer: Send {
     /// A probability for each class, for each text.
     fn score(&mut self, texts: &[String]) -> Vec<Vec<f32>>;
 
-    /// To first order, by how much the loss of a text with class `label` would grow with each substitution, negative
+    /// To first order, by how much the loss of a text of this target would grow with each substitution, negative
     /// infinity where that cannot be told. `None` from a classifier that does not show its inside.
-    fn first_order(&mut self, text: &str, label: usize, substitutions: &[Substitution]) -> Option<Vec<f32>> {
-        let _ = (text, label, substitutions);
+    fn first_order(&mut self, text: &str, target: Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
+        let _ = (text, target, substitutions);
         None
     }
 }

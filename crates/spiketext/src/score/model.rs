@@ -6,6 +6,7 @@ use super::{NoisePolicy, Scorer, Substitution, noise::noise, substitution::gains
 use crate::{
     engine::{self, VariantRunner},
     model::Model,
+    target::Target,
     text::EncodingCache,
 };
 
@@ -100,7 +101,7 @@ impl Scorer for ModelScorer<'_> {
         }
     }
 
-    fn first_order(&mut self, text: &str, label: usize, substitutions: &[Substitution]) -> Option<Vec<f32>> {
+    fn first_order(&mut self, text: &str, target: Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
         let mut noises = self.policy.lasting(self.model, self.seed);
         if noises.is_empty() {
             noises.push(noise(self.seed, self.examination, self.asked));
@@ -110,7 +111,7 @@ impl Scorer for ModelScorer<'_> {
         let mean = |words: &[u32], placed: &[(usize, u32)]| {
             let mut means = vec![0.0; placed.len()];
             for noise in &noises {
-                let gains = engine::first_order(network, *noise, words, label, placed);
+                let gains = engine::first_order(network, *noise, words, target.class(), placed);
                 means.iter_mut().zip(gains).for_each(|(mean, gain)| *mean += gain / noises.len() as f32);
             }
             means
