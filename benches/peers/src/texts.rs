@@ -10,6 +10,7 @@ use spiketext::{
     engine::known_words,
     network::Specification,
     seed::{Purpose, shuffle, stream},
+    target::Target,
 };
 use spiketext_train::{
     VectorSource,
@@ -91,7 +92,12 @@ pub fn texts(
             let mut words: Vec<u32> = (0..prepared.vocabulary.len() as u32).collect();
             shuffle(&mut rng, &mut words);
             let texts = words.chunks_exact(TOKENS).enumerate();
-            texts.map(|(i, words)| EncodedText { words: words.to_vec(), label: i % specification.classes }).collect()
+            texts
+                .map(|(i, words)| EncodedText {
+                    words: words.to_vec(),
+                    target: Target::of(i % specification.classes),
+                })
+                .collect()
         }
     };
     ensure!(texts.len() >= BATCH, "too few texts or words to measure on: {} texts, {BATCH} needed", texts.len());

@@ -288,8 +288,11 @@ fn many_texts_give_the_same_records_on_any_number_of_threads() {
         AttackRecipe::DeepWordBug.build(Protocol::Published, Language::English, &nothing).expect("needs nothing");
     let toy = Toy::new(&[("good", 1.2), ("fine", 1.1), ("dull", -2.0)], -0.5);
     let texts = ["a good film", "a fine, good film", "dull", "good fine dull", "fine fine fine"];
-    let subjects: Vec<Subject> =
-        texts.iter().enumerate().map(|(index, text)| Subject { index, text: (*text).into(), target: Target::of(1) }).collect();
+    let subjects: Vec<Subject> = texts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| Subject { index, text: (*text).into(), target: Target::of(1) })
+        .collect();
     let judge = |_: &mut dyn Scorer, text: &str| {
         let p = toy.clone().score(&[text.to_owned()]);
         if p[0][1] > 0.5 { vec![0, 1] } else { vec![1, 0] }

@@ -37,7 +37,8 @@ pub struct Hardening {
 /// At most `count` of the examples, evenly spread.
 #[must_use]
 pub fn subjects(examples: &[Example], count: usize) -> Vec<Subject> {
-    let subject = |index: usize| Subject { index, text: examples[index].text.clone(), target: examples[index].target };
+    let subject =
+        |index: usize| Subject { index, text: examples[index].text.clone(), target: examples[index].target };
     evenly_spread(examples.len(), count).map(subject).collect()
 }
 

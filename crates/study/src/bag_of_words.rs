@@ -123,7 +123,8 @@ impl BagOfWords {
             };
             texts.iter().map(row).collect()
         };
-        let labels = |part: Split| dataset.part(part).iter().map(|example| example.target.class()).collect::<Vec<_>>();
+        let labels =
+            |part: Split| dataset.part(part).iter().map(|example| example.target.class()).collect::<Vec<_>>();
         let classes = dataset.labels.len();
         let (train, development_rows, test_rows) = (rows(&train), rows(&development), rows(&test));
         let (train_labels, development_labels) = (labels(Split::Train), labels(Split::Development));
@@ -272,7 +273,8 @@ mod tests {
     fn the_floor_is_well_above_chance_on_the_built_in_reviews() {
         let reviews = spiketext::data::load("reviews-en", None).expect("reviews");
         let floor = BagOfWords::default().run(&reviews, Language::English).expect("a floor");
-        let right = floor.test_labels.iter().zip(&reviews.test).filter(|(found, e)| e.target.is_met_by(**found)).count();
+        let right =
+            floor.test_labels.iter().zip(&reviews.test).filter(|(found, e)| e.target.is_met_by(**found)).count();
         assert!(right * 10 > reviews.test.len() * 7, "{right} of {}", reviews.test.len());
         assert!(floor.development_accuracy > 0.7 && floor.unknown_share > 0.0 && floor.unknown_share < 0.5);
         assert_eq!(BagOfWords::default().run(&reviews, Language::English).expect("again"), floor);

@@ -104,8 +104,11 @@ fn assert_keeps_its_word(what: &str, dataset: &Dataset, model: &Model) {
     let test = dataset.part(Split::Test);
     let texts: Vec<&str> = test.iter().map(|example| example.text.as_str()).collect();
     let (predictions, _) = model.predict(&texts);
-    let right =
-        predictions.iter().zip(test).filter(|(prediction, example)| example.target.is_met_by(prediction.label)).count();
+    let right = predictions
+        .iter()
+        .zip(test)
+        .filter(|(prediction, example)| example.target.is_met_by(prediction.label))
+        .count();
     let accuracy = 100.0 * (right as f64 / test.len() as f64);
     assert_eq!(accuracy, model.training().test.snn, "{what}: {right} of {} right", test.len());
     for prediction in &predictions {

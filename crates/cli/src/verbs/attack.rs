@@ -33,8 +33,8 @@ use super::{
 
 /// Attack a model: change a few words of each text until the model errs.
 ///
-/// Without FILE or --dataset it takes the data set that the model was trained on, if that is one that goes by a name, and of
-/// that the test texts. Texts that the model takes wrongly from the start are skipped.
+/// Without FILE or --dataset it takes the data set that the model was trained on, if that is one that goes by a name,
+/// and of that the test texts. Texts that the model takes wrongly from the start are skipped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Attacks:
   deepwordbug  typos; needs nothing (Gao et al. 2018)
@@ -75,8 +75,8 @@ pub struct Arguments {
     /// What is attacked: the spiking network, or the DNN it was converted from (`spiketext train --keep-dnn`).
     #[arg(long, value_enum, default_value = "snn")]
     network: NetworkName,
-    /// The parameters: those of the attack's publication, or of the paper that compared spiking networks (15 neighbours,
-    /// whatever the attack).
+    /// The parameters: those of the attack's publication, or of the paper that compared spiking networks (15
+    /// neighbours, whatever the attack).
     #[arg(long, value_enum, default_value = "published")]
     protocol: ProtocolName,
     /// With --protocol spiking-paper: the largest share of words that may change.
@@ -88,15 +88,16 @@ pub struct Arguments {
     /// Seed of all that is drawn.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Word vectors for neighbours and likeness: a file (GloVe, word2vec, fastText; .gz, .zst, .zip), en or zh for the
-    /// built-in ones [default: the built-in ones of the model's language].
+    /// Word vectors for neighbours and likeness: a file (GloVe, word2vec, fastText; .gz, .zst, .zip), en or zh for
+    /// the built-in ones [default: the built-in ones of the model's language].
     #[arg(long, value_name = "FILE|en|zh")]
     vectors: Option<PathBuf>,
     /// The folder of WordNet's database files (Debian: package wordnet-base) [default: $SPIKETEXT_WORDNET, then
     /// /usr/share/wordnet].
     #[arg(long, value_name = "DIR")]
     wordnet: Option<PathBuf>,
-    /// For bae-ngram: plain texts, one a line, whose trigrams say what fits [default: the training texts of the data set].
+    /// For bae-ngram: plain texts, one a line, whose trigrams say what fits [default: the training texts of the data
+    /// set].
     #[arg(long, value_name = "FILE")]
     corpus: Option<PathBuf>,
     /// What noise the attack meets, of a model with a random encoder.

@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn figures_follow_from_counts() {
         // Class 0: 3 of 4 found; class 1: 1 of 2; class 2 has no texts but is named once.
-        let pairs = [(0, 0), (0, 0), (0, 0), (0, 1), (1, 1), (1, 2)].map(|(class, answer)| (Target::of(class), answer));
+        let pairs =
+            [(0, 0), (0, 0), (0, 0), (0, 1), (1, 1), (1, 2)].map(|(class, answer)| (Target::of(class), answer));
         let confusion = Confusion::of(3, pairs);
         assert_eq!(confusion.counts(), [[3, 1, 0], [0, 1, 1], [0, 0, 0]]);
         assert!((confusion.accuracy() - 400.0 / 6.0).abs() < 1e-12);

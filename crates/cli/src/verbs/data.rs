@@ -274,7 +274,13 @@ fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
 
 /// The first training texts of a class.
 fn examples(dataset: &Dataset, class: usize, count: usize) -> Vec<&str> {
-    dataset.train.iter().filter(|example| example.target.is_met_by(class)).take(count).map(|e| e.text.as_str()).collect()
+    dataset
+        .train
+        .iter()
+        .filter(|example| example.target.is_met_by(class))
+        .take(count)
+        .map(|e| e.text.as_str())
+        .collect()
 }
 
 /// How many texts of each class are in each part, and their share of the part.

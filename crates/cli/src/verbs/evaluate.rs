@@ -30,7 +30,8 @@ const TIMED: Duration = Duration::from_millis(500);
 /// Measure a trained model on labelled texts.
 ///
 /// Without FILE or --dataset it takes the data set that the model was trained on, if that is one that goes by a name.
-/// Of a data set the test texts are used, of a FILE those that its column `split` marks test, or all where it has none.
+/// Of a data set the test texts are used, of a FILE those that its column `split` marks test, or all where it has
+/// none.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spiketext evaluate runs/reviews-en-lean-0
@@ -59,8 +60,8 @@ pub struct Arguments {
     /// End with exit code 1 if the accuracy is below this.
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     at_least: Option<f64>,
-    /// Also count weights of zero and the membranes that change: every text once more, neuron by neuron, which takes many
-    /// times as long.
+    /// Also count weights of zero and the membranes that change: every text once more, neuron by neuron, which takes
+    /// many times as long.
     #[arg(long)]
     exact: bool,
     /// Print JSON.

@@ -145,12 +145,7 @@ fn from_dataset(dataset: Dataset, name: &str, part: Part, model: &Model) -> anyh
 }
 
 /// The model's number for a label.
-fn target_of(
-    model: &Model,
-    label: &str,
-    place: impl std::fmt::Display,
-    line: Option<u64>,
-) -> anyhow::Result<Target> {
+fn target_of(model: &Model, label: &str, place: impl std::fmt::Display, line: Option<u64>) -> anyhow::Result<Target> {
     model.labels().iter().position(|known| known == label).map(Target::of).ok_or_else(|| {
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
         let mut known: Vec<String> = model.labels().iter().take(20).map(|l| shown::one_line(l, Some(40))).collect();

@@ -22,8 +22,8 @@ use super::{costs, progress::Progress};
 
 /// Train a spiking classifier on labelled texts.
 ///
-/// Reads texts, trains a TextCNN on word vectors, converts it to a spiking network, fine-tunes that, and saves a model
-/// directory. Without FILE or --dataset it uses the built-in English reviews.
+/// Reads texts, trains a TextCNN on word vectors, converts it to a spiking network, fine-tunes that, and saves a
+/// model directory. Without FILE or --dataset it uses the built-in English reviews.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spiketext train                                         the built-in reviews
@@ -88,8 +88,8 @@ pub struct Arguments {
     /// Train the original TextCNN (maximum pooling) too and give its test accuracy, for comparison.
     #[arg(long)]
     original: bool,
-    /// Adversarial training: attack the trained network on its training texts, and train a second one with what fooled it
-    /// (attacks: see `spiketext attack --help`).
+    /// Adversarial training: attack the trained network on its training texts, and train a second one with what
+    /// fooled it (attacks: see `spiketext attack --help`).
     #[arg(long, value_name = "ATTACK", value_parser = super::attack::recipe)]
     adversarial: Option<AttackRecipe>,
     /// With --adversarial: training texts that are attacked, evenly spread.
@@ -99,7 +99,8 @@ pub struct Arguments {
     /// /usr/share/wordnet].
     #[arg(long, value_name = "DIR", requires = "adversarial")]
     wordnet: Option<PathBuf>,
-    /// Keep the DNN that the network was converted from beside the model, in single precision, for `attack --network dnn`.
+    /// Keep the DNN that the network was converted from beside the model, in single precision, for `attack --network
+    /// dnn`.
     #[arg(long)]
     keep_dnn: bool,
     /// Print JSON, one object a line.

@@ -1,4 +1,5 @@
-//! [`Dataset`]: texts with their classes, divided into training, development and test, and what was noticed on the way.
+//! [`Dataset`]: texts with their classes, divided into training, development and test, and what was noticed on the
+//! way.
 
 use std::{
     cmp::Ordering,
@@ -51,7 +52,8 @@ pub struct Dataset {
 pub struct Report {
     /// Empty texts, left out.
     pub empty: usize,
-    /// Texts left out because another file or another part of the file took their place (see [`Dataset::from_files`]).
+    /// Texts left out because another file or another part of the file took their place (see
+    /// [`Dataset::from_files`]).
     pub unused: usize,
     /// Texts that repeat an earlier one, kept.
     pub duplicates: usize,
@@ -64,10 +66,11 @@ pub struct Report {
 impl Dataset {
     /// Reads a data set from the file or folder `train`, and its test texts from `test` where given.
     ///
-    /// Without a test file, a `split` column (or folders `train`, `dev`, `test`) is respected; a part that it does not
-    /// fill is taken from the training texts by hash, and a file without one is divided 80/10/10. With a test file, the
-    /// development texts are those the training file marks so, or a tenth of it by hash; what it marks `test` is left
-    /// out and counted as [`Report::unused`], as are texts of the test file that are marked for another part.
+    /// Without a test file, a `split` column (or folders `train`, `dev`, `test`) is respected; a part that it does
+    /// not fill is taken from the training texts by hash, and a file without one is divided 80/10/10. With a test
+    /// file, the development texts are those the training file marks so, or a tenth of it by hash; what it marks
+    /// `test` is left out and counted as [`Report::unused`], as are texts of the test file that are marked for
+    /// another part.
     ///
     /// # Errors
     /// Those of [`read_file`]; fewer than two classes; a class among development or test texts that training lacks;

@@ -80,7 +80,10 @@ fn read_text(path: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{read_file, table::{Columns, Table}};
+    use crate::data::{
+        read_file,
+        table::{Columns, Table},
+    };
 
     fn read_tree(files: &[(&str, &[u8])]) -> Result<Table> {
         let root = tempfile::tempdir().unwrap();

@@ -6,8 +6,8 @@ use super::{
     dataset::Dataset,
     delimited,
     lines::{self, Lines, shown},
-    split::{Split, SplitRule},
     read::read_file,
+    split::{Split, SplitRule},
     table::{Columns, Format, Rows, Table},
 };
 use crate::{Error, Result};
@@ -140,8 +140,8 @@ pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Dataset> {
     }
 }
 
-/// Reads what a user calls `name`: a known data set, or else the file or folder of that name (a file called like a known
-/// set is reached as `./mr`).
+/// Reads what a user calls `name`: a known data set, or else the file or folder of that name (a file called like a
+/// known set is reached as `./mr`).
 ///
 /// # Errors
 /// Those of [`load`] and [`Dataset::from_files`]; columns asked for in a known set, which has its own.

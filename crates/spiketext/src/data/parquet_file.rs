@@ -1,4 +1,5 @@
-//! Parquet: the text and label columns of a file, row by row; class names of the Hugging Face hub where they are given.
+//! Parquet: the text and label columns of a file, row by row; class names of the Hugging Face hub where they are
+//! given.
 
 use std::{
     cell::Cell,
@@ -35,8 +36,8 @@ thread_local! {
     static CATCHING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a panic on this thread would be caught here and become an [`Error`], so that the panic hook of a program may
-/// pass over it. The library itself leaves the hook alone.
+/// Whether a panic on this thread would be caught here and become an [`Error`], so that the panic hook of a program
+/// may pass over it. The library itself leaves the hook alone.
 #[must_use]
 pub fn catches_panics() -> bool {
     CATCHING.get()
@@ -162,8 +163,8 @@ mod tests {
 
     use super::*;
     use crate::data::{
-        split::Split,
         read_file,
+        split::Split,
         table::{Format, Table},
     };
 

@@ -15,8 +15,9 @@ use crate::{Error, Result};
 /// The format follows from the extension, or from the content where the extension says nothing.
 ///
 /// # Errors
-/// An unreadable file, an unknown format, a missing column (the message lists those there are), a ragged row, a missing
-/// label, another encoding than UTF-8 and a line longer than 64 MiB: each with the file, and the line where there is one.
+/// An unreadable file, an unknown format, a missing column (the message lists those there are), a ragged row, a
+/// missing label, another encoding than UTF-8 and a line longer than 64 MiB: each with the file, and the line where
+/// there is one.
 pub fn read_file(path: impl AsRef<Path>, columns: &Columns) -> Result<Table> {
     read(path.as_ref(), columns, true)
 }

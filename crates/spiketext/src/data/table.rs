@@ -110,8 +110,8 @@ pub(crate) struct Chosen {
     pub(crate) split: Option<usize>,
 }
 
-/// Finds the columns that `columns` asks for, or usual ones, among `names`; `None` where no name is known and none was
-/// asked for, so that `names` may be a first row of data.
+/// Finds the columns that `columns` asks for, or usual ones, among `names`; `None` where no name is known and none
+/// was asked for, so that `names` may be a first row of data.
 pub(crate) fn choose(rows: &Rows, line: Option<u64>, names: &[String], columns: &Columns) -> Result<Option<Chosen>> {
     let same = |name: &String, wanted: &str| name.trim().to_lowercase() == wanted.to_lowercase();
     let missing = |expected: String| {

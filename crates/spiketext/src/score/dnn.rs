@@ -39,7 +39,9 @@ impl Scorer for DnnScorer<'_> {
     }
 
     fn first_order(&mut self, text: &str, target: Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
-        Some(gains(self.model, text, substitutions, |words, placed| self.dnn.first_order(words, target.class(), placed)))
+        Some(gains(self.model, text, substitutions, |words, placed| {
+            self.dnn.first_order(words, target.class(), placed)
+        }))
     }
 }
 
@@ -64,7 +66,8 @@ mod tests {
         let substitution = |to: &str| Substitution { span: 4..8, to: to.to_owned() };
         let substitutions =
             [substitution("dull"), substitution("bright"), substitution("unheard"), substitution("good")];
-        let tell = |scorer: &mut dyn Scorer| scorer.first_order(text, Target::of(0), &substitutions).expect("an open box");
+        let tell =
+            |scorer: &mut dyn Scorer| scorer.first_order(text, Target::of(0), &substitutions).expect("an open box");
         let mean = NoisePolicy::Mean(NonZeroUsize::new(3).expect("draws"));
         for policy in [NoisePolicy::Fixed, NoisePolicy::Fresh, mean] {
             let gains = tell(&mut ModelScorer::new(&model, policy, 7));

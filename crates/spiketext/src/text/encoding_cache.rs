@@ -1,8 +1,8 @@
 //! Word numbers of texts that are much like texts before, such as an attack makes.
 //!
-//! English is cut at white space whatever stands on its two sides, but for one thing: whether a full stop belongs to the
-//! word before it can depend on what follows in the text (nothing at all, a digit, or anything else). So the words of a
-//! piece between white space are known by the piece and by what follows it, and are found once
+//! English is cut at white space whatever stands on its two sides, but for one thing: whether a full stop belongs to
+//! the word before it can depend on what follows in the text (nothing at all, a digit, or anything else). So the
+//! words of a piece between white space are known by the piece and by what follows it, and are found once
 //! ([`Tokenizer::cuts_at_white_space`]). Chinese has no such pieces.
 
 use std::collections::HashMap;

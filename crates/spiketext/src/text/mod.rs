@@ -1,8 +1,8 @@
 //! From text to tokens: which language a text is in, how it is cut into tokens, and which word each token is.
 //!
-//! Three steps: `normalise` makes one spelling of many (compatibility forms, case), the [`Tokenizer`] of a [`Language`]
-//! cuts, [`Vocabulary`] numbers the words; `encoding_cache` does all of it for texts that are like texts before. What a
-//! word means is left to `vectors`.
+//! Three steps: `normalise` makes one spelling of many (compatibility forms, case), the [`Tokenizer`] of a
+//! [`Language`] cuts, [`Vocabulary`] numbers the words; `encoding_cache` does all of it for texts that are like texts
+//! before. What a word means is left to `vectors`.
 
 mod encoding_cache;
 mod language;

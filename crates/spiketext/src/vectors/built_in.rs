@@ -1,4 +1,5 @@
-//! Compact sets inside the program, one a language, so that it works without any download. `assets/README.md` says what they are.
+//! Compact sets inside the program, one a language, so that it works without any download. `assets/README.md` says
+//! what they are.
 
 use std::path::Path;
 
@@ -12,7 +13,8 @@ use crate::{Result, text::Language};
 pub fn built_in(language: Language) -> Result<WordVectors> {
     let name = format!("built-in vectors-{language}");
     let path = Path::new(&name);
-    let mut stream = zstd::stream::read::Decoder::with_buffer(language.built_in_vectors()).map_err(crate::Error::read(path))?;
+    let mut stream =
+        zstd::stream::read::Decoder::with_buffer(language.built_in_vectors()).map_err(crate::Error::read(path))?;
     super::read_stream(path, &mut stream, &Selection::everything())
 }
 

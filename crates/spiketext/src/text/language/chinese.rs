@@ -36,8 +36,8 @@ impl LanguagePack for Chinese {
         "Chinese"
     }
 
-    /// A Han letter says about as much as three Latin ones, so Chinese with many foreign names in it is still Chinese,
-    /// and English that quotes a Chinese word is still English.
+    /// A Han letter says about as much as three Latin ones, so Chinese with many foreign names in it is still
+    /// Chinese, and English that quotes a Chinese word is still English.
     fn script(&self) -> Option<Script> {
         Some(Script { is_own: is_han, share: 0.2 })
     }

@@ -1,8 +1,8 @@
 //! Cuts English text, and text of other languages with spaces, in the manner of the Penn Treebank.
 //!
 //! Words, numbers, clitics (`film's` is `film` `'s`, `can't` is `ca` `n't`), abbreviations with their full stop,
-//! addresses of the web, runs of one sign (`...`, `!!!`, `--`) and emoji are a token each. Words joined by a hyphen or
-//! a slash stay whole: whether their parts are better known is for the vocabulary to say. Text that is already cut
+//! addresses of the web, runs of one sign (`...`, `!!!`, `--`) and emoji are a token each. Words joined by a hyphen
+//! or a slash stay whole: whether their parts are better known is for the vocabulary to say. Text that is already cut
 //! comes through as it is.
 
 use std::ops::Range;
@@ -124,7 +124,8 @@ impl Scanner<'_> {
             at + letter.len_utf8()
         } else {
             let cluster = self.text[at..].graphemes(true).next().unwrap_or_default();
-            // A sign that binds to what follows (U+0604, an Arabic number mark) must not take a space or a word along.
+            // A sign that binds to what follows (U+0604, an Arabic number mark) must not take a space or a word
+            // along.
             let ends = |c: char| c.is_whitespace() || c.is_control() || c.is_alphanumeric();
             let end = cluster.char_indices().skip(1).find(|&(_, c)| ends(c)).map_or(cluster.len(), |(end, _)| end);
             self.push(at, at + end)
@@ -187,8 +188,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// The length of the sign at `at` that joins the letters since `segment` with those after it into one word; `None`
-    /// where the word ends.
+    /// The length of the sign at `at` that joins the letters since `segment` with those after it into one word;
+    /// `None` where the word ends.
     fn joiner(&self, segment: usize, at: usize) -> Option<usize> {
         let (before, next) = (self.byte(at.wrapping_sub(1)), self.byte(at + 1));
         let joined = match self.byte(at) {
@@ -275,7 +276,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// How many letters or digits of ASCII follow, counted up to `limit`; 0 where a letter beyond ASCII is among them.
+    /// How many letters or digits of ASCII follow, counted up to `limit`; 0 where a letter beyond ASCII is among
+    /// them.
     fn ascii_length(&self, at: usize, limit: usize) -> usize {
         let length = self.bytes[at..].iter().take(limit).take_while(|byte| byte.is_ascii_alphanumeric()).count();
         if self.byte(at + length) >= 128 && self.text[at + length..].chars().next().is_some_and(continues_word) {

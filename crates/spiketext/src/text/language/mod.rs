@@ -29,8 +29,8 @@ pub trait Tokenizer: fmt::Debug + Send + Sync {
     /// The tokens of `text` in order; none where there is nothing but white space.
     fn tokenize(&self, text: &str) -> Vec<String>;
 
-    /// Where the words of `text` stand, as it is written: what could be replaced by another word. Punctuation is none;
-    /// apostrophes, hyphens, underscores, asterisks and at signs are parts of a word, but not at its ends.
+    /// Where the words of `text` stand, as it is written: what could be replaced by another word. Punctuation is
+    /// none; apostrophes, hyphens, underscores, asterisks and at signs are parts of a word, but not at its ends.
     ///
     /// ```
     /// use spiketext::text::Language;
@@ -41,9 +41,9 @@ pub trait Tokenizer: fmt::Debug + Send + Sync {
     /// ```
     fn spans(&self, text: &str) -> Vec<Range<usize>>;
 
-    /// Whether the tokens between ASCII white space depend on nothing but these characters; where a full stop is among
-    /// them, also on whether nothing, a digit or something else follows in the text. Such texts need not be cut as a
-    /// whole to be cut again.
+    /// Whether the tokens between ASCII white space depend on nothing but these characters; where a full stop is
+    /// among them, also on whether nothing, a digit or something else follows in the text. Such texts need not be cut
+    /// as a whole to be cut again.
     fn cuts_at_white_space(&self) -> bool {
         false
     }
@@ -143,8 +143,8 @@ impl FromStr for Language {
     }
 }
 
-/// Tells the language of texts from their script: the share of a language's own letters among all letters. English where
-/// there are no letters at all.
+/// Tells the language of texts from their script: the share of a language's own letters among all letters. English
+/// where there are no letters at all.
 pub fn detect_language<'a>(texts: impl IntoIterator<Item = &'a str>) -> Language {
     let scripts = Language::ALL.map(|language| language.pack().script());
     let mut own = Language::ALL.map(|_| 0u64);
