@@ -9,26 +9,10 @@ use spiketext::{score::Scorer, target::Target};
 
 use crate::{
     limits::Limits,
-    search::{Beam, Candidate, Examination, Swarm},
+    search::{Beam, Examination, Ranking, Space, Swarm},
     transformation::Transformation,
     words::{Draft, Words},
 };
-
-/// What stands in the place of a word whose weight is asked for by [`Ranking::Unknown`]. A word that no vocabulary
-/// has.
-pub const UNKNOWN: &str = "[UNK]";
-
-/// In which order words are tried. Each needs the answers for the text without a word, one query for each word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ranking {
-    /// How much the answer suffers when [`UNKNOWN`] stands for the word.
-    Unknown,
-    /// How much it suffers when the word is left out.
-    Delete,
-    /// The softmax of `Unknown` over the words, times how wrong the best of all substitutions of the word makes the
-    /// answer (PWWS). Needs the answers for all substitutions of all words.
-    WeightedSaliency,
-}
 
 /// How substitutions are put together.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,16 +89,17 @@ impl Attack<'_> {
     /// If the scorer does not answer each text, or does not know the class of `target`.
     pub fn run(&self, scorer: &mut dyn Scorer, words: &Words, target: Target, rng: &mut impl Rng) -> Attempt {
         let mut examination = Examination::new(scorer, target);
+        let space = Space { transformations: &self.transformations, limits: &self.limits };
         let draft = Draft::new(words);
         let first = examination.ask(&[draft.text()])[0];
         let (draft, now) = if first.wrong {
             (draft, first)
         } else {
             match self.search {
-                Search::Greedy(ranking) => self.greedy(ranking, &mut examination, draft, first, rng),
-                Search::Blind => self.blind(&mut examination, draft, first, rng),
-                Search::Swarm(swarm) => self.swarm(swarm, &mut examination, draft, first, rng),
-                Search::Beam(beam) => self.beam(beam, &mut examination, draft, first, rng),
+                Search::Greedy(ranking) => space.greedy(ranking, &mut examination, draft, first, rng),
+                Search::Blind => space.blind(&mut examination, draft, first, rng),
+                Search::Swarm(swarm) => space.swarm(swarm, &mut examination, draft, first, rng),
+                Search::Beam(beam) => space.beam(beam, &mut examination, draft, first, rng),
             }
         };
         let change =
@@ -132,30 +117,5 @@ impl Attack<'_> {
             before: 1.0 - first.score,
             after: 1.0 - now.score,
         }
-    }
-
-    /// Places of the words that may be replaced.
-    pub(crate) fn touchable(&self, draft: &Draft<'_>) -> Vec<usize> {
-        (0..draft.original().len()).filter(|&place| self.limits.may_touch(draft, place)).collect()
-    }
-
-    /// All that may be made of the draft at a place, each once.
-    pub(crate) fn candidates<'w>(&self, draft: &Draft<'w>, place: usize, rng: &mut impl Rng) -> Vec<Candidate<'w>> {
-        let mut candidates: Vec<Candidate<'w>> = Vec::new();
-        if !self.limits.may_touch(draft, place) {
-            return candidates;
-        }
-        for transformation in &self.transformations {
-            for word in transformation.of(draft, place, rng) {
-                let next = draft.with(place, &word);
-                if candidates.iter().any(|known| known.draft == next) {
-                    continue;
-                }
-                if let Some(similarity) = self.limits.allow(draft, &next, place) {
-                    candidates.push(Candidate { draft: next, similarity });
-                }
-            }
-        }
-        candidates
     }
 }

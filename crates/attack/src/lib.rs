@@ -18,8 +18,9 @@ pub mod trial;
 pub mod victim;
 pub mod words;
 
-pub use attack::{Attack, Attempt, Change, Ending, Ranking, Search};
+pub use attack::{Attack, Attempt, Change, Ending, Search};
 pub use recipe::{AttackRecipe, Protocol};
 pub use resources::{Needs, Origins, Resources};
+pub use search::Ranking;
 pub use trial::{Record, Subject, Summary, Votes};
 pub use victim::Victim;

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use spiketext::{Error, Result, text::Language};
 
 use crate::{
-    attack::{Attack, Ranking, Search},
+    attack::{Attack, Search},
     limits::{Limits, Measure, Similarity, stop_words},
     resources::{MOST_NEIGHBOURS, Needs, Resources},
-    search::{Beam, Swarm},
+    search::{Beam, Ranking, Swarm},
     transformation::{Transformation, characters::Edit, chinese::Alike},
 };
 

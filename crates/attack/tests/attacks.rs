@@ -11,10 +11,9 @@ use spiketext::{
 };
 use spiketext_attack::{
     Attack, AttackRecipe, Attempt, Ending, Needs, Protocol, Ranking, Resources, Search, Subject, Summary,
-    attack::UNKNOWN,
     limits::Limits,
     resources::MOST_NEIGHBOURS,
-    search::{Beam, Swarm},
+    search::{Beam, Swarm, UNKNOWN},
     transformation::{
         Transformation, characters::Edit, chinese::Characters, neighbours::Neighbours, synonyms::WordNet,
     },

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 a check failed, 2 an error (said in one line on standard error).
 
+mod support;
 mod verbs;
 
 use std::{io::Write, process::ExitCode};
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // One line, whatever is in a file's name or a library's message.
-            let message = verbs::shown::one_line(&chain(&error), None);
+            let message = support::terminal::one_line(&chain(&error), None);
             // An error of the system without a word of where it happened is standard output's: all files are named.
             let bare = error.is::<std::io::Error>() && error.chain().count() == 1;
             let place = if bare { "cannot write to standard output: " } else { "" };

@@ -1,10 +1,15 @@
-//! Layers point one way: crates and modules use only those below them, and the lower crates stay free of heavy company.
+//! Layers point one way: crates, modules and files use only those below them, and the lower crates stay free of heavy
+//! company.
+
+mod imports;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
+
+use imports::{Crate, circle};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -94,87 +99,40 @@ fn inference_needs_no_training_framework_and_no_front_door() {
 }
 
 /// Modules of crates/spiketext in the order of a text's way; each may use those before it.
-const MODULES: [&str; 13] = [
-    "error", "files", "seed", "text", "vectors", "encode", "network", "loss", "engine", "energy", "dnn", "model",
-    "score",
+const MODULES: [&str; 15] = [
+    "error", "files", "seed", "slices", "target", "text", "vectors", "encode", "network", "loss", "engine", "energy",
+    "dnn", "model", "score",
 ];
 
 #[test]
 fn modules_of_the_library_use_only_modules_before_them() {
-    let source = root().join("crates/spiketext/src");
-    let mut files = Vec::new();
-    let mut open = vec![source.clone()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() { open.push(path) } else { files.push(path) }
-        }
-    }
-    let mut seen = BTreeSet::new();
-    for path in files {
-        let inside = path.strip_prefix(&source).expect("inside");
-        let module = inside.components().next().expect("a name").as_os_str().to_string_lossy();
-        let module = module.trim_end_matches(".rs").to_owned();
-        if module == "lib" {
-            continue;
-        }
-        seen.insert(module.clone());
+    let uses = Crate::read(&root().join("crates/spiketext/src/lib.rs")).uses();
+    for ((user, used), place) in &uses[""] {
         // `data` reads labelled texts beside the chain: it may use what is for all, and nothing of the chain uses it.
-        let allowed: &[&str] = match MODULES.iter().position(|name| *name == module) {
+        let allowed: &[&str] = match MODULES.iter().position(|name| name == user) {
             Some(level) => &MODULES[..=level],
-            None if module == "data" => &["error", "files", "seed", "text", "data"],
-            None => panic!("{module} has no place in the order"),
+            None if user == "data" => &["error", "files", "seed", "slices", "target", "text"],
+            None => panic!("{user} has no place in the order"),
         };
-        for used in crate_paths(&fs::read_to_string(&path).expect("text")) {
-            assert!(allowed.contains(&used.as_str()), "{} uses crate::{used}", inside.display());
-        }
+        assert!(allowed.contains(&used.as_str()), "crates/spiketext: {place}");
     }
-    assert_eq!(seen.len(), MODULES.len() + 1, "{seen:?}");
-}
-
-/// First segments of every path that begins with `crate::`, grouped imports included; tests are left out, and so are
-/// names that `lib.rs` brings up (they begin with a capital).
-fn crate_paths(text: &str) -> BTreeSet<String> {
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    let mut found = BTreeSet::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
-        let mut depth = 0;
-        let mut word = String::new();
-        let mut at_start = true;
-        for c in rest.chars() {
-            match c {
-                '{' => {
-                    depth += 1;
-                    at_start = depth == 1;
-                }
-                '}' => depth -= 1,
-                ',' if depth == 1 => at_start = true,
-                c if c.is_alphanumeric() || c == '_' => {
-                    if at_start {
-                        word.push(c);
-                    }
-                    continue;
-                }
-                c if c.is_whitespace() => {}
-                _ => at_start = false,
-            }
-            if !word.is_empty() {
-                found.insert(std::mem::take(&mut word));
-                at_start = at_start && depth > 0 && c == ',';
-            }
-            if depth == 0 {
-                break;
-            }
-        }
-    }
-    found.retain(|word| word.starts_with(char::is_lowercase));
-    found
+    let users: BTreeSet<&str> = uses[""].keys().map(|(user, _)| user.as_str()).collect();
+    assert!(users.contains("data") && users.len() > 10, "{users:?}");
 }
 
 #[test]
-fn grouped_imports_are_taken_apart() {
-    let text = "use crate::{\n    Error, Result,\n    encode::{Encoder, Noise},\n    network::Network,\n};\nuse crate::seed::x;\nfn f() { crate::text::g() }";
-    let found: Vec<String> = crate_paths(text).into_iter().collect();
-    assert_eq!(found, ["encode", "network", "seed", "text"]);
+fn no_file_uses_one_that_uses_it() {
+    // Circles that are being taken apart.
+    let known = ["crates/spiketext/src/lib.rs engine", "crates/study/src/lib.rs "];
+    let mut circles = Vec::new();
+    let crates = ["kernels", "spiketext", "fetch", "attack", "train", "study", "report"];
+    let libraries = crates.map(|name| format!("crates/{name}/src/lib.rs"));
+    for file in libraries.iter().map(String::as_str).chain(["crates/cli/src/main.rs", "benches/peers/src/main.rs"]) {
+        let uses = Crate::read(&root().join(file)).uses();
+        assert!(!uses.is_empty(), "{file}");
+        let found = uses.iter().filter_map(|(folder, uses)| Some((folder, circle(uses)?)));
+        let found = found.filter(|(folder, _)| !known.contains(&format!("{file} {folder}").as_str()));
+        circles.extend(found.map(|(folder, places)| format!("{file} {folder}: {}", places.join(", "))));
+    }
+    assert!(circles.is_empty(), "{circles:#?}");
 }

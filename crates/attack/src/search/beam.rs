@@ -4,8 +4,8 @@
 use rand_chacha::rand_core::Rng;
 use spiketext::score::Substitution;
 
-use super::{Answer, Candidate, Examination};
-use crate::{attack::Attack, words::Draft};
+use super::{Answer, Candidate, Examination, Space};
+use crate::words::Draft;
 
 /// The parameters of a beam.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Beam {
     }
 }
 
-impl Attack<'_> {
+impl Space<'_> {
     /// See [`Search::Beam`](crate::Search::Beam). Of a classifier that shows no gradient, substitutions are tried in
     /// the order in which they stand.
     pub(crate) fn beam<'w>(

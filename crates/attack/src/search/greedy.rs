@@ -9,13 +9,26 @@ use std::collections::BTreeMap;
 use rand_chacha::rand_core::Rng;
 use spiketext::seed::{below, shuffle};
 
-use super::{Answer, Examination};
-use crate::{
-    attack::{Attack, Ranking, UNKNOWN},
-    words::Draft,
-};
+use super::{Answer, Examination, Space};
+use crate::words::Draft;
 
-impl Attack<'_> {
+/// What stands in the place of a word whose weight is asked for by [`Ranking::Unknown`]. A word that no vocabulary
+/// has.
+pub const UNKNOWN: &str = "[UNK]";
+
+/// In which order words are tried. Each needs the answers for the text without a word, one query for each word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ranking {
+    /// How much the answer suffers when [`UNKNOWN`] stands for the word.
+    Unknown,
+    /// How much it suffers when the word is left out.
+    Delete,
+    /// The softmax of `Unknown` over the words, times how wrong the best of all substitutions of the word makes the
+    /// answer (PWWS). Needs the answers for all substitutions of all words.
+    WeightedSaliency,
+}
+
+impl Space<'_> {
     /// See [`Search::Greedy`](crate::Search::Greedy).
     pub(crate) fn greedy<'w>(
         &self,

@@ -1,10 +1,11 @@
 //! Searches: which substitutions of words are put together, in which order, until the classifier errs. Each kind is
-//! in a file of its own, as methods of [`Attack`](crate::Attack).
+//! in a file of its own, as methods of [`Space`].
 
 mod beam;
 mod greedy;
 mod swarm;
 
+use rand_chacha::rand_core::Rng;
 use spiketext::{
     score::{Scorer, Substitution},
     slices::argmax,
@@ -12,9 +13,10 @@ use spiketext::{
 };
 
 pub use beam::Beam;
+pub use greedy::{Ranking, UNKNOWN};
 pub use swarm::Swarm;
 
-use crate::words::Draft;
+use crate::{limits::Limits, transformation::Transformation, words::Draft};
 
 /// A classifier that is being questioned about one text, and the count of the questions.
 pub(crate) struct Examination<'s> {
@@ -72,4 +74,40 @@ pub(crate) struct Candidate<'w> {
     pub draft: Draft<'w>,
     /// Its similarity, 0 where there is no limit to it.
     pub similarity: f32,
+}
+
+/// The drafts that can be made of a text: what words may be replaced by, as far as the limits of an attack allow it.
+#[derive(Clone, Copy)]
+pub(crate) struct Space<'a> {
+    /// What words may be replaced by.
+    pub transformations: &'a [Transformation<'a>],
+    /// What must not happen.
+    pub limits: &'a Limits<'a>,
+}
+
+impl Space<'_> {
+    /// Places of the words that may be replaced.
+    pub(crate) fn touchable(&self, draft: &Draft<'_>) -> Vec<usize> {
+        (0..draft.original().len()).filter(|&place| self.limits.may_touch(draft, place)).collect()
+    }
+
+    /// All that may be made of the draft at a place, each once.
+    pub(crate) fn candidates<'w>(&self, draft: &Draft<'w>, place: usize, rng: &mut impl Rng) -> Vec<Candidate<'w>> {
+        let mut candidates: Vec<Candidate<'w>> = Vec::new();
+        if !self.limits.may_touch(draft, place) {
+            return candidates;
+        }
+        for transformation in &self.transformations {
+            for word in transformation.of(draft, place, rng) {
+                let next = draft.with(place, &word);
+                if candidates.iter().any(|known| known.draft == next) {
+                    continue;
+                }
+                if let Some(similarity) = self.limits.allow(draft, &next, place) {
+                    candidates.push(Candidate { draft: next, similarity });
+                }
+            }
+        }
+        candidates
+    }
 }

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use rand_chacha::rand_core::Rng;
 use spiketext::seed::{below, uniform};
 
-use super::{Answer, Examination};
-use crate::{attack::Attack, words::Draft};
+use super::{Answer, Examination, Space};
+use crate::words::Draft;
 
 /// The parameters of a swarm.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,7 +59,7 @@ impl Memory {
     }
 }
 
-impl Attack<'_> {
+impl Space<'_> {
     /// See [`Search::Swarm`](crate::Search::Swarm).
     pub(crate) fn swarm<'w>(
         &self,

@@ -26,9 +26,9 @@ use spiketext_attack::{
 };
 
 use self::file::{Conditions, ResultFile};
-use super::{
+use crate::support::{
     labelled::{self, Texts},
-    shown, tables,
+    tables, terminal,
 };
 
 /// Attack a model: change a few words of each text until the model errs.
@@ -189,7 +189,6 @@ impl Arguments {
     }
 }
 
-/// Runs the verb.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let model = Model::load(&arguments.model)?;
     let texts = arguments.labelled.texts(&model)?;
@@ -351,7 +350,7 @@ fn bar(arguments: &Arguments, done: usize, of: usize) -> ProgressBar {
 /// A record for people: what the model said, and the text with its changed words marked.
 fn described(model: &Model, record: &Record, colour: bool) -> String {
     let attempt = &record.attempt;
-    let label = shown::one_line(&model.labels()[record.target.class()], Some(40));
+    let label = terminal::one_line(&model.labels()[record.target.class()], Some(40));
     let head = match attempt.ending {
         Ending::Skipped => format!("skipped    taken wrongly from the start; {label}"),
         Ending::Failed => {
@@ -370,7 +369,7 @@ fn described(model: &Model, record: &Record, colour: bool) -> String {
         (Some(to), true) => format!("{GONE}{word}{PLAIN} {NEW}{to}{PLAIN}"),
         (Some(to), false) => format!("[{word} -> {to}]"),
     });
-    let mut text = shown::one_line(&marked, None);
+    let mut text = terminal::one_line(&marked, None);
     for (mark, code) in [(GONE, "\u{1b}[9;2m"), (NEW, "\u{1b}[1;31m"), (PLAIN, "\u{1b}[0m")] {
         text = text.replace(mark, if colour { code } else { "" });
     }
@@ -398,7 +397,7 @@ fn print(
     let mut rows = vec![
         (
             "attack",
-            format!("{}, {} texts of {}", arguments.attack.name(), summary.texts, shown::one_line(&texts.data, None)),
+            format!("{}, {} texts of {}", arguments.attack.name(), summary.texts, terminal::one_line(&texts.data, None)),
         ),
         ("skipped / withstood / fooled", format!("{} / {} / {}", summary.skipped, summary.failed, summary.succeeded)),
         ("accuracy before", percent(summary.accuracy)),

@@ -11,58 +11,11 @@ use serde_json::json;
 use spiketext::data::{self, Columns, Dataset, KnownDataset, Lengths, Summary};
 use spiketext_fetch::{cache, catalogue};
 
-use super::{
+use crate::support::{
+    dataset::{DATA_DIR, data_folder, find, place},
     fetching::{self, Fetching},
-    shown, tables,
+    tables, terminal,
 };
-
-/// The environment variable that stands in for `--data-dir`.
-const DATA_DIR: &str = "SPIKETEXT_DATA_DIR";
-
-/// Reads the known data set `name`, its original files from `asked` or from the folder that stands in for it.
-pub fn load(name: &str, asked: Option<&Path>) -> anyhow::Result<Dataset> {
-    let folder = data_folder(name, asked)?;
-    Ok(data::load(name, folder.as_deref())?)
-}
-
-/// The known data set of that name.
-pub fn find(name: &str) -> Option<&'static KnownDataset> {
-    data::known().iter().find(|set| set.name == name)
-}
-
-/// The folder to look for the original files of `set` in: the one that was `asked` for, or else the one of the
-/// environment or the cache, if all files are there. Failing that, the folder of the environment, for an error that
-/// names it.
-pub fn folder(set: &KnownDataset, asked: Option<&Path>) -> Option<PathBuf> {
-    let place = || place(set).map(|(folder, _)| folder);
-    asked.map(Path::to_owned).or_else(place).or_else(named_folder)
-}
-
-/// The folder that the environment names.
-fn named_folder() -> Option<PathBuf> {
-    std::env::var_os(DATA_DIR).filter(|folder| !folder.is_empty()).map(PathBuf::from)
-}
-
-/// Where all original files of `set` are, if nobody says where, and that place in words.
-fn place(set: &KnownDataset) -> Option<(PathBuf, &'static str)> {
-    let named = named_folder().map(|folder| (folder, "data folder"));
-    let cache = cache::data().ok().map(|folder| (folder, "cache"));
-    named.into_iter().chain(cache).find(|(folder, _)| set.is_in(folder)).filter(|_| !set.is_built_in())
-}
-
-/// The folder of original files; an error that says what to do where `name` is a known set that needs one.
-fn data_folder(name: &str, asked: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
-    let Some(set) = find(name) else { return Ok(asked.map(Path::to_owned)) };
-    match folder(set, asked) {
-        None if !set.is_built_in() => anyhow::bail!(
-            "'{name}' is not built in and no data folder was given: `spiketext data fetch {name}` gets it, or --data-dir \
-             DIR (or ${DATA_DIR}) with {} (from {})",
-            set.files().join(", "),
-            set.source
-        ),
-        folder => Ok(folder),
-    }
-}
 
 /// More classes than this are counted, not shown one by one: they are most often a wrong label column.
 const SHOWN_CLASSES: usize = 30;
@@ -141,7 +94,6 @@ struct FetchArguments {
     options: fetching::Options,
 }
 
-/// Runs the verb.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     match arguments.action {
@@ -191,7 +143,7 @@ fn list(arguments: &ListArguments, out: &mut impl Write) -> anyhow::Result<()> {
         "\nOriginal files are looked for in --data-dir (or ${DATA_DIR}) and in the folder raw below it, then in the"
     )?;
     match cache::data() {
-        Ok(folder) => writeln!(out, "cache {}.", shown::one_line(&folder.display().to_string(), None))?,
+        Ok(folder) => writeln!(out, "cache {}.", terminal::one_line(&folder.display().to_string(), None))?,
         Err(_) => writeln!(out, "cache (there is none: ${} is not set).", cache::VARIABLE)?,
     }
     writeln!(out, "`spiketext data fetch NAME` gets them.")?;
@@ -347,5 +299,5 @@ fn remarks(dataset: &Dataset) -> Vec<String> {
 
 /// `text` on one line: white space folded, control characters escaped, the end cut.
 fn one_line(text: &str) -> String {
-    shown::one_line(&text.split_whitespace().collect::<Vec<_>>().join(" "), Some(SHOWN_COLUMNS))
+    terminal::one_line(&text.split_whitespace().collect::<Vec<_>>().join(" "), Some(SHOWN_COLUMNS))
 }

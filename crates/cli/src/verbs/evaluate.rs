@@ -13,11 +13,11 @@ use spiketext::{
     model::{Costs, Model, Prediction},
 };
 
-use super::{
+use crate::support::{
     confusion::Confusion,
     costs,
     labelled::{self, Texts},
-    shown, tables,
+    tables, terminal,
 };
 
 /// Matrices of more classes are told by their largest entries.
@@ -79,7 +79,6 @@ struct Outcome {
     seconds: f64,
 }
 
-/// Runs the verb.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let model = Model::load(&arguments.model)?;
     let texts = arguments.labelled.texts(&model)?;
@@ -206,13 +205,13 @@ fn json(
 fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) -> std::io::Result<()> {
     let confusion = &outcome.confusion;
     let counted = texts.texts.len();
-    writeln!(out, "{}: {counted} texts, {}", shown::one_line(&texts.data, None), texts.used)?;
+    writeln!(out, "{}: {counted} texts, {}", terminal::one_line(&texts.data, None), texts.used)?;
     if texts.empty > 0 {
         writeln!(out, "empty texts left out: {}", texts.empty)?;
     }
     writeln!(out, "\naccuracy {:.2} %\n", confusion.accuracy())?;
     let percent = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2} %"));
-    let label = |class: usize| shown::one_line(&model.labels()[class], Some(40));
+    let label = |class: usize| terminal::one_line(&model.labels()[class], Some(40));
     let classes = 0..model.labels().len();
     let mut table = tables::plain(&["class", "texts", "precision", "recall", "F1"], &[1, 2, 3, 4]);
     for class in classes.clone() {

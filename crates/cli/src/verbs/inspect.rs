@@ -14,7 +14,7 @@ use spiketext::{
     network::{Averaging, Codes, Readout, UnknownWord},
 };
 
-use super::{costs, shown, tables};
+use crate::support::{costs, tables, terminal};
 
 /// Show what a model is and how it came about.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,6 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Runs the verb.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let model = Model::load(&arguments.model)?;
     let files = files(&arguments.model)?;
@@ -196,7 +195,7 @@ fn labels(model: &Model) -> String {
     let shares = model.labels().iter().zip(model.priors());
     let mut shown: Vec<String> = shares
         .take(SHOWN)
-        .map(|(label, prior)| format!("{} ({:.1} %)", shown::one_line(label, Some(40)), 100.0 * prior))
+        .map(|(label, prior)| format!("{} ({:.1} %)", terminal::one_line(label, Some(40)), 100.0 * prior))
         .collect();
     if model.labels().len() > SHOWN {
         shown.push(format!("… {} more", model.labels().len() - SHOWN));
@@ -212,9 +211,9 @@ fn how_it_came_about(model: &Model) -> Vec<(&'static str, String)> {
         (run, best) => format!("{run} epochs, the best was {best}"),
     };
     vec![
-        ("data", shown::one_line(&format!("{} ({})", t.dataset, t.source), None)),
+        ("data", terminal::one_line(&format!("{} ({})", t.dataset, t.source), None)),
         ("texts", format!("{} training, {} development, {} test", t.texts[0], t.texts[1], t.texts[2])),
-        ("word vectors", shown::one_line(&t.vectors, None)),
+        ("word vectors", terminal::one_line(&t.vectors, None)),
         ("DNN training", phase(t.dnn_epochs, "none better than the start")),
         ("fine-tuning", phase(t.fine_tuning_epochs, "none better than the converted network, which was kept")),
         ("made by", format!("{}, recipe {}, seed {}, in {:.1} s", t.program, t.recipe, t.seed, t.seconds)),

@@ -12,14 +12,11 @@ use spiketext::{
     model::{Model, Prediction, Session},
 };
 
-use super::{
+use crate::support::{
     raster::{Raster, TraceAnswer},
-    shown,
-    waiting::Waiting,
+    stdin_batches::{BATCH_TEXTS, StdinBatches},
+    terminal,
 };
-
-/// Texts of a file that are labelled together.
-const BATCH_TEXTS: usize = 512;
 
 /// Label texts with a trained model.
 ///
@@ -56,7 +53,6 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Runs the verb.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let from_pipe = arguments.texts.is_empty() && arguments.file.is_none();
     if from_pipe && std::io::stdin().is_terminal() {
@@ -68,7 +64,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         model: &model,
         arguments,
         out: BufWriter::new(std::io::stdout().lock()),
-        columns: shown::terminal_columns(),
+        columns: terminal::terminal_columns(),
     };
     if let Some(file) = &arguments.file {
         let columns = Columns { text: arguments.text_column.clone(), label: None };
@@ -99,7 +95,7 @@ struct Answers<'a, W: Write> {
 
 impl<W: Write> Answers<'_, W> {
     fn write_standard_input(&mut self) -> anyhow::Result<()> {
-        let waiting = Waiting::on(std::io::stdin(), "standard input");
+        let waiting = StdinBatches::on(std::io::stdin(), "standard input");
         loop {
             let texts = waiting.batch()?;
             if texts.is_empty() {
@@ -133,14 +129,14 @@ impl<W: Write> Answers<'_, W> {
     /// Label, probability and the text, in columns.
     fn line(&mut self, text: &str, prediction: &Prediction) -> std::io::Result<()> {
         let labels = self.model.labels();
-        let label = |name: &str| shown::one_line(name, Some(24));
-        let widest = labels.iter().map(|name| shown::width(&label(name))).max().unwrap_or(0);
+        let label = |name: &str| terminal::one_line(name, Some(24));
+        let widest = labels.iter().map(|name| terminal::width(&label(name))).max().unwrap_or(0);
         let probability = 100.0 * prediction.probabilities[prediction.label];
         let mark = if prediction.unknown { "(unknown) " } else { "" };
         let head =
-            format!("{}  {probability:5.1} %  {mark}", shown::padded(&label(&labels[prediction.label]), widest));
-        let left = self.columns.map(|columns| columns.saturating_sub(shown::width(&head)));
-        writeln!(self.out, "{head}{}", shown::one_line(text, left))
+            format!("{}  {probability:5.1} %  {mark}", terminal::padded(&label(&labels[prediction.label]), widest));
+        let left = self.columns.map(|columns| columns.saturating_sub(terminal::width(&head)));
+        writeln!(self.out, "{head}{}", terminal::one_line(text, left))
     }
 
     fn json(&mut self, text: &str, prediction: &Prediction, traced: bool) -> anyhow::Result<()> {

@@ -40,7 +40,6 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Runs the verb.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let model = arguments.model.as_ref().map(|folder| Model::load(folder)).transpose()?;
     let request = Request { cells: arguments.cells.clone(), out: arguments.out.clone() };

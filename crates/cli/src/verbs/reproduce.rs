@@ -13,7 +13,7 @@ use serde_json::json;
 use spiketext_attack::resources::wordnet_folder;
 use spiketext_study::{Grid, Limits, PlannedCell, Sources, State, Told};
 
-use super::{data, progress::Progress, shown::one_line, tables::plain};
+use crate::support::{dataset, progress::Progress, tables::plain, terminal::one_line};
 
 /// Run the study: every table of the report, one result file a cell.
 ///
@@ -74,7 +74,6 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Runs the verb.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let only = conditions(&arguments.only)?;
     let declared = match &arguments.grid {
@@ -160,7 +159,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// The folder of each known data set of the grid.
 fn folders(grid: &Grid, asked: Option<&Path>) -> BTreeMap<String, PathBuf> {
     let names: BTreeSet<&str> = grid.cells.iter().map(|cell| cell.dataset.as_str()).collect();
-    names.into_iter().filter_map(|name| Some((name.to_owned(), data::folder(data::find(name)?, asked)?))).collect()
+    names.into_iter().filter_map(|name| Some((name.to_owned(), dataset::folder(dataset::find(name)?, asked)?))).collect()
 }
 
 /// The known data sets of the cells to run whose files are not where they are looked for.
@@ -169,7 +168,7 @@ fn missing<'a>(grid: &'a Grid, asked: &dyn Fn(&PlannedCell) -> bool, sources: &S
     let names: BTreeSet<&str> = cells.map(|cell| cell.dataset.as_str()).collect();
     let is_missing = |name: &&str| {
         let own = grid.datasets.get(*name).is_some_and(|source| source.file.is_some());
-        let set = data::find(name).filter(|set| !own && !set.is_built_in());
+        let set = dataset::find(name).filter(|set| !own && !set.is_built_in());
         set.is_some_and(|set| sources.data_dirs.get(*name).is_none_or(|folder| !set.is_in(folder)))
     };
     names.into_iter().filter(is_missing).collect()

@@ -18,7 +18,12 @@ use spiketext_attack::AttackRecipe;
 use spiketext_study::adversarial::{Hardening, train_hardened};
 use spiketext_train::{CHECKPOINT, Options, Recipe, VectorSource, events::Event, train_both};
 
-use super::{costs, progress::Progress};
+use crate::support::{
+    costs,
+    dataset::{self, DatasetArgs},
+    progress::Progress,
+    tables,
+};
 
 /// Train a spiking classifier on labelled texts.
 ///
@@ -34,16 +39,8 @@ use super::{costs, progress::Progress};
 
 --json prints one object a line: 'event' is prepared, resumed, epoch, converted, note, and last result.")]
 pub struct Arguments {
-    /// Labelled texts: CSV, TSV, JSON lines, Parquet, fastText lines, or a folder with a folder a class.
-    #[arg(value_name = "FILE", conflicts_with = "dataset")]
-    file: Option<PathBuf>,
-    /// A known data set (see `spiketext data list`).
-    #[arg(long, value_name = "NAME")]
-    dataset: Option<String>,
-    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
-    /// `spiketext data fetch`].
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    source: DatasetArgs,
     /// Test texts in a file of their own; without it FILE is split.
     #[arg(long, value_name = "FILE", requires = "file")]
     test: Option<PathBuf>,
@@ -108,7 +105,6 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Runs the verb.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
     let recipe = recipe(&arguments)?;
@@ -244,9 +240,11 @@ fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
 
 fn dataset(arguments: &Arguments) -> anyhow::Result<Dataset> {
     let columns = Columns { text: arguments.text_column.clone(), label: arguments.label_column.clone() };
-    match (&arguments.file, &arguments.dataset) {
+    match (&arguments.source.file, &arguments.source.dataset) {
         (Some(file), _) => Ok(Dataset::from_files(file, arguments.test.as_deref(), &columns)?),
-        (None, name) => super::data::load(name.as_deref().unwrap_or("reviews-en"), arguments.data_dir.as_deref()),
+        (None, name) => {
+            dataset::load(name.as_deref().unwrap_or("reviews-en"), arguments.source.data_dir.as_deref())
+        },
     }
 }
 
@@ -342,7 +340,7 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
     // What was not measured stays blank; operations were counted on the finished network alone.
     let finished = if best == 0 { "SNN" } else { "fine-tuned" };
     let blank = String::new;
-    let mut table = super::tables::plain(&["", "DNN", "converted", finished], &[1, 2, 3]);
+    let mut table = tables::plain(&["", "DNN", "converted", finished], &[1, 2, 3]);
     table.add_row([
         "test accuracy".to_owned(),
         format!("{:.2} %", t.test.dnn),

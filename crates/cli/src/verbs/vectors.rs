@@ -15,9 +15,9 @@ use spiketext::{
 };
 use spiketext_fetch::{cache, catalogue};
 
-use super::{
+use crate::support::{
     fetching::{self, Fetching},
-    shown,
+    terminal,
 };
 
 /// So many of the most frequent words of a file are looked at one by one; mean and deviation are of all.
@@ -98,7 +98,6 @@ struct Fetch {
     options: fetching::Options,
 }
 
-/// Runs the verb.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.action {
         Action::Info(info) => describe(&info)?,
@@ -228,7 +227,7 @@ fn fetch(arguments: &Fetch) -> anyhow::Result<()> {
     fetching.tell(&vectors.item, &outcome, json!({ "vectors": paths }), &mut out)?;
     if !arguments.options.json {
         for path in paths {
-            writeln!(out, "  --vectors {}", shown::one_line(&path, None))?;
+            writeln!(out, "  --vectors {}", terminal::one_line(&path, None))?;
         }
     }
     Ok(())

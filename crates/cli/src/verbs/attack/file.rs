@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use crate::support::terminal;
 use spiketext_attack::{AttackRecipe, Protocol, Record};
 
 /// The version of the format.
@@ -146,8 +147,8 @@ fn same(path: &Path, found: &Conditions, wanted: &Conditions) -> anyhow::Result<
             anyhow::bail!(
                 "{}: its records have another {key} ({} instead of {}); --again begins anew, another --out keeps both",
                 path.display(),
-                super::shown::one_line(&had, Some(80)),
-                super::shown::one_line(&value.to_string(), Some(80)),
+                terminal::one_line(&had, Some(80)),
+                terminal::one_line(&value.to_string(), Some(80)),
             )
         }
     }

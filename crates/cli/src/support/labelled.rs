@@ -8,21 +8,16 @@ use spiketext::{
     target::Target,
 };
 
-use super::shown;
+use super::{
+    dataset::{self, DatasetArgs},
+    terminal,
+};
 
 /// Where the texts come from.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Labelled texts: CSV, TSV, JSON lines, Parquet, fastText lines, or a folder with a folder a class.
-    #[arg(value_name = "FILE", conflicts_with = "dataset")]
-    file: Option<PathBuf>,
-    /// A known data set (see `spiketext data list`).
-    #[arg(long, value_name = "NAME")]
-    dataset: Option<String>,
-    /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
-    /// `spiketext data fetch`].
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    source: DatasetArgs,
     /// Which texts; a FILE without a column `split` is divided as `train` does.
     #[arg(long, value_enum)]
     split: Option<Part>,
@@ -77,7 +72,7 @@ impl Arguments {
     /// # Errors
     /// If there are none, they cannot be read, or have a label that the model does not know.
     pub fn texts(&self, model: &Model) -> anyhow::Result<Texts> {
-        if let Some(file) = &self.file {
+        if let Some(file) = &self.source.file {
             let columns = Columns { text: self.text_column.clone(), label: self.label_column.clone() };
             return match self.split {
                 None | Some(Part::All) => from_file(file, &columns, self.split, model),
@@ -87,7 +82,7 @@ impl Arguments {
             };
         }
         let training = model.training();
-        let name = match &self.dataset {
+        let name = match &self.source.dataset {
             Some(name) => name,
             // A file may be called like a known set; its source tells them apart.
             None if data::known().iter().any(|set| set.name == training.dataset && set.source == training.source) => {
@@ -99,7 +94,7 @@ impl Arguments {
             ),
         };
         let part = self.split.unwrap_or(Part::Test);
-        from_dataset(super::data::load(name, self.data_dir.as_deref())?, name, part, model)
+        from_dataset(dataset::load(name, self.source.data_dir.as_deref())?, name, part, model)
     }
 }
 
@@ -148,11 +143,11 @@ fn from_dataset(dataset: Dataset, name: &str, part: Part, model: &Model) -> anyh
 fn target_of(model: &Model, label: &str, place: impl std::fmt::Display, line: Option<u64>) -> anyhow::Result<Target> {
     model.labels().iter().position(|known| known == label).map(Target::of).ok_or_else(|| {
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-        let mut known: Vec<String> = model.labels().iter().take(20).map(|l| shown::one_line(l, Some(40))).collect();
+        let mut known: Vec<String> = model.labels().iter().take(20).map(|l| terminal::one_line(l, Some(40))).collect();
         if model.labels().len() > known.len() {
             known.push("…".to_owned());
         }
-        let (known, got) = (known.join(", "), shown::one_line(label, Some(40)));
+        let (known, got) = (known.join(", "), terminal::one_line(label, Some(40)));
         anyhow::anyhow!("{place}{line}: expected a label of the model ({known}), got '{got}'")
     })
 }

@@ -9,7 +9,7 @@ use spiketext::{
     network::Readout,
 };
 
-use super::shown;
+use super::terminal;
 
 /// More tokens than this are counted, not drawn.
 const DRAWN_TOKENS: usize = 60;
@@ -169,18 +169,18 @@ impl<'a> Raster<'a> {
         let most = lines.iter().flat_map(|line| &line.values).copied().fold(0.0, f64::max);
         let whole = lines.iter().flat_map(|line| &line.values).all(|value| value.fract() == 0.0);
         let number = |value: f64| if whole { format!("{value:.0}") } else { format!("{value:+.2}") };
-        let name = |line: &Line| shown::one_line(&line.name, Some(NAME_COLUMNS));
-        let name_columns = lines.iter().map(|line| shown::width(&name(line))).max().unwrap_or(0);
+        let name = |line: &Line| terminal::one_line(&line.name, Some(NAME_COLUMNS));
+        let name_columns = lines.iter().map(|line| terminal::width(&name(line))).max().unwrap_or(0);
         let cell = 1 + lines.iter().flat_map(|line| &line.values).map(|&v| number(v).len()).max().unwrap_or(0);
         let end = 2 + lines.iter().map(|line| line.total.len()).max().unwrap_or(0).max(total.len());
         let before = 4 + name_columns + 2 + self.steps();
         let with_numbers = before + 1 + cell * self.steps();
         let numbers = with_numbers + end <= columns;
-        let title = shown::padded(&format!("  {title}"), if numbers { with_numbers } else { before });
+        let title = terminal::padded(&format!("  {title}"), if numbers { with_numbers } else { before });
         writeln!(out, "{title}{total:>end$}")?;
         for line in lines {
             let bars: String = line.values.iter().map(|&value| bar(value, least, most)).collect();
-            let mut row = format!("    {}  {bars}", shown::padded(&name(line), name_columns));
+            let mut row = format!("    {}  {bars}", terminal::padded(&name(line), name_columns));
             if numbers {
                 row.push(' ');
                 row.extend(line.values.iter().map(|&value| format!("{:>cell$}", number(value))));

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use spiketext_fetch::{Downloader, Error, Event, Item, Outcome};
 
-use super::{progress::Progress, shown::one_line};
+use super::{progress::Progress, terminal::one_line};
 
 /// The environment variable that stands in for `--mirror`.
 const MIRROR: &str = "SPIKETEXT_MIRROR";

@@ -12,12 +12,12 @@ use std::{
 const MOST_BYTES: usize = 8 << 20;
 
 /// A batch is closed when it has so many texts...
-const BATCH_TEXTS: usize = 512;
+pub const BATCH_TEXTS: usize = 512;
 /// ...or so many bytes of text.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// Texts that wait for their turn.
-pub struct Waiting {
+/// The texts of a reader, in batches.
+pub struct StdinBatches {
     queue: Arc<Queue>,
 }
 
@@ -42,7 +42,7 @@ impl Queue {
     }
 }
 
-impl Waiting {
+impl StdinBatches {
     /// Begins to read one text a line from `reader`, which errors call `name`.
     pub fn on(reader: impl Read + Send + 'static, name: &'static str) -> Self {
         let queue = Arc::new(Queue::default());
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn texts_come_in_order_and_whole() {
         let lines: String = (0..5000).map(|n| format!("{n}\n")).collect();
-        let waiting = Waiting::on(std::io::Cursor::new(lines), "test");
+        let waiting = StdinBatches::on(std::io::Cursor::new(lines), "test");
         let mut got = Vec::new();
         loop {
             let batch = waiting.batch().unwrap();
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_endless_source_fills_no_memory() {
-        let waiting = Waiting::on(std::io::repeat(b'\n'), "test");
+        let waiting = StdinBatches::on(std::io::repeat(b'\n'), "test");
         for _ in 0..20 {
             assert!(!waiting.batch().unwrap().is_empty());
         }
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn an_error_comes_after_the_texts_before_it() {
-        let waiting = Waiting::on(&b"one\ntwo\n\xff\n"[..], "the pipe");
+        let waiting = StdinBatches::on(&b"one\ntwo\n\xff\n"[..], "the pipe");
         let mut got = Vec::new();
         let error = loop {
             match waiting.batch() {
