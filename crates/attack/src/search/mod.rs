@@ -97,7 +97,7 @@ impl Space<'_> {
         if !self.limits.may_touch(draft, place) {
             return candidates;
         }
-        for transformation in &self.transformations {
+        for transformation in self.transformations {
             for word in transformation.of(draft, place, rng) {
                 let next = draft.with(place, &word);
                 if candidates.iter().any(|known| known.draft == next) {

@@ -1,6 +1,6 @@
 //! Labelled texts for verbs that examine a model: a file, or the data set that the model was trained on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use spiketext::{
     data::{self, Columns, Dataset, Example, Split},
@@ -143,7 +143,8 @@ fn from_dataset(dataset: Dataset, name: &str, part: Part, model: &Model) -> anyh
 fn target_of(model: &Model, label: &str, place: impl std::fmt::Display, line: Option<u64>) -> anyhow::Result<Target> {
     model.labels().iter().position(|known| known == label).map(Target::of).ok_or_else(|| {
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-        let mut known: Vec<String> = model.labels().iter().take(20).map(|l| terminal::one_line(l, Some(40))).collect();
+        let mut known: Vec<String> =
+            model.labels().iter().take(20).map(|l| terminal::one_line(l, Some(40))).collect();
         if model.labels().len() > known.len() {
             known.push("…".to_owned());
         }

@@ -1,7 +1,7 @@
-//! What several verbs share: `dataset` and `labelled` (texts to train and to examine a model on), `fetching` (files from
-//! the network), `terminal` (text for a terminal), `tables`, `progress`, `costs` (operations and energy in a report); and
-//! parts of one verb that are a thing of their own: `confusion` (of `evaluate`), `raster` and `stdin_batches` (of
-//! `predict`). Nothing here knows a verb.
+//! What several verbs share: `dataset` and `labelled` (texts to train and to examine a model on), `fetching` (files
+//! from the network), `terminal` (text for a terminal), `tables`, `progress`, `costs` (operations and energy in a
+//! report); and parts of one verb that are a thing of their own: `confusion` (of `evaluate`), `raster` and
+//! `stdin_batches` (of `predict`). Nothing here knows a verb.
 
 pub mod confusion;
 pub mod costs;

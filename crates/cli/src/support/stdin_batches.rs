@@ -1,6 +1,7 @@
 //! Texts that come in while others are worked on: a reader on a thread of its own, a queue of bounded size between.
 //!
-//! Who types, or pipes from a program that pauses, gets each answer at once; who pipes a long file gets whole batches.
+//! Who types, or pipes from a program that pauses, gets each answer at once; who pipes a long file gets whole
+//! batches.
 
 use std::{
     collections::VecDeque,

@@ -13,8 +13,8 @@ pub fn terminal_columns() -> Option<usize> {
     terminal_size::terminal_size_of(&out).map(|(width, _)| usize::from(width.0))
 }
 
-/// `text` on one line, control characters and those that turn the direction of writing escaped; cut to `columns` where
-/// given, a cut marked by `…`.
+/// `text` on one line, control characters and those that turn the direction of writing escaped; cut to `columns`
+/// where given, a cut marked by `…`.
 pub fn one_line(text: &str, columns: Option<usize>) -> String {
     let most = columns.unwrap_or(usize::MAX);
     let (mut line, mut used) = (String::new(), 0);

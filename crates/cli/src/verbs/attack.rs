@@ -397,7 +397,12 @@ fn print(
     let mut rows = vec![
         (
             "attack",
-            format!("{}, {} texts of {}", arguments.attack.name(), summary.texts, terminal::one_line(&texts.data, None)),
+            format!(
+                "{}, {} texts of {}",
+                arguments.attack.name(),
+                summary.texts,
+                terminal::one_line(&texts.data, None)
+            ),
         ),
         ("skipped / withstood / fooled", format!("{} / {} / {}", summary.skipped, summary.failed, summary.succeeded)),
         ("accuracy before", percent(summary.accuracy)),

@@ -1,14 +1,10 @@
 //! `spiketext data`: which data sets there are and what is in them.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use comfy_table::Table;
 use serde_json::json;
-use spiketext::data::{self, Columns, Dataset, KnownDataset, Lengths, Summary};
+use spiketext::data::{self, Columns, Dataset, Lengths, Summary};
 use spiketext_fetch::{cache, catalogue};
 
 use crate::support::{

@@ -1,5 +1,5 @@
-//! One verb a file: its arguments, and `run`, which does it, prints what came of it and gives the exit code. Work itself is
-//! done by the library crates; what verbs share is in `support`.
+//! One verb a file: its arguments, and `run`, which does it, prints what came of it and gives the exit code. Work
+//! itself is done by the library crates; what verbs share is in `support`.
 
 pub mod attack;
 pub mod data;

@@ -21,8 +21,8 @@ use crate::support::{
 /// Label texts with a trained model.
 ///
 /// Texts come from the command line, from a file, or one a line from standard input, in which case answers come while
-/// input is still read. A text without any word that the model knows is marked unknown; its answer is the share of the
-/// classes in training.
+/// input is still read. A text without any word that the model knows is marked unknown; its answer is the share of
+/// the classes in training.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spiketext predict runs/reviews-en-lean-0 \"a warm and funny film\"

@@ -47,8 +47,8 @@ pub struct Arguments {
     /// The folder of the result files. The list of all cells, `grid.json`, is written beside it.
     #[arg(long, value_name = "DIR", default_value = "docs/results/study")]
     out: PathBuf,
-    /// The folder of trained networks that cells share. May be deleted at any time, and is to be after a change of the code
-    /// that trains them.
+    /// The folder of trained networks that cells share. May be deleted at any time, and is to be after a change of
+    /// the code that trains them.
     #[arg(long, value_name = "DIR", default_value = "target/study")]
     work: PathBuf,
     /// The small study: one seed, some cells of every data set.
@@ -159,7 +159,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// The folder of each known data set of the grid.
 fn folders(grid: &Grid, asked: Option<&Path>) -> BTreeMap<String, PathBuf> {
     let names: BTreeSet<&str> = grid.cells.iter().map(|cell| cell.dataset.as_str()).collect();
-    names.into_iter().filter_map(|name| Some((name.to_owned(), dataset::folder(dataset::find(name)?, asked)?))).collect()
+    names
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), dataset::folder(dataset::find(name)?, asked)?)))
+        .collect()
 }
 
 /// The known data sets of the cells to run whose files are not where they are looked for.

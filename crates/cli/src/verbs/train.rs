@@ -242,9 +242,7 @@ fn dataset(arguments: &Arguments) -> anyhow::Result<Dataset> {
     let columns = Columns { text: arguments.text_column.clone(), label: arguments.label_column.clone() };
     match (&arguments.source.file, &arguments.source.dataset) {
         (Some(file), _) => Ok(Dataset::from_files(file, arguments.test.as_deref(), &columns)?),
-        (None, name) => {
-            dataset::load(name.as_deref().unwrap_or("reviews-en"), arguments.source.data_dir.as_deref())
-        },
+        (None, name) => dataset::load(name.as_deref().unwrap_or("reviews-en"), arguments.source.data_dir.as_deref()),
     }
 }
 

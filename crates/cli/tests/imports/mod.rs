@@ -127,7 +127,8 @@ impl Module {
                 at = end;
             } else if is_name(&tokens[at]) && tokens.get(at + 1).is_some_and(|token| token == "::") {
                 let mut path = vec![tokens[at].clone()];
-                while tokens.get(at + 1).is_some_and(|t| t == "::") && tokens.get(at + 2).is_some_and(|t| is_name(t)) {
+                while tokens.get(at + 1).is_some_and(|t| t == "::") && tokens.get(at + 2).is_some_and(|t| is_name(t))
+                {
                     path.push(tokens[at + 2].clone());
                     at += 2;
                 }
@@ -290,7 +291,9 @@ pub fn circle(uses: &Uses) -> Option<Vec<String>> {
             if let Some(start) = way.iter().position(|name| name == used) {
                 let mut names = way[start..].to_vec();
                 names.push(used.clone());
-                return Some(names.windows(2).map(|pair| uses[&(pair[0].clone(), pair[1].clone())].clone()).collect());
+                return Some(
+                    names.windows(2).map(|pair| uses[&(pair[0].clone(), pair[1].clone())].clone()).collect(),
+                );
             }
             if !clear.contains(used) {
                 way.push(used.clone());
@@ -326,13 +329,26 @@ mod tests {
         let uses = written(&[
             ("lib.rs", "pub mod a;\nmod b;\npub use b::Thing;\n"),
             ("a/mod.rs", "mod inner;\nmod other;\nuse other::Chosen;\n"),
-            ("a/inner.rs", "use super::Chosen;\nuse crate::{\n    Thing, // crate::nothing\n    b::{self, f as g},\n};\n"),
-            ("a/other.rs", "fn f() { let _ = \"super::inner::x\"; }\n#[cfg(test)]\nmod tests { use super::super::inner; }\n"),
-            ("b.rs", "#[cfg(test)]\nuse crate::a::{x};\n#[cfg(test)]\nmod tests { use crate::a; }\nfn late() { crate::a::f() }"),
+            (
+                "a/inner.rs",
+                "use super::Chosen;\nuse crate::{\n    Thing, // crate::nothing\n    b::{self, f as g},\n};\n",
+            ),
+            (
+                "a/other.rs",
+                "fn f() { let _ = \"super::inner::x\"; }\n#[cfg(test)]\nmod tests { use super::super::inner; }\n",
+            ),
+            (
+                "b.rs",
+                "#[cfg(test)]\nuse crate::a::{x};\n#[cfg(test)]\nmod tests { use crate::a; }\nfn late() { crate::a::f() }",
+            ),
         ]);
         let pair = |user: &str, used: &str| (user.to_owned(), used.to_owned());
         assert_eq!(uses["a"].keys().collect::<Vec<_>>(), [&pair("inner", "other")]);
-        assert_eq!(uses[""].keys().collect::<Vec<_>>(), [&pair("a", "b"), &pair("b", "a")], "code after tests counts");
+        assert_eq!(
+            uses[""].keys().collect::<Vec<_>>(),
+            [&pair("a", "b"), &pair("b", "a")],
+            "code after tests counts"
+        );
         assert!(circle(&uses["a"]).is_none());
         let places = circle(&uses[""]).expect("a circle");
         assert_eq!(places.len(), 2);
@@ -341,7 +357,8 @@ mod tests {
 
     #[test]
     fn strings_characters_and_lifetimes_hide_nothing_after_them() {
-        let text = "let a = '\"'; let b = '\\''; fn f<'a>() {} r#\"\"crate::x\"\"# crate::y; /* crate::z */ 'c' crate::w";
+        let text =
+            "let a = '\"'; let b = '\\''; fn f<'a>() {} r#\"\"crate::x\"\"# crate::y; /* crate::z */ 'c' crate::w";
         let found: Vec<String> = Module::of(&tokens(text)).paths.iter().map(|path| path.join("::")).collect();
         assert_eq!(found, ["crate::w", "crate::y"]);
     }

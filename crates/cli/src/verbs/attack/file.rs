@@ -6,9 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::support::terminal;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use crate::support::terminal;
 use spiketext_attack::{AttackRecipe, Protocol, Record};
 
 /// The version of the format.
