@@ -134,8 +134,7 @@ impl ConvolutionShape {
 
     /// Cuts the channels into strips of at most 64 of one width. A strip's products, (tap, channel), fill rows of
     /// [`LANES`] without gaps but at the end. Wide kernels come first.
-    #[must_use]
-    pub fn strips(&self) -> Vec<ChannelStrip> {
+    pub(crate) fn strips(&self) -> Vec<ChannelStrip> {
         let parts = self.filters.div_ceil(2 * LANES);
         let mut strips: Vec<ChannelStrip> = (0..self.widths.len())
             .flat_map(|width_index| {
@@ -153,39 +152,35 @@ impl ConvolutionShape {
 
 /// Consecutive channels of one kernel width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChannelStrip {
+pub(crate) struct ChannelStrip {
     /// Which width.
-    pub width_index: usize,
+    pub(crate) width_index: usize,
     /// The width in tokens.
-    pub width: usize,
+    pub(crate) width: usize,
     /// First filter of the strip within its width.
-    pub first: usize,
+    pub(crate) first: usize,
     /// Number of channels.
-    pub channels: usize,
+    pub(crate) channels: usize,
 }
 
 impl ChannelStrip {
     /// Columns of this strip's own weight matrix: (tap, channel).
-    #[must_use]
-    pub fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.width * self.channels
     }
 
     /// The strip's first channel among all channels.
-    #[must_use]
-    pub fn first_channel(&self, shape: &ConvolutionShape) -> usize {
+    pub(crate) fn first_channel(&self, shape: &ConvolutionShape) -> usize {
         self.width_index * shape.filters + self.first
     }
 
     /// Where the channels of `tap` begin in a row of the full weight matrix.
-    #[must_use]
-    pub fn source_column(&self, shape: &ConvolutionShape, tap: usize) -> usize {
+    pub(crate) fn source_column(&self, shape: &ConvolutionShape, tap: usize) -> usize {
         shape.first_product(self.width_index) + tap * shape.filters + self.first
     }
 
     /// Copies the strip's columns out of `rows` rows of `[rows, M]` into `[rows, columns]`.
-    #[must_use]
-    pub fn gather(&self, shape: &ConvolutionShape, full: &[f32]) -> Vec<f32> {
+    pub(crate) fn gather(&self, shape: &ConvolutionShape, full: &[f32]) -> Vec<f32> {
         let mut own = Vec::with_capacity(full.len() / shape.products().max(1) * self.columns());
         for row in full.chunks_exact(shape.products()) {
             for tap in 0..self.width {
@@ -196,20 +191,17 @@ impl ChannelStrip {
     }
 
     /// Rows of [`LANES`] that the channels fill.
-    #[must_use]
-    pub fn channel_rows(&self) -> usize {
+    pub(crate) fn channel_rows(&self) -> usize {
         self.channels.div_ceil(LANES)
     }
 
     /// Rows of [`LANES`] that the products of one (token, step) fill.
-    #[must_use]
-    pub fn product_rows(&self) -> usize {
+    pub(crate) fn product_rows(&self) -> usize {
         self.columns().div_ceil(LANES)
     }
 
     /// The channels of rows `[rows, C]` as `[rows, channel rows]` of lanes, those past the channels zero.
-    #[must_use]
-    pub fn take(&self, shape: &ConvolutionShape, rows: &[f32]) -> Vec<Lanes<f32>> {
+    pub(crate) fn take(&self, shape: &ConvolutionShape, rows: &[f32]) -> Vec<Lanes<f32>> {
         rows.chunks_exact(shape.channels())
             .flat_map(|row| row[self.first_channel(shape)..][..self.channels].chunks(LANES))
             .map(|lanes| Lanes::of(lanes, 0.0))
@@ -218,7 +210,7 @@ impl ChannelStrip {
 
     /// Copies the channels of `[rows, channel rows]` of lanes back into rows `[rows, C]`: the inverse of
     /// [`Self::take`].
-    pub fn put(&self, shape: &ConvolutionShape, own: &[Lanes<f32>], rows: &mut [f32]) {
+    pub(crate) fn put(&self, shape: &ConvolutionShape, own: &[Lanes<f32>], rows: &mut [f32]) {
         for (row, own) in rows.chunks_exact_mut(shape.channels()).zip(own.chunks_exact(self.channel_rows())) {
             row[self.first_channel(shape)..][..self.channels].copy_from_slice(&flat(own)[..self.channels]);
         }

@@ -25,7 +25,7 @@ macro_rules_attribute::attribute_alias! {
 }
 
 pub mod adamw;
-pub mod batch;
+mod batch;
 pub mod drive;
 pub mod feature_bits;
 pub mod lanes;
@@ -40,9 +40,10 @@ pub mod spike_train;
 pub mod spiking_convolution;
 pub mod surrogate;
 pub mod text_convolution;
-pub mod workspace;
+mod workspace;
 
-pub use batch::{ChannelStrip, ConvolutionShape, SILENT, TokenBatch};
+use batch::ChannelStrip;
+pub use batch::{ConvolutionShape, SILENT, TokenBatch};
 pub use drive::{Drive, Time};
 pub use neuron::{NeuronParameters, Reset};
 pub use par_map::par_map;

@@ -23,9 +23,8 @@ pub struct Workspace {
 type Pool<T> = Arc<Mutex<Vec<Vec<T>>>>;
 
 /// An element of which a [`Workspace`] keeps arrays.
-pub trait Element: Copy + Default {
+pub(crate) trait Element: Copy + Default {
     /// The arrays of this kind.
-    #[doc(hidden)]
     fn pool(workspace: &Workspace) -> &Pool<Self>;
 }
 
@@ -55,7 +54,7 @@ impl Element for Lanes<i32> {
 
 /// An array out of a [`Workspace`], which goes back there when it is dropped.
 #[derive(Debug)]
-pub struct Buffer<T: Element = f32> {
+pub(crate) struct Buffer<T: Element = f32> {
     /// Longer than asked for where it was longer before, so that growing again costs nothing.
     values: Vec<T>,
     length: usize,
@@ -64,8 +63,7 @@ pub struct Buffer<T: Element = f32> {
 
 impl Workspace {
     /// An array of `length` elements of no particular value: what the one before left there, or zeros.
-    #[must_use]
-    pub fn take<T: Element>(&self, length: usize) -> Buffer<T> {
+    pub(crate) fn take<T: Element>(&self, length: usize) -> Buffer<T> {
         // The smallest that is large enough, or the largest, to grow.
         let mut values = self.out_of_pool(|own: &Vec<T>| {
             let (own, room) = (own.len(), own.capacity());
@@ -87,8 +85,7 @@ impl Workspace {
 
     /// An array of `length` elements of no particular value that can [`Buffer::grow`] to `room` without moving. What
     /// was never used of it takes no memory.
-    #[must_use]
-    pub fn reserve<T: Element>(&self, length: usize, room: usize) -> Buffer<T> {
+    pub(crate) fn reserve<T: Element>(&self, length: usize, room: usize) -> Buffer<T> {
         let mut values = self.out_of_pool(|own: &Vec<T>| (own.capacity() >= room).then_some(own.capacity()));
         // Of one that is new.
         values.reserve_exact(room.saturating_sub(values.len()));
@@ -105,8 +102,7 @@ impl Workspace {
     }
 
     /// An array of `length` zeros.
-    #[must_use]
-    pub fn zeros<T: Element>(&self, length: usize) -> Buffer<T> {
+    pub(crate) fn zeros<T: Element>(&self, length: usize) -> Buffer<T> {
         let mut buffer = self.take(length);
         buffer.fill(T::default());
         buffer
@@ -115,7 +111,7 @@ impl Workspace {
 
 impl<T: Element> Buffer<T> {
     /// Makes the array `length` elements long, if it is shorter; the new ones have no particular value.
-    pub fn grow(&mut self, length: usize) {
+    pub(crate) fn grow(&mut self, length: usize) {
         self.length = length.max(self.length);
         if self.values.len() < self.length {
             self.values.resize(self.length, T::default());
@@ -123,8 +119,7 @@ impl<T: Element> Buffer<T> {
     }
 
     /// How long it can grow without moving.
-    #[must_use]
-    pub fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         self.values.capacity()
     }
 }
