@@ -1,6 +1,10 @@
 //! Spiking neural networks that classify text.
 //!
 //! The modules follow a text through the program, each knowing only those before it.
+//!
+//! Without default features there is what it takes to load a model and label English texts. Features add to it:
+//! `chinese` (the other language), `vectors` (files of word vectors), `built-in-vectors` (a small set for each
+//! language), `data` (files of labelled texts) and `parquet` (such files in Parquet).
 
 pub mod error;
 pub mod files;
@@ -9,6 +13,7 @@ pub mod slices;
 pub mod target;
 
 pub mod text;
+#[cfg(feature = "vectors")]
 pub mod vectors;
 
 pub mod encode;
@@ -26,6 +31,7 @@ pub mod model;
 
 pub mod score;
 
+#[cfg(feature = "data")]
 pub mod data;
 
 pub use error::{Error, Result};

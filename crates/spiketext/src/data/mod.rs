@@ -10,6 +10,7 @@ mod folder;
 mod json_lines;
 mod known;
 mod lines;
+#[cfg(feature = "parquet")]
 mod parquet_file;
 mod read;
 mod split;
@@ -19,6 +20,7 @@ pub mod treebank;
 
 pub use dataset::{Dataset, Example, Report};
 pub use known::{KnownDataset, known, load, open};
+#[cfg(feature = "parquet")]
 pub use parquet_file::catches_panics;
 pub use read::{read_file, read_texts, read_texts_from, text_lines};
 pub use split::{Split, SplitRule, fold, split_of, text_hash};

@@ -2,10 +2,11 @@
 
 use std::{fs::File, io::Read, path::Path};
 
+#[cfg(feature = "parquet")]
+use super::parquet_file;
 use super::{
     delimited, fasttext, folder, json_lines,
     lines::{self, Lines, shown},
-    parquet_file,
     table::{Columns, Format, Rows, Table},
 };
 use crate::{Error, Result};
@@ -65,7 +66,17 @@ fn read(path: &Path, columns: &Columns, labelled: bool) -> Result<Table> {
         Format::Csv => delimited::read(Lines::open(path)?, None, columns, &mut rows)?,
         Format::Tsv => delimited::read(Lines::open(path)?, Some('\t'), columns, &mut rows)?,
         Format::JsonLines => json_lines::read(Lines::open(path)?, columns, &mut rows)?,
+        #[cfg(feature = "parquet")]
         Format::Parquet => parquet_file::read(path, columns, &mut rows)?,
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => {
+            return Err(Error::malformed(
+                path,
+                None,
+                "a format that this build reads",
+                "Parquet, whose feature is off",
+            ));
+        }
         Format::FastText => fasttext::read(Lines::open(path)?, &mut rows)?,
         Format::Folder => folder::read(path, &mut rows)?,
     }

@@ -5,6 +5,7 @@
 //! `built_in` holds two.
 
 mod binary;
+#[cfg(feature = "built-in-vectors")]
 mod built_in;
 mod collect;
 mod compact;
@@ -17,6 +18,7 @@ use std::{collections::HashSet, fmt, path::Path};
 
 use sha2::{Digest, Sha256};
 
+#[cfg(feature = "built-in-vectors")]
 pub use built_in::built_in;
 pub use compact::{Origin, write_compact};
 pub use rates::{PUBLISHED_RANGE, centred, shift, with_range};

@@ -42,6 +42,7 @@ impl LanguagePack for Chinese {
         Some(Script { is_own: is_han, share: 0.2 })
     }
 
+    #[cfg(feature = "built-in-vectors")]
     fn built_in_vectors(&self) -> &'static [u8] {
         include_bytes!("../../../assets/vectors-zh.safetensors.zst")
     }

@@ -62,6 +62,7 @@ impl LanguagePack for English {
         None
     }
 
+    #[cfg(feature = "built-in-vectors")]
     fn built_in_vectors(&self) -> &'static [u8] {
         include_bytes!("../../../assets/vectors-en.safetensors.zst")
     }

@@ -2,6 +2,7 @@
 //!
 //! A new language is a file with its [`LanguagePack`] and an entry of the list below.
 
+#[cfg(feature = "chinese")]
 mod chinese;
 mod english;
 
@@ -58,6 +59,7 @@ trait LanguagePack: Tokenizer {
     fn script(&self) -> Option<Script>;
 
     /// Its small set of word vectors, in the compact format, packed with zstd (`assets/README.md`).
+    #[cfg(feature = "built-in-vectors")]
     fn built_in_vectors(&self) -> &'static [u8];
 }
 
@@ -68,31 +70,33 @@ struct Script {
     share: f64,
 }
 
-/// Declares [`Language`]: a line holds a variant, its name in files and flags, and its [`LanguagePack`].
+/// Declares [`Language`]: a line holds a variant, its name in files and flags, the feature that builds it, if it is not
+/// always there, and its [`LanguagePack`].
 macro_rules! languages {
-    ($($(#[$about:meta])* $variant:ident = $name:literal => $pack:expr;)*) => {
+    ($($(#[$about:meta])* $variant:ident = $name:literal $(in $feature:literal)? => $pack:expr;)*) => {
         /// The languages that texts are cut in.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum Language {
-            $($(#[$about])* #[serde(rename = $name)] $variant,)*
+            $($(#[$about])* $(#[cfg(feature = $feature)])? #[serde(rename = $name)] $variant,)*
         }
 
         impl Language {
             /// Every language, in the order of their names.
-            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+            pub const ALL: [Self; [$($(#[cfg(feature = $feature)])? $name),*].len()] =
+                [$($(#[cfg(feature = $feature)])? Self::$variant),*];
 
             /// The short name, as in files and flags.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
-                    $(Self::$variant => $name,)*
+                    $($(#[cfg(feature = $feature)])? Self::$variant => $name,)*
                 }
             }
 
             fn pack(self) -> &'static dyn LanguagePack {
                 match self {
-                    $(Self::$variant => &$pack,)*
+                    $($(#[cfg(feature = $feature)])? Self::$variant => &$pack,)*
                 }
             }
         }
@@ -103,7 +107,7 @@ languages! {
     /// English, and any other language with spaces between words.
     English = "en" => english::English;
     /// Chinese, with Latin words among it.
-    Chinese = "zh" => chinese::Chinese;
+    Chinese = "zh" in "chinese" => chinese::Chinese;
 }
 
 impl Language {
@@ -120,6 +124,7 @@ impl Language {
     }
 
     /// Its small set of word vectors, packed: see [`crate::vectors::built_in`].
+    #[cfg(feature = "built-in-vectors")]
     pub(crate) fn built_in_vectors(self) -> &'static [u8] {
         self.pack().built_in_vectors()
     }
