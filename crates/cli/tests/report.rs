@@ -30,7 +30,21 @@ fn a_study_in_the_usual_place_becomes_a_page_with_figures() {
     for figure in answer["figures"].as_array().unwrap() {
         assert!(before.contains_key(figure.as_str().unwrap()), "{figure}");
     }
+    for table in answer["tables"].as_array().unwrap() {
+        assert!(before.contains_key(table.as_str().unwrap()), "{table}");
+    }
     assert_eq!(everything(folder), before, "the same cells, the same bytes");
+
+    // Packed, and the single files gone, it is the same page.
+    let pack = ["report", "--pack", "docs/results/study.jsonl.zst"];
+    assert_eq!(succeeds(folder, &pack), format!("docs/results/study.jsonl.zst: {} cells\n", cells.len()));
+    let archive = fs::read(folder.join("docs/results/study.jsonl.zst")).unwrap();
+    fs::remove_dir_all(folder.join("docs/results/study")).unwrap();
+    succeeds(folder, &["report"]);
+    assert_eq!(text(&everything(folder)["docs/results.md"]), page);
+    succeeds(folder, &pack);
+    assert_eq!(fs::read(folder.join("docs/results/study.jsonl.zst")).unwrap(), archive, "the same bytes");
+    assert!(fails(folder, &["report", "--pack", "study.zip"]).contains("ends in .jsonl.zst, got study.zip"));
 }
 
 #[test]

@@ -8,9 +8,12 @@ use std::{
 
 use serde::Deserialize;
 use spiketext::{Error, Result};
-use spiketext_study::{BINS, Cell, CostsPerText, FiringSummary, Method};
+use spiketext_study::{BINS, Cell, CostsPerText, Family, FiringSummary, Method, archive};
 
 use crate::{numbers::Sample, published::DATASETS};
+
+/// The recipes in the order of their rows.
+const RECIPES: [&str; 3] = ["bag-of-words", "paper", "lean"];
 
 /// No count, energy or time of a cell is larger; figures would have no scale for it.
 const LARGEST: f64 = 1e30;
@@ -50,20 +53,16 @@ pub struct Key<'a> {
     pub row: &'a str,
     /// Where on the axis.
     pub axis: &'a BTreeMap<String, String>,
-    /// How its networks are made.
-    pub method: Method,
+    /// What its networks are.
+    pub kind: Kind<'a>,
 }
 
-/// Rows that share a colour: what a row is, whatever it is called in detail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Family {
-    /// Of the lean recipe.
-    pub lean: bool,
-    /// From random vectors.
-    pub random: bool,
-    /// Trained with adversarial examples.
-    pub adversarial: bool,
-    /// How it is made.
+/// Rows that share a colour: what a row's networks are, whatever it is called in detail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind<'a> {
+    /// Recipe, word vectors and training texts.
+    pub family: &'a Family,
+    /// How they are made.
     pub method: Method,
 }
 
@@ -79,26 +78,27 @@ pub struct Entry<'a> {
 }
 
 impl Study {
-    /// Reads every `*.json` of `folder`, and the declared grid at `grid` if that file exists.
+    /// Reads the cells at `path` (see [`archive::all`]), and the declared grid at `grid` if that file exists.
     ///
     /// # Errors
-    /// If the folder, a cell or the grid cannot be read, the folder holds no cell, or a cell contradicts itself; a file
-    /// is always named.
-    pub fn read(folder: &Path, grid: &Path) -> Result<Self> {
+    /// If the cells or the grid cannot be read, there is no cell, or a cell contradicts itself; a file is always named.
+    pub fn read(path: &Path, grid: &Path) -> Result<Self> {
         let mut cells = Vec::new();
         let mut seen = BTreeMap::new();
-        for path in Cell::files(folder)? {
-            let cell = Cell::read(&path)?;
-            check(&cell).map_err(|(expected, got)| Error::malformed(&path, None, expected, got))?;
+        for (file, cell) in archive::all(path)? {
+            let broken = |(expected, got): (String, String)| {
+                Error::malformed(&file, None, expected, format!("{got} in {}", cell.id()))
+            };
+            check(&cell).map_err(broken)?;
             let place = (cell.table.clone(), cell.row.clone(), cell.axis.clone(), cell.dataset.clone(), cell.seed);
-            if let Some(first) = seen.insert(place, path.clone()) {
+            if let Some(first) = seen.insert(place, file.clone()) {
                 let got = format!("the one that {} holds", first.display());
-                return Err(Error::malformed(&path, None, "a cell that no other file holds", got));
+                return Err(Error::malformed(&file, None, "a cell that no other file holds", got));
             }
             cells.push(cell);
         }
         if cells.is_empty() {
-            return Err(Error::malformed(folder, None, "result cells of a study (*.json)", "none"));
+            return Err(Error::malformed(path, None, "result cells of a study (*.json)", "none"));
         }
         cells.sort_by(in_order);
         let expected = if grid.exists() {
@@ -173,7 +173,8 @@ impl<'a> Key<'a> {
     /// The place of a cell.
     #[must_use]
     pub fn of(cell: &'a Cell) -> Self {
-        Self { table: &cell.table, row: &cell.row, axis: &cell.axis, method: cell.method }
+        let kind = Kind { family: &cell.family, method: cell.method };
+        Self { table: &cell.table, row: &cell.row, axis: &cell.axis, kind }
     }
 
     /// Row and axis in words, not escaped: `lean fine-tuned SNN, T = 8`.
@@ -181,43 +182,49 @@ impl<'a> Key<'a> {
     pub fn name(&self) -> String {
         named(self.row, self.axis)
     }
-
-    /// What kind of row it is.
-    #[must_use]
-    pub fn family(&self) -> Family {
-        let row = self.row.to_lowercase();
-        Family {
-            lean: row.contains("lean"),
-            random: row.contains("random"),
-            adversarial: row.contains("adversarial"),
-            method: self.method,
-        }
-    }
 }
 
-impl Family {
+impl Kind<'_> {
     /// In words.
     #[must_use]
     pub fn name(&self) -> String {
         let what = match self.method {
-            Method::BagOfWords => "bag of words",
+            Method::BagOfWords => return "bag of words".into(),
             Method::Original => "original TextCNN",
             Method::Dnn => "DNN",
             Method::Converted => "converted SNN",
             Method::FineTuned => "fine-tuned SNN",
             Method::Direct => "directly trained SNN",
         };
-        let which = match (self.lean, self.method) {
-            (true, _) => "lean ",
-            (false, Method::Dnn | Method::Converted | Method::FineTuned) => "paper ",
-            (false, _) => "",
+        let mut name = match self.method {
+            Method::Original => what.to_owned(),
+            _ => format!("{} {what}", self.family.recipe),
         };
-        format!("{which}{what}{}", if self.random { ", random vectors" } else { "" })
+        for (is, words) in
+            [(self.family.random_vectors, "random vectors"), (self.family.adversarial, "adversarial training")]
+        {
+            if is {
+                name.push_str(&format!(", {words}"));
+            }
+        }
+        name
     }
 
-    /// A rank that stays the same whatever rows there are: the paper's rows before the lean ones, floor first.
+    /// Whether the networks spike.
     #[must_use]
-    pub fn rank(&self) -> usize {
+    pub fn spikes(&self) -> bool {
+        self.method.spikes()
+    }
+
+    /// Whether they are of this recipe, on given vectors.
+    #[must_use]
+    pub fn is_of(&self, recipe: &str) -> bool {
+        self.family.recipe == recipe && !self.family.random_vectors
+    }
+
+    /// What the order of rows goes by: the floor first, the paper's rows before the lean ones, other recipes behind.
+    fn rank(&self) -> impl Ord {
+        let recipe = RECIPES.iter().position(|name| *name == self.family.recipe).unwrap_or(RECIPES.len());
         let method = match self.method {
             Method::BagOfWords => 0,
             Method::Original => 1,
@@ -226,7 +233,19 @@ impl Family {
             Method::Converted => 4,
             Method::FineTuned => 5,
         };
-        12 * usize::from(self.lean) + 6 * usize::from(self.random) + method
+        (recipe, self.family.recipe.clone(), self.family.random_vectors, method, self.family.adversarial)
+    }
+}
+
+impl PartialOrd for Kind<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Kind<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
     }
 }
 
@@ -351,10 +370,9 @@ fn table_order(table: &str) -> (usize, &str) {
 
 /// The order of cells in the report.
 fn in_order(a: &Cell, b: &Cell) -> Ordering {
-    let family = |cell: &Cell| Key::of(cell).family().rank();
     table_order(&a.table)
         .cmp(&table_order(&b.table))
-        .then_with(|| family(a).cmp(&family(b)))
+        .then_with(|| Key::of(a).kind.cmp(&Key::of(b).kind))
         .then_with(|| a.row.cmp(&b.row))
         .then_with(|| compare_axes(&a.axis, &b.axis))
         .then_with(|| dataset_order(&a.dataset).cmp(&dataset_order(&b.dataset)))

@@ -9,7 +9,7 @@ use std::{
 };
 
 use spiketext_report::{Request, Written, write};
-use spiketext_study::{Cell, Method};
+use spiketext_study::{Cell, Method, archive};
 
 fn report(folder: &Path) -> spiketext::Result<Written> {
     write(&Request { cells: folder.join("results/study"), out: folder.join("results.md") }, None)
@@ -161,6 +161,7 @@ fn robust_accuracies_stand_beside_those_of_the_dnn() {
     let start = page.find("### SST-2 under attack").expect("a table");
     let page = &page[start..];
     assert!(flat(page).contains("which was not attacked here"), "{page}");
+    assert!(flat(page).contains("by what most of 7 other draws of noise"), "{page}");
     assert!(page.contains("| deepwordbug | pwws | paper's protocol, textfooler, 0.1 of the words |"), "{page}");
     assert!(line(page, "lean DNN").ends_with("| 11.00 ± 1.00 | 11.00 ± 1.00 | 60.00 ± 0.00 |"), "{page}");
     assert!(line(page, "lean SNN, fixed noise").ends_with("| 31.00 ± 1.00 | 31.00 ± 1.00 | – |"), "{page}");
@@ -180,6 +181,53 @@ fn robust_accuracies_stand_beside_those_of_the_dnn() {
         "{claim}"
     );
     assert!(!page.contains("## Table robustness"));
+}
+
+#[test]
+fn what_a_row_is_does_not_hang_on_its_name() {
+    let mut cleaned = made_up::cell("main", "cleaned texts", &[("network.steps", "8")], "mr", 1, Method::FineTuned);
+    cleaned.family.recipe = "another".into();
+    let mut lean = cleaned.clone();
+    (lean.row, lean.family.recipe) = ("ours".into(), "lean".into());
+    let (page, _, _) = page(&[cleaned, lean], None);
+    assert!(page.contains("Of ours, T = 8, the test texts") && !page.contains("Of cleaned"), "{page}");
+}
+
+#[test]
+fn a_shortened_recipe_is_told_from_the_published_one() {
+    let page_of = |recipe: &str, method: Method, epochs: u64| {
+        let mut cell = made_up::cell("main", "a row", &[], "mr", 1, method);
+        cell.family.recipe = recipe.into();
+        cell.settings
+            .choices
+            .insert("fine-tuning".into(), serde_json::json!({"epochs": epochs, "learning-rate": 1e-4}));
+        page(&[cell], None).0
+    };
+    let departs = |page: &str| page.contains("A departure from the published recipe");
+    assert!(departs(&page_of("paper", Method::FineTuned, 6)) && !departs(&page_of("paper", Method::FineTuned, 30)));
+    assert!(departs(&page_of("paper", Method::Direct, 30)) && !departs(&page_of("paper", Method::Converted, 0)));
+    assert!(!departs(&page_of("lean", Method::FineTuned, 2)));
+    let page = page_of("paper", Method::FineTuned, 6);
+    let training = &page[page.find("## Training").expect("a section")..];
+    assert_eq!(line(training, "a row"), "| a row | – | – | – | 6 | – | 0.0001 |");
+}
+
+#[test]
+fn a_page_out_of_the_archive_is_that_of_the_single_files() {
+    let cells = made_up::study();
+    let (single, beside, _) = page(&cells, None);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir(folder.path().join("results")).expect("a folder");
+    archive::write(&folder.path().join("results/study.jsonl.zst"), &cells).expect("written");
+    // By the name of the folder that it stands for, and by its own.
+    for name in ["results/study", "results/study.jsonl.zst"] {
+        let request = Request { cells: folder.path().join(name), out: folder.path().join("results.md") };
+        let written = write(&request, None).expect("a report");
+        assert_eq!(fs::read_to_string(&written.report).expect("a page"), single, "{name}");
+        for (name, content) in &beside {
+            assert_eq!(&fs::read_to_string(folder.path().join(name)).expect("a file"), content, "{name:?}");
+        }
+    }
 }
 
 #[test]

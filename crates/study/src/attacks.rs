@@ -7,7 +7,8 @@ use spiketext::{Error, Result, score::NoisePolicy};
 use spiketext_attack::{AttackRecipe, Protocol, Record, Resources, Subject, Summary, Victim, trial};
 use spiketext_train::recipe::with_setting;
 
-use crate::cell::AttackResult;
+pub use crate::cell::Noise;
+use crate::cell::{AttackResult, AttackSettings, NoiseSettings};
 
 /// The choices of an attack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,18 +26,6 @@ pub struct AttackChoices {
     pub judges: usize,
     /// Test texts, evenly spread.
     pub texts: usize,
-}
-
-/// See [`NoisePolicy`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Noise {
-    /// The same always.
-    Fixed,
-    /// New for each text of each question.
-    Fresh,
-    /// The mean over draws.
-    Mean,
 }
 
 /// Draws that are averaged unless a study says otherwise.
@@ -79,6 +68,21 @@ impl AttackChoices {
             }
         }
         Ok(())
+    }
+
+    /// As a cell tells it; `noisy` says whether the network has noise.
+    #[must_use]
+    pub fn settings(&self, noisy: bool) -> AttackSettings {
+        AttackSettings {
+            name: self.name.name().to_owned(),
+            share: self.share,
+            texts: self.texts,
+            noise: noisy.then(|| NoiseSettings {
+                policy: self.noise,
+                draws: (self.noise == Noise::Mean).then_some(self.draws),
+                judges: self.judges,
+            }),
+        }
     }
 
     /// With which parameters it runs.

@@ -74,12 +74,6 @@ impl BagOfWords {
         with_setting(&self, setting)
     }
 
-    /// The choices as TOML.
-    #[must_use]
-    pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).expect("only values that TOML can hold")
-    }
-
     /// Checks the choices.
     ///
     /// # Errors

@@ -1,11 +1,13 @@
 //! A study's result files: one cell, one JSON file, written by the runner and read by the report.
 //!
 //! A cell is one network of one data set and one seed, trained and measured once. Its place in the report is named by
-//! `table`, `row` and `axis`; cells that differ in nothing but the seed are averaged. Whoever adds a field gives it a
-//! default, so that older files stay readable.
+//! `table`, `row` and `axis`; cells that differ in nothing but the seed are averaged. What a cell is (method, recipe,
+//! noise) stands in fields of its own: names are for people. Whoever adds a field gives it a default, so that older files
+//! stay readable. Finished studies lie packed in one file ([`crate::archive`]).
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use spiketext::{Error, Result, energy::Account, engine::Firing, files::write_atomically};
 
 /// The version of the format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One finished cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,8 +36,10 @@ pub struct Cell {
     pub seed: u64,
     /// How the network was made.
     pub method: Method,
-    /// Every choice of the run: a recipe as TOML.
-    pub choices: String,
+    /// Which networks it belongs with, whatever its row is called.
+    pub family: Family,
+    /// Every choice of the run.
+    pub settings: Settings,
     /// What came out.
     pub measured: Measurements,
     /// Seconds the cell took, and how many of them made things that other cells share (the DNN it converts).
@@ -70,6 +74,90 @@ impl Method {
     #[must_use]
     pub fn spikes(self) -> bool {
         matches!(self, Self::Converted | Self::FineTuned | Self::Direct)
+    }
+}
+
+/// What networks have in common that are compared with one another: those of one family differ in method and axis.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Family {
+    /// The recipe that the choices began with: `lean`, `paper`, or `bag-of-words`.
+    pub recipe: String,
+    /// Whether the words have random vectors.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub random_vectors: bool,
+    /// Whether texts that fooled an earlier network joined the training texts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adversarial: bool,
+}
+
+/// Everything that a cell was made with, its data set and seed aside.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// The word vectors by name; none for methods that need none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<String>,
+    /// The attack whose finds joined the training texts, in adversarial training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adversarial: Option<AttackSettings>,
+    /// The attack that was measured, in a cell that is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attack: Option<AttackSettings>,
+    /// Every choice of the recipe by part and name: `choices["dnn"]["epochs"]`.
+    pub choices: serde_json::Map<String, serde_json::Value>,
+}
+
+/// How a network was attacked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AttackSettings {
+    /// The attack.
+    pub name: String,
+    /// The largest share of words that may change, in the paper's own protocol; 0 for the parameters of the attack's
+    /// publication.
+    pub share: f64,
+    /// Test texts, evenly spread.
+    pub texts: usize,
+    /// What noise the questions met; none where the network has no noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseSettings>,
+}
+
+/// The noise of a network under attack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NoiseSettings {
+    /// What a question meets.
+    pub policy: Noise,
+    /// With [`Noise::Mean`]: draws that are averaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draws: Option<NonZeroUsize>,
+    /// Draws of noise that judge a text before and after.
+    pub judges: usize,
+}
+
+/// What noise a question meets: [`spiketext::score::NoisePolicy`] by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Noise {
+    /// The same always.
+    Fixed,
+    /// New for each text of each question.
+    Fresh,
+    /// The mean over draws.
+    Mean,
+}
+
+impl Noise {
+    /// As a cell names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Fresh => "fresh",
+            Self::Mean => "mean",
+        }
     }
 }
 
@@ -280,13 +368,22 @@ impl Cell {
     /// # Errors
     /// If the file cannot be read or is not a cell of this format.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
-        let broken = |got: String| Error::malformed(path, None, "a cell of a study", got);
-        let cell: Self = serde_json::from_str(&text).map_err(|error| broken(error.to_string()))?;
-        if cell.format != FORMAT {
-            return Err(broken(format!("format {}, where this program reads {FORMAT}", cell.format)));
+        Self::parse(path, None, &std::fs::read_to_string(path).map_err(Error::read(path))?)
+    }
+
+    /// Reads one cell out of `text`, which stands in the file at `path` (for messages: in this line of it).
+    pub(crate) fn parse(path: &Path, line: Option<u64>, text: &str) -> Result<Self> {
+        /// Read first, so that another version is told from a damaged file.
+        #[derive(Deserialize)]
+        struct Header {
+            format: u32,
         }
-        Ok(cell)
+        let broken = |got: String| Error::malformed(path, line, "a cell of a study", got);
+        let header: Header = serde_json::from_str(text).map_err(|error| broken(error.to_string()))?;
+        if header.format != FORMAT {
+            return Err(broken(format!("format {}, where this program reads {FORMAT}", header.format)));
+        }
+        serde_json::from_str(text).map_err(|error| broken(error.to_string()))
     }
 
     /// The `*.json` of a folder, in the order of their names.
@@ -335,7 +432,12 @@ mod tests {
             dataset: "sst2".into(),
             seed: 3,
             method: Method::FineTuned,
-            choices: "name = \"lean\"\n".into(),
+            family: Family { recipe: "lean".into(), ..Family::default() },
+            settings: Settings {
+                vectors: Some("en.300d.txt.gz".into()),
+                choices: [("name".to_owned(), "lean".into())].into_iter().collect(),
+                ..Settings::default()
+            },
             measured: Measurements { test_accuracy: 83.1, labels: vec!["a".into()], ..Measurements::default() },
             seconds: Seconds { total: 1.5, shared: 1.0 },
             machine: "one".into(),
@@ -391,7 +493,7 @@ mod tests {
         let path = cell().write(folder.path()).expect("written");
         let text = std::fs::read_to_string(&path).expect("text");
         for (broken, told) in [
-            (text.replacen("\"format\": 1", "\"format\": 2", 1), "format 2"),
+            (text.replacen("\"format\": 2", "\"format\": 1", 1), "format 1, where this program reads 2"),
             (text.replacen("\"table\"", "\"tabel\"", 1), "tabel"),
             (text[..text.len() / 2].to_owned(), "a cell of a study"),
         ] {

@@ -27,8 +27,9 @@ use spiketext_train::{
 };
 
 use crate::{
+    attacks::AttackChoices,
     bag_of_words::BagOfWords,
-    cell::{FiringSummary, Measurements, Method, Seconds},
+    cell::{FiringSummary, Measurements, Method, Seconds, Settings},
     costs,
     grid::{Choices, DatasetSource, PlannedCell, Vectors},
     runner::deciding,
@@ -122,7 +123,7 @@ impl<'a> Workshop<'a> {
     /// Whether another cell attacks the spiking network that this one measures.
     fn is_attacked(&self, cell: &PlannedCell) -> bool {
         let spikes = matches!(cell.method, Method::FineTuned | Method::Direct);
-        let of = |cell: &PlannedCell| deciding(&cell.choices.to_toml(), cell.method, false);
+        let of = |cell: &PlannedCell| deciding(cell.choices.to_json(), cell.method);
         let mut same = self.attacked.iter().filter(|other| {
             (&other.dataset, other.seed, other.method, other.vectors, &other.adversarial)
                 == (&cell.dataset, cell.seed, cell.method, cell.vectors, &cell.adversarial)
@@ -178,26 +179,24 @@ impl<'a> Workshop<'a> {
         Ok(file.map_or(VectorSource::BuiltIn(Some(language)), |file| VectorSource::File(file.clone())))
     }
 
-    /// Every choice of a cell as TOML; word vectors, adversarial training and attack in comments before them.
+    /// Everything that a cell is to be made with.
     ///
     /// # Errors
     /// As [`Self::language`].
-    pub fn choices(&mut self, cell: &PlannedCell) -> Result<String> {
-        let choices = cell.choices.to_toml();
-        if cell.method == Method::BagOfWords {
-            return Ok(choices);
-        }
+    pub fn settings(&mut self, cell: &PlannedCell) -> Result<Settings> {
+        let choices = cell.choices.to_json();
+        let Choices::Network(recipe) = &cell.choices else {
+            return Ok(Settings { choices, ..Settings::default() });
+        };
         let language = self.language(&cell.dataset)?;
-        let mut comments = format!("{VECTORS}{}\n", self.vectors(cell)?.name(language));
-        for (what, attack) in [("adversarial training", &cell.adversarial), ("attack", &cell.attack)] {
-            if let Some(attack) = attack {
-                let line = serde_json::to_string(attack).map_err(|error| {
-                    Error::invalid("study cell", "an attack that JSON can hold", error.to_string())
-                })?;
-                comments.push_str(&format!("# {what}: {line}\n"));
-            }
-        }
-        Ok(comments + &choices)
+        let noisy = cell.method.spikes() && recipe.network.encoder.is_random();
+        let attack = |choices: &Option<AttackChoices>| Some(choices.as_ref()?.settings(noisy));
+        Ok(Settings {
+            vectors: Some(self.vectors(cell)?.name(language)),
+            adversarial: attack(&cell.adversarial),
+            attack: attack(&cell.attack),
+            choices,
+        })
     }
 
     /// Runs a cell.
@@ -399,9 +398,6 @@ impl<'a> Workshop<'a> {
     }
 }
 
-/// How the comment with the word vectors begins.
-pub(crate) const VECTORS: &str = "# word vectors: ";
-
 /// Puts measurements together.
 struct Found<'a> {
     classes: usize,
@@ -527,19 +523,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn choices_tell_of_attacks_and_of_adversarial_training() {
+    fn settings_tell_of_attacks_and_of_adversarial_training() {
         let text = "datasets = [\"reviews-en\"]\n[[row]]\ntable = \"a\"\nname = \"b\"\nmethod = \"dnn\"\nrecipe = \"lean\"\n\
                     attack = { name = \"pwws\" }\nadversarial = { name = \"textfooler\", texts = 7 }\n";
         let grid = crate::Grid::parse(text, Path::new("grid.toml")).expect("a grid");
         let sources = Sources::default();
         let mut workshop = Workshop::new(&sources, &grid.datasets);
-        let mut choices = |cell: &PlannedCell| workshop.choices(cell).expect("choices");
-        let both = choices(&grid.cells[0]);
-        let line = |what: &str| both.lines().find(|line| line.starts_with(what)).unwrap_or_default().to_owned();
-        assert!(line("# attack: ").contains("pwws"), "{both}");
-        let hardening = line("# adversarial training: ");
-        assert!(hardening.contains("textfooler") && hardening.contains('7'), "{both}");
-        assert_ne!(both, choices(&PlannedCell { adversarial: None, ..grid.cells[0].clone() }));
+        let mut settings = |cell: &PlannedCell| workshop.settings(cell).expect("settings");
+        let both = settings(&grid.cells[0]);
+        let (attack, adversarial) = (both.attack.clone().expect("one"), both.adversarial.clone().expect("one"));
+        assert_eq!((attack.name.as_str(), adversarial.name.as_str(), adversarial.texts), ("pwws", "textfooler", 7));
+        assert_eq!(both.vectors.as_deref(), Some("built-in en"));
+        assert_ne!(both, settings(&PlannedCell { adversarial: None, ..grid.cells[0].clone() }));
+        // Only a network with noise has noise to speak of: a DNN has none, nor has a regular code.
+        let mut spiking = |encoder: &str| {
+            let choices = Recipe::lean().with_setting(&format!("network.encoder={encoder}")).expect("an encoder");
+            let choices = Choices::Network(Box::new(choices));
+            settings(&PlannedCell { method: Method::FineTuned, choices, ..grid.cells[0].clone() })
+        };
+        let noises = [attack, spiking("regular").attack.expect("one"), spiking("bernoulli").attack.expect("one")];
+        assert_eq!(noises.map(|attack| attack.noise.map(|noise| noise.judges)), [None, None, Some(15)]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ use toml::{Spanned, Value};
 use crate::{
     attacks::AttackChoices,
     bag_of_words::BagOfWords,
-    cell::{Method, cell_id},
+    cell::{Family, Method, cell_id},
 };
 
 /// The grid that comes with the program.
@@ -100,12 +100,21 @@ pub enum Choices {
 }
 
 impl Choices {
-    /// The choices as TOML, every field present.
+    /// The choices by part and name, every field present.
     #[must_use]
-    pub fn to_toml(&self) -> String {
+    pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
         match self {
-            Self::Network(recipe) => recipe.to_toml(),
-            Self::BagOfWords(choices) => choices.to_toml(),
+            Self::Network(recipe) => fields(recipe),
+            Self::BagOfWords(choices) => fields(choices),
+        }
+    }
+
+    /// The name beside those of recipes.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Network(recipe) => &recipe.name,
+            Self::BagOfWords(choices) => &choices.name,
         }
     }
 
@@ -127,6 +136,12 @@ impl Choices {
     }
 }
 
+/// The fields of a record. By way of its text, which has numbers of single precision as people write them.
+pub(crate) fn fields(record: &impl serde::Serialize) -> serde_json::Map<String, serde_json::Value> {
+    let text = serde_json::to_string(record).expect("only values that JSON can hold");
+    serde_json::from_str(&text).expect("an object")
+}
+
 /// Which word vectors a row has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -139,6 +154,16 @@ pub enum Vectors {
 }
 
 impl PlannedCell {
+    /// Which cells its network belongs with.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        Family {
+            recipe: self.choices.name().to_owned(),
+            random_vectors: self.vectors == Vectors::Random,
+            adversarial: self.adversarial.is_some(),
+        }
+    }
+
     /// The name of the cell's file without its ending.
     #[must_use]
     pub fn id(&self) -> String {

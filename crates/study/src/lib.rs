@@ -1,12 +1,13 @@
 //! Studies: a declared grid of experiments, each a cell with a result file of its own, and what runs them.
 //!
-//! [`cell`] is the file of a result, [`machine`] says where it was measured; both are there without the feature `run`,
-//! which brings in training and attacks: `grid` says which cells there are and in what order, `cells` makes one,
+//! [`cell`] is the file of a result, [`archive`] many of them in one file, [`machine`] says where it was measured; these
+//! are there without the feature `run`, which brings in training and attacks: `grid` says which cells there are and in what order, `cells` makes one,
 //! `runner` those that are not there yet; `adversarial` trains a network on what fooled an earlier one.
 //!
 //! A cell's result depends on its data, word vectors, choices and seed alone, not on which cells ran before it: what
 //! cells share is kept under a name made from all that decides it.
 
+pub mod archive;
 pub mod cell;
 pub mod machine;
 
@@ -28,7 +29,8 @@ pub mod runner;
 mod victims;
 
 pub use cell::{
-    AttackResult, BINS, Cell, CostsPerText, Energy, FORMAT, FiringSummary, Measurements, Method, Seconds, cell_id,
+    AttackResult, AttackSettings, BINS, Cell, CostsPerText, Energy, FORMAT, Family, FiringSummary, Measurements,
+    Method, Noise, NoiseSettings, Seconds, Settings, cell_id,
 };
 #[cfg(feature = "run")]
 pub use {

@@ -7,13 +7,15 @@ use std::{
 };
 
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 use spiketext::{Error, Result, files::write_atomically};
 use spiketext_train::{events::Event, recipe::Recipe};
 
 use crate::{
-    cell::{Cell, FORMAT, Method},
-    cells::{Sources, VECTORS, Workshop},
-    grid::{Grid, PlannedCell},
+    archive,
+    cell::{Cell, FORMAT, Method, Settings},
+    cells::{Sources, Workshop},
+    grid::{Grid, PlannedCell, fields},
     machine,
 };
 
@@ -98,35 +100,71 @@ pub struct Outcome {
     pub missing: usize,
 }
 
-/// The file of a cell.
-fn path_of(cell: &PlannedCell, out: &Path) -> PathBuf {
-    out.join(format!("{}.json", cell.id()))
+/// The finished cells of a study: files in a folder, and the archive beside it.
+struct Results<'a> {
+    folder: &'a Path,
+    packed: BTreeMap<String, Cell>,
 }
 
-/// The state of a cell whose choices are `choices`. Where `any_vectors`, those of the file do not matter.
-fn state_of(cell: &PlannedCell, choices: &str, any_vectors: bool, out: &Path) -> State {
-    let path = path_of(cell, out);
-    if !path.exists() {
-        return State::Missing;
+impl<'a> Results<'a> {
+    fn open(folder: &'a Path) -> Result<Self> {
+        let archive = archive::beside(folder);
+        let cells = if archive.exists() { archive::read(&archive)? } else { Vec::new() };
+        Ok(Self { folder, packed: cells.into_iter().map(|cell| (cell.id(), cell)).collect() })
     }
-    let found = match Cell::read(&path) {
-        Ok(found) => found,
-        Err(error) => return State::Otherwise(error.to_string()),
-    };
-    if found.method != cell.method {
-        return State::Otherwise(format!("made by the method {:?}", found.method));
-    }
-    let of = |text: &str| deciding(text, cell.method, any_vectors);
-    let (own, wanted) = (of(&found.choices), of(choices));
-    match own.iter().find(|line| !wanted.contains(line)).or_else(|| wanted.iter().find(|line| !own.contains(line))) {
-        Some((_, line)) => State::Otherwise(format!("made with other choices: '{line}'")),
-        None => State::Done,
+
+    /// The state of a cell that is to be made with `settings`. Where `any_vectors`, those of the result do not matter.
+    fn state_of(&self, cell: &PlannedCell, settings: &Settings, any_vectors: bool) -> State {
+        let path = self.folder.join(format!("{}.json", cell.id()));
+        let single = match path.exists().then(|| Cell::read(&path)).transpose() {
+            Ok(found) => found,
+            Err(error) => return State::Otherwise(error.to_string()),
+        };
+        let Some(found) = single.as_ref().or_else(|| self.packed.get(&cell.id())) else { return State::Missing };
+        if found.method != cell.method {
+            return State::Otherwise(format!("made by the method {:?}", found.method));
+        }
+        let of = |settings: &Settings| decisive(settings, cell.method, any_vectors);
+        let (own, wanted) = (of(&found.settings), of(settings));
+        match own
+            .iter()
+            .find(|choice| !wanted.contains(choice))
+            .or_else(|| wanted.iter().find(|choice| !own.contains(choice)))
+        {
+            Some((name, value)) => State::Otherwise(format!("made with other choices: '{name} = {value}'")),
+            None => State::Done,
+        }
     }
 }
 
-/// The lines of a cell's choices, each with the part of the recipe it stands in, that decide what `method` measures. A
-/// converted network, say, is the same however fine-tuning would go on.
-pub(crate) fn deciding(choices: &str, method: Method, any_vectors: bool) -> Vec<(String, String)> {
+/// The settings that decide what `method` measures, each by name.
+fn decisive(settings: &Settings, method: Method, any_vectors: bool) -> Vec<(String, Value)> {
+    let Settings { vectors, adversarial, attack, choices } = settings;
+    let mut named = Vec::new();
+    flatten("", &Value::from(deciding(choices.clone(), method)), &mut named);
+    for (name, attack) in [("adversarial", adversarial), ("attack", attack)] {
+        flatten(name, &json!(attack), &mut named);
+    }
+    named.extend(vectors.iter().filter(|_| !any_vectors).map(|name| ("vectors".to_owned(), json!(name))));
+    named
+}
+
+/// Every value inside of `value`, under the names that lead to it.
+fn flatten(name: &str, value: &Value, into: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                let name = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
+                flatten(&name, value, into);
+            }
+        }
+        value => into.push((name.to_owned(), value.clone())),
+    }
+}
+
+/// The parts of a cell's choices that decide what `method` measures. A converted network, say, is the same however
+/// fine-tuning would go on.
+pub(crate) fn deciding(choices: Map<String, Value>, method: Method) -> Map<String, Value> {
     let parts: Option<&[&str]> = match method {
         Method::BagOfWords => None,
         Method::Original | Method::Dnn => Some(&["network", "words", "dnn"]),
@@ -135,21 +173,10 @@ pub(crate) fn deciding(choices: &str, method: Method, any_vectors: bool) -> Vec<
         Method::Direct => Some(&["network", "words", "fine-tuning", "direct"]),
     };
     // Choices that were written down before there was a field have the value that was the only one then.
-    let now = toml::from_str::<Recipe>(choices).map(|recipe| recipe.to_toml());
-    let comments = choices.lines().filter(|line| now.is_ok() && line.starts_with('#'));
-    let mut part = String::new();
-    let mut lines = Vec::new();
-    for line in comments.chain(now.as_deref().unwrap_or(choices).lines()) {
-        if let Some(header) = line.strip_prefix('[') {
-            part = header.trim_end_matches(']').to_owned();
-        }
-        let first = part.split('.').next().unwrap_or_default();
-        let asked = first.is_empty() || parts.is_none_or(|parts| parts.contains(&first));
-        if asked && !(any_vectors && line.starts_with(VECTORS)) && !line.trim().is_empty() {
-            lines.push((part.clone(), line.to_owned()));
-        }
-    }
-    lines
+    let now = serde_json::from_value::<Recipe>(Value::from(choices.clone())).map(|recipe| fields(&recipe));
+    let mut chosen = now.unwrap_or(choices);
+    chosen.retain(|part, value| !value.is_object() || parts.is_none_or(|parts| parts.contains(&part.as_str())));
+    chosen
 }
 
 /// The state of every cell of a grid. Word vectors count only for languages whose file `sources` names.
@@ -157,12 +184,13 @@ pub(crate) fn deciding(choices: &str, method: Method, any_vectors: bool) -> Vec<
 /// # Errors
 /// If the language of a data set in a file cannot be found.
 pub fn list(grid: &Grid, sources: &Sources, out: &Path) -> Result<Vec<State>> {
+    let results = Results::open(out)?;
     let mut workshop = Workshop::new(sources, &grid.datasets);
     let mut states = Vec::with_capacity(grid.cells.len());
     for cell in &grid.cells {
-        let choices = workshop.choices(cell)?;
+        let settings = workshop.settings(cell)?;
         let any = !sources.vectors.contains_key(workshop.language(&cell.dataset)?.name());
-        states.push(state_of(cell, &choices, any, out));
+        states.push(results.state_of(cell, &settings, any));
     }
     Ok(states)
 }
@@ -190,24 +218,25 @@ pub fn run(
         std::fs::File::open(path).map_err(Error::read(path))?;
         return Err(Error::invalid("study", "word vectors in a file", path.display().to_string()));
     }
+    let results = Results::open(out)?;
     let mut outcome = Outcome::default();
     let mut open = Vec::new();
     for cell in &cells {
-        let choices = workshop.choices(cell)?;
-        match state_of(cell, &choices, false, out) {
+        let settings = workshop.settings(cell)?;
+        match results.state_of(cell, &settings, false) {
             State::Done => outcome.there += 1,
             State::Otherwise(message) if !limits.again => {
                 outcome.otherwise += 1;
                 observer(Told::Otherwise { cell, message });
             }
-            State::Missing | State::Otherwise(_) => open.push((*cell, choices)),
+            State::Missing | State::Otherwise(_) => open.push((*cell, settings)),
         }
     }
     workshop.expect(open.iter().map(|(cell, _)| *cell));
     let machine = machine::in_words(rayon::current_num_threads());
     let (of, before) = (cells.len(), outcome.there + outcome.otherwise);
     let all = open.len();
-    for (cell, choices) in open {
+    for (cell, settings) in open {
         let late = limits.time.is_some_and(|time| started.elapsed() >= time);
         if late || limits.cells.is_some_and(|most| outcome.run >= most) {
             break;
@@ -229,7 +258,8 @@ pub fn run(
             dataset: cell.dataset.clone(),
             seed: cell.seed,
             method: cell.method,
-            choices,
+            family: cell.family(),
+            settings,
             measured: done.measured,
             seconds: done.seconds,
             machine: machine.clone(),
@@ -292,7 +322,7 @@ mod tests {
     #[test]
     fn a_method_is_decided_by_what_it_uses() {
         let lean = Recipe::lean();
-        let of = |recipe: &Recipe, method| deciding(&recipe.to_toml(), method, false);
+        let of = |recipe: &Recipe, method| deciding(fields(recipe), method);
         let set = |setting: &str| lean.clone().with_setting(setting).expect(setting);
         for (setting, decided) in [
             ("network.surrogate={kind=\"triangle\",slope=1.0}", [true; 5]),
@@ -305,9 +335,12 @@ mod tests {
             let differs = methods.map(|method| of(&set(setting), method) != of(&lean, method));
             assert_eq!(differs, decided, "{setting}");
         }
-        let older = lean.to_toml().replace("range = 2.0\n", "");
-        assert_eq!(deciding(&older, Method::Dnn, false), of(&set("words.range=3.0"), Method::Dnn));
-        let named = format!("{VECTORS}en\nname = \"lean\"\n");
-        assert_eq!(deciding(&named, Method::Dnn, true).len() + 1, deciding(&named, Method::Dnn, false).len());
+        let mut older = fields(&lean);
+        older["words"].as_object_mut().expect("a part").remove("range");
+        assert_eq!(deciding(older, Method::Dnn), of(&set("words.range=3.0"), Method::Dnn));
+        let settings = Settings { vectors: Some("en".into()), choices: fields(&lean), ..Settings::default() };
+        let of = |any_vectors| decisive(&settings, Method::Dnn, any_vectors);
+        assert_eq!(of(true).len() + 1, of(false).len());
+        assert!(of(true).contains(&("dnn.epochs".to_owned(), json!(lean.dnn.epochs))));
     }
 }

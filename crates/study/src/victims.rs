@@ -21,7 +21,7 @@ use crate::{
     attacks::AttackChoices,
     cell::{Measurements, Method},
     cells::{Ready, Workshop, name_of},
-    grid::PlannedCell,
+    grid::{PlannedCell, fields},
     runner::deciding,
 };
 
@@ -231,12 +231,7 @@ fn model_name(program: &str, recipe: &Recipe, method: Method, fingerprint: &[u8;
     let mut hash = Sha256::new();
     hash.update(program);
     hash.update(format!("{method:?}"));
-    for (part, line) in deciding(&recipe.to_toml(), method, false) {
-        hash.update(part);
-        hash.update([0]);
-        hash.update(line);
-        hash.update([0]);
-    }
+    hash.update(serde_json::Value::from(deciding(fields(recipe), method)).to_string());
     hash.update(seed.to_le_bytes());
     hash.update(fingerprint);
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()

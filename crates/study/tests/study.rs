@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use spiketext_study::{Cell, Grid, Limits, Method, Outcome, Seconds, Sources, State, Told, list, run};
+use spiketext_study::{Cell, Grid, Limits, Method, Outcome, Seconds, Sources, State, Told, archive, list, run};
 use spiketext_train::events::{Event, Phase};
 
 /// Every method, small, on a file of the built-in reviews.
@@ -183,6 +183,14 @@ fn a_finished_cell_is_left_alone_unless_its_choices_changed() {
     let (outcome, begun) = bench.run("out", None, &Limits::default());
     assert_eq!((outcome.run, outcome.there, begun.len()), (0, 1, 0));
     assert_eq!(std::fs::read(&path).expect("a cell"), before);
+
+    // In an archive beside the folder it is finished too.
+    let archived = bench.path("archived");
+    let packed: Vec<Cell> =
+        archive::all(&bench.path("out")).expect("cells").into_iter().map(|(_, cell)| cell).collect();
+    archive::write(&archive::beside(&archived), &packed).expect("written");
+    assert_eq!(bench.run("archived", None, &Limits::default()).0.there, 1);
+    assert_eq!(list(&bench.grid, &Sources::default(), &archived).expect("states"), [State::Done]);
 
     bench.grid =
         Grid::parse(&small.replace("iterations=20", "iterations=21"), &bench.path("grid.toml")).expect("a grid");

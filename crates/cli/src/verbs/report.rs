@@ -2,12 +2,14 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
+use anyhow::ensure;
 use spiketext::model::Model;
 use spiketext_report::{Request, write};
+use spiketext_study::{Cell, archive};
 
 /// Write a report of a study's results: a Markdown page with tables, and figures beside it.
 ///
@@ -16,16 +18,21 @@ use spiketext_report::{Request, write};
 #[command(after_help = "Examples:
   spiketext report
   spiketext report --cells my-study --out my-report.md
+  spiketext report --cells my-study --pack my-study.jsonl.zst
   spiketext report --model runs/sst2-lean-1 --text \"a warm and funny film\"
 
 Figures and long tables (CSV) go to the folders `figures` and `tables` in a folder of the page's name:
 docs/results/figures for docs/results.md. A file grid.json beside the folder of cells, a list of {table, row, axis,
 dataset, seed}, names the cells that the study is to have. --json prints one object: report, figures, tables, cells,
-missing (null without a grid).")]
+missing (null without a grid); with --pack archive, cells.")]
 pub struct Arguments {
-    /// The folder of result files, one JSON file a cell.
+    /// The folder of result files, one JSON file a cell; cells in the archive FOLDER.jsonl.zst beside it count too. An
+    /// archive can be named itself.
     #[arg(long, value_name = "FOLDER", default_value = "docs/results/study")]
     cells: PathBuf,
+    /// Write all these cells into one file, whose name ends in .jsonl.zst, and no report. The single files stay.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "model", "text"])]
+    pack: Option<PathBuf>,
     /// The page to write; its name ends in .md.
     #[arg(long, value_name = "FILE", default_value = "docs/results.md")]
     out: PathBuf,
@@ -41,6 +48,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(file) = &arguments.pack {
+        return pack(&arguments.cells, file, arguments.json);
+    }
     let model = arguments.model.as_ref().map(|folder| Model::load(folder)).transpose()?;
     let request = Request { cells: arguments.cells.clone(), out: arguments.out.clone() };
     let written = write(&request, model.as_ref().zip(arguments.text.as_deref()))?;
@@ -59,6 +69,22 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         };
         let (cells, figures) = (written.cells, written.figures.len());
         writeln!(out, "{}: {cells} cells{missing}; {figures} figures", written.report.display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts the cells of a study into one file.
+fn pack(cells: &Path, file: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let name = file.to_string_lossy();
+    ensure!(name.ends_with(archive::ENDING), "--pack: expected a name that ends in {}, got {name}", archive::ENDING);
+    let cells: Vec<Cell> = archive::all(cells)?.into_iter().map(|(_, cell)| cell).collect();
+    ensure!(!cells.is_empty(), "--pack: there are no cells to write");
+    archive::write(file, &cells)?;
+    let mut out = io::stdout().lock();
+    if json {
+        writeln!(out, "{}", serde_json::json!({"archive": name, "cells": cells.len()}))?;
+    } else {
+        writeln!(out, "{name}: {} cells", cells.len())?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -125,7 +125,7 @@ pub fn over_steps(study: &Study, page: &mut Page) -> Result<()> {
                 })
                 .collect();
             let still = entries.iter().filter(|e| e.dataset == dataset && e.key.axis.is_empty());
-            let real = still.filter(|e| e.key.family().lean && !e.key.method.spikes());
+            let real = still.filter(|e| e.key.kind.is_of("lean") && !e.key.kind.spikes());
             for (i, entry) in real.enumerate() {
                 let y = entry.accuracy().mean;
                 let points = [left, right].map(|x| Point { x, y, ..Point::default() }).to_vec();

@@ -1,7 +1,7 @@
 //! For how long and how fast the networks of each row of `main` were trained.
 
+use serde_json::{Map, Value};
 use spiketext_study::{Cell, Method};
-use toml::Table as Choices;
 
 use crate::{
     cells::Study,
@@ -41,17 +41,12 @@ pub fn section(study: &Study, page: &mut Page) {
     let mut table = Table::new(1, ["row"].into_iter().chain(head));
     let mut shortened = false;
     for row in rows {
-        let cells: Vec<(&Cell, Choices)> = study
-            .cells
-            .iter()
-            .filter(|cell| cell.table == "main" && cell.row == row)
-            .filter_map(|cell| Some((cell, cell.choices.parse().ok()?)))
-            .collect();
-        shortened |= cells.iter().any(|(cell, choices)| is_shortened(cell.method, choices));
+        let cells: Vec<&Cell> = study.cells.iter().filter(|cell| cell.table == "main" && cell.row == row).collect();
+        shortened |= cells.iter().any(|cell| is_shortened(cell));
         let fields = PHASES.iter().flat_map(|phase| FIELDS.map(|field| (*phase, field)));
         let values = fields.map(|(phase, field)| {
-            let own = cells.iter().filter(|(cell, _)| has(cell.method, phase));
-            let mut values: Vec<f64> = own.filter_map(|(_, choices)| number(choices, phase, field)).collect();
+            let own = cells.iter().filter(|cell| has(cell.method, phase));
+            let mut values: Vec<f64> = own.filter_map(|cell| number(&cell.settings.choices, phase, field)).collect();
             values.sort_unstable_by(f64::total_cmp);
             values.dedup();
             match values.as_slice() {
@@ -75,34 +70,17 @@ pub fn section(study: &Study, page: &mut Page) {
 }
 
 /// Whether a cell of recipe `paper` trains spikes for fewer epochs than published.
-fn is_shortened(method: Method, choices: &Choices) -> bool {
-    let published = match method {
+fn is_shortened(cell: &Cell) -> bool {
+    let published = match cell.method {
         Method::FineTuned => FINE_TUNING_EPOCHS,
         Method::Direct => DIRECT_EPOCHS,
         _ => return false,
     };
-    choices.get("name").and_then(toml::Value::as_str) == Some("paper")
-        && number(choices, "fine-tuning", "epochs").is_some_and(|epochs| epochs < published as f64)
+    cell.family.recipe == "paper"
+        && number(&cell.settings.choices, "fine-tuning", "epochs").is_some_and(|epochs| epochs < published as f64)
 }
 
 /// A number of a recipe.
-fn number(choices: &Choices, phase: &str, field: &str) -> Option<f64> {
-    let value = choices.get(phase)?.get(field)?;
-    value.as_float().or_else(|| value.as_integer().map(|value| value as f64))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shortened_recipe_is_told_from_the_published_one() {
-        let choices = |text: &str| text.parse::<Choices>().expect("TOML");
-        let paper =
-            |epochs: u64| choices(&format!("# vectors\nname = \"paper\"\n[fine-tuning]\nepochs = {epochs}\n"));
-        assert!(is_shortened(Method::FineTuned, &paper(6)) && !is_shortened(Method::FineTuned, &paper(30)));
-        assert!(is_shortened(Method::Direct, &paper(30)) && !is_shortened(Method::Converted, &paper(0)));
-        assert!(!is_shortened(Method::FineTuned, &choices("name = \"lean\"\n[fine-tuning]\nepochs = 2\n")));
-        assert_eq!(number(&choices("[dnn]\nlearning-rate = 1e-4"), "dnn", "learning-rate"), Some(1e-4));
-    }
+fn number(choices: &Map<String, Value>, phase: &str, field: &str) -> Option<f64> {
+    choices.get(phase)?.get(field)?.as_f64()
 }

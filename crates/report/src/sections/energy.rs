@@ -47,7 +47,7 @@ fn cost_tables<'a>(entries: &[Entry<'a>]) -> Vec<&'a str> {
 
 /// A spiking network's energy as a multiple of its DNN's.
 fn ratio(entry: &Entry<'_>, table: &str) -> Option<f64> {
-    let (network, dnn) = entry.energy(table).filter(|_| entry.key.method.spikes())?;
+    let (network, dnn) = entry.energy(table).filter(|_| entry.key.kind.spikes())?;
     (dnn > 0.0).then(|| network / dnn)
 }
 
@@ -106,19 +106,19 @@ fn over_energy(study: &Study, entries: &[Entry<'_>], table: &str, page: &mut Pag
         return Ok(());
     }
     page.heading(3, "Accuracy over energy");
-    let mut families: Vec<_> = all.iter().map(|(entry, _)| entry.key.family()).collect();
-    families.sort_unstable_by_key(|family| family.rank());
-    families.dedup();
+    let mut kinds: Vec<_> = all.iter().map(|(entry, _)| entry.key.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
     let mut best = Table::new(2, ["data set", "row", "microjoules a text", "test accuracy"]);
     let mut panels = Vec::new();
     for dataset in study.datasets("main") {
         let own: Vec<_> = all.iter().filter(|(entry, _)| entry.dataset == dataset).collect();
-        let mut series: Vec<Series> = families
+        let mut series: Vec<Series> = kinds
             .iter()
             .enumerate()
-            .map(|(kind, family)| {
-                let points = own.iter().filter(|(entry, _)| entry.key.family() == *family).map(|(entry, energy)| {
-                    let label = match entry.steps().filter(|_| entry.key.method.spikes()) {
+            .map(|(colour, kind)| {
+                let points = own.iter().filter(|(entry, _)| entry.key.kind == *kind).map(|(entry, energy)| {
+                    let label = match entry.steps().filter(|_| entry.key.kind.spikes()) {
                         Some(steps) => steps.to_string(),
                         None => String::new(),
                     };
@@ -126,7 +126,7 @@ fn over_energy(study: &Study, entries: &[Entry<'_>], table: &str, page: &mut Pag
                     Point { x: *energy, y: accuracy.mean, deviation: accuracy.deviation, label, beside: false }
                 });
                 let points = points.collect();
-                Series { name: family.name(), kind, line: Line::None, markers: true, points }
+                Series { name: kind.name(), kind: colour, line: Line::None, markers: true, points }
             })
             .collect();
         let front = pareto(&own.iter().map(|(entry, energy)| (*energy, entry.accuracy().mean)).collect::<Vec<_>>());
@@ -178,7 +178,7 @@ fn pareto(pairs: &[(f64, f64)]) -> Vec<usize> {
 /// entries then agree on them.
 fn prices(entries: &[Entry<'_>], table: &str) -> Option<(f64, f64)> {
     let mut agreed: Option<(f64, f64)> = None;
-    for entry in entries.iter().filter(|entry| entry.key.method.spikes()) {
+    for entry in entries.iter().filter(|entry| entry.key.kind.spikes()) {
         let Some((network, dnn)) = entry.energy(table) else { continue };
         let [macs, acs, dnn_macs] = [
             entry.cost(|costs| costs.effective_macs)?,
@@ -216,16 +216,16 @@ fn break_even(entries: &[Entry<'_>], table: &str, page: &mut Page) -> Result<()>
     } else {
         prices(entries, table).map(|(mac, ac)| mac / ac)
     };
-    let mut families: Vec<_> = placed.iter().map(|(entry, ..)| entry.key.family()).collect();
-    families.sort_unstable_by_key(|family| family.rank());
-    families.dedup();
-    let mut series: Vec<Series> = families
+    let mut kinds: Vec<_> = placed.iter().map(|(entry, ..)| entry.key.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let mut series: Vec<Series> = kinds
         .iter()
         .enumerate()
-        .map(|(kind, family)| {
-            let own = placed.iter().filter(|(entry, ..)| entry.key.family() == *family);
+        .map(|(colour, kind)| {
+            let own = placed.iter().filter(|(entry, ..)| entry.key.kind == *kind);
             let points = own.map(|(_, x, y)| Point { x: *x, y: *y, ..Point::default() }).collect();
-            Series { name: family.name(), kind, line: Line::None, markers: true, points }
+            Series { name: kind.name(), kind: colour, line: Line::None, markers: true, points }
         })
         .collect();
     let xs = placed.iter().map(|(_, x, _)| *x).chain(even);

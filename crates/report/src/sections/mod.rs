@@ -12,6 +12,7 @@ mod robustness;
 mod settings;
 
 use spiketext::{Result, model::Model};
+use spiketext_study::Method;
 
 use crate::{
     cells::{Entry, Study},
@@ -53,11 +54,9 @@ pub fn all(study: &Study, spikes_of: Option<(&Model, &str)>, page: &mut Page) ->
 /// The lean fine-tuned network in the most time steps up to [`SHOWN_STEPS`], on each data set of `main`.
 fn lean_choice(study: &Study) -> Vec<Entry<'_>> {
     let lean = |entry: &Entry<'_>| {
-        let family = entry.key.family();
-        family.lean
-            && !family.random
-            && family.method == spiketext_study::Method::FineTuned
-            && entry.steps().is_some_and(|steps| steps <= SHOWN_STEPS)
+        let kind = entry.key.kind;
+        let within = entry.steps().is_some_and(|steps| steps <= SHOWN_STEPS);
+        kind.is_of("lean") && kind.method == Method::FineTuned && within
     };
     let mut entries = study.entries("main");
     entries.retain(lean);
@@ -71,10 +70,7 @@ fn lean_choice(study: &Study) -> Vec<Entry<'_>> {
 /// The network that is converted and fine-tuned as published, on each data set of `main`; the first such row.
 fn paper_choice(study: &Study) -> Vec<Entry<'_>> {
     let mut entries = study.entries("main");
-    entries.retain(|entry| {
-        let family = entry.key.family();
-        !family.lean && !family.random && family.method == spiketext_study::Method::FineTuned
-    });
+    entries.retain(|entry| entry.key.kind.is_of("paper") && entry.key.kind.method == Method::FineTuned);
     let first = entries.first().map(|entry| entry.key);
     entries.retain(|entry| Some(entry.key) == first);
     entries

@@ -3,27 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use spiketext::Result;
-use spiketext_study::{AttackResult, Cell, Method};
+use spiketext_study::{AttackResult, AttackSettings, Cell, Method, Noise, NoiseSettings};
 
 use super::listed;
 use crate::{
-    cells::{Entry, Family, Study, dataset_name, named},
+    cells::{Entry, Kind, Study, dataset_name, named},
     markdown::{Page, Table, escaped},
     numbers::{Sample, plural, precise},
 };
 
 /// The table of attacks.
 pub const TABLE: &str = "robustness";
-/// The setting that says which attack.
-const NAME: &str = "attack.name";
-/// The setting that says which share of words may change, in the paper's protocol.
-const SHARE: &str = "attack.share";
-/// The setting that says which noise an attack meets.
-const NOISE: &str = "attack.noise";
-
-/// The setting that says how many draws a mean is of.
-const DRAWS: &str = "attack.draws";
-
 /// The points that spiking networks are said to keep more than other ones, by one secondary source on the paper.
 const CLAIMED: f64 = 13.55;
 
@@ -85,61 +75,46 @@ fn span(numbers: impl Iterator<Item = usize>) -> String {
 
 /// How many draws of noise judge a text, in words.
 fn judges_of(entries: &[Entry<'_>]) -> String {
-    span(entries.iter().flat_map(|entry| &entry.cells).filter_map(|cell| judges(cell)))
+    span(entries.iter().filter_map(|entry| Some(noise_of(entry)?.judges)))
 }
 
 fn attacked(cell: &Cell) -> Option<&AttackResult> {
     cell.measured.attack.as_ref()
 }
 
+/// How an entry was attacked.
+fn settings_of<'a>(entry: &Entry<'a>) -> Option<&'a AttackSettings> {
+    entry.cells[0].settings.attack.as_ref()
+}
+
+/// The noise of an entry's network; none where it has none.
+fn noise_of<'a>(entry: &Entry<'a>) -> Option<&'a NoiseSettings> {
+    settings_of(entry)?.noise.as_ref()
+}
+
+/// Noise in words: `fresh noise`, `mean noise of 8 draws`.
+fn in_words(noise: &NoiseSettings) -> String {
+    let draws = noise.draws.map_or_else(String::new, |draws| format!(" of {}", plural(draws.get(), "draw")));
+    format!("{} noise{draws}", noise.policy.name())
+}
+
 /// The attack of an entry in words, and its place among the columns.
 fn attack_of(entry: &Entry<'_>) -> ((bool, usize, String), String) {
-    let axis = entry.key.axis;
-    let name = axis.get(NAME).cloned().unwrap_or_else(|| "attack".into());
-    let place = ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
-    match axis.get(SHARE) {
-        Some(share) => ((true, place, share.clone()), format!("paper's protocol, {name}, {share} of the words")),
-        None => ((false, place, name.clone()), name),
+    let Some(AttackSettings { name, share, .. }) = settings_of(entry) else { return Default::default() };
+    let place = ORDER.iter().position(|known| known == name).unwrap_or(ORDER.len());
+    if *share > 0.0 {
+        ((true, place, share.to_string()), format!("paper's protocol, {name}, {share} of the words"))
+    } else {
+        ((false, place, name.clone()), name.clone())
     }
 }
 
 /// The victim of an entry: its row, with what is no part of the attack, and the noise.
 fn victim_of(entry: &Entry<'_>) -> String {
-    let axis: BTreeMap<String, String> = entry
-        .key
-        .axis
-        .iter()
-        .filter(|(key, _)| !key.starts_with("attack."))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect();
+    let own = entry.key.axis.iter().filter(|(key, _)| !key.starts_with("attack."));
+    let axis: BTreeMap<String, String> = own.map(|(key, value)| (key.clone(), value.clone())).collect();
     let name = named(entry.key.row, &axis);
-    noise_of(entry).map_or(name.clone(), |noise| format!("{name}, {}", noise.name()))
-}
-
-/// What noise an attack's questions meet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Noise {
-    policy: String,
-    draws: Option<String>,
-}
-
-impl Noise {
-    /// In words.
-    fn name(&self) -> String {
-        let of = self.draws.as_ref().map_or_else(String::new, |draws| format!(" of {draws} draws"));
-        format!("{} noise{of}", self.policy)
-    }
-}
-
-/// The noise of an entry's attack; none where the network has none.
-fn noise_of(entry: &Entry<'_>) -> Option<Noise> {
-    let policy = entry.key.axis.get(NOISE)?.clone();
-    Some(Noise { policy, draws: entry.key.axis.get(DRAWS).cloned() })
-}
-
-/// How many draws judged the texts of a cell.
-fn judges(cell: &Cell) -> Option<usize> {
-    attacked(cell).map(|_| 15)
+    noise_of(entry).map_or(name.clone(), |noise| format!("{name}, {}", in_words(noise)))
 }
 
 /// Victims in the order in which they stand in the study, and attacks.
@@ -175,7 +150,7 @@ fn accuracies(entries: &[&Entry<'_>]) -> Table {
         let mut row = vec![escaped(&victim), shown(&|a| a.accuracy, largest)];
         row.extend(attacks.iter().map(|name| shown(&|a| a.accuracy_under_attack, find(name))));
         table.row(row);
-        if own.iter().any(|entry| entry.key.axis.contains_key(NOISE)) {
+        if own.iter().any(|entry| noise_of(entry).is_some()) {
             let mut row = vec!["… as most other draws see it".to_owned(), shown(&|a| a.judged_accuracy, largest)];
             row.extend(attacks.iter().map(|name| shown(&|a| a.judged_accuracy_under_attack, find(name))));
             table.row(row);
@@ -200,12 +175,10 @@ impl Difference<'_> {
 
 fn differences<'a>(entries: &'a [Entry<'a>], judged: bool) -> Vec<Difference<'a>> {
     let mut found = Vec::new();
-    for entry in entries.iter().filter(|entry| entry.key.method.spikes()) {
-        let family = entry.key.family();
+    for entry in entries.iter().filter(|entry| entry.key.kind.spikes()) {
+        let dnn = Kind { method: Method::Dnn, ..entry.key.kind };
         let twin = entries.iter().find(|other| {
-            other.key.family() == Family { method: Method::Dnn, ..family }
-                && other.dataset == entry.dataset
-                && attack_of(other).1 == attack_of(entry).1
+            other.key.kind == dnn && other.dataset == entry.dataset && attack_of(other).1 == attack_of(entry).1
         });
         let Some(twin) = twin else { continue };
         let value = |cell: &Cell| {
@@ -299,15 +272,15 @@ fn claim(entries: &[Entry<'_>], page: &mut Page) {
         plural(all.len(), "pair")
     ));
     protocol(&as_attacked, entries, page);
-    let mut noises: Vec<Noise> = Vec::new();
+    let mut noises: Vec<&NoiseSettings> = Vec::new();
     for difference in &judged {
         noises.extend(noise_of(difference.entry).filter(|noise| !noises.contains(noise)));
     }
     let noisy: Vec<String> = noises
         .iter()
         .map(|noise| {
-            let own = judged.iter().filter(|difference| noise_of(difference.entry).as_ref() == Some(noise));
-            format!("{:+.2} under {}", mean_of(&own.collect::<Vec<_>>()), escaped(&noise.name()))
+            let own = judged.iter().filter(|difference| noise_of(difference.entry) == Some(*noise));
+            format!("{:+.2} under {}", mean_of(&own.collect::<Vec<_>>()), in_words(noise))
         })
         .collect();
     if !noisy.is_empty() {
@@ -325,8 +298,9 @@ fn claim(entries: &[Entry<'_>], page: &mut Page) {
 fn protocol(differences: &[Difference<'_>], entries: &[Entry<'_>], page: &mut Page) {
     let nearest = |difference: &&Difference<'_>| {
         let key = difference.entry.key;
-        let fresh = noise_of(difference.entry).is_some_and(|noise| noise.policy == "fresh");
-        key.axis.contains_key(SHARE) && fresh && key.method == Method::FineTuned && !key.family().lean
+        let fresh = noise_of(difference.entry).is_some_and(|noise| noise.policy == Noise::Fresh);
+        let own = settings_of(difference.entry).is_some_and(|attack| attack.share > 0.0);
+        own && fresh && key.kind.is_of("paper") && key.kind.method == Method::FineTuned
     };
     let own: Vec<String> = differences
         .iter()
@@ -340,7 +314,7 @@ fn protocol(differences: &[Difference<'_>], entries: &[Entry<'_>], page: &mut Pa
             listed(&own)
         ));
     }
-    if !entries.iter().any(|entry| entry.key.method == Method::Original) {
+    if !entries.iter().any(|entry| entry.key.kind.method == Method::Original) {
         page.paragraph(
             "The published comparison is with the TextCNN with maximum pooling, which was not attacked here: the DNNs above \
              are those that were converted.",

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use spiketext_study::{
-    AttackResult, Cell, CostsPerText, Energy, FORMAT, FiringSummary, Measurements, Method, Seconds,
+    AttackResult, AttackSettings, Cell, CostsPerText, Energy, FORMAT, Family, FiringSummary, Measurements, Method,
+    Noise, NoiseSettings, Seconds, Settings,
 };
 
 /// The name of the default cost table.
@@ -21,7 +22,13 @@ fn noise(key: &str) -> f64 {
 pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: u64, method: Method) -> Cell {
     let axis: BTreeMap<String, String> = axis.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
     let steps = axis.get("network.steps").and_then(|steps| steps.parse().ok()).unwrap_or(50usize).max(1);
+    // Rows are made up too, so their names may say which recipe they are of.
     let lean = row.contains("lean");
+    let recipe = match method {
+        Method::BagOfWords => "bag-of-words",
+        _ if lean => "lean",
+        _ => "paper",
+    };
     let key = format!("{table}{row}{axis:?}{dataset}{seed}");
     let base = match dataset {
         "mr" => 78.0,
@@ -106,7 +113,8 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
         dataset: dataset.into(),
         seed,
         method,
-        choices: "name = \"made up\"\n".into(),
+        family: Family { recipe: recipe.into(), ..Family::default() },
+        settings: Settings::default(),
         measured: Measurements {
             texts: [8000, 1000, 500 * classes],
             labels,
@@ -128,6 +136,15 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
 /// A cell that attacks: what it leaves of the accuracy, and what judges do.
 pub fn attack(row: &str, axis: &[(&str, &str)], seed: u64, method: Method, left: f64, judged: f64) -> Cell {
     let mut cell = cell("robustness", row, axis, "sst2", seed, method);
+    let value = |key: &str| cell.axis.get(key).map(String::as_str);
+    let policy = value("attack.noise").map(|name| if name == "fresh" { Noise::Fresh } else { Noise::Fixed });
+    let settings = AttackSettings {
+        name: value("attack.name").expect("an attack").into(),
+        share: value("attack.share").map_or(0.0, |share| share.parse().expect("a number")),
+        texts: 100,
+        noise: policy.map(|policy| NoiseSettings { policy, draws: None, judges: 7 }),
+    };
+    cell.settings.attack = Some(settings);
     let attack = AttackResult {
         texts: 100,
         accuracy: cell.measured.test_accuracy,
