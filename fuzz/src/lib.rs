@@ -5,7 +5,7 @@ use std::{io::Write, path::Path};
 use spiketext::{
     encode::Encoder,
     model::{Model, Training},
-    network::{Averaging, Codes, Network, Readout, Specification, UnknownWord, Weights},
+    network::{Codes, LayerWeights, Network, Padding, Readout, SynapseBits, TextCnnConfig, UnknownWord, Weights},
     text::{Language, Vocabulary},
 };
 use spiketext_kernels::{ConvolutionShape, NeuronParameters};
@@ -30,27 +30,35 @@ pub fn pass_over_caught_panics() {
 /// A model of three words and two classes.
 pub fn model() -> Model {
     let neuron = NeuronParameters::paper();
-    let specification = Specification {
+    let config = TextCnnConfig {
         convolution: ConvolutionShape { widths: vec![1, 2], filters: 2, dimension: 3 },
         classes: 2,
         outputs_per_class: 1,
         steps: 2,
         encoder: Encoder::Regular,
         unknown: UnknownWord::Silent,
-        averaging: Averaging::Valid,
+        padding: Padding::Valid,
         readout: Readout::SpikeCount,
         convolution_neuron: neuron,
-        feature_neuron: neuron,
+        feature_neuron: Some(neuron),
         output_neuron: neuron,
+        synapse_bits: SynapseBits::Sixteen,
     };
-    let weights = Weights {
-        codes: Codes::Eight((0..9).map(|i| i * 28).collect()),
+    let convolution = LayerWeights {
         synapses: (0..18).map(|i| i as f32 / 8.0 - 1.0).collect(),
         presence: vec![0.25; 6],
         bias: vec![0.5; 4],
-        feature_thresholds: vec![0.5; 4],
-        output_synapses: (0..8).map(|i| 1.0 - i as f32 / 4.0).collect(),
-        output_bias: vec![0.0; 2],
+        ..LayerWeights::default()
+    };
+    let features = LayerWeights { thresholds: vec![0.5; 4], ..LayerWeights::default() };
+    let output = LayerWeights {
+        synapses: (0..8).map(|i| 1.0 - i as f32 / 4.0).collect(),
+        bias: vec![0.0; 2],
+        ..LayerWeights::default()
+    };
+    let weights = Weights {
+        codes: Codes::Eight((0..9).map(|i| i * 28).collect()),
+        layers: vec![convolution, LayerWeights::default(), features, output],
     };
     let training = Training { program: "fuzz".into(), ..Training::default() };
     let words = ["good", "bad", "film"].map(str::to_owned).to_vec();
@@ -60,7 +68,7 @@ pub fn model() -> Model {
         vec![0.5, 0.5],
         1,
         Vocabulary::from_words(words).expect("words"),
-        Network::new(specification, weights).expect("a network"),
+        Network::new(config.into_network().expect("a chain"), weights).expect("a network"),
         training,
     )
     .expect("a model")

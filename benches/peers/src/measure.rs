@@ -1,11 +1,17 @@
 //! The child: one measurement of spiketext in a process of its own, printed as one JSON line.
 
-use std::{path::PathBuf, time::Instant};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
-use spiketext::{data::Dataset, encode::Noise, engine, model::Model, network::Network};
+use spiketext::{
+    data::Dataset,
+    encode::Noise,
+    engine,
+    model::{Model, Session},
+    network::Network,
+};
 use spiketext_train::{
     Batches, Options, Recipe, Trainable,
     events::Event,
@@ -119,10 +125,10 @@ fn model(arguments: &Arguments) -> Result<Model> {
 
 /// The keys that every timing has.
 fn timing(network: &Network, texts_a_run: usize, seconds: Seconds) -> Map<String, Value> {
-    let specification = network.specification();
+    let config = network.config();
     let mut line = object(json!({
-        "steps": specification.steps,
-        "dimension": specification.convolution.dimension,
+        "steps": config.steps,
+        "dimension": config.dimension(),
         "texts_a_run": texts_a_run,
         "seconds": seconds.all,
     }));
@@ -156,7 +162,7 @@ fn on_word_ids(arguments: &Arguments) -> Result<Map<String, Value>> {
         *model.vocabulary() == prepared.vocabulary,
         "the model was trained on other texts or vectors than those given"
     );
-    let texts = texts(arguments.texts, &prepared, network.specification(), seed)?;
+    let texts = texts(arguments.texts, &prepared, network.config(), seed)?;
     let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
     let noise = Noise::inference(seed);
     let (texts_a_run, seconds) = if arguments.what == What::Train {
@@ -189,7 +195,7 @@ fn on_word_ids(arguments: &Arguments) -> Result<Map<String, Value>> {
         (size, arguments.repeats().of(make)?)
     };
     let firing = engine::run(network, noise, &words[..TEXTS_COUNTED.min(words.len())]).firing;
-    let (tokens, different) = averages(&texts, network.specification());
+    let (tokens, different) = averages(&texts, network.config());
     let mut line = timing(network, texts_a_run, seconds);
     line.extend(object(json!({
         "texts": arguments.texts,
@@ -226,11 +232,11 @@ fn latency(arguments: &Arguments) -> Result<Map<String, Value>> {
     let dataset = arguments.source.dataset()?;
     let warm_up: Vec<String> = dataset.train.iter().take(TEXTS_TO_WARM_UP).map(|text| text.text.clone()).collect();
     let texts = test_texts(dataset);
-    let model = model(arguments)?;
+    let model = Arc::new(model(arguments)?);
     let mut taken = Vec::new();
     // Whole passes, so that every text counts the same. Each is that of a session which has met other texts than these.
     while taken.is_empty() || taken.iter().sum::<f64>() < arguments.seconds {
-        let mut session = model.session();
+        let mut session = Session::new(Arc::clone(&model));
         for text in &warm_up {
             let _ = session.predict(&[text]);
         }

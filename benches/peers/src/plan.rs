@@ -140,7 +140,7 @@ fn models(arguments: &Arguments, cache: &Path) -> Result<(TempDir, usize)> {
             recipe.fine_tuning.epochs = 0;
         }
         let model = train(&dataset, &arguments.source.vectors(), &recipe, &options, &mut |_| {})?;
-        dimension = model.network().specification().convolution.dimension;
+        dimension = model.network().config().dimension();
         model.save(&folder.path().join(name))?;
     }
     Ok((folder, dimension))

@@ -8,7 +8,7 @@ use serde::Serialize;
 use spiketext::{
     data::{self, Dataset},
     engine::known_words,
-    network::Specification,
+    network::NetworkConfig,
     seed::{Purpose, shuffle, stream},
     target::Target,
 };
@@ -74,16 +74,11 @@ impl Kind {
 }
 
 /// Texts to run on.
-pub fn texts(
-    kind: Kind,
-    prepared: &PreparedData,
-    specification: &Specification,
-    seed: u64,
-) -> Result<Vec<EncodedText>> {
+pub fn texts(kind: Kind, prepared: &PreparedData, config: &NetworkConfig, seed: u64) -> Result<Vec<EncodedText>> {
     let mut rng = stream(seed, Purpose::Shuffle, u64::MAX, 0);
     let texts: Vec<EncodedText> = match kind {
         Kind::Real => {
-            let known = |text: &&EncodedText| known_words(specification, &text.words) > 0;
+            let known = |text: &&EncodedText| known_words(config, &text.words) > 0;
             let mut texts: Vec<EncodedText> = prepared.train.iter().filter(known).cloned().collect();
             shuffle(&mut rng, &mut texts);
             texts
@@ -93,10 +88,7 @@ pub fn texts(
             shuffle(&mut rng, &mut words);
             let texts = words.chunks_exact(TOKENS).enumerate();
             texts
-                .map(|(i, words)| EncodedText {
-                    words: words.to_vec(),
-                    target: Target::of(i % specification.classes),
-                })
+                .map(|(i, words)| EncodedText { words: words.to_vec(), target: Target::of(i % config.classes()) })
                 .collect()
         }
     };
@@ -105,8 +97,8 @@ pub fn texts(
 }
 
 /// What a training batch of such texts holds on average: tokens that are read of a text, and different words of a batch.
-pub fn averages(texts: &[EncodedText], specification: &Specification) -> (f64, f64) {
-    let read = |text: &EncodedText| text.words.len().min(specification.averaging.longest());
+pub fn averages(texts: &[EncodedText], config: &NetworkConfig) -> (f64, f64) {
+    let read = |text: &EncodedText| text.words.len().min(config.padding.longest());
     let tokens: usize = texts.iter().map(read).sum();
     let batches = texts.chunks_exact(BATCH);
     let count = batches.len().max(1);

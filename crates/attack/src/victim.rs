@@ -42,7 +42,7 @@ impl<'a> Victim<'a> {
     /// Whether the same text can be answered in two ways.
     #[must_use]
     pub fn is_random(&self) -> bool {
-        matches!(self, Self::Spiking { model, .. } if model.network().specification().encoder.is_random())
+        matches!(self, Self::Spiking { model, .. } if model.network().config().encoder.is_random())
     }
 
     /// A scorer for one thread.

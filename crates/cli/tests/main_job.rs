@@ -215,7 +215,8 @@ fn predict_in_every_way(folder: &Path, model: &str) {
 
 fn traces(folder: &Path, model: &str) {
     let drawn = succeeds(folder, &["predict", model, "a lovely qqqx", "--trace"]);
-    for part in ["qqqx (unknown)", "spikes of the tokens", "width 3, 1 x 100", "pooled features", "current into"] {
+    let parts = ["qqqx (unknown)", "spikes of the tokens", "width 3, 1 x 100", "pooled features", "current into"];
+    for part in parts.into_iter().chain(["said most for and against the answer: filter"]) {
         assert!(drawn.contains(part), "{part}: {drawn}");
     }
     let none = succeeds(folder, &["predict", model, "", "--trace"]);
@@ -226,6 +227,11 @@ fn traces(folder: &Path, model: &str) {
     assert_eq!(trace["tokens"][2]["spikes"], serde_json::json!([[], [], [], [], [], [], [], []]));
     assert_eq!((trace["features"].as_array().unwrap().len(), &trace["outputs"]), (8, &Value::Null));
     assert_eq!(trace["output_currents"][0].as_array().unwrap().len(), 2);
+    let shares: Vec<f64> =
+        trace["contributions"].as_array().unwrap().iter().map(|said| said[1].as_f64().unwrap()).collect();
+    assert!(!shares.is_empty() && shares.len() <= 6, "{shares:?}");
+    let turn = shares.iter().position(|&share| share < 0.0).unwrap_or(shares.len());
+    assert!(shares[..turn].is_sorted_by(|a, b| a >= b) && shares[turn..].is_sorted() && turn <= 3, "{shares:?}");
     assert_eq!((answers[1].get("trace"), &answers[1]["unknown"]), (Some(&Value::Null), &true.into()));
 }
 

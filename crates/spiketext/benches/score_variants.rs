@@ -5,13 +5,13 @@
 //! that no vocabulary has; new synonyms come from so large a vocabulary that their products must be made each time, frequent
 //! ones from so small a one that they are there already where a memory of words pays (few time steps).
 
-use std::{hint::black_box, time::Duration};
+use std::{hint::black_box, sync::Arc, time::Duration};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use spiketext::{
     encode::Encoder,
-    model::{Model, Training},
-    network::{Averaging, Codes, Network, Readout, Specification, UnknownWord, Weights},
+    model::{Model, Session, Training},
+    network::{Codes, LayerWeights, Network, Padding, Readout, SynapseBits, TextCnnConfig, UnknownWord, Weights},
     score::{ModelScorer, NoisePolicy, Scorer},
     seed::{Purpose, normal, stream},
     text::{Language, Vocabulary},
@@ -22,57 +22,62 @@ const WORDS: usize = 20_000;
 const LENGTH: usize = 19;
 const VARIANTS_A_WORD: usize = 10;
 
-fn lean() -> Specification {
+fn lean() -> TextCnnConfig {
     let neuron = NeuronParameters { initial: 0.5, ..NeuronParameters::paper() };
-    Specification {
+    TextCnnConfig {
         convolution: ConvolutionShape { widths: vec![3, 4, 5], filters: 100, dimension: 300 },
         classes: 2,
         outputs_per_class: 1,
         steps: 8,
         encoder: Encoder::Regular,
         unknown: UnknownWord::Silent,
-        averaging: Averaging::Valid,
+        padding: Padding::Valid,
         readout: Readout::Membrane,
         convolution_neuron: neuron,
-        feature_neuron: neuron,
+        feature_neuron: Some(neuron),
         output_neuron: neuron,
+        synapse_bits: SynapseBits::Sixteen,
     }
 }
 
-fn paper() -> Specification {
+fn paper() -> TextCnnConfig {
     let neuron = NeuronParameters::paper();
-    Specification {
+    TextCnnConfig {
         outputs_per_class: 10,
         steps: 50,
         encoder: Encoder::Bernoulli,
         unknown: UnknownWord::Mean,
-        averaging: Averaging::Padded { length: 25 },
+        padding: Padding::Padded { length: 25 },
         readout: Readout::SpikeCount,
         convolution_neuron: neuron,
-        feature_neuron: neuron,
+        feature_neuron: Some(neuron),
         output_neuron: neuron,
         ..lean()
     }
 }
 
 /// A model of random weights, of a size at which neurons fire now and then.
-fn model(specification: Specification) -> Model {
-    let shape = specification.convolution.clone();
+fn model(config: TextCnnConfig) -> Model {
+    let shape = config.convolution.clone();
     let mut rng = stream(1, Purpose::Weights, 0, 0);
     let mut draw = |count: usize, size: f32| (0..count).map(|_| size * normal(&mut rng)).collect::<Vec<f32>>();
-    let outputs = specification.outputs();
-    let weights = Weights {
+    let outputs = config.outputs();
+    let convolution = LayerWeights {
         synapses: draw(shape.dimension * shape.products(), 0.04),
         presence: vec![0.0; shape.products()],
         bias: draw(shape.channels(), 0.1),
-        feature_thresholds: vec![0.4; shape.channels()],
-        output_synapses: draw(shape.channels() * outputs, 0.2),
-        output_bias: draw(outputs, 0.1),
-        codes: Codes::Sixteen(
-            (0..WORDS * shape.dimension).map(|i| (i as u32).wrapping_mul(0x9e37_79b9) as u16).collect(),
-        ),
+        ..LayerWeights::default()
     };
-    let network = Network::new(specification, weights).expect("a sound network");
+    let features = LayerWeights { thresholds: vec![0.4; shape.channels()], ..LayerWeights::default() };
+    let output = LayerWeights {
+        synapses: draw(shape.channels() * outputs, 0.2),
+        bias: draw(outputs, 0.1),
+        ..LayerWeights::default()
+    };
+    let codes = (0..WORDS * shape.dimension).map(|i| (i as u32).wrapping_mul(0x9e37_79b9) as u16).collect();
+    let layers = vec![convolution, LayerWeights::default(), features, output];
+    let config = config.into_network().expect("a chain");
+    let network = Network::new(config, Weights { codes: Codes::Sixteen(codes), layers }).expect("a sound network");
     let words = Vocabulary::from_words((0..WORDS).map(|word| format!("word{word}")).collect()).expect("words");
     let training = Training { program: "none".into(), ..Training::default() };
     let labels = vec!["no".into(), "yes".into()];
@@ -99,14 +104,14 @@ fn bench(criterion: &mut Criterion) {
     // The first thousand words are those of the texts.
     let frequent: Word = |which| format!("word{}", 1000 + which % 300);
     let new: Word = |which| format!("word{}", 1000 + which % (WORDS - 1000));
-    for (shape, specification) in [("lean", lean()), ("paper", paper())] {
-        let model = model(specification);
+    for (shape, config) in [("lean", lean()), ("paper", paper())] {
+        let model = Arc::new(model(config));
         for (attack, word) in [("typos", typo), ("frequent synonyms", frequent), ("new synonyms", new)] {
             let mut group = criterion.benchmark_group(format!("{shape}, {attack}"));
             group.throughput(Throughput::Elements((1 + LENGTH * VARIANTS_A_WORD) as u64));
             group.sample_size(10).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
             let rounds: Vec<Vec<Vec<String>>> = (0..100).map(|round| questions(round, word)).collect();
-            let mut session = model.session();
+            let mut session = Session::new(Arc::clone(&model));
             let mut round = 0;
             group.bench_function("whole texts", |bencher| {
                 bencher.iter(|| {

@@ -9,9 +9,12 @@ mod reader;
 use serde_json::Value;
 use spiketext::{
     encode::{Encoder, Noise},
-    energy::{Account, Exact, Numbers, RectifierShares, Shape, Work, lemaire::Counts},
-    engine::run,
-    network::{Averaging, Codes, Network, Readout, Specification, UnknownWord, Weights},
+    energy::{CostReport, Footprint, OperationCounts, RectifierShares, Shape, lemaire::Counts},
+    engine::{ExactOperations, run},
+    network::{
+        Codes, LayerWeights, Network, NetworkConfig, Padding, Readout, SynapseBits, TextCnnConfig, UnknownWord,
+        Weights,
+    },
 };
 use spiketext_kernels::{ConvolutionShape, NeuronParameters, Reset};
 
@@ -23,7 +26,7 @@ fn transposed(weight: &Value, channels: usize, classes: usize) -> Vec<f32> {
     (0..channels * classes).map(|i| weight[i % classes * channels + i / classes]).collect()
 }
 
-fn specification(file: &Value, padded: usize) -> Specification {
+fn config(file: &Value, padded: usize) -> NetworkConfig {
     let rates = integers(&file["codes"]);
     let neuron =
         NeuronParameters { threshold: number(&file["threshold"]), reset: Reset::Hard, ..NeuronParameters::paper() };
@@ -31,36 +34,44 @@ fn specification(file: &Value, padded: usize) -> Specification {
     let filters = integers(&file["filters"])[0];
     let dimension = file["codes"][0].as_array().expect("a row of codes").len();
     assert!(rates.len().is_multiple_of(dimension));
-    Specification {
+    let flat = TextCnnConfig {
         convolution: ConvolutionShape { widths, filters, dimension },
         classes: integers(&file["classes"])[0],
         outputs_per_class: 1,
         steps: integers(&file["steps"])[0],
         encoder: Encoder::Regular,
         unknown: UnknownWord::Silent,
-        averaging: if padded == 0 { Averaging::Valid } else { Averaging::Padded { length: padded } },
+        padding: if padded == 0 { Padding::Valid } else { Padding::Padded { length: padded } },
         readout: Readout::SpikeCount,
         convolution_neuron: neuron,
-        feature_neuron: NeuronParameters { threshold: 1.0, ..neuron },
+        feature_neuron: Some(NeuronParameters { threshold: 1.0, ..neuron }),
         output_neuron: neuron,
-    }
+        synapse_bits: SynapseBits::Sixteen,
+    };
+    flat.into_network().expect("a chain")
 }
 
 fn network(file: &Value, padded: usize) -> Network {
-    let specification = specification(file, padded);
-    let shape = &specification.convolution;
+    let config = config(file, padded);
+    let shape = config.convolution().clone();
     let numbers = &file["spiking"];
     let rates = integers(&file["codes"]).into_iter().map(|rate| rate as u16).collect();
-    let weights = Weights {
-        codes: Codes::Sixteen(rates),
-        synapses: to_columns(shape, &numbers["conv_weights"]),
+    let convolution = LayerWeights {
+        synapses: to_columns(&shape, &numbers["conv_weights"]),
         presence: vec![0.0; shape.products()],
         bias: values(&numbers["conv_biases"]),
-        feature_thresholds: vec![number(&file["feature_threshold"]); shape.channels()],
-        output_synapses: transposed(&numbers["linear_weight"], shape.channels(), specification.classes),
-        output_bias: values(&numbers["linear_bias"]),
+        ..LayerWeights::default()
     };
-    let made = Network::new(specification, weights.clone()).expect("a network");
+    let thresholds = vec![number(&file["feature_threshold"]); shape.channels()];
+    let output = LayerWeights {
+        synapses: transposed(&numbers["linear_weight"], shape.channels(), config.classes()),
+        bias: values(&numbers["linear_bias"]),
+        ..LayerWeights::default()
+    };
+    let features = LayerWeights { thresholds, ..LayerWeights::default() };
+    let layers = vec![convolution, LayerWeights::default(), features, output];
+    let weights = Weights { codes: Codes::Sixteen(rates), layers };
+    let made = Network::new(config, weights.clone()).expect("a network");
     assert_eq!(*made.weights(), weights, "weights of the file lie on the grid");
     made
 }
@@ -83,10 +94,10 @@ fn a_spiking_network_is_measured_as_neurobench_does() {
         let (text, noise, wanted) = (words(case), Noise::inference(0), &case["spiking"]);
         let run = run(&network, noise, std::slice::from_ref(&text));
         let fired: Vec<usize> =
-            run.scores.iter().map(|rate| (rate * network.specification().steps as f32).round() as usize).collect();
+            run.scores.iter().map(|rate| (rate * network.config().steps as f32).round() as usize).collect();
         assert_eq!(fired, integers(&case["output_spikes"]), "{case}");
-        let exact = Exact::of(&network, noise, &text).expect("plain spikes");
-        let account = Account::spiking(&network, &run.operations).with_exact(&[exact]);
+        let exact = ExactOperations::of(&network, noise, &text).expect("plain spikes");
+        let account = CostReport::spiking(&network, &run.operations).with_exact(&[exact]);
         assert!((account.activation_sparsity() - measure(wanted, "ActivationSparsity")).abs() < 1e-12, "{case}");
         assert_eq!(account.exact.map(|exact| exact.effective_acs), Some(measure(wanted, "Effective_ACs")), "{case}");
         assert_eq!((account.work.macs(), measure(wanted, "Effective_MACs")), (0.0, 0.0));
@@ -103,13 +114,13 @@ fn a_spiking_network_is_measured_as_neurobench_does() {
 fn a_real_valued_network_is_measured_as_neurobench_does() {
     let file = golden("costs.json");
     for case in file["cases"].as_array().expect("cases") {
-        let specification = specification(&file, integers(&case["padded"])[0]);
+        let config = config(&file, integers(&case["padded"])[0]);
         let wanted = &case["real_valued"];
         let shares = RectifierShares {
             convolution: 1.0 - measure(wanted, "ActivationSparsity"),
-            features: measure(case, "active_features") / specification.convolution.channels() as f64,
+            features: measure(case, "active_features") / config.convolution().channels() as f64,
         };
-        let work = Work::real_valued(&Shape::real_valued(&specification, true), &words(case), shares);
+        let work = OperationCounts::real_valued(&Shape::real_valued(&config, true), &words(case), shares);
         assert_eq!(work.macs(), measure(wanted, "Effective_MACs"), "{case}");
         assert_eq!(work.dense(), measure(wanted, "Dense"), "{case}");
         assert!((work.outputs().sparsity() - measure(wanted, "ActivationSparsity")).abs() < 1e-12);
@@ -120,21 +131,21 @@ fn a_real_valued_network_is_measured_as_neurobench_does() {
 fn what_networks_hold_is_measured_as_neurobench_does() {
     let file = golden("costs.json");
     let network = network(&file, 0);
-    let shape = &network.specification().convolution;
-    let (numbers, wanted) = (Numbers::of(&network), &file["spiking"]["static"]);
+    let shape = network.config().convolution();
+    let (held, wanted) = (Footprint::of(&network), &file["spiking"]["static"]);
     // NeuroBench saw the layers of connections alone.
     let (presence, thresholds) = (shape.products() as u64, shape.channels() as u64);
-    let footprint = numbers.footprint - numbers.code_bytes - 4 * (presence + thresholds);
+    let footprint = held.footprint - held.code_bytes - 4 * (presence + thresholds);
     assert_eq!(footprint as f64, measure(wanted, "Footprint"));
-    let parameters = numbers.parameters - numbers.code_parameters - presence;
+    let parameters = held.parameters - held.code_parameters - presence;
     assert_eq!(parameters as f64, measure(wanted, "ParameterCount"));
-    let rounded = (1e4 * numbers.connection_sparsity()).round() / 1e4;
+    let rounded = (1e4 * held.connection_sparsity()).round() / 1e4;
     assert_eq!(rounded, measure(wanted, "ConnectionSparsity"));
 
     let (numbers, channels) = (&file["real_valued"], shape.channels());
     let weights = to_columns(shape, &numbers["conv_weights"]);
     let output = transposed(&numbers["linear_weight"], channels, 3);
-    let held = Numbers::real_valued(0, [&weights, &output], channels + 3);
+    let held = Footprint::real_valued(0, &[&weights, &output], channels + 3);
     let wanted = &numbers["static"];
     assert_eq!(held.footprint as f64, measure(wanted, "Footprint"));
     assert_eq!(held.parameters as f64, measure(wanted, "ParameterCount"));
@@ -170,10 +181,10 @@ fn memory_traffic_is_priced_as_spikingjelly_does() {
         let text = words(case);
         let shape = Shape::of(&network);
         let run = run(&network, Noise::inference(0), std::slice::from_ref(&text));
-        let counts = Counts::of(&shape, &Work::spiking(&shape, &run.operations[0]));
+        let counts = Counts::of(&shape, &OperationCounts::spiking(&shape, &run.operations[0]));
         is_lemaire(&counts, &case["lemaire_spiking"], case);
-        let shape = Shape::real_valued(network.specification(), true);
-        let work = Work::real_valued(&shape, &text, RectifierShares::ALL);
+        let shape = Shape::real_valued(network.config(), true);
+        let work = OperationCounts::real_valued(&shape, &text, RectifierShares::ALL);
         is_lemaire(&Counts::of(&shape, &work), &case["lemaire_real_valued"], case);
     }
 }

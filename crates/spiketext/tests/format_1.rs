@@ -107,7 +107,7 @@ fn the_kept_dnn() {
     let folder = fixtures().join("lean");
     let model = Model::load(&folder).expect("a model of format 1");
     let network = model.network();
-    let dnn = Dnn::load(&folder, network.specification().clone(), network.words()).expect("its DNN");
+    let dnn = Dnn::load(&folder, network.config().clone(), network.words()).expect("its DNN");
     let answers = answers("lean");
     let texts: Vec<String> = answers.iter().map(|answer| answer.text.clone()).collect();
     for (want, got) in answers.iter().zip(DnnScorer::new(&model, &dnn).score(&texts)) {

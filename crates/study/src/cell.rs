@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use spiketext::{Error, Result, energy::Account, engine::Firing, files::write_atomically};
+use spiketext::{Error, Result, energy::CostReport, engine::Firing, files::write_atomically};
 
 /// The version of the format.
 pub const FORMAT: u32 = 2;
@@ -246,15 +246,15 @@ pub struct CostsPerText {
 impl CostsPerText {
     /// From an account of a network on the test texts.
     #[must_use]
-    pub fn of(account: &Account) -> Self {
+    pub fn of(account: &CostReport) -> Self {
         let energy = account.energies.iter().map(|priced| Energy {
             table: priced.table.name.to_owned(),
             network: priced.network,
             dnn: priced.dnn,
         });
         Self {
-            footprint: account.numbers.footprint,
-            connection_sparsity: account.numbers.connection_sparsity(),
+            footprint: account.footprint.footprint,
+            connection_sparsity: account.footprint.connection_sparsity(),
             activation_sparsity: account.activation_sparsity(),
             effective_macs: account.work.macs(),
             effective_acs: account.work.acs(),
@@ -469,7 +469,7 @@ mod tests {
         let model = Model::load(&fixture).expect("a model");
         let network = model.network();
         let run = engine::run(network, Noise::inference(0), &[vec![0, 1, 2, 3], vec![9, 8, 7]]);
-        let account = Account::spiking(network, &run.operations);
+        let account = CostReport::spiking(network, &run.operations);
         let costs = CostsPerText::of(&account);
         let sum = |of: fn(&engine::Operations) -> u64| run.operations.iter().map(of).sum::<u64>() as f64;
         assert_eq!((costs.effective_macs, costs.effective_acs), (0.0, sum(|o| o.acs()) / 2.0));
@@ -477,10 +477,10 @@ mod tests {
         let names: Vec<&str> = costs.energy.iter().map(|energy| energy.table.as_str()).collect();
         assert_eq!(names, TABLES.map(|table| table.name));
         assert!(costs.neuron_updates > 0.0 && (0.0..1.0).contains(&costs.activation_sparsity));
-        let firing = FiringSummary::of(&run.firing, network.specification().steps);
-        let channels = network.specification().convolution.channels() as u64;
+        let firing = FiringSummary::of(&run.firing, network.config().steps);
+        let channels = network.config().convolution().channels() as u64;
         assert_eq!(firing.convolution_histogram.iter().sum::<u64>(), channels);
-        assert_eq!((firing.steps, firing.feature_histogram.len()), (network.specification().steps, BINS));
+        assert_eq!((firing.steps, firing.feature_histogram.len()), (network.config().steps, BINS));
 
         // What older programs wrote is still read.
         let text = serde_json::to_string(&costs).expect("JSON").replace("neuron-updates", "membrane-updates");

@@ -12,7 +12,7 @@ use spiketext::{
     Error, Result,
     data::{self, Columns, Dataset, Split},
     model::Accuracies,
-    network::{Network, Specification},
+    network::{Network, NetworkConfig},
     target::{Target, confusion, count_met},
     text::{Language, detect_language},
 };
@@ -20,9 +20,9 @@ use spiketext_train::{
     Store, TrainingHistory,
     dnn::{DnnWeights, TextCnn},
     events::{Observer, Phase},
+    network_config,
     prepare::{PreparedData, VectorSource, prepare},
     recipe::Recipe,
-    specification,
     steps::{Converted, Measurement, Saving, TrainedDnn, fine_tune, original_recipe, train_directly},
 };
 
@@ -270,8 +270,7 @@ impl<'a> Workshop<'a> {
         observer: &mut Observer<'_>,
     ) -> Result<(Measurements, f64)> {
         let (prepared, seed) = (&ready.prepared, cell.seed);
-        let specification = specification(recipe, prepared.dimension, dataset.labels.len());
-        specification.check()?;
+        let config = network_config(recipe, prepared.dimension, dataset.labels.len())?;
         let mut found = Found { classes: dataset.labels.len(), prepared, epochs: BTreeMap::new() };
         let measured;
         let mut shared = 0.0;
@@ -283,18 +282,18 @@ impl<'a> Workshop<'a> {
                 let original = original_recipe(recipe);
                 let saving = Saving::default();
                 let trained =
-                    TrainedDnn::train(&original, &specification, prepared, seed, Phase::Original, saving, observer)?;
+                    TrainedDnn::train(&original, &config, prepared, seed, Phase::Original, saving, observer)?;
                 found.epochs("original", &trained.history);
-                measured = found.without_spikes(&specification, original.network.biases, &trained);
+                measured = found.without_spikes(&config, original.network.biases, &trained);
             }
             Method::Dnn => {
-                let (trained, seconds) = self.dnn(recipe, &specification, ready, seed, observer)?;
+                let (trained, seconds) = self.dnn(recipe, &config, ready, seed, observer)?;
                 shared = seconds;
                 found.epochs("dnn", &trained.history);
-                measured = found.without_spikes(&specification, recipe.network.biases, &trained);
+                measured = found.without_spikes(&config, recipe.network.biases, &trained);
             }
             Method::Converted | Method::FineTuned | Method::Direct => {
-                let made = self.spiking(recipe, cell.method, seed, &specification, ready, observer)?;
+                let made = self.spiking(recipe, cell.method, seed, &config, ready, observer)?;
                 shared = made.shared;
                 made.histories.iter().for_each(|(phase, history)| found.epochs(phase, history));
                 measured = found.with_spikes(&made.network, seed, made.accuracies.snn);
@@ -333,19 +332,19 @@ impl<'a> Workshop<'a> {
         recipe: &Recipe,
         method: Method,
         seed: u64,
-        specification: &Specification,
+        config: &NetworkConfig,
         ready: &Ready,
         observer: &mut Observer<'_>,
     ) -> Result<Spiking> {
         let prepared = &ready.prepared;
         if method == Method::Direct {
-            let (network, history) = train_directly(recipe, specification, prepared, seed, observer)?;
+            let (network, history) = train_directly(recipe, config, prepared, seed, observer)?;
             let accuracies = Accuracies { snn: percent(history.best_accuracy), ..Accuracies::default() };
             return Ok(Spiking { network, dnn: None, accuracies, histories: vec![("direct", history)], shared: 0.0 });
         }
-        let (trained, shared) = self.dnn(recipe, specification, ready, seed, observer)?;
+        let (trained, shared) = self.dnn(recipe, config, ready, seed, observer)?;
         let weights = trained.network.weights();
-        let converted = Converted::of(recipe, specification, prepared, &weights, seed, observer)?;
+        let converted = Converted::of(recipe, config, prepared, &weights, seed, observer)?;
         let mut histories = vec![("dnn", trained.history)];
         let dnn_accuracy = trained.history.best_accuracy;
         let mut accuracies = Accuracies {
@@ -370,7 +369,7 @@ impl<'a> Workshop<'a> {
     fn dnn<'b>(
         &self,
         recipe: &'b Recipe,
-        specification: &'b Specification,
+        config: &'b NetworkConfig,
         ready: &'b Ready,
         seed: u64,
         observer: &mut Observer<'_>,
@@ -380,14 +379,14 @@ impl<'a> Workshop<'a> {
         if let Some(path) = path.as_deref().filter(|path| path.is_file()) {
             // One that cannot be read is trained again: it is nothing but time.
             let kept = Store::read(path)
-                .and_then(|store| TrainedDnn::from_store(recipe, specification, &ready.prepared, seed, &store));
+                .and_then(|store| TrainedDnn::from_store(recipe, config, &ready.prepared, seed, &store));
             if let Ok(trained) = kept {
                 return Ok((trained, 0.0));
             }
         }
         let started = Instant::now();
         let saving = Saving::default();
-        let trained = TrainedDnn::train(recipe, specification, &ready.prepared, seed, Phase::Dnn, saving, observer)?;
+        let trained = TrainedDnn::train(recipe, config, &ready.prepared, seed, Phase::Dnn, saving, observer)?;
         let seconds = started.elapsed().as_secs_f64();
         if let Some(path) = &path {
             let folder = path.parent().unwrap_or(Path::new("."));
@@ -425,15 +424,15 @@ impl Found<'_> {
         let run = Measurement::of(network, self.prepared, seed);
         Measurements {
             costs: Some(costs::with_spikes(network, &run)),
-            firing: Some(FiringSummary::of(&run.firing, network.specification().steps)),
+            firing: Some(FiringSummary::of(&run.firing, network.config().steps)),
             ..self.with_labels(&run.labels, development_accuracy)
         }
     }
 
-    fn without_spikes(&self, specification: &Specification, biases: bool, trained: &TrainedDnn<'_>) -> Measurements {
+    fn without_spikes(&self, config: &NetworkConfig, biases: bool, trained: &TrainedDnn<'_>) -> Measurements {
         let (network, texts): (&TextCnn<'_>, _) = (&trained.network, &self.prepared.test);
         Measurements {
-            costs: Some(costs::without_spikes(specification, network, biases, texts)),
+            costs: Some(costs::without_spikes(config, network, biases, texts)),
             ..self.with_labels(&network.labels_of(texts), percent(trained.history.best_accuracy))
         }
     }

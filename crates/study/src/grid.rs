@@ -129,7 +129,7 @@ impl Choices {
         match self {
             Self::Network(recipe) => {
                 recipe.check()?;
-                spiketext_train::specification(recipe, 1, 2).check()
+                spiketext_train::network_config(recipe, 1, 2).map(|_| ())
             }
             Self::BagOfWords(choices) => choices.check(),
         }

@@ -14,7 +14,7 @@ use spiketext::{
     model::{Model, Training},
 };
 use spiketext_attack::{Needs, Origins, Resources, Subject, Victim};
-use spiketext_train::{events::Observer, recipe::Recipe, specification};
+use spiketext_train::{events::Observer, network_config, recipe::Recipe};
 
 use crate::{
     adversarial::{augmented, subjects},
@@ -189,9 +189,8 @@ impl Workshop<'_> {
         observer: &mut Observer<'_>,
     ) -> Result<Kept> {
         let prepared = &ready.prepared;
-        let specification = specification(recipe, prepared.dimension, dataset.labels.len());
-        specification.check()?;
-        let made = self.spiking(recipe, method, seed, &specification, ready, observer)?;
+        let config = network_config(recipe, prepared.dimension, dataset.labels.len())?;
+        let made = self.spiking(recipe, method, seed, &config, ready, observer)?;
         let epochs = |phase: &str| -> [usize; 2] {
             let history = made.histories.iter().find(|(own, _)| *own == phase);
             history.map_or([0; 2], |(_, history)| [history.epochs, history.best_epoch])
@@ -221,7 +220,7 @@ impl Workshop<'_> {
             made.network,
             training,
         )?;
-        let dnn = made.dnn.map(|weights| weights.into_dnn(&specification, recipe.dnn.pooling)).transpose()?;
+        let dnn = made.dnn.map(|weights| weights.into_dnn(&config, recipe.dnn.pooling)).transpose()?;
         Ok(Kept { model, dnn })
     }
 }

@@ -10,10 +10,11 @@
 //! and activations are measured on the fit.
 
 use spiketext::{
-    Result,
+    Error, Result,
+    dnn::{self, DnnView},
     encode::{FULL_RATE, Noise, UNKNOWN_RATE, fixed_rate, mean_input},
     engine::batch_of,
-    network::{Codes, Network, Readout, Specification, Weights},
+    network::{Codes, LayerConfig, LayerWeights, Network, NetworkConfig, Readout, Weights},
     slices::evenly_spread,
     text::UNKNOWN,
 };
@@ -39,17 +40,17 @@ struct Folded {
 /// fold anything into: it takes the means as they are.
 fn fold(dnn: &DnnWeights, products: usize, fit: Option<&Fit>) -> Folded {
     if !dnn.centred {
-        return Folded { weights: dnn.weights.clone(), presence: vec![0.0; products] };
+        return Folded { weights: dnn.layers[0].synapses.clone(), presence: vec![0.0; products] };
     }
     let k = f64::from(dnn.range);
     let mut presence = vec![0.0f64; products];
-    for (d, row) in dnn.weights.chunks_exact(products).enumerate() {
+    for (d, row) in dnn.layers[0].synapses.chunks_exact(products).enumerate() {
         let least = fit.map_or(-k, |fit| 2.0 * k * (f64::from(fit.offsets[d]) - 0.5));
         presence.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += least * f64::from(weight));
     }
     let gain = 2.0 * dnn.range * fit.map_or(1.0, |fit| fit.slope);
     Folded {
-        weights: dnn.weights.iter().map(|weight| gain * weight).collect(),
+        weights: dnn.layers[0].synapses.iter().map(|weight| gain * weight).collect(),
         presence: presence.into_iter().map(|sum| sum as f32).collect(),
     }
 }
@@ -90,113 +91,164 @@ impl Fit {
 const LEAST_SPREAD: f64 = 1e-4;
 
 /// The rates and the means of a word: [`UNKNOWN`] has the rate 1/2.
-fn word_means(specification: &Specification, codes: &Codes, word: u32) -> (Vec<f32>, Vec<f32>) {
-    let dimension = specification.convolution.dimension;
+fn word_means(config: &NetworkConfig, codes: &Codes, word: u32) -> (Vec<f32>, Vec<f32>) {
+    let dimension = config.dimension();
     let rates = match word {
         UNKNOWN => vec![UNKNOWN_RATE; dimension].into(),
         _ => codes.rates(word as usize, dimension),
     };
-    let means = mean_input(specification.encoder, specification.steps, Noise::inference(0), u64::from(word), &rates);
+    let means = mean_input(config.encoder, config.steps, Noise::inference(0), u64::from(word), &rates);
     (rates.iter().map(|&rate| f32::from(rate) / FULL_RATE as f32).collect(), means)
 }
 
 /// The fit of an encoder that needs one, over the tokens of the calibration texts.
-fn fit_of(specification: &Specification, codes: &Codes, calibration: &[&EncodedText]) -> Option<Fit> {
-    if specification.encoder.carries_rate() {
+fn fit_of(config: &NetworkConfig, codes: &Codes, calibration: &[&EncodedText]) -> Option<Fit> {
+    if config.encoder.carries_rate() {
         return None;
     }
-    let words: Vec<Vec<u32>> = calibration.iter().map(|text| text.words.clone()).collect();
-    let (batch, rows) = batch_of(specification, &words);
-    let distinct: Vec<_> = rows.iter().map(|&word| word_means(specification, codes, word)).collect();
+    let (batch, rows) = batch_of(config, calibration.iter().map(|text| &text.words));
+    let distinct: Vec<_> = rows.iter().map(|&word| word_means(config, codes, word)).collect();
     let tokens = (0..batch.len()).flat_map(|b| batch.text(b)).filter_map(|&row| distinct.get(row as usize).cloned());
-    Some(Fit::of(specification.convolution.dimension, &tokens.collect::<Vec<_>>()))
+    Some(Fit::of(config.dimension(), &tokens.collect::<Vec<_>>()))
 }
 
 /// Converts a DNN. `calibration` are training texts.
 ///
 /// # Errors
-/// If the DNN's weights are not finite, or if weighted phases do not come in whole periods.
+/// If the DNN's weights are not finite, if weighted phases do not come in whole periods, or if the paper's rules are asked for in
+/// a network that the paper does not have.
 pub fn convert(
     recipe: &Recipe,
-    specification: &Specification,
+    config: &NetworkConfig,
     dnn: &DnnWeights,
     calibration: &[&EncodedText],
 ) -> Result<Network> {
-    let shape = &specification.convolution;
-    let (products, channels, outputs) = (shape.products(), shape.channels(), specification.outputs());
-    specification.encoder.check_steps(specification.steps)?;
+    config.encoder.check_steps(config.steps)?;
+    let shape = config.convolution();
     let rate = |code: &f32| if dnn.centred { code / (2.0 * dnn.range) + 0.5 } else { *code };
     let codes = Codes::from_fixed(dnn.codes.iter().map(|code| fixed_rate(rate(code))).collect(), recipe.words.bits);
-    let fit = fit_of(specification, &codes, calibration);
-    let Folded { mut weights, mut presence } = fold(dnn, products, fit.as_ref());
-    let mut bias = dnn.bias.clone();
-    let mut output = dnn.output.clone();
-    let mut output_bias = dnn.output_bias.clone();
-    let mut feature_thresholds = vec![1.0; channels];
-    let inputs = |word: u32| input_of(specification, dnn, &codes, fit.as_ref(), word);
-    let measure = || Activations::of(specification, dnn, recipe.dnn.pooling, calibration, inputs);
+    let fit = fit_of(config, &codes, calibration);
+    let mut layers = dnn.layers.clone();
+    let Folded { weights, presence } = fold(dnn, shape.products(), fit.as_ref());
+    (layers[0].synapses, layers[0].presence) = (weights, presence);
+    for (leaf, layer) in config.chain.leaves().iter().zip(&mut layers) {
+        // The identity, until activations are brought into the range of rates.
+        layer.shortcut = vec![1.0; leaf.sizes().shortcut];
+        layer.thresholds = vec![1.0; leaf.sizes().thresholds];
+    }
+    let inputs = |word: u32| input_of(config, dnn, &codes, fit.as_ref(), word);
+    let measure = || Activations::of(config, dnn, recipe.dnn.pooling, calibration, inputs);
+    let only_one = || {
+        let further = config.chain.leaves().iter().filter(|leaf| leaf.sizes().synapses[0] > 0).count() - 2;
+        if further == 0 {
+            return Ok(());
+        }
+        let wanted = "conversion.normalisation percentile (or none) where further layers stand between text convolution \
+                      and read-out";
+        Err(Error::invalid("convert", wanted, format!("{further} further layers")))
+    };
     match recipe.conversion.normalisation {
         Normalisation::None => {}
         Normalisation::Model => {
+            only_one()?;
+            let (products, first) = (shape.products(), &mut layers[0]);
             for (width_index, &width) in shape.widths.iter().enumerate() {
                 let columns =
                     shape.first_product(width_index)..shape.first_product(width_index) + width * shape.filters;
                 let of_width = |row: &[f32]| row[columns.clone()].iter().fold(0.0f32, |most, &w| most.max(w));
-                let most = weights.chunks_exact(products).map(of_width).fold(0.0, f32::max);
+                let most = first.synapses.chunks_exact(products).map(of_width).fold(0.0, f32::max);
                 if most > 0.0 {
-                    weights
+                    first
+                        .synapses
                         .chunks_exact_mut(products)
-                        .chain(std::iter::once(&mut presence[..]))
+                        .chain(std::iter::once(&mut first.presence[..]))
                         .for_each(|row| row[columns.clone()].iter_mut().for_each(|w| *w /= most));
-                    bias[width_index * shape.filters..][..shape.filters].iter_mut().for_each(|b| *b /= most);
+                    first.bias[width_index * shape.filters..][..shape.filters].iter_mut().for_each(|b| *b /= most);
                 }
             }
         }
         Normalisation::Data => {
+            only_one()?;
             let activations = measure();
             let largest = |lists: &[Vec<f32>]| lists.iter().flatten().fold(0.0f32, |most, &a| most.max(a));
-            let most = positive(largest(&activations.convolution));
-            weights.iter_mut().chain(&mut presence).chain(&mut bias).for_each(|w| *w /= most);
-            let most = positive(largest(&activations.output));
-            output.iter_mut().chain(&mut output_bias).for_each(|w| *w /= most);
+            let last = layers.len() - 1;
+            for at in [0, last] {
+                let most = positive(largest(&activations.leaves[at]));
+                let LayerWeights { synapses, presence, bias, .. } = &mut layers[at];
+                synapses.iter_mut().chain(presence).chain(bias).for_each(|w| *w /= most);
+            }
         }
         Normalisation::Percentile { q } => {
             let activations = measure();
-            let first = thresholds(&activations.convolution, q, recipe.conversion.scope);
-            for row in weights.chunks_exact_mut(products).chain(std::iter::once(&mut presence[..])) {
-                for (column, weight) in row.iter_mut().enumerate() {
-                    *weight /= first[channel_of(shape, column)];
-                }
-            }
-            bias.iter_mut().zip(&first).for_each(|(b, threshold)| *b /= threshold);
-            let features: Vec<Vec<f32>> = activations
-                .features
-                .iter()
-                .zip(&first)
-                .map(|(list, threshold)| list.iter().map(|a| a / threshold).collect())
-                .collect();
-            feature_thresholds = thresholds(&features, q, recipe.conversion.scope);
-            for ((row, first), second) in output.chunks_exact_mut(outputs).zip(&first).zip(&feature_thresholds) {
-                row.iter_mut().for_each(|weight| *weight *= first * second);
-            }
-            if specification.readout == Readout::SpikeCount {
-                let most = thresholds(&activations.output, q, Scope::Layer)[0];
-                output.iter_mut().chain(&mut output_bias).for_each(|w| *w /= most);
+            balance(config, &mut layers, &activations, |lists| thresholds(lists, q, recipe.conversion.scope));
+            if config.readout() == Readout::SpikeCount {
+                let last = layers.len() - 1;
+                let most = thresholds(&activations.leaves[last], q, Scope::Layer)[0];
+                let LayerWeights { synapses, bias, .. } = &mut layers[last];
+                synapses.iter_mut().chain(bias).for_each(|w| *w /= most);
             }
         }
     }
-    Network::new(
-        specification.clone(),
-        Weights {
-            codes,
-            synapses: weights,
-            presence,
-            bias,
-            feature_thresholds,
-            output_synapses: output,
-            output_bias,
-        },
-    )
+    Network::new(config.clone(), Weights { codes, layers })
+}
+
+/// Brings every activation into the range of firing rates (equation 9): each layer's weights are divided by its thresholds and
+/// multiplied by those of the layer before, the shortcut by those of where it comes from. `thresholds_of` finds them in lists of
+/// activations, one a channel.
+fn balance(
+    config: &NetworkConfig,
+    layers: &mut [LayerWeights],
+    activations: &Activations,
+    thresholds_of: impl Fn(&[Vec<f32>]) -> Vec<f32>,
+) {
+    // What an activation is to a rate, for each output of each leaf.
+    let mut scales: Vec<Vec<f32>> = Vec::new();
+    for ((leaf, layer), lists) in config.chain.leaves().iter().zip(layers).zip(&activations.leaves) {
+        let before = scales.last().cloned().unwrap_or_default();
+        let LayerWeights { synapses, presence, bias, shortcut, thresholds } = layer;
+        let scale = match &leaf.layer {
+            LayerConfig::TextConvolution { shape, .. } => {
+                let own = thresholds_of(lists);
+                for row in synapses.chunks_exact_mut(presence.len()).chain(std::iter::once(&mut presence[..])) {
+                    for (column, weight) in row.iter_mut().enumerate() {
+                        *weight /= own[channel_of(shape, column)];
+                    }
+                }
+                bias.iter_mut().zip(&own).for_each(|(b, threshold)| *b /= threshold);
+                own
+            }
+            LayerConfig::Convolution { .. } | LayerConfig::Dense { .. } => {
+                let own = thresholds_of(lists);
+                let columns = synapses.len() / before.len();
+                for (row, before) in synapses.chunks_exact_mut(columns).zip(&before) {
+                    for (column, weight) in row.iter_mut().enumerate() {
+                        *weight *= before / own[column % own.len()];
+                    }
+                }
+                bias.iter_mut().zip(&own).for_each(|(b, threshold)| *b /= threshold);
+                if let Some(from) = leaf.shortcut {
+                    let ends = scales[from].iter().zip(&own);
+                    shortcut.iter_mut().zip(ends).for_each(|(gain, (from, own))| *gain = from / own);
+                }
+                own
+            }
+            LayerConfig::Neurons { .. } => {
+                let rates: Vec<Vec<f32>> =
+                    lists.iter().zip(&before).map(|(list, scale)| list.iter().map(|a| a / scale).collect()).collect();
+                *thresholds = thresholds_of(&rates);
+                before.iter().zip(&*thresholds).map(|(first, second)| first * second).collect()
+            }
+            LayerConfig::Readout { .. } => {
+                for (row, scale) in synapses.chunks_exact_mut(leaf.outputs).zip(&before) {
+                    row.iter_mut().for_each(|weight| *weight *= scale);
+                }
+                Vec::new()
+            }
+            LayerConfig::Pooling | LayerConfig::Residual { .. } => before,
+            layer => unreachable!("no way to convert {}", layer.kind()),
+        };
+        scales.push(scale);
+    }
 }
 
 /// The calibration texts: evenly spread over the training texts.
@@ -206,19 +258,13 @@ pub fn calibration_texts<'a>(choices: &ConversionChoices, train: &'a [EncodedTex
 }
 
 /// What a word gives the DNN: its code, or what its spikes make of it.
-fn input_of(
-    specification: &Specification,
-    dnn: &DnnWeights,
-    codes: &Codes,
-    fit: Option<&Fit>,
-    word: u32,
-) -> Vec<f32> {
-    let dimension = specification.convolution.dimension;
+fn input_of(config: &NetworkConfig, dnn: &DnnWeights, codes: &Codes, fit: Option<&Fit>, word: u32) -> Vec<f32> {
+    let dimension = config.dimension();
     let Some(fit) = fit else {
         let (missing, start) = (if dnn.centred { 0.0 } else { 0.5 }, word as usize * dimension);
         return (start..start + dimension).map(|i| dnn.codes.get(i).copied().unwrap_or(missing)).collect();
     };
-    let (_, means) = word_means(specification, codes, word);
+    let (_, means) = word_means(config, codes, word);
     if !dnn.centred {
         return means;
     }
@@ -231,43 +277,39 @@ fn channel_of(shape: &spiketext_kernels::ConvolutionShape, column: usize) -> usi
     width_index * shape.filters + (column - shape.first_product(width_index)) % shape.filters
 }
 
-/// Activations of the DNN on the calibration texts, one list a neuron.
+/// Activations of the DNN on the calibration texts: for each leaf, one list a channel.
 struct Activations {
-    /// Pre-activations of the convolution at all positions that see a token.
-    convolution: Vec<Vec<f32>>,
-    /// Pooled features of the texts.
-    features: Vec<Vec<f32>>,
-    /// Outputs of the texts.
-    output: Vec<Vec<f32>>,
+    leaves: Vec<Vec<Vec<f32>>>,
 }
 
 impl Activations {
+    /// Of the text convolution these are pre-activations at all positions that see a token; of further layers over positions their
+    /// rectified ones, of pooling the features of the texts, of the read-out its outputs.
     fn of(
-        specification: &Specification,
+        config: &NetworkConfig,
         dnn: &DnnWeights,
         pooling: Pooling,
         texts: &[&EncodedText],
         input_of: impl Fn(u32) -> Vec<f32>,
     ) -> Self {
-        let shape = &specification.convolution;
-        let (channels, outputs) = (shape.channels(), specification.outputs());
-        let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
-        let (batch, rows) = batch_of(specification, &words);
+        let shape = config.convolution();
+        let (batch, rows) = batch_of(config, texts.iter().map(|text| &text.words));
         let codes: Vec<f32> = rows.iter().flat_map(|&word| input_of(word)).collect();
         let workspace = Workspace::default();
-        let layer = TextConvolution { shape, pooling, weights: &dnn.weights, bias: &dnn.bias, workspace: &workspace };
-        let convolution = layer.pre_activations(&codes, &batch);
-        let (pooled, _) = layer.forward(&codes, &batch);
-        let mut features = vec![Vec::with_capacity(texts.len()); channels];
-        let mut output = vec![Vec::with_capacity(texts.len()); outputs];
-        for pooled in pooled.chunks_exact(channels) {
-            features.iter_mut().zip(pooled).for_each(|(list, &a)| list.push(a));
-            for (o, list) in output.iter_mut().enumerate() {
-                let sum = pooled.iter().zip(dnn.output.chunks_exact(outputs)).map(|(a, row)| a * row[o]).sum::<f32>();
-                list.push(sum + dnn.output_bias[o]);
+        let view = DnnView { config, pooling, layers: &dnn.layers };
+        let leaves = config.chain.leaves();
+        let mut lists: Vec<Vec<Vec<f32>>> = leaves.iter().map(|leaf| vec![Vec::new(); leaf.outputs]).collect();
+        dnn::forward(view, &batch, &codes, &workspace, |at, values| {
+            let own = &mut lists[at];
+            for row in values.chunks_exact(own.len()) {
+                own.iter_mut().zip(row).for_each(|(list, &value)| list.push(value));
             }
-        }
-        Self { convolution, features, output }
+        });
+        let first = &dnn.layers[0];
+        let (weights, bias) = (&first.synapses, &first.bias);
+        let layer = TextConvolution { shape, pooling, weights, bias, workspace: &workspace };
+        lists[0] = layer.pre_activations(&codes, &batch);
+        Self { leaves: lists }
     }
 }
 
@@ -339,16 +381,13 @@ mod tests {
             codes: (0..3 * d).map(|i| 6.0 * ((i * 5 % 17) as f32 / 16.0 - 0.5)).collect(),
             centred: true,
             range: 3.0,
-            weights: (0..d * products).map(grid).collect(),
-            bias: vec![],
-            output: vec![],
-            output_bias: vec![],
+            layers: vec![LayerWeights { synapses: (0..d * products).map(grid).collect(), ..LayerWeights::default() }],
         };
         let folded = fold(&dnn, products, None);
         for token in 0..3 {
             for column in 0..products {
                 let centred: f32 =
-                    (0..d).map(|i| dnn.codes[token * d + i] * dnn.weights[i * products + column]).sum();
+                    (0..d).map(|i| dnn.codes[token * d + i] * dnn.layers[0].synapses[i * products + column]).sum();
                 let rates: f32 = (0..d)
                     .map(|i| (dnn.codes[token * d + i] / 6.0 + 0.5) * folded.weights[i * products + column])
                     .sum();

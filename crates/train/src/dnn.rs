@@ -1,19 +1,21 @@
-//! The real-valued TextCNN: tailored (ReLU and an average, with a bound or without) or original (maximum pooling).
+//! The real-valued network in training: tailored (ReLU and an average, with a bound or without) or original (maximum pooling).
 //!
 //! ```text
 //! pooled[b, (k,f)] = pool over p of relu(b[k,f] + sum of taps)         see spiketext_kernels::text_convolution
 //! logits[b, k]     = sum of the outputs of class k of (dropout(pooled) V + v)
 //! ```
+//!
+//! and further layers between the two, where the chain has such (see [`crate::graph`]).
 
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use spiketext::{
     Result,
-    dnn::{Dnn, Parts},
+    dnn::{self, Dnn, DnnView},
     energy::RectifierShares,
     engine::batch_of,
-    network::Specification,
+    network::{LayerConfig, LayerWeights, Leaf, NetworkConfig, Signal},
     seed::{Purpose, stream, uniform},
     slices::argmax,
     vectors,
@@ -25,18 +27,18 @@ use spiketext_kernels::{
 };
 
 use crate::{
-    layers,
+    graph::{self, LeafTensors},
     loss::{Mask, cross_entropy, dropout_factors, sum_groups},
-    optimiser::{Parameter, Rows, adamw, into_numbers, numbers},
+    optimiser::{Array, LeafParameters, Rows, adamw, into_numbers, numbers},
     prepare::{EncodedText, PreparedData},
     recipe::{DnnChoices, Recipe},
     schedule::{Batches, Trainable},
     store::Store,
 };
 
-/// A TextCNN with what its training needs.
+/// A real-valued network with what its training needs.
 pub struct TextCnn<'a> {
-    specification: &'a Specification,
+    config: &'a NetworkConfig,
     choices: &'a DnnChoices,
     prepared: &'a PreparedData,
     seed: u64,
@@ -47,13 +49,10 @@ pub struct TextCnn<'a> {
     workspace: Workspace,
     device: Device,
     codes: Rows,
-    weights: Parameter<2>,
-    bias: Parameter<1>,
-    output: Parameter<2>,
-    output_bias: Parameter<1>,
+    layers: Vec<LeafParameters>,
 }
 
-/// The numbers of a trained TextCNN.
+/// The numbers of a trained real-valued network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DnnWeights {
     /// Codes as the network reads them, `[V, D]`: rates, or centred rates (equation 10).
@@ -62,51 +61,74 @@ pub struct DnnWeights {
     pub centred: bool,
     /// The deviations k that the rates 0 and 1 stand for.
     pub range: f32,
-    /// Convolution weights, `[D, M]`.
-    pub weights: Vec<f32>,
-    /// Convolution biases, `[C]`.
-    pub bias: Vec<f32>,
-    /// Output weights, `[C, O]`.
-    pub output: Vec<f32>,
-    /// Output biases, `[O]`.
-    pub output_bias: Vec<f32>,
+    /// Synapses and biases of each leaf of the chain.
+    pub layers: Vec<LayerWeights>,
 }
 
 impl DnnWeights {
     /// The network of these numbers, to be questioned.
     ///
     /// # Errors
-    /// If they do not fit the specification.
-    pub fn into_dnn(self, specification: &Specification, pooling: Pooling) -> Result<Dnn> {
-        let missing = if self.centred { 0.0 } else { 0.5 };
-        let Self { codes, weights, bias, output, output_bias, .. } = self;
-        let parts = Parts { pooling, codes, missing, weights, bias, output, output_bias };
-        Dnn::new(specification.clone(), parts)
+    /// If they do not fit the configuration.
+    pub fn into_dnn(self, config: &NetworkConfig, pooling: Pooling) -> Result<Dnn> {
+        let unknown_value = if self.centred { 0.0 } else { 0.5 };
+        let Self { codes, layers, .. } = self;
+        Dnn::new(config.clone(), dnn::DnnWeights { pooling, codes, unknown_value, layers })
+    }
+}
+
+/// The first weights of a leaf: uniform within 1 / sqrt(fan-in), biases too where there are any. `which` names its streams.
+fn first_weights(leaf: &Leaf, which: u64, biases: bool, seed: u64) -> LayerWeights {
+    let sizes = leaf.sizes();
+    let draw = |which: u64, count: usize, bound: &dyn Fn(usize) -> f32| -> Vec<f32> {
+        let mut rng = stream(seed, Purpose::Weights, which, 0);
+        (0..count).map(|i| bound(i) * (2.0 * uniform(&mut rng) - 1.0)).collect()
+    };
+    let [rows, columns] = sizes.synapses;
+    if rows == 0 {
+        return LayerWeights::default();
+    }
+    // Fan-in of each column (width, tap, filter) and of each channel.
+    let (of_column, of_channel): (Vec<f32>, Vec<f32>) = match &leaf.layer {
+        LayerConfig::TextConvolution { shape, .. } => {
+            let of = |&width: &usize| 1.0 / ((width * rows) as f32).sqrt();
+            let taps = |width: &usize| std::iter::repeat_n(of(width), width * shape.filters);
+            let filters = |width: &usize| std::iter::repeat_n(of(width), shape.filters);
+            (shape.widths.iter().flat_map(taps).collect(), shape.widths.iter().flat_map(filters).collect())
+        }
+        LayerConfig::Convolution { width, .. } => {
+            let of = 1.0 / ((width * rows) as f32).sqrt();
+            (vec![of; columns], vec![of; sizes.bias])
+        }
+        _ => {
+            let of = 1.0 / (rows as f32).sqrt();
+            (vec![of; columns], vec![of; sizes.bias])
+        }
+    };
+    let on = |bound: f32| if biases { bound } else { 0.0 };
+    LayerWeights {
+        synapses: draw(2 * which, rows * columns, &|i| of_column[i % columns]),
+        bias: draw(2 * which + 1, sizes.bias, &|i| on(of_channel[i])),
+        ..LayerWeights::default()
     }
 }
 
 impl<'a> TextCnn<'a> {
     /// A network before training: weights uniform within 1 / sqrt(fan-in), biases too where there are any.
     #[must_use]
-    pub fn new(recipe: &'a Recipe, specification: &'a Specification, prepared: &'a PreparedData, seed: u64) -> Self {
+    pub fn new(recipe: &'a Recipe, config: &'a NetworkConfig, prepared: &'a PreparedData, seed: u64) -> Self {
         let device = Device::flex();
-        let shape = &specification.convolution;
-        let (d, m, c, o) = (shape.dimension, shape.products(), shape.channels(), specification.outputs());
-        let draw = |which: u64, count: usize, bound: &dyn Fn(usize) -> f32| -> Vec<f32> {
-            let mut rng = stream(seed, Purpose::Weights, which, 0);
-            (0..count).map(|i| bound(i) * (2.0 * uniform(&mut rng) - 1.0)).collect()
+        let leaves = config.chain.leaves();
+        // Streams 0 and 1 are the text convolution's, 2 and 3 the read-out's; what stands between has those after them.
+        let of = |(at, leaf): (usize, &Leaf)| {
+            let which = match at {
+                0 => 0,
+                at if at + 1 == leaves.len() => 1,
+                at => at as u64 + 1,
+            };
+            LeafParameters::new(leaf, first_weights(leaf, which, recipe.network.biases, seed), &device)
         };
-        // Fan-in of the column (width, tap, filter) and of the channel (width, filter).
-        let fan_in: Vec<f32> = shape
-            .widths
-            .iter()
-            .flat_map(|&width| std::iter::repeat_n(1.0 / ((width * d) as f32).sqrt(), width * shape.filters))
-            .collect();
-        let weights = draw(0, d * m, &|i| fan_in[i % m]);
-        let on = |bound: f32| if recipe.network.biases { bound } else { 0.0 };
-        let bias = draw(1, c, &|i| on(1.0 / ((shape.widths[i / shape.filters] * d) as f32).sqrt()));
-        let output = draw(2, c * o, &|_| 1.0 / (c as f32).sqrt());
-        let output_bias = draw(3, o, &|_| on(1.0 / (c as f32).sqrt()));
+        let layers = leaves.iter().enumerate().map(of).collect();
         let centred = recipe.words.centred;
         let k = recipe.words.range;
         let (codes, missing, range) = if centred {
@@ -116,7 +138,7 @@ impl<'a> TextCnn<'a> {
         };
         let trainable = if recipe.words.trained { prepared.training_words } else { 0 };
         Self {
-            specification,
+            config,
             choices: &recipe.dnn,
             prepared,
             seed,
@@ -125,11 +147,8 @@ impl<'a> TextCnn<'a> {
             biases: recipe.network.biases,
             optimiser: adamw(recipe.dnn.weight_decay),
             workspace: Workspace::default(),
-            codes: Rows::new(d, codes, trainable, missing, range),
-            weights: Parameter::new("weights", weights, [d, m], &device),
-            bias: Parameter::new("bias", bias, [c], &device),
-            output: Parameter::new("output", output, [c, o], &device),
-            output_bias: Parameter::new("output-bias", output_bias, [o], &device),
+            codes: Rows::new(config.dimension(), codes, trainable, missing, range),
+            layers,
             device,
         }
     }
@@ -141,34 +160,34 @@ impl<'a> TextCnn<'a> {
             codes: self.codes.values().to_vec(),
             centred: self.centred,
             range: self.range,
-            weights: self.weights.values(),
-            bias: self.bias.values(),
-            output: self.output.values(),
-            output_bias: self.output_bias.values(),
+            layers: self.layers.iter().map(LeafParameters::values).collect(),
         }
     }
 
     /// Share of `texts` whose label the network finds.
     #[must_use]
     pub fn accuracy(&self, texts: &[EncodedText]) -> f64 {
-        self.prepared.accuracy(self.specification, texts, |words| self.labels(words))
+        self.prepared.accuracy(self.config, texts, |words| self.labels(words))
     }
 
     /// The label that the network finds for each of `texts`.
     #[must_use]
     pub fn labels_of(&self, texts: &[EncodedText]) -> Vec<usize> {
-        self.prepared.labels(self.specification, texts, |words| self.labels(words))
+        self.prepared.labels(self.config, texts, |words| self.labels(words))
     }
 
     /// How much of the network's activity is not zero on texts given as word ids. A feature is zero where all
     /// rectifiers of its channel are, whichever way they are pooled.
     #[must_use]
     pub fn rectifier_shares(&self, texts: &[Vec<u32>]) -> RectifierShares {
-        let (weights, bias) = (self.weights.values(), self.bias.values());
-        let shape = &self.specification.convolution;
+        if !graph::is_fused(self.config) {
+            return self.rectifier_shares_by_layer(texts);
+        }
+        let LayerWeights { synapses: weights, bias, .. } = self.layers[0].values();
+        let shape = self.config.convolution();
         let (mut rectifiers, mut features) = ([0u64; 2], [0u64; 2]);
         for texts in texts.chunks(64) {
-            let (batch, rows) = batch_of(self.specification, texts);
+            let (batch, rows) = batch_of(self.config, texts);
             let codes = self.codes.gather(&rows);
             for (width_index, &width) in shape.widths.iter().enumerate() {
                 // Each position as a text of its own: what is pooled is the rectifier.
@@ -206,40 +225,51 @@ impl<'a> TextCnn<'a> {
         RectifierShares { convolution: share(rectifiers), features: share(features) }
     }
 
+    /// The same where further layers stand over the positions: all their rectifiers, and the features after them.
+    fn rectifier_shares_by_layer(&self, texts: &[Vec<u32>]) -> RectifierShares {
+        let (mut rectifiers, mut features) = ([0usize; 2], [0usize; 2]);
+        self.forward(texts, |leaf, values| {
+            let active = values.iter().filter(|&&value| value > 0.0).count();
+            let counts = match leaf.output {
+                Signal::Positions => &mut rectifiers,
+                Signal::Sums => &mut features,
+                _ => return,
+            };
+            *counts = [counts[0] + values.len() - active, counts[1] + active];
+        });
+        let share = |[zero, active]: [usize; 2]| active as f64 / (zero + active).max(1) as f64;
+        RectifierShares { convolution: share(rectifiers), features: share(features) }
+    }
+
+    /// Runs texts given as word ids and returns their outputs, `[B, O]`; `see` is shown what leaves give.
+    fn forward(&self, texts: &[Vec<u32>], mut see: impl FnMut(&Leaf, &[f32])) -> Vec<f32> {
+        let layers: Vec<LayerWeights> = self.layers.iter().map(LeafParameters::values).collect();
+        let view = DnnView { config: self.config, pooling: self.choices.pooling, layers: &layers };
+        let leaves = self.config.chain.leaves();
+        let mut outputs = Vec::with_capacity(texts.len() * self.config.outputs());
+        for texts in texts.chunks(256) {
+            let (batch, rows) = batch_of(self.config, texts);
+            let codes = self.codes.gather(&rows);
+            outputs
+                .extend(dnn::forward(view, &batch, &codes, &self.workspace, |at, values| see(&leaves[at], values)));
+        }
+        outputs
+    }
+
     /// The labels of texts given as word ids.
     fn labels(&self, texts: &[Vec<u32>]) -> Vec<usize> {
-        let (weights, bias) = (self.weights.values(), self.bias.values());
-        let (output, output_bias) = (self.output.values(), self.output_bias.values());
-        let specification = self.specification;
-        let (outputs, group) = (specification.outputs(), specification.outputs_per_class);
-        let mut labels = Vec::with_capacity(texts.len());
-        for texts in texts.chunks(256) {
-            let (batch, rows) = batch_of(specification, texts);
-            let codes = self.codes.gather(&rows);
-            let convolution = TextConvolution {
-                shape: &specification.convolution,
-                pooling: self.choices.pooling,
-                weights: &weights,
-                bias: &bias,
-                workspace: &self.workspace,
-            };
-            let (pooled, _) = convolution.forward(&codes, &batch);
-            for pooled in pooled.chunks_exact(specification.convolution.channels()) {
-                let mut sums = output_bias.clone();
-                for (feature, row) in pooled.iter().zip(output.chunks_exact(outputs)) {
-                    sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += feature * weight);
-                }
-                let scores: Vec<f32> = sums.chunks_exact(group).map(|group| group.iter().sum()).collect();
-                labels.push(argmax(&scores));
-            }
-        }
-        labels
+        let outputs = self.forward(texts, |_, _| {});
+        let of = |outputs: &[f32]| {
+            let sums = outputs.chunks_exact(self.config.outputs_per_class()).map(|group| group.iter().sum());
+            argmax(&sums.collect::<Vec<f32>>())
+        };
+        outputs.chunks_exact(self.config.outputs()).map(of).collect()
     }
 }
 
 /// Makes the batches of a TextCNN.
 pub struct DnnBatchMaker<'a> {
-    specification: &'a Specification,
+    config: &'a NetworkConfig,
     choices: &'a DnnChoices,
     seed: u64,
 }
@@ -250,8 +280,7 @@ impl Batches for DnnBatchMaker<'_> {
     /// A batch of distinct words, and of those the ones that take part in step `step`. Words that dropout takes away are
     /// silent, which is what a code of zeros would make them, at no cost.
     fn batch(&self, texts: &[&EncodedText], step: u64) -> DnnBatch {
-        let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
-        let (mut batch, rows) = batch_of(self.specification, &words);
+        let (mut batch, rows) = batch_of(self.config, texts.iter().map(|text| &text.words));
         let DnnChoices { word_dropout, dropout, .. } = *self.choices;
         let (mut kept, mut factor): (Vec<usize>, f32) = ((0..rows.len()).collect(), 1.0);
         if word_dropout > 0.0 {
@@ -262,7 +291,7 @@ impl Batches for DnnBatchMaker<'_> {
             batch = batch.with_rows(|row| places[row as usize]);
             factor = kept.first().map_or(1.0, |&i| factors[i]);
         }
-        let channels = self.specification.convolution.channels();
+        let channels = graph::pooled_channels(self.config);
         let mask = (dropout > 0.0)
             .then(|| dropout_factors((self.seed, Mask::Features, step), dropout, texts.len() * channels));
         let labels = texts.iter().map(|text| text.target.class()).collect();
@@ -293,10 +322,10 @@ impl DnnBatch {
     }
 
     /// From the gradient of [`Self::codes`] to that of the codes of all the words, `[rows, D]`.
-    fn gradient(&self, own: &[f32], dimension: usize) -> Vec<f32> {
+    fn gradient(&self, seen: &[f32], dimension: usize) -> Vec<f32> {
         let mut all = vec![0.0; self.rows.len() * dimension];
-        for (&i, own) in self.kept.iter().zip(own.chunks_exact(dimension)) {
-            all[i * dimension..][..dimension].iter_mut().zip(own).for_each(|(all, own)| *all = self.factor * own);
+        for (&i, seen) in self.kept.iter().zip(seen.chunks_exact(dimension)) {
+            all[i * dimension..][..dimension].iter_mut().zip(seen).for_each(|(all, seen)| *all = self.factor * seen);
         }
         all
     }
@@ -306,52 +335,41 @@ impl<'a> Trainable for TextCnn<'a> {
     type Batches = DnnBatchMaker<'a>;
 
     fn batches(&self) -> DnnBatchMaker<'a> {
-        DnnBatchMaker { specification: self.specification, choices: self.choices, seed: self.seed }
+        DnnBatchMaker { config: self.config, choices: self.choices, seed: self.seed }
     }
 
     fn train(&mut self, mut batch: DnnBatch, lr_scale: f64, overlap: impl FnOnce() + Send) -> f64 {
-        let shape = Arc::new(self.specification.convolution.clone());
-        let codes = TensorData::new(batch.codes(&self.codes), [batch.kept.len(), shape.dimension]);
+        let (config, dimension) = (self.config, self.config.dimension());
+        let codes = TensorData::new(batch.codes(&self.codes), [batch.kept.len(), dimension]);
         let mut codes = Tensor::<2>::from_data(codes, &self.device).autodiff();
         if self.codes.can_learn() {
             codes = codes.require_grad();
         }
-        let (weights, bias) = (self.weights.leaf(), self.bias.leaf());
-        let (output, output_bias) = (self.output.leaf(), self.output_bias.leaf());
-        let pooled = layers::text_convolution(
-            &shape,
-            self.choices.pooling,
-            &batch.tokens,
-            codes.clone(),
-            weights.clone(),
-            bias.clone(),
-            &self.workspace,
-        );
+        let leaves: Vec<LeafTensors> = self.layers.iter().map(LeafParameters::leaves).collect();
+        let read = (&batch.tokens, codes.clone());
+        let pooled = graph::real_valued_features(config, self.choices.pooling, &leaves, read, &self.workspace);
         let readout = || {
             let features = match batch.mask.take() {
                 Some(mask) => {
-                    let mask = TensorData::new(mask, [batch.labels.len(), shape.channels()]);
+                    let mask = TensorData::new(mask, pooled.dims());
                     pooled * Tensor::<2>::from_data(mask, &self.device).autodiff()
                 }
                 None => pooled,
             };
-            let outputs = features.matmul(output.clone()) + output_bias.clone().unsqueeze::<2>();
-            let loss = cross_entropy(sum_groups(outputs, self.specification.classes), &batch.labels);
+            let outputs = graph::real_valued_outputs(config, &leaves, features);
+            let loss = cross_entropy(sum_groups(outputs, config.classes()), &batch.labels);
             let gradients = loss.backward();
             (loss, gradients)
         };
         let ((loss, mut gradients), ()) = rayon::join(readout, overlap);
         let rate = lr_scale * self.choices.learning_rate;
-        self.weights.update(&self.optimiser, rate, weights, &mut gradients);
-        self.output.update(&self.optimiser, rate, output, &mut gradients);
-        if self.biases {
-            self.bias.update(&self.optimiser, rate, bias, &mut gradients);
-            self.output_bias.update(&self.optimiser, rate, output_bias, &mut gradients);
+        for (layer, leaf) in self.layers.iter_mut().zip(leaves) {
+            layer.update(&self.optimiser, rate, leaf, &mut gradients, |array| array != Array::Bias || self.biases);
         }
         if self.codes.can_learn()
             && let Some(gradient) = codes.grad_remove(&mut gradients)
         {
-            let gradient = batch.gradient(&into_numbers(gradient), shape.dimension);
+            let gradient = batch.gradient(&into_numbers(gradient), dimension);
             self.codes.update(&self.optimiser, lr_scale * self.choices.code_learning_rate, &batch.rows, &gradient);
         }
         f64::from(numbers(&loss)[0])
@@ -363,32 +381,23 @@ impl<'a> Trainable for TextCnn<'a> {
 
     fn save(&self, prefix: &str, store: &mut Store) {
         self.codes.save(prefix, store);
-        self.weights.save(prefix, store);
-        self.bias.save(prefix, store);
-        self.output.save(prefix, store);
-        self.output_bias.save(prefix, store);
+        self.layers.iter().for_each(|layer| layer.save(prefix, store));
     }
 
     fn save_values(&self, prefix: &str, store: &mut Store) {
         self.codes.save_values(prefix, store);
-        self.weights.save_values(prefix, store);
-        self.bias.save_values(prefix, store);
-        self.output.save_values(prefix, store);
-        self.output_bias.save_values(prefix, store);
+        self.layers.iter().for_each(|layer| layer.save_values(prefix, store));
     }
 
     fn load(&mut self, prefix: &str, store: &Store) -> Result<()> {
         self.codes.load(prefix, store)?;
-        self.weights.load(prefix, store)?;
-        self.bias.load(prefix, store)?;
-        self.output.load(prefix, store)?;
-        self.output_bias.load(prefix, store)
+        self.layers.iter_mut().try_for_each(|layer| layer.load(prefix, store))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use spiketext::{data, network::Averaging, text::Language};
+    use spiketext::{data, network::Padding, text::Language};
 
     use super::*;
     use crate::prepare::{VectorSource, prepare};
@@ -402,25 +411,25 @@ mod tests {
         reviews.test.truncate(5);
         let mut recipe = Recipe::lean();
         (recipe.network.widths, recipe.network.filters) = (vec![2, 5], 7);
-        for averaging in [Averaging::Valid, Averaging::Padded { length: 30 }] {
-            recipe.network.averaging = averaging;
+        for padding in [Padding::Valid, Padding::Padded { length: 30 }] {
+            recipe.network.averaging = padding;
             let words = &recipe.words;
             let prepared = prepare(&reviews, Some(Language::English), &VectorSource::BuiltIn(None), words, 3)
                 .expect("prepared texts");
-            let specification = crate::specification(&recipe, prepared.dimension, 2);
-            let network = TextCnn::new(&recipe, &specification, &prepared, 3);
+            let config = crate::network_config(&recipe, prepared.dimension, 2).expect("a network");
+            let network = TextCnn::new(&recipe, &config, &prepared, 3);
             let mut texts: Vec<Vec<u32>> = prepared.train.iter().map(|text| text.words.clone()).collect();
             texts.push(vec![1]);
             let numbers = network.weights();
-            let (shape, m) = (&specification.convolution, specification.convolution.products());
+            let (shape, m) = (config.convolution(), config.convolution().products());
             let (mut all, mut active, mut features) = (0u64, 0u64, 0u64);
             for text in &texts {
-                let (batch, rows) = batch_of(&specification, std::slice::from_ref(text));
+                let (batch, rows) = batch_of(&config, [text]);
                 for (which, &width) in shape.widths.iter().enumerate() {
                     for f in 0..shape.filters {
                         let mut any = false;
                         for p in 0..batch.positions(0, width) {
-                            let mut sum = f64::from(numbers.bias[which * shape.filters + f]);
+                            let mut sum = f64::from(numbers.layers[0].bias[which * shape.filters + f]);
                             for tap in 0..width {
                                 let Some(&row) = batch.text(0).get(p + tap).filter(|&&row| row != SILENT) else {
                                     continue;
@@ -428,7 +437,7 @@ mod tests {
                                 let codes = network.codes.gather(&rows[row as usize..][..1]);
                                 let column = shape.first_product(which) + tap * shape.filters + f;
                                 for (d, code) in codes.iter().enumerate() {
-                                    sum += f64::from(*code) * f64::from(numbers.weights[d * m + column]);
+                                    sum += f64::from(*code) * f64::from(numbers.layers[0].synapses[d * m + column]);
                                 }
                             }
                             any |= sum > 0.0;

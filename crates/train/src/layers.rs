@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use spiketext_kernels::{
-    ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
-    drive, neuron_scan,
+    ConvolutionShape, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
+    neuron_scan,
     spiking_convolution::{self, PackedWeights, Patterns, SpikingConvolution},
     text_convolution::{self, Pooling},
 };
@@ -216,8 +216,8 @@ impl Kernel<1> for NeuronLayer {
 /// The same layers from tensor operations: any device, gradients by Burn.
 pub mod composed {
     use super::{
-        Arc, ConvolutionShape, Device, Drive, Int, NeuronLayer, NeuronParameters, Pooling, Reset, SILENT,
-        SpikingLayer, Surrogate, Tensor, TensorData, TokenBatch, drive,
+        Arc, ConvolutionShape, Device, Int, NeuronLayer, NeuronParameters, Pooling, Reset, SILENT, SpikingLayer,
+        Surrogate, Tensor, TensorData, TokenBatch,
     };
 
     /// See [`super::text_convolution()`].
@@ -256,24 +256,8 @@ pub mod composed {
         bias: Tensor<1>,
     ) -> Tensor<3> {
         let device = synapses.device();
-        let (rows, dimension) = (layer.spikes.rows(), layer.spikes.dimension());
-        let mut spikes = vec![0.0; rows * dimension];
-        layer.spikes.expand(0, &mut spikes);
-        let spikes = Tensor::<2>::from_data(TensorData::new(spikes, [rows, dimension]), &device);
-        let products = spikes.matmul(synapses) + presence.unsqueeze::<2>();
-        let [_, columns] = products.dims();
-        let (tokens, a_token) = (rows / layer.time.rows(), layer.time.rows());
-        let products = products.reshape([tokens, a_token, columns]);
-        let gain = |row: usize| match layer.time.drive {
-            Drive::Spikes | Drive::Phases => layer.time.drive.gains()[row % drive::PHASES],
-            Drive::Current => drive::share(row),
-        };
-        let gains: Vec<f32> = (0..a_token).map(gain).collect();
-        let products = products * Tensor::<3>::from_data(TensorData::new(gains, [1, a_token, 1]), &device);
-        let products = match layer.time.drive {
-            Drive::Spikes | Drive::Phases => products,
-            Drive::Current => products.sum_dim(1).repeat_dim(1, layer.time.steps),
-        };
+        let products = crate::graph::token_products(layer.time, &layer.spikes, synapses, presence);
+        let [tokens, _, _] = products.dims();
         let texts = (0..layer.batch.len()).map(|b| {
             let mut states: Vec<Option<Tensor<2>>> = vec![None; layer.shape.widths.len()];
             let steps = (0..layer.time.steps).map(|t| {

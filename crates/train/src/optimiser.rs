@@ -3,9 +3,11 @@
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rayon::prelude::*;
+use spiketext::network::{LayerWeights, Leaf};
 use spiketext_kernels::adamw::{AdamW, Learning};
 
 use crate::{
+    graph::LeafTensors,
     kernel_operation::{copied, read_numbers},
     store::Store,
 };
@@ -19,7 +21,7 @@ pub fn adamw(weight_decay: f32) -> AdamW {
 /// A trainable array and the moments of its gradient.
 #[derive(Clone)]
 pub struct Parameter<const D: usize> {
-    name: &'static str,
+    name: String,
     value: Tensor<D>,
     moments: Option<Moments>,
 }
@@ -39,8 +41,8 @@ impl<const D: usize> Parameter<D> {
     /// # Panics
     /// If `values` does not fill `shape`.
     #[must_use]
-    pub fn new(name: &'static str, values: Vec<f32>, shape: [usize; D], device: &Device) -> Self {
-        Self { name, value: Tensor::from_data(TensorData::new(values, shape), device), moments: None }
+    pub fn new(name: impl Into<String>, values: Vec<f32>, shape: [usize; D], device: &Device) -> Self {
+        Self { name: name.into(), value: Tensor::from_data(TensorData::new(values, shape), device), moments: None }
     }
 
     /// The value as a leaf of a new graph.
@@ -124,6 +126,150 @@ impl<const D: usize> Parameter<D> {
             None => None,
         };
         Ok(())
+    }
+}
+
+/// The kinds of numbers that a leaf of a chain trains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Array {
+    /// Synapses.
+    Synapses,
+    /// Currents of real tokens.
+    Presence,
+    /// Biases.
+    Bias,
+    /// Synapses of the shortcut.
+    Shortcut,
+}
+
+/// The trainable numbers of a leaf; `None` where it has none of a kind.
+#[derive(Clone)]
+pub struct LeafParameters {
+    synapses: Option<Parameter<2>>,
+    presence: Option<Parameter<1>>,
+    bias: Option<Parameter<1>>,
+    shortcut: Option<Parameter<1>>,
+    /// Thresholds do not learn.
+    thresholds: Vec<f32>,
+}
+
+impl LeafParameters {
+    /// Those of a leaf, as they are first.
+    #[must_use]
+    pub fn new(leaf: &Leaf, weights: LayerWeights, device: &Device) -> Self {
+        let vector = |name: &str, values: Vec<f32>| {
+            let length = values.len();
+            (length > 0).then(|| Parameter::new(format!("{}.{name}", leaf.path), values, [length], device))
+        };
+        let shape = leaf.sizes().synapses;
+        Self {
+            synapses: (!weights.synapses.is_empty())
+                .then(|| Parameter::new(format!("{}.synapses", leaf.path), weights.synapses, shape, device)),
+            presence: vector("presence", weights.presence),
+            bias: vector("bias", weights.bias),
+            shortcut: vector("shortcut", weights.shortcut),
+            thresholds: weights.thresholds,
+        }
+    }
+
+    /// The numbers as they are now.
+    #[must_use]
+    pub fn values(&self) -> LayerWeights {
+        let synapses = self.synapses.as_ref().map(Parameter::values).unwrap_or_default();
+        LayerWeights { synapses, ..self.other_values() }
+    }
+
+    /// The numbers as they are now, all but the synapses.
+    #[must_use]
+    pub fn other_values(&self) -> LayerWeights {
+        let vector = |parameter: &Option<Parameter<1>>| parameter.as_ref().map(Parameter::values).unwrap_or_default();
+        LayerWeights {
+            synapses: Vec::new(),
+            presence: vector(&self.presence),
+            bias: vector(&self.bias),
+            shortcut: vector(&self.shortcut),
+            thresholds: self.thresholds.clone(),
+        }
+    }
+
+    /// What `read` makes of the synapses; they are not copied.
+    pub fn read_synapses<R>(&self, read: impl Fn(&[f32]) -> R) -> Option<R> {
+        self.synapses.as_ref().map(|synapses| synapses.read(read))
+    }
+
+    /// The numbers as leaves of a new graph.
+    #[must_use]
+    pub fn leaves(&self) -> LeafTensors {
+        LeafTensors {
+            synapses: self.synapses.as_ref().map(Parameter::leaf),
+            presence: self.presence.as_ref().map(Parameter::leaf),
+            bias: self.bias.as_ref().map(Parameter::leaf),
+            shortcut: self.shortcut.as_ref().map(Parameter::leaf),
+        }
+    }
+
+    /// Other numbers in their place, as leaves of a new graph; `keep` says whether the synapses stay as they are.
+    #[must_use]
+    pub fn leaves_of(&self, values: LayerWeights, keep: bool) -> LeafTensors {
+        let vector =
+            |parameter: &Option<Parameter<1>>, values| parameter.as_ref().map(|parameter| parameter.leaf_of(values));
+        let synapses = self.synapses.as_ref();
+        LeafTensors {
+            synapses: synapses.map(|own| if keep { own.leaf() } else { own.leaf_of(values.synapses) }),
+            presence: vector(&self.presence, values.presence),
+            bias: vector(&self.bias, values.bias),
+            shortcut: vector(&self.shortcut, values.shortcut),
+        }
+    }
+
+    /// A step of `optimiser` along the gradients of `leaves`, for those that learn.
+    pub fn update(
+        &mut self,
+        optimiser: &AdamW,
+        rate: f64,
+        leaves: LeafTensors,
+        gradients: &mut Gradients,
+        learns: impl Fn(Array) -> bool,
+    ) {
+        if let (Some(own), Some(leaf), true) = (&mut self.synapses, leaves.synapses, learns(Array::Synapses)) {
+            own.update(optimiser, rate, leaf, gradients);
+        }
+        let vectors = [
+            (Array::Presence, &mut self.presence, leaves.presence),
+            (Array::Bias, &mut self.bias, leaves.bias),
+            (Array::Shortcut, &mut self.shortcut, leaves.shortcut),
+        ];
+        for (array, own, leaf) in vectors {
+            if let (Some(own), Some(leaf), true) = (own, leaf, learns(array)) {
+                own.update(optimiser, rate, leaf, gradients);
+            }
+        }
+    }
+
+    fn vectors(&self) -> impl Iterator<Item = &Parameter<1>> {
+        [&self.presence, &self.bias, &self.shortcut].into_iter().flatten()
+    }
+
+    /// Puts values and moments into a checkpoint.
+    pub fn save(&self, prefix: &str, store: &mut Store) {
+        self.synapses.iter().for_each(|own| own.save(prefix, store));
+        self.vectors().for_each(|own| own.save(prefix, store));
+    }
+
+    /// Puts the values alone into a checkpoint.
+    pub fn save_values(&self, prefix: &str, store: &mut Store) {
+        self.synapses.iter().for_each(|own| own.save_values(prefix, store));
+        self.vectors().for_each(|own| own.save_values(prefix, store));
+    }
+
+    /// Takes back what either of the two put there.
+    ///
+    /// # Errors
+    /// If one is missing or has another length.
+    pub fn load(&mut self, prefix: &str, store: &Store) -> spiketext::Result<()> {
+        self.synapses.iter_mut().try_for_each(|own| own.load(prefix, store))?;
+        let vectors = [&mut self.presence, &mut self.bias, &mut self.shortcut];
+        vectors.into_iter().flatten().try_for_each(|own| own.load(prefix, store))
     }
 }
 

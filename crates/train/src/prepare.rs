@@ -10,7 +10,7 @@ use spiketext::{
     Result,
     data::{Dataset, Example, Split},
     engine::known_words,
-    network::Specification,
+    network::NetworkConfig,
     slices::argmax,
     target::{Target, class_counts, count_met},
     text::{Language, UNKNOWN, Vocabulary, candidate_words, detect_language},
@@ -170,22 +170,22 @@ impl PreparedData {
     /// Share of `texts` whose label is found; see [`Self::labels`].
     pub fn accuracy(
         &self,
-        specification: &Specification,
+        config: &NetworkConfig,
         texts: &[EncodedText],
         label: impl FnOnce(&[Vec<u32>]) -> Vec<usize>,
     ) -> f64 {
-        share_right(&self.labels(specification, texts, label), texts)
+        share_right(&self.labels(config, texts, label), texts)
     }
 
     /// The labels that are found for `texts`, as [`spiketext::model::Model::predict`] finds them: `label` names the
     /// classes of texts, a text without a known word has the most frequent class.
     pub fn labels(
         &self,
-        specification: &Specification,
+        config: &NetworkConfig,
         texts: &[EncodedText],
         label: impl FnOnce(&[Vec<u32>]) -> Vec<usize>,
     ) -> Vec<usize> {
-        let known: Vec<bool> = texts.iter().map(|text| known_words(specification, &text.words) > 0).collect();
+        let known: Vec<bool> = texts.iter().map(|text| known_words(config, &text.words) > 0).collect();
         let words: Vec<Vec<u32>> =
             texts.iter().zip(&known).filter(|(_, known)| **known).map(|(text, _)| text.words.clone()).collect();
         let usual = argmax(&self.priors);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use spiketext::{
     Error, Result,
     encode::Encoder,
-    network::{Averaging, CodeBits, Readout, UnknownWord},
+    network::{CodeBits, Padding, Readout, SynapseBits, UnknownWord},
 };
 use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
 
@@ -41,6 +41,24 @@ pub struct NetworkChoices {
     pub widths: Vec<usize>,
     /// Channels of each width.
     pub filters: usize,
+    /// Further convolution layers over the positions of the first, which then has one width.
+    #[serde(default)]
+    pub convolutions: usize,
+    /// Kernel width in positions of the further convolutions.
+    #[serde(default = "usual_width")]
+    pub convolution_width: usize,
+    /// Further convolutions of a residual block: what goes in also drives the last of them. 0 makes no blocks.
+    #[serde(default)]
+    pub residual_block: usize,
+    /// Whether pooled spikes drive a neuron a channel; otherwise they go straight into what follows.
+    #[serde(default = "yes")]
+    pub features: bool,
+    /// Neurons of each dense layer before the read-out.
+    #[serde(default)]
+    pub hidden: Vec<usize>,
+    /// Bits of a synapse.
+    #[serde(default)]
+    pub synapse_bits: SynapseBits,
     /// Output neurons of each class.
     pub outputs_per_class: usize,
     /// Whether convolution and outputs have biases.
@@ -50,7 +68,7 @@ pub struct NetworkChoices {
     /// How words become spikes.
     pub encoder: Encoder,
     /// Over which positions features are averaged.
-    pub averaging: Averaging,
+    pub averaging: Padding,
     /// How outputs are read.
     pub readout: Readout,
     /// Share of the membrane kept from step to step.
@@ -90,6 +108,14 @@ pub struct WordChoices {
     pub fresh_from: usize,
     /// Dimensions of random vectors (only for `--vectors random`).
     pub random_dimension: usize,
+}
+
+fn usual_width() -> usize {
+    3
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn published_range() -> f32 {
@@ -231,11 +257,17 @@ impl Recipe {
             network: NetworkChoices {
                 widths: vec![3, 4, 5],
                 filters: 100,
+                convolutions: 0,
+                convolution_width: usual_width(),
+                residual_block: 0,
+                features: true,
+                hidden: Vec::new(),
+                synapse_bits: SynapseBits::Sixteen,
                 outputs_per_class: 1,
                 biases: true,
                 steps: 8,
                 encoder: Encoder::Regular,
-                averaging: Averaging::Valid,
+                averaging: Padding::Valid,
                 readout: Readout::Membrane,
                 beta: 1.0,
                 threshold: 1.0,
@@ -294,11 +326,17 @@ impl Recipe {
             network: NetworkChoices {
                 widths: vec![3, 4, 5],
                 filters: 100,
+                convolutions: 0,
+                convolution_width: usual_width(),
+                residual_block: 0,
+                features: true,
+                hidden: Vec::new(),
+                synapse_bits: SynapseBits::Sixteen,
                 outputs_per_class: 10,
                 biases: false,
                 steps: 50,
                 encoder: Encoder::Bernoulli,
-                averaging: Averaging::Padded { length: 25 },
+                averaging: Padding::Padded { length: 25 },
                 readout: Readout::SpikeCount,
                 beta: 1.0,
                 threshold: 1.0,
@@ -528,7 +566,7 @@ mod tests {
         assert_eq!(recipe.network.encoder, Encoder::Bernoulli);
         assert_eq!(recipe.conversion.normalisation, Normalisation::Percentile { q: 1.0 });
         assert_eq!(recipe.network.widths, [2, 3]);
-        assert_eq!(recipe.network.averaging, Averaging::Padded { length: 9 });
+        assert_eq!(recipe.network.averaging, Padding::Padded { length: 9 });
     }
 
     #[test]

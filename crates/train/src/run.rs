@@ -12,14 +12,13 @@ use spiketext::{
     dnn::Dnn,
     encode::Noise,
     model::{Accuracies, Adversarial, Costs, Model, Training},
-    network::Specification,
     text::Language,
 };
-use spiketext_kernels::{ConvolutionShape, NeuronParameters};
 
 use crate::{
     events::{Event, Observer, Phase},
     fine_tune::accuracy,
+    network::network_config,
     prepare::{PreparedData, VectorSource, prepare},
     recipe::Recipe,
     schedule::Checkpoint,
@@ -96,8 +95,7 @@ pub fn train_both(
         dimension: prepared.dimension,
         unknown_share: prepared.unknown_share,
     });
-    let specification = specification(recipe, prepared.dimension, dataset.labels.len());
-    specification.check()?;
+    let config = network_config(recipe, prepared.dimension, dataset.labels.len())?;
     let fingerprint = fingerprint(dataset, &prepared, recipe, options.seed);
     let path = options.checkpoints.as_ref().map(|folder| folder.join(CHECKPOINT));
     let found = match &path {
@@ -109,16 +107,15 @@ pub fn train_both(
 
     // A checkpoint of the later phase carries the finished DNN, so that conversion can be done again.
     let trained = match found.as_ref().filter(|store| phase_of(store, Phase::FineTuning)) {
-        Some(store) => TrainedDnn::from_store(recipe, &specification, &prepared, options.seed, &store.part("dnn."))?,
+        Some(store) => TrainedDnn::from_store(recipe, &config, &prepared, options.seed, &store.part("dnn."))?,
         None => {
             let resume = found.as_ref().filter(|store| phase_of(store, Phase::Dnn));
             let saving = Saving { checkpoint, resume };
-            TrainedDnn::train(recipe, &specification, &prepared, options.seed, Phase::Dnn, saving, observer)?
+            TrainedDnn::train(recipe, &config, &prepared, options.seed, Phase::Dnn, saving, observer)?
         }
     };
     let dnn_history = trained.history;
-    let converted =
-        Converted::of(recipe, &specification, &prepared, &trained.network.weights(), options.seed, observer)?;
+    let converted = Converted::of(recipe, &config, &prepared, &trained.network.weights(), options.seed, observer)?;
     let extremes = converted.extremes;
     let resume = found.as_ref().filter(|store| phase_of(store, Phase::FineTuning));
     let carry = trained.to_store().prefixed("dnn.");
@@ -138,7 +135,7 @@ pub fn train_both(
         let recipe = original_recipe(recipe);
         let saving = Saving::default();
         let original =
-            TrainedDnn::train(&recipe, &specification, &prepared, options.seed, Phase::Original, saving, observer)?;
+            TrainedDnn::train(&recipe, &config, &prepared, options.seed, Phase::Original, saving, observer)?;
         Some(100.0 * original.network.accuracy(&prepared.test))
     } else {
         None
@@ -175,7 +172,7 @@ pub fn train_both(
         costs: Costs::of(&measured.firing, &measured.operations),
         seconds: started.elapsed().as_secs_f64(),
     };
-    let dnn = trained.network.weights().into_dnn(&specification, recipe.dnn.pooling)?;
+    let dnn = trained.network.weights().into_dnn(&config, recipe.dnn.pooling)?;
     let model = Model::new(
         prepared.language,
         dataset.labels.clone(),
@@ -186,33 +183,6 @@ pub fn train_both(
         training,
     )?;
     Ok((model, dnn))
-}
-
-/// The network that a recipe describes, for words of `dimension` rates and `classes` classes.
-#[must_use]
-pub fn specification(recipe: &Recipe, dimension: usize, classes: usize) -> Specification {
-    let choices = &recipe.network;
-    let neuron = NeuronParameters {
-        beta: choices.beta,
-        threshold: choices.threshold,
-        initial: choices.initial,
-        reset: choices.reset,
-        detach_reset: choices.detach_reset,
-        surrogate: choices.surrogate,
-    };
-    Specification {
-        convolution: ConvolutionShape { widths: choices.widths.clone(), filters: choices.filters, dimension },
-        classes,
-        outputs_per_class: choices.outputs_per_class,
-        steps: choices.steps,
-        encoder: choices.encoder,
-        unknown: recipe.words.unknown,
-        averaging: choices.averaging,
-        readout: choices.readout,
-        convolution_neuron: neuron,
-        feature_neuron: neuron,
-        output_neuron: neuron,
-    }
 }
 
 /// Refuses what cannot be trained on. The readers of [`spiketext::data`] let none of it through; a data set put together

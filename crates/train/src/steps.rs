@@ -4,7 +4,7 @@ use spiketext::{
     Result,
     encode::Noise,
     engine::{self, Extremes, Firing, Operations},
-    network::{Network, Specification},
+    network::{Network, NetworkConfig, Signal},
 };
 use spiketext_kernels::text_convolution::Pooling;
 
@@ -43,14 +43,14 @@ impl<'a> TrainedDnn<'a> {
     /// If a checkpoint cannot be written, or training leaves the finite numbers.
     pub fn train(
         recipe: &'a Recipe,
-        specification: &'a Specification,
+        config: &'a NetworkConfig,
         prepared: &'a PreparedData,
         seed: u64,
         phase: Phase,
         saving: Saving<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<Self> {
-        let mut network = TextCnn::new(recipe, specification, prepared, seed);
+        let mut network = TextCnn::new(recipe, config, prepared, seed);
         let schedule = Schedule {
             phase,
             epochs: recipe.dnn.epochs,
@@ -70,12 +70,12 @@ impl<'a> TrainedDnn<'a> {
     /// If it is not of this network.
     pub fn from_store(
         recipe: &'a Recipe,
-        specification: &'a Specification,
+        config: &'a NetworkConfig,
         prepared: &'a PreparedData,
         seed: u64,
         store: &Store,
     ) -> Result<Self> {
-        let mut network = TextCnn::new(recipe, specification, prepared, seed);
+        let mut network = TextCnn::new(recipe, config, prepared, seed);
         network.load("", store)?;
         let history = TrainingHistory {
             best_accuracy: f64::from_bits(store.number("best-accuracy").unwrap_or(0)),
@@ -124,14 +124,14 @@ impl Converted {
     /// If the DNN's weights are not finite.
     pub fn of(
         recipe: &Recipe,
-        specification: &Specification,
+        config: &NetworkConfig,
         prepared: &PreparedData,
         weights: &DnnWeights,
         seed: u64,
         observer: &mut Observer<'_>,
     ) -> Result<Self> {
         let calibration = calibration_texts(&recipe.conversion, &prepared.train);
-        let network = convert(recipe, specification, weights, &calibration)?;
+        let network = convert(recipe, config, weights, &calibration)?;
         let noise = Noise::inference(seed);
         let words: Vec<Vec<u32>> = calibration.iter().map(|text| text.words.clone()).collect();
         let extremes = engine::run(&network, noise, &words).firing.extremes();
@@ -198,18 +198,20 @@ pub fn fine_tune(
 /// If training leaves the finite numbers.
 pub fn train_directly(
     recipe: &Recipe,
-    specification: &Specification,
+    config: &NetworkConfig,
     prepared: &PreparedData,
     seed: u64,
     observer: &mut Observer<'_>,
 ) -> Result<(Network, TrainingHistory)> {
-    let mut weights = TextCnn::new(recipe, specification, prepared, seed).weights();
+    let mut weights = TextCnn::new(recipe, config, prepared, seed).weights();
     let first = &recipe.direct;
-    weights.weights.iter_mut().for_each(|weight| *weight = first.gain * *weight + first.convolution_shift);
-    weights.output.iter_mut().for_each(|weight| *weight = first.gain * *weight + first.output_shift);
+    for (leaf, layer) in config.chain.leaves().iter().zip(&mut weights.layers) {
+        let shift = if leaf.output == Signal::Positions { first.convolution_shift } else { first.output_shift };
+        layer.synapses.iter_mut().for_each(|weight| *weight = first.gain * *weight + shift);
+    }
     let mut recipe = recipe.clone();
     recipe.conversion.normalisation = Normalisation::None;
-    let fresh = convert(&recipe, specification, &weights, &[])?;
+    let fresh = convert(&recipe, config, &weights, &[])?;
     let mut snn = SpikingTextCnn::new(&recipe, &fresh, prepared, seed);
     let schedule = spiking_schedule(&recipe, Phase::Direct, seed);
     let history = schedule.run(&mut snn, &prepared.train, false, None, None, None, observer)?;
@@ -246,7 +248,7 @@ impl Measurement {
     pub fn of(network: &Network, prepared: &PreparedData, seed: u64) -> Self {
         let texts = &prepared.test;
         let (mut firing, mut operations) = (Firing::default(), Vec::new());
-        let labels = prepared.labels(network.specification(), texts, |words| {
+        let labels = prepared.labels(network.config(), texts, |words| {
             let run = engine::run(network, Noise::inference(seed), words);
             operations = run.operations;
             firing = run.firing;

@@ -13,7 +13,7 @@ use spiketext::{
     data::{self, Dataset, Example, Split},
     encode::Encoder,
     model::{Model, Training},
-    network::{Averaging, CodeBits, Readout, UnknownWord},
+    network::{CodeBits, Padding, Readout, UnknownWord},
     target::Target,
     text::Language,
 };
@@ -363,7 +363,7 @@ fn every_choice_trains_and_runs() {
         ("Bernoulli, padded", {
             let mut recipe = small();
             recipe.network.encoder = Encoder::Bernoulli;
-            recipe.network.averaging = Averaging::Padded { length: 12 };
+            recipe.network.averaging = Padding::Padded { length: 12 };
             recipe.words.unknown = UnknownWord::Mean;
             recipe.words.bits = CodeBits::Sixteen;
             recipe

@@ -3,7 +3,7 @@
 use comfy_table::Table;
 use serde_json::{Map, Value, json};
 use spiketext::{
-    energy::{Account, CostTable, HOROWITZ_45NM_FP32},
+    energy::{CostReport, CostTable, HOROWITZ_45NM_FP32},
     model::Costs,
 };
 
@@ -72,8 +72,8 @@ pub fn energy(costs: &Costs) -> String {
 }
 
 /// The keys of a whole account.
-pub fn account_keys(account: &Account) -> Map<String, Value> {
-    let numbers = &account.numbers;
+pub fn account_keys(account: &CostReport) -> Map<String, Value> {
+    let numbers = &account.footprint;
     let by_layer: Map<String, Value> = account
         .activation_sparsity_by_layer()
         .into_iter()
@@ -121,8 +121,8 @@ pub fn account_keys(account: &Account) -> Map<String, Value> {
 }
 
 /// NeuroBench's measures of an account, a line each.
-pub fn measures(account: &Account) -> Vec<(&'static str, String)> {
-    let (numbers, work) = (&account.numbers, &account.work);
+pub fn measures(account: &CostReport) -> Vec<(&'static str, String)> {
+    let (numbers, work) = (&account.footprint, &account.work);
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     let layers: Vec<String> = account
         .activation_sparsity_by_layer()
@@ -166,7 +166,7 @@ pub fn measures(account: &Account) -> Vec<(&'static str, String)> {
 }
 
 /// Energy of a text under every cost table.
-pub fn energies(account: &Account) -> Table {
+pub fn energies(account: &CostReport) -> Table {
     let header = ["cost table", "SNN", "DNN", "SNN / DNN", "", "even at T x rate"];
     let mut table = tables::plain(&header, &[1, 2, 3, 5]);
     for priced in &account.energies {

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use spiketext::{
-    engine::{SpikeTrain, Trace},
+    engine::{Contributions, LayerTrace, SpikeTrain, Trace},
     model::Model,
-    network::Readout,
+    network::{LayerConfig, Readout},
 };
 
 use super::terminal;
@@ -25,6 +25,7 @@ pub struct Raster<'a> {
     model: &'a Model,
     tokens: Vec<String>,
     trace: Trace,
+    contributions: Contributions,
 }
 
 /// One row: a number for each step.
@@ -48,6 +49,9 @@ pub struct TraceAnswer {
     /// The current into each output, for each step.
     output_currents: Vec<Vec<f32>>,
     outputs_per_class: usize,
+    /// The inputs of the read-out that said most for the answer, then those against it, as (input, share of the score);
+    /// none where outputs fire.
+    contributions: Vec<(usize, f32)>,
 }
 
 #[derive(Serialize)]
@@ -69,19 +73,20 @@ struct ConvolutionAnswer {
 impl<'a> Raster<'a> {
     /// Runs `text` once more and keeps every spike.
     pub fn of(model: &'a Model, text: &str) -> Self {
-        let (tokens, trace) = model.trace(text);
-        Self { model, tokens, trace }
+        let (tokens, trace, contributions) = model.trace(text);
+        Self { model, tokens, trace, contributions }
     }
 
     fn steps(&self) -> usize {
-        self.model.network().specification().steps
+        self.model.network().config().steps
     }
 
     /// Draws it.
     pub fn print(&self, columns: Option<usize>, out: &mut impl Write) -> io::Result<()> {
         let columns = columns.unwrap_or(COLUMNS);
-        let specification = self.model.network().specification();
-        let shape = &specification.convolution;
+        let config = self.model.network().config();
+        let shape = config.convolution();
+        let group = config.outputs_per_class();
         writeln!(out)?;
         let mut tokens: Vec<Line> =
             self.tokens.iter().zip(&self.trace.tokens).map(|(t, s)| self.token(t, s)).collect();
@@ -95,21 +100,32 @@ impl<'a> Raster<'a> {
         let convolution: Vec<Line> = shape
             .widths
             .iter()
-            .zip(&self.trace.convolution)
+            .zip(self.trace.convolution())
             .map(|(&width, spikes)| {
                 let positions = spikes.rows() / self.steps();
                 spikes_of(format!("width {width}, {positions} x {}", shape.filters), spikes, self.steps())
             })
             .collect();
         self.group("spikes of the convolution (positions x filters)", "all", &convolution, columns, out)?;
-        let features = spikes_of(format!("of {}", shape.channels()), &self.trace.features, self.steps());
-        self.group("spikes of the pooled features", "all", &[features], columns, out)?;
+        for (leaf, layer) in config.chain.leaves().iter().zip(&self.trace.layers).skip(1) {
+            let (title, spikes) = match (&leaf.layer, layer) {
+                (LayerConfig::Convolution { width, .. }, LayerTrace::Positions(trains)) => {
+                    (format!("spikes of the convolution of width {width} (layer {})", leaf.path), &trains[0])
+                }
+                (LayerConfig::Neurons { .. }, LayerTrace::Spikes(train)) => {
+                    ("spikes of the pooled features".to_owned(), train)
+                }
+                (_, LayerTrace::Spikes(train)) => (format!("spikes of the dense layer {}", leaf.path), train),
+                _ => continue,
+            };
+            let line = spikes_of(format!("of {}", leaf.outputs), spikes, self.steps());
+            self.group(&title, "all", &[line], columns, out)?;
+        }
         let labels = self.model.labels();
-        if let Some(outputs) = &self.trace.outputs {
+        if let Some(outputs) = self.trace.outputs() {
             let lines: Vec<Line> = (0..labels.len().min(DRAWN_CLASSES))
                 .map(|class| {
-                    let members =
-                        class * specification.outputs_per_class..(class + 1) * specification.outputs_per_class;
+                    let members = class * group..(class + 1) * group;
                     let values: Vec<f64> = (0..self.steps())
                         .map(|t| members.clone().filter(|&o| outputs.get(t, o)).count() as f64)
                         .collect();
@@ -117,7 +133,7 @@ impl<'a> Raster<'a> {
                     Line { name: labels[class].clone(), values, total }
                 })
                 .collect();
-            let title = format!("spikes of the outputs (of {} a class)", specification.outputs_per_class);
+            let title = format!("spikes of the outputs (of {group} a class)");
             self.group(&title, "all", &lines, columns, out)?;
         }
         let currents: Vec<Line> = (0..labels.len().min(DRAWN_CLASSES)).map(|class| self.current(class)).collect();
@@ -126,11 +142,67 @@ impl<'a> Raster<'a> {
         if more > 0 {
             writeln!(out, "  … {more} more classes")?;
         }
-        let decides = match specification.readout {
+        self.print_contributions(out)?;
+        let decides = match config.readout() {
             Readout::Membrane => "the largest mean current decides",
             Readout::SpikeCount => "the most output spikes decide, then the larger current",
         };
         writeln!(out, "  {decides}\n")
+    }
+
+    /// The inputs of a membrane read-out that said most for the class with the largest mean current and most against it, each
+    /// with what it gave to the score of that class; `None` where outputs fire.
+    fn strongest(&self) -> Option<Vec<(usize, f32)>> {
+        const EACH: usize = 3;
+        let config = self.model.network().config();
+        if config.readout() != Readout::Membrane {
+            return None;
+        }
+        let (group, steps) = (config.outputs_per_class(), self.steps());
+        let mean = |class: usize| self.current(class).values.iter().sum::<f64>();
+        let best = (0..config.classes()).fold(0, |best, class| if mean(class) > mean(best) { class } else { best });
+        let all = self.contributions.currents.chunks_exact(self.contributions.outputs).enumerate();
+        let of_best = |(input, row): (usize, &[f32])| {
+            let said = row[best * group..][..group].iter().sum::<f32>() / (steps * group) as f32;
+            (input, said / self.spikes_a_unit(input) as f32)
+        };
+        let mut said: Vec<(usize, f32)> = all.map(of_best).collect();
+        said.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let pro = said.iter().take(EACH).filter(|(_, share)| *share > 0.0);
+        let contra = said.iter().rev().take(EACH).filter(|(_, share)| *share < 0.0);
+        Some(pro.chain(contra).copied().collect())
+    }
+
+    /// How many spikes of an input of the read-out make up its unit: the positions, where it reads sums over them.
+    fn spikes_a_unit(&self, input: usize) -> usize {
+        match &self.trace.layers[..] {
+            [.., LayerTrace::Positions(trains), LayerTrace::Sums, _] => {
+                trains[input / trains[0].dimension()].rows() / self.steps()
+            }
+            _ => 1,
+        }
+    }
+
+    /// What an input of the read-out is called: the filter whose spikes it sums, or the number of a neuron.
+    fn input_name(&self, input: usize) -> String {
+        let chain = &self.model.network().config().chain;
+        let reads_filters = chain
+            .leaves()
+            .iter()
+            .all(|leaf| !matches!(leaf.layer, LayerConfig::Convolution { .. } | LayerConfig::Dense { .. }));
+        let shape = chain.text_convolution().0;
+        if reads_filters {
+            format!("filter {} of width {}", input % shape.filters, shape.widths[input / shape.filters])
+        } else {
+            format!("channel {input}")
+        }
+    }
+
+    /// Those inputs in a line.
+    fn print_contributions(&self, out: &mut impl Write) -> io::Result<()> {
+        let Some(strongest) = self.strongest().filter(|strongest| !strongest.is_empty()) else { return Ok(()) };
+        let said = strongest.iter().map(|&(input, share)| format!("{} {share:+.3}", self.input_name(input)));
+        writeln!(out, "  said most for and against the answer: {}", said.collect::<Vec<_>>().join(", "))
     }
 
     /// The row of a token.
@@ -142,12 +214,12 @@ impl<'a> Raster<'a> {
 
     /// The row of a class's mean current.
     fn current(&self, class: usize) -> Line {
-        let specification = self.model.network().specification();
-        let group = specification.outputs_per_class;
+        let config = self.model.network().config();
+        let group = config.outputs_per_class();
         let values: Vec<f64> = self
             .trace
             .output_currents
-            .chunks_exact(specification.outputs())
+            .chunks_exact(config.outputs())
             .map(|row| {
                 row[class * group..][..group].iter().map(|&current| f64::from(current)).sum::<f64>() / group as f64
             })
@@ -193,35 +265,31 @@ impl<'a> Raster<'a> {
     /// As lists.
     pub fn answer(self) -> TraceAnswer {
         let steps = self.steps();
-        let specification = self.model.network().specification();
+        let config = self.model.network().config();
+        let contributions = self.strongest().unwrap_or_default();
         let each_step = |spikes: &SpikeTrain| (0..steps).map(|t| fired(spikes, t)).collect::<Vec<_>>();
         let tokens = self.tokens.iter().zip(&self.trace.tokens).map(|(token, spikes)| TokenAnswer {
             token: token.clone(),
             known: self.model.vocabulary().id(token).is_some(),
             spikes: each_step(spikes),
         });
-        let convolution =
-            specification.convolution.widths.iter().zip(&self.trace.convolution).map(|(&width, spikes)| {
-                let positions = spikes.rows() / steps;
-                let step = |t| {
-                    let row = |p| fired(spikes, t * positions + p).into_iter().map(move |filter| [p, filter]);
-                    (0..positions).flat_map(row).collect()
-                };
-                ConvolutionAnswer { width, positions, spikes: (0..steps).map(step).collect() }
-            });
+        let convolution = config.convolution().widths.iter().zip(self.trace.convolution()).map(|(&width, spikes)| {
+            let positions = spikes.rows() / steps;
+            let step = |t| {
+                let row = |p| fired(spikes, t * positions + p).into_iter().map(move |filter| [p, filter]);
+                (0..positions).flat_map(row).collect()
+            };
+            ConvolutionAnswer { width, positions, spikes: (0..steps).map(step).collect() }
+        });
         TraceAnswer {
             steps,
             tokens: tokens.collect(),
             convolution: convolution.collect(),
-            features: each_step(&self.trace.features),
-            outputs: self.trace.outputs.as_ref().map(each_step),
-            output_currents: self
-                .trace
-                .output_currents
-                .chunks_exact(specification.outputs())
-                .map(<[f32]>::to_vec)
-                .collect(),
-            outputs_per_class: specification.outputs_per_class,
+            features: self.trace.features().next().map(each_step).unwrap_or_default(),
+            outputs: self.trace.outputs().map(each_step),
+            output_currents: self.trace.output_currents.chunks_exact(config.outputs()).map(<[f32]>::to_vec).collect(),
+            outputs_per_class: config.outputs_per_class(),
+            contributions,
         }
     }
 }

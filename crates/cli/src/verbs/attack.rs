@@ -280,7 +280,7 @@ fn chosen(texts: &Texts, count: usize) -> Vec<Subject> {
 
 /// The choices that must be the same for records to belong together.
 fn conditions(arguments: &Arguments, model: &Model, texts: &Texts, count: usize) -> Conditions {
-    let random = arguments.network == NetworkName::Snn && model.network().specification().encoder.is_random();
+    let random = arguments.network == NetworkName::Snn && model.network().config().encoder.is_random();
     Conditions {
         format: file::FORMAT,
         model: arguments.model.display().to_string(),

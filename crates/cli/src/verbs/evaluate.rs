@@ -9,7 +9,8 @@ use std::{
 
 use serde_json::json;
 use spiketext::{
-    energy::{Account, Exact},
+    energy::CostReport,
+    engine::ExactOperations,
     model::{Costs, Model, Prediction},
 };
 
@@ -74,7 +75,7 @@ struct Outcome {
     confusion: Confusion,
     predictions: Vec<Prediction>,
     costs: Costs,
-    account: Account,
+    account: CostReport,
     timed_texts: usize,
     seconds: f64,
 }
@@ -120,7 +121,7 @@ fn measure(model: &Model, texts: &Texts, exact: bool) -> anyhow::Result<Outcome>
     }
     let seconds = started.elapsed().as_secs_f64();
     let operations: Vec<_> = predictions.iter().map(|prediction| prediction.operations.clone()).collect();
-    let mut account = Account::spiking(model.network(), &operations);
+    let mut account = CostReport::spiking(model.network(), &operations);
     if exact {
         account = account.with_exact(&exact_counts(model, texts, &predictions)?);
     }
@@ -136,11 +137,11 @@ fn measure(model: &Model, texts: &Texts, exact: bool) -> anyhow::Result<Outcome>
 }
 
 /// Exact counts of the texts that were run.
-fn exact_counts(model: &Model, texts: &Texts, predictions: &[Prediction]) -> anyhow::Result<Vec<Exact>> {
+fn exact_counts(model: &Model, texts: &Texts, predictions: &[Prediction]) -> anyhow::Result<Vec<ExactOperations>> {
     let run = texts.texts.iter().zip(predictions).filter(|(_, prediction)| !prediction.unknown);
-    let counts: Option<Vec<Exact>> = run.map(|(text, _)| model.count_exactly(text)).collect();
+    let counts: Option<Vec<ExactOperations>> = run.map(|(text, _)| model.count_exactly(text)).collect();
     counts.ok_or_else(|| {
-        let encoder = model.network().specification().encoder.name();
+        let encoder = model.network().config().encoder.name();
         anyhow::anyhow!("--exact: expected an encoder of plain spikes, got {encoder}")
     })
 }
@@ -262,6 +263,6 @@ fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) 
     tables::facts(&costs::measures(&outcome.account), out)?;
     writeln!(out, "\nWhat that means in energy, by cost table\n")?;
     writeln!(out, "{}\n", costs::energies(&outcome.account).trim_fmt())?;
-    let steps = model.network().specification().steps as f64;
+    let steps = model.network().config().steps as f64;
     writeln!(out, "time steps x input rate of this model: {:.2}", steps * outcome.costs.input_rate)
 }

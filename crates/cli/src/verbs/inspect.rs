@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use spiketext::{
     engine::LayerExtremes,
     model::{CONFIG, MODEL_CARD, Model, VOCABULARY, WEIGHTS},
-    network::{Averaging, Codes, Readout, UnknownWord},
+    network::{Codes, LayerConfig, Leaf, NetworkConfig, Padding, Readout, UnknownWord},
 };
 
 use crate::support::{costs, tables, terminal};
@@ -71,7 +71,10 @@ fn recipe(model: &Model) -> anyhow::Result<toml::Table> {
 
 fn json(folder: &Path, model: &Model, files: &[(&str, u64)]) -> anyhow::Result<Value> {
     let network = model.network();
-    let mut described = serde_json::to_value(network.specification())?;
+    let mut described = match network.text_cnn() {
+        Some(form) => serde_json::to_value(form.config)?,
+        None => serde_json::to_value(network.config())?,
+    };
     if let Some(described) = described.as_object_mut() {
         described.insert("parameters".into(), network.parameters().into());
         described.insert("codes_bits".into(), code_bits(model).into());
@@ -142,32 +145,31 @@ fn section(title: &str, rows: &[(&str, String)], out: &mut impl Write) -> std::i
 
 fn what_it_is(model: &Model, files: &[(&str, u64)]) -> Vec<(&'static str, String)> {
     let network = model.network();
-    let specification = network.specification();
-    let shape = &specification.convolution;
+    let config = network.config();
+    let (shape, neuron) = config.chain.text_convolution();
     let widths = shape.widths.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
-    let neuron = &specification.convolution_neuron;
     let kind = if neuron.beta == 1.0 {
         "integrate-and-fire".to_owned()
     } else {
         format!("leaky integrate-and-fire, beta {}", neuron.beta)
     };
-    let outputs = match (specification.readout, specification.outputs_per_class) {
+    let outputs = match (config.readout(), config.outputs_per_class()) {
         (Readout::Membrane, 1) => "membrane of an output a class".to_owned(),
         (Readout::Membrane, count) => format!("membranes of {count} outputs a class"),
         (Readout::SpikeCount, 1) => "spikes of an output a class".to_owned(),
         (Readout::SpikeCount, count) => format!("spikes of {count} outputs a class"),
     };
-    let pooling = match specification.averaging {
-        Averaging::Valid => "average over the text, of any length".to_owned(),
-        Averaging::Padded { length } => format!("average over {length} tokens; longer texts are cut"),
+    let pooling = match config.padding {
+        Padding::Valid => "average over the text, of any length".to_owned(),
+        Padding::Padded { length } => format!("average over {length} tokens; longer texts are cut"),
     };
-    let unknown = match specification.unknown {
+    let unknown = match config.unknown {
         UnknownWord::Silent => "make no spikes",
         UnknownWord::Mean => "fire at rate 1/2",
     };
     let total: u64 = files.iter().map(|file| file.1).sum();
     let sizes: Vec<String> = files.iter().map(|(name, bytes)| format!("{name} {}", size(*bytes))).collect();
-    vec![
+    let mut rows = vec![
         ("language", model.language().to_string()),
         ("labels", labels(model)),
         (
@@ -179,14 +181,36 @@ fn what_it_is(model: &Model, files: &[(&str, u64)]) -> Vec<(&'static str, String
                 code_bits(model)
             ),
         ),
-        ("encoder", format!("{}, {} time steps", specification.encoder.name(), specification.steps)),
+        ("encoder", format!("{}, {} time steps", config.encoder.name(), config.steps)),
         ("convolution", format!("widths {widths}, {} filters each", shape.filters)),
+    ];
+    rows.extend(further_layers(config).into_iter().map(|layer| ("then", layer)));
+    rows.extend([
         ("pooling", pooling),
         ("neurons", format!("{kind}, threshold {}", neuron.threshold)),
         ("read-out", outputs),
         ("parameters", format!("{}, and {} of word codes", network.parameters(), network.weights().codes.len())),
         ("files", format!("{} ({})", size(total), sizes.join(", "))),
-    ]
+    ]);
+    rows
+}
+
+/// The layers that `lean` and `paper` do not have, or what they have and this network has not.
+fn further_layers(config: &NetworkConfig) -> Vec<String> {
+    let of = |leaf: &Leaf| match &leaf.layer {
+        LayerConfig::Convolution { width, filters, .. } => {
+            let around = if leaf.shortcut.is_some() { ", with what came into the block" } else { "" };
+            Some(format!("convolution of width {width}, {filters} filters{around}"))
+        }
+        LayerConfig::Pooling | LayerConfig::Neurons { .. } | LayerConfig::Readout { .. } => None,
+        LayerConfig::Dense { neurons, .. } => Some(format!("{neurons} neurons that read all that is pooled")),
+        _ => None,
+    };
+    let mut layers: Vec<String> = config.chain.leaves().iter().filter_map(of).collect();
+    if !config.chain.leaves().iter().any(|leaf| matches!(leaf.layer, LayerConfig::Neurons { .. })) {
+        layers.push("no neurons of the pooled features: their spikes go on as they are".to_owned());
+    }
+    layers
 }
 
 /// Labels with their shares in training, the first of many.

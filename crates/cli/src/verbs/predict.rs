@@ -4,6 +4,7 @@ use std::{
     io::{BufWriter, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -32,7 +33,9 @@ use crate::support::{
 
 --json prints one object a text: text, label, probability (of the label), probabilities (of each label), unknown,
 tokens, known_tokens, acs (accumulations it took). With --trace also trace: tokens with the input dimensions that fired
-at each step, and the neurons that fired at each step in convolution, features and outputs; null for unknown texts.")]
+at each step, the neurons that fired at each step in convolution, features and outputs, and contributions: the inputs
+of the read-out that said most for the answer and most against it, with their shares of its score; null for unknown
+texts.")]
 pub struct Arguments {
     /// The model directory.
     model: PathBuf,
@@ -58,9 +61,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if from_pipe && std::io::stdin().is_terminal() {
         anyhow::bail!("no text to label: give TEXT, --file FILE, or `-` to type or pipe one text a line");
     }
-    let model = Model::load(&arguments.model)?;
+    let model = Arc::new(Model::load(&arguments.model)?);
     let mut answers = Answers {
-        session: model.session(),
+        session: Session::new(model.clone()),
         model: &model,
         arguments,
         out: BufWriter::new(std::io::stdout().lock()),
@@ -86,7 +89,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// Where answers go.
 struct Answers<'a, W: Write> {
     model: &'a Model,
-    session: Session<'a>,
+    session: Session,
     arguments: &'a Arguments,
     out: W,
     /// The width of the terminal, if it is one.

@@ -234,7 +234,7 @@ fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
     }
     recipe.check()?;
     // What the network itself refuses shows before any file is read; dimension and classes are checked once known.
-    spiketext_train::specification(&recipe, 1, 2).check()?;
+    spiketext_train::network_config(&recipe, 1, 2)?;
     Ok(recipe)
 }
 
@@ -315,7 +315,7 @@ fn result(model: &Model, folder: &Path) -> serde_json::Value {
         "original_accuracy": t.original,
         "adversarial": t.adversarial,
         "development": t.development,
-        "steps": model.network().specification().steps,
+        "steps": model.network().config().steps,
         "dnn_epochs": t.dnn_epochs,
         "fine_tuning_epochs": t.fine_tuning_epochs,
         "unknown_share": t.unknown_share,
@@ -331,7 +331,7 @@ fn result(model: &Model, folder: &Path) -> serde_json::Value {
 fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
     let t = model.training();
     let costs = &t.costs;
-    let steps = model.network().specification().steps.to_string();
+    let steps = model.network().config().steps.to_string();
     let (dnn, snn) = costs::microjoules(costs);
     let ratio = costs::ratio(costs).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
     let [run, best] = t.fine_tuning_epochs;

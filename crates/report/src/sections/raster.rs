@@ -5,7 +5,11 @@ use plotters::{
     prelude::*,
     style::text_anchor::{HPos, VPos},
 };
-use spiketext::{Error, Result, engine::Trace, model::Model};
+use spiketext::{
+    Error, Result,
+    engine::{SpikeTrain, Trace},
+    model::Model,
+};
 
 use crate::{
     figure::{Area, Drawn, GRID, INK, LETTERS, MUTED, SERIES, cut, letters, picture, write_at},
@@ -28,7 +32,7 @@ const DRAWN_CLASSES: usize = 8;
 /// # Errors
 /// If the model knows no word of the text, so that nothing runs.
 pub fn section(model: &Model, text: &str, page: &mut Page) -> Result<()> {
-    let (tokens, trace) = model.trace(text);
+    let (tokens, trace, _) = model.trace(text);
     if !tokens.iter().any(|token| model.vocabulary().id(token).is_some()) {
         return Err(Error::invalid("raster of a text", "a text with a word that the model knows", text));
     }
@@ -36,18 +40,18 @@ pub fn section(model: &Model, text: &str, page: &mut Page) -> Result<()> {
     page.paragraph(&format!("“{}”, as a trained model reads it.", escaped(text)));
     let svg = draw(model, &tokens, &trace);
     page.figure("raster", "Spikes of a sentence: input, features and currents into the outputs over the steps", svg)?;
-    let specification = model.network().specification();
+    let config = model.network().config();
     let shown = tokens.len().min(DRAWN_TOKENS);
-    let features = specification.convolution.channels();
+    let features = trace.features().next().map_or(0, SpikeTrain::dimension);
     page.paragraph(&format!(
         "Time goes from left to right, {} steps. Left: the first {} of {} input dimensions of each of {}. Middle: the \
          features that fire at least once, of {features}. Right: the current into the output of each class, mean up to \
          each step; {}.",
-        specification.steps,
-        specification.convolution.dimension.min(DRAWN_DIMENSIONS),
-        specification.convolution.dimension,
+        config.steps,
+        config.dimension().min(DRAWN_DIMENSIONS),
+        config.dimension(),
         if shown < tokens.len() { format!("the first {shown} tokens of {}", tokens.len()) } else { format!("{shown} tokens") },
-        match specification.readout {
+        match config.readout() {
             spiketext::network::Readout::Membrane => "the largest at the end decides",
             spiketext::network::Readout::SpikeCount => "the most output spikes decide",
         },
@@ -62,7 +66,7 @@ fn draw(model: &Model, tokens: &[String], trace: &Trace) -> Result<String> {
         for (x, title) in [(240, "input, by token"), (545, "features that fire"), (810, "current into the outputs")] {
             write_at(root, title, (x, 14), &letters(LETTERS + 1.0, INK, HPos::Center, VPos::Center))?;
         }
-        let steps = model.network().specification().steps;
+        let steps = model.network().config().steps;
         input(root, &tokens[..shown], trace, steps, height)?;
         features(root, trace, steps, height)?;
         currents(root, model, trace, steps, height)
@@ -110,8 +114,8 @@ fn input(area: &Area<'_>, tokens: &[String], trace: &Trace, steps: usize, height
 
 fn features(area: &Area<'_>, trace: &Trace, steps: usize, height: i32) -> Drawn {
     let (left, top, width) = (410, 30, 270);
-    let firing: Vec<usize> =
-        (0..trace.features.dimension()).filter(|&c| (0..steps).any(|t| trace.features.get(t, c))).collect();
+    let Some(train) = trace.features().next() else { return Ok(()) };
+    let firing: Vec<usize> = (0..train.dimension()).filter(|&c| (0..steps).any(|t| train.get(t, c))).collect();
     // As many as stay readable, evenly chosen.
     let most = (DRAWN_DOTS / steps.max(1)).clamp(1, height as usize / 3);
     let every = firing.len().div_ceil(most).max(1);
@@ -119,7 +123,7 @@ fn features(area: &Area<'_>, trace: &Trace, steps: usize, height: i32) -> Drawn 
     let drawn: Vec<usize> = firing.iter().copied().step_by(every).collect();
     for (row, &feature) in drawn.iter().enumerate() {
         let y = top + (row as i32 * height) / drawn.len() as i32;
-        for t in (0..steps).filter(|&t| trace.features.get(t, feature)) {
+        for t in (0..steps).filter(|&t| train.get(t, feature)) {
             let tall = (height / drawn.len() as i32 - 1).clamp(1, 6);
             spike(area, left + place(t, steps, width), y, (wide, tall), 1)?;
         }
@@ -129,13 +133,13 @@ fn features(area: &Area<'_>, trace: &Trace, steps: usize, height: i32) -> Drawn 
 
 fn currents(area: &Area<'_>, model: &Model, trace: &Trace, steps: usize, height: i32) -> Drawn {
     let (left, top, width) = (730, 30, 160);
-    let specification = model.network().specification();
-    let group = specification.outputs_per_class;
+    let config = model.network().config();
+    let group = config.outputs_per_class();
     let classes = model.labels().len().min(DRAWN_CLASSES);
     let mut lines = vec![Vec::new(); classes];
     for (class, line) in lines.iter_mut().enumerate() {
         let mut sum = 0.0;
-        for (t, row) in trace.output_currents.chunks_exact(specification.outputs()).enumerate() {
+        for (t, row) in trace.output_currents.chunks_exact(config.outputs()).enumerate() {
             sum += row[class * group..][..group].iter().map(|&c| f64::from(c)).sum::<f64>() / group as f64;
             line.push(sum / (t + 1) as f64);
         }

@@ -26,7 +26,8 @@
 use serde::Serialize;
 use spiketext_kernels::Drive;
 
-use super::{Shape, Work};
+use super::{OperationCounts, Shape};
+use crate::network::{LayerConfig, Signal};
 
 /// Picojoules of an addition of 32-bit integers.
 const ADDITION: f64 = 0.1;
@@ -126,50 +127,88 @@ struct Layer {
 impl Counts {
     /// Of a network of `shape` on the one text whose work is `work`.
     #[must_use]
-    pub fn of(shape: &Shape<'_>, work: &Work) -> Self {
+    pub fn of(shape: &Shape<'_>, work: &OperationCounts) -> Self {
         let mut counts = Self::default();
         let steps = work.steps;
         if steps == 0.0 {
             return counts;
         }
-        let (convolution, specification) = (shape.convolution(), shape.specification());
-        let (rows, filters, inputs) = (work.rows as usize, convolution.filters as f64, shape.inputs() as f64);
+        let config = shape.config();
+        let (rows, inputs) = (work.rows as usize, shape.inputs() as f64);
         let biased = |count: f64| if shape.has_biases() { count } else { 0.0 };
         let fires = work.neuron_updates > 0.0;
-        let drive = specification.encoder.drive();
+        let drive = config.encoder.drive();
         let constant = fires && drive == Drive::Current;
-        for &width in &convolution.widths {
-            let taps = width as f64;
-            let layer = Layer {
-                inputs: rows as f64 * inputs,
-                active: work.active_inputs,
-                outputs: Shape::positions(rows, width) as f64 * filters,
-                fan_in: inputs * taps,
-                fan_out: filters * taps,
-                parameters: inputs * taps * filters + biased(filters),
-                convolution: true,
-            };
-            let spikes = fires && drive == Drive::Spikes;
-            counts.layer(work.input_steps, &layer, spikes, biased(layer.outputs), fires && !constant);
-            if constant {
-                counts.additions += steps * layer.outputs;
-                counts.inputs.add(steps * layer.outputs, layer.outputs);
+        // Spikes of the last layer of neurons.
+        let mut last = 0.0;
+        for (leaf, own) in config.chain.leaves().iter().zip(&work.layers) {
+            let (channels, outputs) = (leaf.inputs as f64, leaf.outputs as f64);
+            let leaky = leaf.layer.firing_neuron().is_some_and(|neuron| neuron.beta != 1.0);
+            match &leaf.layer {
+                LayerConfig::TextConvolution { shape: convolution, .. } => {
+                    for &width in &convolution.widths {
+                        let (taps, filters) = (width as f64, convolution.filters as f64);
+                        let layer = Layer {
+                            inputs: rows as f64 * inputs,
+                            active: work.active_inputs,
+                            outputs: Shape::positions(rows, width) as f64 * filters,
+                            fan_in: inputs * taps,
+                            fan_out: filters * taps,
+                            parameters: inputs * taps * filters + biased(filters),
+                            convolution: true,
+                        };
+                        let spikes = fires && drive == Drive::Spikes;
+                        counts.layer(work.input_steps, &layer, spikes, biased(layer.outputs), fires && !constant);
+                        if constant {
+                            counts.additions += steps * layer.outputs;
+                            counts.inputs.add(steps * layer.outputs, layer.outputs);
+                        }
+                        counts.neurons(steps, layer.outputs, fires, leaky);
+                    }
+                }
+                LayerConfig::Convolution { width, .. } => {
+                    let (taps, positions) = (*width as f64, shape.first_positions(rows) as f64);
+                    let layer = Layer {
+                        inputs: positions * channels,
+                        active: last,
+                        outputs: positions * outputs,
+                        fan_in: channels * taps,
+                        fan_out: outputs * taps,
+                        parameters: channels * taps * outputs + biased(outputs),
+                        convolution: true,
+                    };
+                    counts.layer(steps, &layer, fires, biased(layer.outputs), fires);
+                    if let (Some(from), true) = (leaf.shortcut, fires) {
+                        // One synapse a spike.
+                        let around = work.layers[from].outputs.active;
+                        counts.additions += around;
+                        counts.address_additions += around;
+                        counts.inputs.add(around, QUEUE);
+                        counts.parameters.add(around, outputs);
+                        counts.membranes.add(2.0 * around, layer.outputs);
+                    }
+                    counts.neurons(steps, layer.outputs, fires, leaky);
+                }
+                LayerConfig::Neurons { .. } => counts.neurons(steps, outputs, fires, leaky),
+                LayerConfig::Dense { .. } | LayerConfig::Readout { .. } => {
+                    let layer = Layer {
+                        inputs: channels,
+                        active: last,
+                        outputs,
+                        fan_in: channels,
+                        fan_out: outputs,
+                        parameters: channels * outputs + biased(outputs),
+                        convolution: false,
+                    };
+                    counts.layer(steps, &layer, fires, biased(outputs), fires);
+                    counts.neurons(steps, outputs, fires, leaky);
+                }
+                LayerConfig::Pooling | LayerConfig::Residual { .. } => {}
             }
-            counts.neurons(steps, layer.outputs, fires, specification.convolution_neuron.beta != 1.0);
+            if leaf.output != Signal::Sums {
+                last = own.outputs.active;
+            }
         }
-        let (channels, outputs) = (convolution.channels() as f64, specification.outputs() as f64);
-        counts.neurons(steps, channels, fires, specification.feature_neuron.beta != 1.0);
-        let layer = Layer {
-            inputs: channels,
-            active: work.feature_outputs.active,
-            outputs,
-            fan_in: channels,
-            fan_out: outputs,
-            parameters: channels * outputs + biased(outputs),
-            convolution: false,
-        };
-        counts.layer(steps, &layer, fires, biased(outputs), fires);
-        counts.neurons(steps, outputs, fires, shape.outputs_fire() && specification.output_neuron.beta != 1.0);
         if fires {
             let spikes = work.outputs().active;
             counts.additions += spikes;
@@ -229,8 +268,8 @@ mod tests {
     use crate::{
         encode::Encoder,
         energy::RectifierShares,
-        engine::{Operations, tests::network},
-        network::{Averaging, Network, Readout, Weights},
+        engine::{LayerOperations, Operations, tests::network},
+        network::{LayerWeights, Network, Padding, Readout},
     };
 
     #[test]
@@ -244,15 +283,18 @@ mod tests {
 
     /// Widths 2 and 3, 9 filters, 12 dimensions, 6 outputs, 6 steps; no presence, no biases.
     fn bare() -> Network {
-        let network = network(Readout::SpikeCount, Encoder::Regular, Averaging::Valid);
-        let full = network.weights();
-        let weights = Weights {
-            presence: vec![0.0; full.presence.len()],
-            bias: vec![0.0; full.bias.len()],
-            output_bias: vec![0.0; full.output_bias.len()],
-            ..full.clone()
-        };
-        Network::new(network.specification().clone(), weights).expect("a network")
+        let network = network(Readout::SpikeCount, Encoder::Regular, Padding::Valid);
+        let mut weights = network.weights().clone();
+        for LayerWeights { presence, bias, .. } in &mut weights.layers {
+            [presence, bias].into_iter().for_each(|currents| currents.fill(0.0));
+        }
+        Network::new(network.config().clone(), weights).expect("a network")
+    }
+
+    /// The operations with layers that did nothing yet.
+    fn with_layers(network: &Network, operations: Operations) -> Operations {
+        let layers = network.layers().map(|(leaf, _)| LayerOperations::none(leaf)).collect();
+        Operations { layers, ..operations }
     }
 
     fn near(traffic: Traffic, parts: &[(f64, f64)]) {
@@ -268,18 +310,13 @@ mod tests {
         // Four tokens: 3 and 2 positions. Some spikes, over six steps.
         let network = bare();
         let shape = Shape::of(&network);
-        let operations = Operations {
-            tokens: 4,
-            input_spikes: 60,
-            convolution_spikes: 30,
-            feature_spikes: 24,
-            output_spikes: 5,
-            convolution_acs: 1800,
-            output_acs: 24 * 6,
-            dnn_macs: 1,
-            ..Operations::default()
-        };
-        let counts = Counts::of(&shape, &Work::spiking(&shape, &operations));
+        let mut operations = with_layers(&network, Operations { tokens: 4, dnn_macs: 1, ..Operations::default() });
+        operations.input_spikes = 60;
+        let [convolution, _, features, readout] = &mut operations.layers[..] else { panic!("four layers") };
+        (convolution.spikes, convolution.acs) = (30, 1800);
+        features.spikes = 24;
+        (readout.spikes, readout.acs) = (5, 24 * 6);
+        let counts = Counts::of(&shape, &OperationCounts::spiking(&shape, &operations));
         // 60 spikes into 9 filters of 2 and of 3 taps, 24 into 6 outputs; 59 spikes fired.
         let events = [1080.0, 1620.0, 144.0];
         assert_eq!((counts.additions, counts.macs), (2844.0 + 59.0, 0.0));
@@ -297,14 +334,16 @@ mod tests {
 
     #[test]
     fn leaks_biases_and_presence_are_paid_for() {
-        let network = network(Readout::Membrane, Encoder::Regular, Averaging::Valid);
-        let mut specification = network.specification().clone();
-        specification.convolution_neuron.beta = 0.5;
-        let network = Network::new(specification, network.weights().clone()).expect("a network");
+        let network = network(Readout::Membrane, Encoder::Regular, Padding::Valid);
+        let mut config = network.text_cnn().expect("a text convolution").config.clone();
+        config.convolution_neuron.beta = 0.5;
+        let config = config.into_network().expect("a chain");
+        let network = Network::new(config, network.weights().clone()).expect("a network");
         let shape = Shape::of(&network);
         let operations =
             Operations { tokens: 4, silent_tokens: 1, input_spikes: 42, dnn_macs: 1, ..Operations::default() };
-        let counts = Counts::of(&shape, &Work::spiking(&shape, &operations));
+        let operations = with_layers(&network, operations);
+        let counts = Counts::of(&shape, &OperationCounts::spiking(&shape, &operations));
         assert_eq!(counts.macs, 6.0 * 45.0);
         // Three tokens are present at each step: 42 + 18 inputs. Every output of every step has its bias.
         near(counts.inputs, &[(60.0, 1000.0), (60.0, 1000.0)]);
@@ -316,20 +355,23 @@ mod tests {
     #[test]
     fn graded_inputs_by_hand() {
         let of = |encoder| {
-            let network = network(Readout::Membrane, encoder, Averaging::Valid);
+            let network = network(Readout::Membrane, encoder, Padding::Valid);
             let shape = Shape::of(&network);
-            let operations = Operations { tokens: 4, convolution_macs: 7, dnn_macs: 1, ..Operations::default() };
-            let work = Work::spiking(&shape, &operations);
+            let operations = Operations { tokens: 4, dnn_macs: 1, ..Operations::default() };
+            let mut operations = with_layers(&network, operations);
+            operations.layers[0].macs = 7;
+            let work = OperationCounts::spiking(&shape, &operations);
             assert_eq!((work.macs(), work.acs()), (7.0, 0.0));
-            (work, Counts::of(&shape, &work))
+            let counts = Counts::of(&shape, &work);
+            (work, counts)
         };
         // Four tokens of 13 inputs, presence among them; 27 and 18 neurons of 2 and 3 taps, 6 outputs of 18 features.
         let (macs, neurons) = (f64::from(27 * 2 * 13 + 18 * 3 * 13), 45.0);
         let (work, phases) = of(Encoder::Phase);
-        assert_eq!((phases.macs, work.convolution.dense), (6.0 * macs, 6.0 * macs));
+        assert_eq!((phases.macs, work.layers[0].connections.dense), (6.0 * macs, 6.0 * macs));
         assert_eq!((phases.additions, phases.outputs.bytes), (6.0 * (neurons + 6.0), 0.0));
         let (work, constant) = of(Encoder::Direct);
-        assert_eq!((constant.macs, work.convolution.dense), (macs, macs));
+        assert_eq!((constant.macs, work.layers[0].connections.dense), (macs, macs));
         // Biases once in the current; the current, and the biases of the outputs, at every step.
         assert_eq!(constant.additions, neurons + 6.0 * neurons + 6.0 * 6.0);
         assert_eq!(constant.outputs.bytes, 4.0 * neurons);
@@ -340,9 +382,9 @@ mod tests {
     #[test]
     fn real_inputs_by_hand() {
         let network = bare();
-        let shape = Shape::real_valued(network.specification(), true);
+        let shape = Shape::real_valued(network.config(), true);
         let half = RectifierShares { convolution: 0.5, features: 1.0 / 3.0 };
-        let counts = Counts::of(&shape, &Work::real_valued(&shape, &[1, 2, 3, 4], half));
+        let counts = Counts::of(&shape, &OperationCounts::real_valued(&shape, &[1, 2, 3, 4], half));
         // Zeros spare nothing here.
         let macs = [27.0 * 24.0, 18.0 * 36.0, 6.0 * 18.0];
         assert_eq!((counts.macs, counts.additions), (macs.iter().sum(), 27.0 + 18.0 + 6.0));
@@ -351,6 +393,6 @@ mod tests {
         near(counts.inputs, &[(macs[0], 48.0), (macs[1], 48.0), (18.0, 18.0)]);
         near(counts.parameters, &[(macs[0] + 27.0, 225.0), (macs[1] + 18.0, 333.0), (macs[2] + 6.0, 114.0)]);
         near(counts.outputs, &[(27.0, 27.0), (18.0, 18.0), (6.0, 6.0)]);
-        assert_eq!(Counts::of(&shape, &Work::default()).picojoules().total(), 0.0);
+        assert_eq!(Counts::of(&shape, &OperationCounts::default()).picojoules().total(), 0.0);
     }
 }

@@ -3,24 +3,22 @@
 //! Operations come first; joules are a reading of them, and every one goes with its table's name.
 //!
 //! ```text
-//! Shape     sizes of a network                        Numbers   what it holds: bytes, parameters, zero weights
-//! Work      operations and activity of a text         Exact     the same counted neuron by neuron, slow
-//! Table     prices of operations                      Account   all of it, means over texts
+//! Shape             sizes of a network                     Footprint    what it holds: bytes, parameters, zero weights
+//! OperationCounts   operations and activity of a text      Table        prices of operations
+//! CostReport        all of it, means over texts, and its Energy under every table
 //! ```
 
-mod account;
-mod exact;
+mod counts;
+mod footprint;
 pub mod lemaire;
-mod numbers;
+mod report;
 mod shape;
 mod tables;
 #[cfg(test)]
 mod tests;
-mod work;
 
-pub use account::{Account, ExactMeans, Priced};
-pub use exact::Exact;
-pub use numbers::Numbers;
+pub use counts::{Connections, LayerCounts, OperationCounts, Outputs, RectifierShares};
+pub use footprint::Footprint;
+pub use report::{CostReport, Energy, ExactMeans};
 pub use shape::Shape;
 pub use tables::{CostTable, HOROWITZ_45NM_FP32, Prices, TABLES, Table};
-pub use work::{Connections, Outputs, RectifierShares, Work};

@@ -2,12 +2,15 @@
 
 use spiketext_kernels::ConvolutionShape;
 
-use crate::network::{Network, Readout, Specification};
+use crate::{
+    engine::connections,
+    network::{LayerConfig, Leaf, Network, NetworkConfig, Signal},
+};
 
 /// A network as cost accounts see it: its sizes, and which of its additions happen at all.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape<'a> {
-    specification: &'a Specification,
+    config: &'a NetworkConfig,
     presence: bool,
     biases: bool,
 }
@@ -16,24 +19,25 @@ impl<'a> Shape<'a> {
     /// Of a spiking network. Presence currents and biases that are all zero are no operations.
     #[must_use]
     pub fn of(network: &'a Network) -> Self {
-        let (weights, any) = (network.weights(), |numbers: &[f32]| numbers.iter().any(|&number| number != 0.0));
+        let any = |numbers: &[f32]| numbers.iter().any(|&number| number != 0.0);
+        let layers = &network.weights().layers;
         Self {
-            specification: network.specification(),
-            presence: any(&weights.presence),
-            biases: any(&weights.bias) || any(&weights.output_bias),
+            config: network.config(),
+            presence: any(&layers[0].presence),
+            biases: layers.iter().any(|layer| any(&layer.bias)),
         }
     }
 
     /// Of a real-valued network of that shape: nothing stands for the presence of a token there.
     #[must_use]
-    pub fn real_valued(specification: &'a Specification, biases: bool) -> Self {
-        Self { specification, presence: false, biases }
+    pub fn real_valued(config: &'a NetworkConfig, biases: bool) -> Self {
+        Self { config, presence: false, biases }
     }
 
     /// The network without its numbers.
     #[must_use]
-    pub fn specification(&self) -> &'a Specification {
-        self.specification
+    pub fn config(&self) -> &'a NetworkConfig {
+        self.config
     }
 
     /// Whether real tokens have a constant current (equation 10): one more input that is 1 at every step.
@@ -51,7 +55,7 @@ impl<'a> Shape<'a> {
     /// The text convolution.
     #[must_use]
     pub fn convolution(&self) -> &'a ConvolutionShape {
-        &self.specification.convolution
+        self.config.convolution()
     }
 
     /// Inputs of a token: its dimensions, and presence where there is such a current.
@@ -60,16 +64,10 @@ impl<'a> Shape<'a> {
         self.convolution().dimension + usize::from(self.presence)
     }
 
-    /// Whether outputs fire; otherwise they only integrate.
-    #[must_use]
-    pub fn outputs_fire(&self) -> bool {
-        self.specification.readout == Readout::SpikeCount
-    }
-
     /// Rows of the input of a text with `tokens` tokens: the padded length, where the network pads.
     #[must_use]
     pub fn rows(&self, tokens: usize) -> usize {
-        tokens.max(self.specification.averaging.padded_length())
+        tokens.max(self.config.padding.padded_length())
     }
 
     /// Positions of a kernel of `width` over `rows` rows; one where the text is shorter than the kernel.
@@ -78,43 +76,61 @@ impl<'a> Shape<'a> {
         rows.max(width) - width + 1
     }
 
-    /// Convolution neurons of a text: channels at all positions.
+    /// Positions of the first kernel, and of all layers over positions that follow a single one.
     #[must_use]
-    pub fn convolution_neurons(&self, rows: usize) -> usize {
-        let of = |&width: &usize| Self::positions(rows, width) * self.convolution().filters;
-        self.convolution().widths.iter().map(of).sum()
+    pub fn first_positions(&self, rows: usize) -> usize {
+        Self::positions(rows, self.convolution().widths[0])
     }
 
-    /// Connections of one input of every row into the convolution. Zeros around a text shorter than the kernel are no
-    /// inputs; rows of padding are, as in NeuroBench, which sets every input to 1.
+    /// Neurons of a leaf that fire, or its rectifiers: channels at all positions, or those of the text.
     #[must_use]
-    pub fn convolution_connections(&self, rows: usize) -> usize {
-        let of = |&width: &usize| if rows < width { rows } else { (rows - width + 1) * width };
-        self.convolution().widths.iter().map(of).sum::<usize>() * self.convolution().filters
+    pub fn neurons(&self, leaf: &Leaf, rows: usize) -> usize {
+        match (&leaf.layer, leaf.output) {
+            (LayerConfig::TextConvolution { shape, .. }, _) => {
+                let of = |&width: &usize| Self::positions(rows, width) * shape.filters;
+                shape.widths.iter().map(of).sum()
+            }
+            (_, Signal::Positions) => self.first_positions(rows) * leaf.outputs,
+            (layer, _) if layer.firing_neuron().is_some() => leaf.outputs,
+            _ => 0,
+        }
     }
 
-    /// Connections into the outputs.
+    /// Connections of a leaf. In the text convolution those of one input of every row: zeros around a text shorter than the
+    /// kernel are no inputs; rows of padding are, as in NeuroBench, which sets every input to 1.
     #[must_use]
-    pub fn output_connections(&self) -> usize {
-        self.convolution().channels() * self.specification.outputs()
+    pub fn connections(&self, leaf: &Leaf, rows: usize) -> usize {
+        match &leaf.layer {
+            LayerConfig::TextConvolution { shape, .. } => {
+                let of = |&width: &usize| if rows < width { rows } else { (rows - width + 1) * width };
+                shape.widths.iter().map(of).sum::<usize>() * shape.filters * self.inputs()
+            }
+            _ => connections(leaf, self.first_positions(rows)) as usize,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{encode::Encoder, engine::tests::network, network::Averaging};
+    use crate::{
+        encode::Encoder,
+        engine::tests::network,
+        network::{Padding, Readout},
+    };
 
     #[test]
     fn every_row_is_connected_to_the_positions_that_see_it() {
-        // Widths 2 and 3, 9 filters.
-        let network = network(Readout::Membrane, Encoder::Regular, Averaging::Valid);
+        // Widths 2 and 3, 9 filters, 12 dimensions and presence.
+        let network = network(Readout::Membrane, Encoder::Regular, Padding::Valid);
         let shape = Shape::of(&network);
+        let first = &network.config().chain.leaves()[0];
         assert_eq!((shape.inputs(), shape.has_biases()), (13, true));
-        assert_eq!(shape.convolution_connections(5), (4 * 2 + 3 * 3) * 9);
+        assert_eq!(shape.connections(first, 5), 13 * (4 * 2 + 3 * 3) * 9);
         // Shorter than the wide kernel, shorter than both, empty.
-        assert_eq!([2, 1, 0].map(|rows| shape.convolution_connections(rows)), [(2 + 2) * 9, (1 + 1) * 9, 0]);
-        assert_eq!([5, 2, 0].map(|rows| shape.convolution_neurons(rows)), [(4 + 3) * 9, 2 * 9, 2 * 9]);
+        let of = |rows| shape.connections(first, rows) / 13;
+        assert_eq!([2, 1, 0].map(of), [(2 + 2) * 9, (1 + 1) * 9, 0]);
+        assert_eq!([5, 2, 0].map(|rows| shape.neurons(first, rows)), [(4 + 3) * 9, 2 * 9, 2 * 9]);
         for (rows, width) in [(5, 2), (5, 3), (2, 3), (1, 3)] {
             let positions = Shape::positions(rows, width);
             let seen: u64 = (0..rows).map(|i| crate::engine::cover(i, width, positions)).sum();

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{Shape, Work, lemaire};
+use super::{OperationCounts, Shape, lemaire};
 
 /// The prices of a multiply-accumulation and an accumulation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -115,14 +115,13 @@ pub const TABLES: [Table; 11] = [
 impl Table {
     /// Microjoules of a network of `shape` on one text.
     #[must_use]
-    pub fn microjoules(&self, shape: &Shape<'_>, work: &Work) -> f64 {
+    pub fn microjoules(&self, shape: &Shape<'_>, work: &OperationCounts) -> f64 {
         match self.prices {
             Prices::Operations(table) => table.microjoules(work.macs(), work.acs()),
             Prices::Device { synapse, neuron, events } => {
                 let operations = if events { work.macs() + work.acs() } else { work.dense() };
                 // Rectifiers are the neurons of a real-valued network.
-                let neurons =
-                    if work.neuron_updates > 0.0 { work.neuron_updates } else { work.convolution_outputs.all };
+                let neurons = if work.neuron_updates > 0.0 { work.neuron_updates } else { work.outputs().all };
                 (synapse * operations + neuron * neurons) * 1e-6
             }
             Prices::Memory => lemaire::Counts::of(shape, work).picojoules().total() * 1e-6,
@@ -145,9 +144,9 @@ mod tests {
     use super::*;
     use crate::{
         encode::{Encoder, Noise},
-        energy::RectifierShares,
+        energy::{Connections, LayerCounts, RectifierShares},
         engine::{run, tests::network},
-        network::{Averaging, Readout},
+        network::{Padding, Readout},
     };
 
     #[test]
@@ -160,14 +159,14 @@ mod tests {
 
     #[test]
     fn every_table_by_hand() {
-        let network = network(Readout::SpikeCount, Encoder::Regular, Averaging::Valid);
+        let network = network(Readout::SpikeCount, Encoder::Regular, Padding::Valid);
         let shape = Shape::of(&network);
         let run = run(&network, Noise::inference(0), &[vec![0, 1, 2, 3, 4]]);
         let operations = &run.operations[0];
-        let spiking = Work::spiking(&shape, operations);
-        let beside = Shape::real_valued(network.specification(), true);
-        let real = Work::beside(&beside, operations, RectifierShares::ALL);
-        let acs = (operations.convolution_acs + operations.output_acs) as f64;
+        let spiking = OperationCounts::spiking(&shape, operations);
+        let beside = Shape::real_valued(network.config(), true);
+        let real = OperationCounts::beside(&beside, operations, RectifierShares::ALL);
+        let acs = operations.acs() as f64;
         // Five tokens: 17 (token, position) pairs of 9 filters, 4 + 3 positions, 18 features, 6 outputs, 6 steps.
         let macs = f64::from(17 * 9 * 12 + 18 * 6);
         let dense = 6.0 * f64::from(17 * 9 * 13 + 18 * 6);
@@ -196,17 +195,26 @@ mod tests {
             let near = |got: f64, wanted: f64| wanted > 0.0 && (1e6 * got - wanted).abs() <= 1e-9 * wanted;
             assert!(near(table.microjoules(&shape, &spiking), network), "{}", table.name);
             assert!(near(table.microjoules(&beside, &real), dnn), "{}", table.name);
-            assert_eq!(table.microjoules(&shape, &Work::default()), 0.0, "{}: a text that is not run", table.name);
+            assert_eq!(
+                table.microjoules(&shape, &OperationCounts::default()),
+                0.0,
+                "{}: a text that is not run",
+                table.name
+            );
         }
     }
 
     #[test]
     fn tables_keep_the_order_of_their_sources() {
         let named = |part: &str| TABLES.iter().find(|table| table.name.contains(part)).expect("a table");
-        let network = network(Readout::Membrane, Encoder::Regular, Averaging::Valid);
+        let network = network(Readout::Membrane, Encoder::Regular, Padding::Valid);
         let shape = Shape::of(&network);
-        let mut busy = Work { neuron_updates: 10.0, ..Work::default() };
-        (busy.convolution.acs, busy.convolution.dense, busy.output.macs) = (1000.0, 1000.0, 1000.0);
+        let mut busy = OperationCounts { neuron_updates: 10.0, ..OperationCounts::default() };
+        let of = |macs, acs, dense| LayerCounts {
+            connections: Connections { macs, acs, dense },
+            ..LayerCounts::default()
+        };
+        busy.layers = vec![of(0.0, 1000.0, 1000.0), of(0.0, 0.0, 0.0), of(0.0, 0.0, 0.0), of(1000.0, 0.0, 0.0)];
         let dearer = |parts: &[&str]| {
             let price = |part: &str| named(part).microjoules(&shape, &busy);
             parts.windows(2).all(|pair| price(pair[0]) > price(pair[1]))

@@ -1,37 +1,35 @@
 //! The inference engine: runs a network on token lists, counts what it did, and shows every spike when asked.
 //!
-//! Nothing here knows of texts or files: tokens in, scores out. A word's spikes and products are made once for each
-//! batch of texts, however often the word stands in it, and a [`Runner`] keeps those of the words it met last. A
-//! [`VariantRunner`] keeps the spikes of whole windows of words, for texts that differ by a word or two.
+//! Nothing here knows of texts or files: tokens in, scores out.
+//!
+//! ```text
+//! plain      any chain of layers, neuron by neuron as the equations say, before the eyes of an observer
+//! text_cnn   the plan for chains of one text convolution: a word's spikes and products are made once for a batch,
+//!            however often it stands there, and a Runner keeps those of the words it met last
+//! ```
+//!
+//! [`Runner`] chooses the plan; it alone knows both, and tests hold them to each other bit for bit. A [`VariantRunner`] keeps
+//! the spikes of whole windows of words, for texts that differ by a word or two.
 
-mod first_order;
 mod operations;
+mod plain;
+mod readout;
 mod runner;
-mod trace;
-mod variants;
-mod windows;
-mod words;
+mod text_cnn;
 
-use std::{collections::HashMap, hash::BuildHasherDefault};
-
-pub use first_order::first_order;
+use rustc_hash::FxHashMap;
 pub use spiketext_kernels::SpikeTrain;
-use spiketext_kernels::{
-    Drive, SILENT, TokenBatch, neuron_scan,
-    spiking_convolution::{self, SpikingConvolution},
-};
+use spiketext_kernels::{Drive, NeuronParameters, SILENT, TokenBatch};
 
-pub(crate) use operations::cover;
-pub use operations::{Extremes, Firing, LayerExtremes, Operations};
+pub use operations::{Extremes, Firing, LayerExtremes, LayerFiring, LayerOperations, Operations};
+pub(crate) use operations::{connections, cover, later_connections};
+pub use plain::{Contributions, ExactOperations, LayerTrace, Trace};
 pub use runner::Runner;
-pub use trace::Trace;
-pub use variants::{VariantRunner, WINDOW_BYTES};
-
-use windows::WordHasher;
+pub use text_cnn::{VariantRunner, WINDOW_BYTES, first_order};
 
 use crate::{
     encode::{Noise, UNKNOWN_RATE, encode},
-    network::{Network, Readout, Specification, UnknownWord},
+    network::{Network, NetworkConfig, UnknownWord},
     text::UNKNOWN,
 };
 
@@ -48,13 +46,34 @@ pub struct Run {
     pub firing: Firing,
 }
 
+impl Run {
+    /// Nothing yet.
+    fn new(config: &NetworkConfig) -> Self {
+        Self { firing: Firing::new(config), ..Self::default() }
+    }
+
+    fn push(&mut self, answer: readout::Answer, operations: Operations) {
+        self.scores.extend(answer.scores);
+        self.labels.push(answer.label);
+        self.operations.push(operations);
+    }
+
+    /// Takes in what came of the texts that follow.
+    fn append(&mut self, other: Self) {
+        self.scores.extend(other.scores);
+        self.labels.extend(other.labels);
+        self.operations.extend(other.operations);
+        self.firing.add(&other.firing);
+    }
+}
+
 /// Runs `network` on texts given as word ids ([`UNKNOWN`] for unknown words).
 ///
 /// # Panics
 /// If an id is neither a word of the network nor [`UNKNOWN`].
 #[must_use]
-pub fn run(network: &Network, noise: Noise, texts: &[Vec<u32>]) -> Run {
-    Runner::new(network, noise).run(texts)
+pub fn run<T: AsRef<[u32]> + Sync>(network: &Network, noise: Noise, texts: &[T]) -> Run {
+    Runner::new(network, noise).run(network, texts)
 }
 
 /// Runs `network` on one text and keeps every spike.
@@ -62,23 +81,23 @@ pub fn run(network: &Network, noise: Noise, texts: &[Vec<u32>]) -> Run {
 /// # Panics
 /// As [`run`].
 #[must_use]
-pub fn run_traced(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace) {
-    let mut all = Run { firing: Firing::new(network.specification()), ..Run::default() };
-    let texts = [text.to_vec()];
-    let (batch, words) = batch_of(network.specification(), &texts);
-    let spikes = spikes_of(network, noise, &words);
-    let counts = convolution(network).forward(&spikes, &batch);
-    let layers = Layers::after_convolution(network, &batch, counts);
-    layers.collect(network, &batch, &spike_counts(network, &spikes), &mut all);
-    let trace = Trace::new(network, &batch, &spikes, &layers);
-    (all, trace)
+pub fn run_traced(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace, Contributions) {
+    let tokens = plain::Tokens::of(network, noise, text);
+    let mut run = Run::new(network.config());
+    let tally = plain::Tally::new(network, &tokens, &mut run.firing);
+    let kept = (Trace::new(network, &tokens), Contributions::new(network));
+    let mut observer = (tally, kept);
+    let answer = plain::run(network, &tokens, &mut observer);
+    let (tally, (trace, contributions)) = observer;
+    let operations = tally.finish();
+    run.push(answer, operations);
+    (run, trace, contributions)
 }
 
 /// Spikes of words, a row for each (word, step) or what else the encoder's drive says.
 fn spikes_of(network: &Network, noise: Noise, words: &[u32]) -> SpikeTrain {
-    let specification = network.specification();
-    let dimension = specification.convolution.dimension;
-    encode(specification.encoder, specification.steps, dimension, noise, words.len(), |i| {
+    let (config, dimension) = (network.config(), network.config().dimension());
+    encode(config.encoder, config.steps, dimension, noise, words.len(), |i| {
         if words[i] == UNKNOWN {
             (u64::from(UNKNOWN), vec![UNKNOWN_RATE; dimension].into())
         } else {
@@ -89,7 +108,7 @@ fn spikes_of(network: &Network, noise: Noise, words: &[u32]) -> SpikeTrain {
 
 /// How often each word spikes; of a constant current, how many of a word's inputs are not zero.
 fn spike_counts(network: &Network, spikes: &SpikeTrain) -> Vec<u64> {
-    let time = network.specification().time();
+    let time = network.config().time();
     let of = |word: usize| -> u64 {
         let rows = word * time.rows()..(word + 1) * time.rows();
         match time.drive {
@@ -103,115 +122,19 @@ fn spike_counts(network: &Network, spikes: &SpikeTrain) -> Vec<u64> {
     (0..spikes.rows() / time.rows()).map(of).collect()
 }
 
-/// The convolution of a network.
-fn convolution(network: &Network) -> SpikingConvolution<'_> {
-    let (specification, weights) = (network.specification(), network.weights());
-    let own = spiking_convolution::Weights::new(&weights.synapses, &weights.presence, &weights.bias);
-    SpikingConvolution {
-        shape: &specification.convolution,
-        neuron: &specification.convolution_neuron,
-        time: specification.time(),
-        weights: spiking_convolution::Weights { packed: network.packed(), ..own },
-        workspace: network.workspace(),
-    }
-}
-
-/// Activity of all layers of a batch.
-struct Layers {
-    /// Convolution spikes summed over positions, `[B, T, C]`.
-    counts: Vec<f32>,
-    /// Feature spikes, `[B, T, C]`.
-    features: Vec<f32>,
-    /// Output currents, `[B, T, O]`.
-    currents: Vec<f32>,
-    /// Output spikes, `[B, T, O]`; none for the membrane read-out.
-    outputs: Option<Vec<f32>>,
-}
-
-impl Layers {
-    /// Runs the layers after the convolution.
-    fn after_convolution(network: &Network, batch: &TokenBatch, counts: Vec<f32>) -> Self {
-        let (specification, weights) = (network.specification(), network.weights());
-        let (steps, shape) = (specification.steps, &specification.convolution);
-        let (thresholds, scales) = feature_thresholds(specification, &weights.feature_thresholds, batch);
-        let features = neuron_scan::forward(
-            &specification.feature_neuron,
-            steps,
-            shape.channels(),
-            neuron_scan::Thresholds { values: &thresholds, scales: &scales },
-            &counts,
-        );
-        let outputs = specification.outputs();
-        // Features are 0 or 1: adding the rows of those that fired is the whole matrix product.
-        let mut currents = Vec::with_capacity(batch.len() * steps * outputs);
-        for features in features.chunks_exact(shape.channels()) {
-            let start = currents.len();
-            currents.extend_from_slice(&weights.output_bias);
-            let current = &mut currents[start..];
-            for (_, row) in
-                features.iter().zip(weights.output_synapses.chunks_exact(outputs)).filter(|(s, _)| **s > 0.0)
-            {
-                current.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
-            }
-        }
-        let spikes = output_spikes(specification, &currents);
-        Self { counts, features, currents, outputs: spikes }
-    }
-
-    /// Adds this batch to a run. `token_spikes` holds the spikes of each token that the batch names.
-    fn collect(&self, network: &Network, batch: &TokenBatch, token_spikes: &[u64], run: &mut Run) {
-        let specification = network.specification();
-        let a_text = specification.outputs() * specification.steps;
-        for b in 0..batch.len() {
-            let mean = |values: &[f32]| class_means(specification, &values[b * a_text..][..a_text]);
-            let charge = mean(&self.currents);
-            let scores = self.outputs.as_ref().map_or_else(|| charge.clone(), |spikes| mean(spikes));
-            let mut best = 0;
-            for k in 1..specification.classes {
-                if (scores[k], charge[k]) > (scores[best], charge[best]) {
-                    best = k;
-                }
-            }
-            run.labels.push(best);
-            run.scores.extend(scores);
-        }
-        operations::count(network, batch, token_spikes, self, run);
-    }
-}
-
-/// Spikes of the outputs, `[B, T, O]`, from their currents; none for the membrane read-out.
-fn output_spikes(specification: &Specification, currents: &[f32]) -> Option<Vec<f32>> {
-    (specification.readout == Readout::SpikeCount).then(|| {
-        let (steps, outputs) = (specification.steps, specification.outputs());
-        let thresholds = vec![specification.output_neuron.threshold; currents.len() / steps];
-        let scales = vec![1.0; thresholds.len()];
-        let thresholds = neuron_scan::Thresholds { values: &thresholds, scales: &scales };
-        neuron_scan::forward(&specification.output_neuron, steps, outputs, thresholds, currents)
-    })
-}
-
-/// What the outputs of each class have of a text's `values`, `[T, O]`, on average.
-fn class_means(specification: &Specification, values: &[f32]) -> Vec<f32> {
-    let (outputs, steps, group) = (specification.outputs(), specification.steps, specification.outputs_per_class);
-    let mut sums = vec![0.0f32; specification.classes];
-    for row in values.chunks_exact(outputs) {
-        for (sum, members) in sums.iter_mut().zip(row.chunks_exact(group)) {
-            *sum += members.iter().sum::<f32>();
-        }
-    }
-    sums.into_iter().map(|sum| sum / (steps * group) as f32).collect()
-}
-
 /// Turns texts into rows of distinct words, in order of first use. Words past the longest text that the network reads
 /// are left out; unknown words have a row only under the mean policy.
 #[must_use]
-pub fn batch_of(specification: &Specification, texts: &[Vec<u32>]) -> (TokenBatch, Vec<u32>) {
-    let mut batch = TokenBatch::new(specification.averaging.padded_length());
+pub fn batch_of<T: AsRef<[u32]>>(
+    config: &NetworkConfig,
+    texts: impl IntoIterator<Item = T>,
+) -> (TokenBatch, Vec<u32>) {
+    let mut batch = TokenBatch::new(config.padding.padded_length());
     let mut words = Vec::new();
-    let mut rows = HashMap::<u32, u32, BuildHasherDefault<WordHasher>>::default();
+    let mut rows = FxHashMap::<u32, u32>::default();
     for text in texts {
-        batch.push(text.iter().take(specification.averaging.longest()).map(|&word| {
-            if word == UNKNOWN && specification.unknown == UnknownWord::Silent {
+        batch.push(text.as_ref().iter().take(config.padding.longest()).map(|&word| {
+            if word == UNKNOWN && config.unknown == UnknownWord::Silent {
                 return SILENT;
             }
             *rows.entry(word).or_insert_with(|| {
@@ -226,25 +149,27 @@ pub fn batch_of(specification: &Specification, texts: &[Vec<u32>]) -> (TokenBatc
 /// How many words of a text the network knows, among those that it reads. A text without any is not run: its answer is
 /// the classes' shares in training.
 #[must_use]
-pub fn known_words(specification: &Specification, text: &[u32]) -> usize {
-    text.iter().take(specification.averaging.longest()).filter(|&&word| word != UNKNOWN).count()
+pub fn known_words(config: &NetworkConfig, text: &[u32]) -> usize {
+    text.iter().take(config.padding.longest()).filter(|&&word| word != UNKNOWN).count()
 }
 
-/// Thresholds of the pooled features in whole spikes summed over positions, and the unit of their surrogate, `[B, C]`.
+/// Thresholds of neurons that are driven by spikes summed over positions, in whole spikes, and the unit of their surrogate,
+/// `[B, C]`; `thresholds` are those of a position, `[C]`.
 #[must_use]
 pub fn feature_thresholds(
-    specification: &Specification,
+    config: &NetworkConfig,
+    neuron: &NeuronParameters,
     thresholds: &[f32],
     batch: &TokenBatch,
 ) -> (Vec<f32>, Vec<f32>) {
-    let shape = &specification.convolution;
-    let mut values = Vec::with_capacity(batch.len() * shape.channels());
-    let mut scales = Vec::with_capacity(batch.len() * shape.channels());
+    let widths = &config.convolution().widths;
+    let mut values = Vec::with_capacity(batch.len() * thresholds.len());
+    let mut scales = Vec::with_capacity(batch.len() * thresholds.len());
     for b in 0..batch.len() {
-        for (&width, thresholds) in shape.widths.iter().zip(thresholds.chunks_exact(shape.filters)) {
+        for (&width, thresholds) in widths.iter().zip(thresholds.chunks_exact(thresholds.len() / widths.len())) {
             let positions = batch.positions(b, width) as f32;
             for threshold in thresholds {
-                values.push(positions * threshold * specification.feature_neuron.threshold);
+                values.push(positions * threshold * neuron.threshold);
                 scales.push(positions * threshold);
             }
         }
@@ -255,47 +180,56 @@ pub fn feature_thresholds(
 #[cfg(test)]
 pub(crate) mod tests {
     use proptest::prelude::*;
-    use spiketext_kernels::{ConvolutionShape, NeuronParameters};
+    use spiketext_kernels::{ConvolutionShape, Reset};
 
     use super::*;
     use crate::{
         encode::Encoder,
-        network::{Averaging, Codes, Weights},
+        network::{
+            Chain, Codes, LayerConfig, LayerWeights, Padding, Readout, Signal, SynapseBits, TextCnnConfig, Weights,
+        },
         seed::{Purpose, normal, stream},
     };
 
     /// A small network of random weights over ten words.
-    pub(crate) fn network(readout: Readout, encoder: Encoder, averaging: Averaging) -> Network {
-        let convolution = ConvolutionShape { widths: vec![2, 3], filters: 9, dimension: 12 };
+    pub(crate) fn network(readout: Readout, encoder: Encoder, padding: Padding) -> Network {
         let neuron = NeuronParameters { initial: 0.5, ..NeuronParameters::paper() };
-        let specification = Specification {
-            convolution,
+        let config = TextCnnConfig {
+            convolution: ConvolutionShape { widths: vec![2, 3], filters: 9, dimension: 12 },
             classes: 3,
             outputs_per_class: 2,
             steps: 6,
             encoder,
             unknown: UnknownWord::Mean,
-            averaging,
+            padding,
             readout,
             convolution_neuron: neuron,
-            feature_neuron: neuron,
+            feature_neuron: Some(neuron),
             output_neuron: neuron,
+            synapse_bits: SynapseBits::Sixteen,
         };
-        let mut rng = stream(1, Purpose::Weights, 0, 0);
+        random(config.into_network().expect("a chain"), 1)
+    }
+
+    /// A network of random weights over ten words.
+    pub(crate) fn random(config: NetworkConfig, seed: u64) -> Network {
+        let mut rng = stream(seed, Purpose::Weights, 0, 0);
         let mut draw = |count: usize, size: f32| (0..count).map(|_| size * normal(&mut rng)).collect::<Vec<f32>>();
-        let shape = specification.convolution.clone();
-        let weights = Weights {
-            synapses: draw(shape.dimension * shape.products(), 0.4),
-            presence: draw(shape.products(), 0.2),
-            bias: draw(shape.channels(), 0.1),
-            feature_thresholds: vec![0.31; shape.channels()],
-            output_synapses: draw(shape.channels() * 6, 0.5),
-            output_bias: draw(6, 0.1),
-            codes: Codes::Sixteen(
-                draw(10 * shape.dimension, 0.2).into_iter().map(|x| crate::encode::fixed_rate(x + 0.5)).collect(),
-            ),
-        };
-        Network::new(specification, weights).expect("a sound network")
+        let mut layers = Vec::new();
+        for leaf in config.chain.leaves() {
+            let sizes = leaf.sizes();
+            let size = if leaf.output == Signal::Scores { 0.5 } else { 0.4 };
+            layers.push(LayerWeights {
+                synapses: draw(sizes.synapses[0] * sizes.synapses[1], size),
+                presence: draw(sizes.presence, 0.2),
+                bias: draw(sizes.bias, 0.1),
+                shortcut: draw(sizes.shortcut, 0.5),
+                thresholds: vec![0.31; sizes.thresholds],
+            });
+        }
+        let codes = draw(10 * config.dimension(), 0.2).into_iter().map(|x| crate::encode::fixed_rate(x + 0.5));
+        let codes = Codes::Sixteen(codes.collect());
+        Network::new(config, Weights { codes, layers }).expect("a sound network")
     }
 
     fn texts() -> Vec<Vec<u32>> {
@@ -306,8 +240,8 @@ pub(crate) mod tests {
     fn a_text_scores_the_same_in_any_company() {
         for readout in [Readout::SpikeCount, Readout::Membrane] {
             for encoder in Encoder::ALL {
-                for averaging in [Averaging::Valid, Averaging::Padded { length: 8 }] {
-                    let network = network(readout, encoder, averaging);
+                for padding in [Padding::Valid, Padding::Padded { length: 8 }] {
+                    let network = network(readout, encoder, padding);
                     let together = run(&network, Noise::inference(1), &texts());
                     for (b, text) in texts().into_iter().enumerate() {
                         let alone = run(&network, Noise::inference(1), &[text]);
@@ -319,21 +253,112 @@ pub(crate) mod tests {
         }
     }
 
+    /// Chains of every form: plain ones, with features and without, further convolutions, residual blocks, dense layers.
+    pub(crate) fn chain() -> impl Strategy<Value = NetworkConfig> {
+        let reset = prop_oneof![Just(Reset::Soft), Just(Reset::Hard)];
+        let neuron = (reset, prop::sample::select(vec![1.0f32, 0.5]), 0u8..2).prop_map(|(reset, beta, half)| {
+            NeuronParameters { reset, beta, initial: f32::from(half) / 2.0, ..NeuronParameters::paper() }
+        });
+        let widths = prop::sample::select(vec![vec![1], vec![3], vec![2, 3], vec![1, 4]]);
+        let padding =
+            prop::sample::select(vec![Padding::Valid, Padding::Padded { length: 1 }, Padding::Padded { length: 7 }]);
+        let read = prop::sample::select(vec![Readout::SpikeCount, Readout::Membrane]);
+        let unknown = prop::sample::select(vec![UnknownWord::Silent, UnknownWord::Mean]);
+        let bits = prop::sample::select(vec![SynapseBits::Eight, SynapseBits::Sixteen]);
+        let sizes = (prop::sample::select(vec![1usize, 9, 33]), 1usize..9, 1usize..4);
+        let further = (0usize..4, 0usize..3, any::<bool>(), 0usize..3);
+        let encoder = prop::sample::select(Encoder::ALL.to_vec());
+        (neuron, widths, padding, read, (unknown, bits, encoder), sizes, further).prop_map(
+            |(neuron, widths, padding, read, (unknown, synapse_bits, encoder), (filters, steps, width), further)| {
+                let (convolutions, block, features, dense) = further;
+                let single = widths.len() == 1;
+                let shape = ConvolutionShape { widths, filters, dimension: 12 };
+                let mut layers = vec![LayerConfig::TextConvolution { shape, neuron }];
+                if single {
+                    let convolution = LayerConfig::Convolution { width, filters, neuron };
+                    let all = vec![convolution; convolutions];
+                    match block {
+                        0 => layers.extend(all),
+                        block => layers.extend(
+                            all.chunks(block).map(|layers| LayerConfig::Residual { layers: layers.to_vec() }),
+                        ),
+                    }
+                }
+                layers.push(LayerConfig::Pooling);
+                layers.extend(features.then_some(LayerConfig::Neurons { neuron }));
+                layers.extend((0..dense).map(|i| LayerConfig::Dense { neurons: 5 + i, neuron }));
+                layers.push(LayerConfig::Readout { classes: 3, outputs_per_class: 2, read, neuron });
+                let chain = Chain::new(layers).expect("a chain");
+                NetworkConfig { steps, encoder, unknown, padding, synapse_bits, chain }
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// Whatever plan a runner chooses, it gives what the plain engine gives: scores, labels, counts and rates.
+        #[test]
+        fn every_plan_is_the_plain_engine(
+            config in chain(),
+            seed in 0u64..1000,
+            texts in prop::collection::vec(prop::collection::vec(prop_oneof![8 => 0u32..10, 1 => Just(UNKNOWN)], 0..12), 1..5),
+        ) {
+            let network = random(config, seed);
+            let noise = Noise::inference(3);
+            let plain = Runner::plain(noise).run(&network, &texts);
+            prop_assert_eq!(&run(&network, noise, &texts), &plain);
+            for (b, text) in texts.iter().enumerate() {
+                let (alone, trace, _) = run_traced(&network, noise, text);
+                prop_assert_eq!(&alone.operations[0], &plain.operations[b]);
+                let bits = |scores: &[f32]| scores.iter().map(|score| score.to_bits()).collect::<Vec<_>>();
+                prop_assert_eq!(bits(&alone.scores), bits(&plain.scores[3 * b..][..3]));
+                prop_assert_eq!(trace.layers.len(), network.config().chain.leaves().len());
+            }
+        }
+
+        /// Where no weight is zero, what is counted one by one is what is counted by spikes; membranes change at most once a step.
+        #[test]
+        fn accumulations_counted_one_by_one_are_the_same(
+            config in chain(),
+            seed in 0u64..1000,
+            text in prop::collection::vec(prop_oneof![8 => 0u32..10, 1 => Just(UNKNOWN)], 0..12),
+        ) {
+            let mut network = random(config, seed);
+            let mut weights = network.weights().clone();
+            let all = weights.layers.iter_mut().flat_map(|layer| [&mut layer.synapses, &mut layer.presence, &mut layer.shortcut]);
+            all.flatten().filter(|weight| weight.abs() < 0.05).for_each(|weight| *weight = 0.125);
+            network = Network::new(network.config().clone(), weights).expect("a network");
+            let noise = Noise::inference(2);
+            let exact = ExactOperations::of(&network, noise, &text);
+            prop_assert_eq!(exact.is_some(), network.config().encoder.drive() == Drive::Spikes);
+            if let Some(exact) = exact {
+                let run = run(&network, noise, &[&text]);
+                let acs: Vec<u64> = run.operations[0].layers.iter().map(|layer| layer.acs).collect();
+                prop_assert_eq!(&exact.acs, &acs);
+                for (leaf, &updates) in network.config().chain.leaves().iter().zip(&exact.membrane_updates) {
+                    let integrates = leaf.output == Signal::Scores;
+                    prop_assert_eq!(updates > 0, leaf.layer.firing_neuron().is_some() || integrates);
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_trace_holds_the_spikes_that_were_counted() {
         for encoder in Encoder::ALL {
-            let network = network(Readout::SpikeCount, encoder, Averaging::Padded { length: 8 });
+            let network = network(Readout::SpikeCount, encoder, Padding::Padded { length: 8 });
             for text in texts() {
-                let (run, trace) = run_traced(&network, Noise::inference(4), &text);
+                let (run, trace, _) = run_traced(&network, Noise::inference(4), &text);
                 let operations = &run.operations[0];
                 assert!(trace.tokens.iter().all(|train| train.rows() == 6));
                 assert_eq!(trace.tokens.iter().map(SpikeTrain::count).sum::<u64>(), operations.input_spikes);
                 assert_eq!(
-                    trace.convolution.iter().map(SpikeTrain::count).sum::<u64>(),
-                    operations.convolution_spikes
+                    trace.convolution().iter().map(SpikeTrain::count).sum::<u64>(),
+                    operations.convolution_spikes()
                 );
-                assert_eq!(trace.features.count(), operations.feature_spikes);
-                assert_eq!(trace.outputs.as_ref().map(SpikeTrain::count), Some(operations.output_spikes));
+                assert_eq!(trace.features().map(SpikeTrain::count).sum::<u64>(), operations.feature_spikes());
+                assert_eq!(trace.outputs().map(SpikeTrain::count), Some(operations.output_spikes()));
             }
         }
     }
@@ -344,7 +369,7 @@ pub(crate) mod tests {
             text in prop::collection::vec(prop::option::of(0u32..10), 0..40),
             encoder in prop::sample::select(Encoder::ALL.to_vec()),
         ) {
-            let network = network(Readout::Membrane, encoder, Averaging::Valid);
+            let network = network(Readout::Membrane, encoder, Padding::Valid);
             let text: Vec<u32> = text.into_iter().map(|id| id.unwrap_or(UNKNOWN)).collect();
             let run = run(&network, Noise::inference(0), &[text]);
             prop_assert!(run.scores.iter().all(|score| score.is_finite()));

@@ -8,7 +8,7 @@ use crate::energy::HOROWITZ_45NM_FP32;
 /// The card as Markdown.
 pub(super) fn write(model: &Model) -> String {
     let t = model.training();
-    let network = model.network().specification();
+    let network = model.network().config();
     let table = HOROWITZ_45NM_FP32;
     let (dnn, snn) = (table.microjoules(t.costs.dnn_macs, 0.0), table.microjoules(t.costs.snn_macs, t.costs.snn_acs));
     let mut card = String::new();
@@ -41,7 +41,9 @@ pub(super) fn write(model: &Model) -> String {
     if let Some(original) = t.original {
         line(format!("| original TextCNN (maximum pooling), beside | {original:.2} % | |"));
     }
-    if t.fine_tuning_epochs[1] == 0 {
+    if t.fine_tuning_epochs[0] == 0 {
+        line("\nThis SNN is the converted one: it was not fine-tuned.".into());
+    } else if t.fine_tuning_epochs[1] == 0 {
         line("\nFine-tuning did not improve on the converted weights, so this SNN is the converted one.".into());
     }
     line(format!("\nUnknown tokens in the test texts: {:.1} %.\n", 100.0 * t.unknown_share));
@@ -81,12 +83,7 @@ pub(super) fn write(model: &Model) -> String {
             a.found, a.attacked, a.attack
         ));
     }
-    line(format!(
-        "- words: {} of {} dimensions, from {}",
-        model.vocabulary().len(),
-        network.convolution.dimension,
-        t.vectors
-    ));
+    line(format!("- words: {} of {} dimensions, from {}", model.vocabulary().len(), network.dimension(), t.vectors));
     line(format!("- recipe: {}, seed {}, by {}, in {:.0} seconds", t.recipe, t.seed, t.program, t.seconds));
     line(format!(
         "- DNN: {} epochs, best {}; fine-tuning: {} epochs, best {}",

@@ -1,21 +1,22 @@
 //! The model directory: `config.json`, `model.safetensors`, `vocab.txt` and a card for people, `README.md`; beside them, if it was to be
 //! kept, the DNN that the network was converted from (see [`crate::dnn`]).
 //!
-//! Weights are stored as the whole numbers they are (see [`crate::network`]): synapses in 16 bits, presence and biases
-//! in 32, word codes in 8 or 16, with the exponents of their units in `config.json`. Everything is checked on reading:
-//! unknown fields, versions, missing and extra tensors, types, shapes, sizes.
+//! `docs/FORMAT.md` says what every field, tensor, unit and bound is. Everything is checked on reading: unknown fields,
+//! versions, missing and extra tensors, types, shapes, sizes.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{fs, path::Path};
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Model, Training, card};
+use super::{
+    Model, Training, card,
+    tensors::{self, Exponents},
+};
 use crate::{
     Error, Result,
     dnn::{self, Dnn},
     files::write_folder,
-    network::{Codes, Grid, Network, Specification, Weights},
+    network::{Network, NetworkConfig, TextCnnConfig},
     text::{Language, Vocabulary},
 };
 
@@ -28,8 +29,8 @@ pub const VOCABULARY: &str = "vocab.txt";
 /// The page for people.
 pub const MODEL_CARD: &str = "README.md";
 
-const FORMAT: &str = "spiketext-model";
-const VERSION: u32 = 1;
+pub(super) const FORMAT: &str = "spiketext-model";
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +41,25 @@ struct Config {
     labels: Vec<String>,
     priors: Vec<f32>,
     seed: u64,
-    network: Specification,
+    network: NetworkConfig,
+    /// The units of each layer's whole numbers are 2 to these powers.
+    exponents: Exponents,
+    training: Training,
+}
+
+/// What format 1 said instead.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config1 {
+    #[serde(rename = "format")]
+    _format: String,
+    #[serde(rename = "version")]
+    _version: u32,
+    language: Language,
+    labels: Vec<String>,
+    priors: Vec<f32>,
+    seed: u64,
+    network: TextCnnConfig,
     /// The unit of synapses, presence and biases is 2 to this power.
     synapse_exponent: i32,
     /// The unit of output synapses and biases is 2 to this power.
@@ -69,8 +88,6 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(Error::write(parent))?;
     let network = model.network();
-    let weights = network.weights();
-    let grids = (Grid::of(&weights.synapses), Grid::of(&weights.output_synapses));
     let config = Config {
         format: FORMAT.into(),
         version: VERSION,
@@ -78,9 +95,8 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
         labels: model.labels.clone(),
         priors: model.priors.clone(),
         seed: model.seed,
-        network: network.specification().clone(),
-        synapse_exponent: grids.0.exponent,
-        output_exponent: grids.1.exponent,
+        network: network.config().clone(),
+        exponents: tensors::exponents(network),
         training: model.training.clone(),
     };
     let mut json = serde_json::to_vec_pretty(&config)
@@ -88,7 +104,7 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
     json.push(b'\n');
     let mut files = vec![
         (CONFIG, json),
-        (WEIGHTS, tensors(network, grids)?),
+        (WEIGHTS, tensors::to_bytes(network)?),
         (VOCABULARY, model.vocabulary.to_text().into_bytes()),
         (MODEL_CARD, card::write(model).into_bytes()),
     ];
@@ -107,44 +123,6 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
     })
 }
 
-/// The weights as whole numbers.
-fn tensors(network: &Network, (grid, output_grid): (Grid, Grid)) -> Result<Vec<u8>> {
-    let weights = network.weights();
-    let specification = network.specification();
-    let shape = &specification.convolution;
-    let (d, m, c, o) = (shape.dimension, shape.products(), shape.channels(), specification.outputs());
-    let short = |grid: Grid, values: &[f32]| -> Vec<u8> {
-        values.iter().flat_map(|&v| (grid.units(v) as i16).to_le_bytes()).collect()
-    };
-    let long = |grid: Grid, values: &[f32]| -> Vec<u8> {
-        values.iter().flat_map(|&v| grid.units(v).to_le_bytes()).collect()
-    };
-    let (code_type, codes) = match &weights.codes {
-        Codes::Eight(codes) => (Dtype::U8, codes.clone()),
-        Codes::Sixteen(codes) => (Dtype::U16, codes.iter().flat_map(|code| code.to_le_bytes()).collect()),
-    };
-    let thresholds: Vec<u8> = weights.feature_thresholds.iter().flat_map(|v| v.to_le_bytes()).collect();
-    let parts = [
-        ("bias", Dtype::I32, vec![c], long(grid, &weights.bias)),
-        ("codes", code_type, vec![network.words(), d], codes),
-        ("feature_thresholds", Dtype::F32, vec![c], thresholds),
-        ("output_bias", Dtype::I32, vec![o], long(output_grid, &weights.output_bias)),
-        ("output_synapses", Dtype::I16, vec![c, o], short(output_grid, &weights.output_synapses)),
-        ("presence", Dtype::I32, vec![m], long(grid, &weights.presence)),
-        ("synapses", Dtype::I16, vec![d, m], short(grid, &weights.synapses)),
-    ];
-    let wrong = |error: safetensors::SafeTensorError| {
-        Error::invalid("save model", "tensors that can be written", error.to_string())
-    };
-    let views = parts
-        .iter()
-        .map(|(name, dtype, shape, bytes)| Ok((*name, TensorView::new(*dtype, shape.clone(), bytes)?)))
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(wrong)?;
-    let metadata = HashMap::from([("format".to_owned(), FORMAT.to_owned())]);
-    safetensors::serialize(views, Some(metadata)).map_err(wrong)
-}
-
 pub(super) fn load(folder: &Path) -> Result<Model> {
     let path = folder.join(CONFIG);
     let text = fs::read_to_string(&path).map_err(Error::read(&path))?;
@@ -158,28 +136,48 @@ pub(super) fn load(folder: &Path) -> Result<Model> {
         Error::malformed(&path, Some(error.line() as u64), "a spiketext model description", error.to_string())
     };
     let header: Header = serde_json::from_str(&text).map_err(broken)?;
-    if header.format != FORMAT || header.version != VERSION {
+    if header.format != FORMAT || !(1..=VERSION).contains(&header.version) {
         return Err(Error::malformed(
             &path,
             None,
-            format!("format {FORMAT}, version {VERSION}"),
+            format!("format {FORMAT}, version 1 to {VERSION} (a later one needs a later spiketext)"),
             format!("format {}, version {}", header.format, header.version),
         ));
     }
-    let config: Config = serde_json::from_str(&text).map_err(broken)?;
+    let weights_path = folder.join(WEIGHTS);
+    let weights_bytes = || fs::read(&weights_path).map_err(Error::read(&weights_path));
+    let (config, weights) = if header.version == 1 {
+        let old: Config1 = serde_json::from_str(&text).map_err(broken)?;
+        let network = of_file(&path, old.network.into_network())?;
+        of_file(&path, network.check())?;
+        let exponents = (old.synapse_exponent, old.output_exponent);
+        let weights = tensors::read_format_1(&weights_path, &weights_bytes()?, &network, exponents)?;
+        let config = Config {
+            format: header.format,
+            version: VERSION,
+            language: old.language,
+            labels: old.labels,
+            priors: old.priors,
+            seed: old.seed,
+            network,
+            exponents: Exponents::new(),
+            training: old.training,
+        };
+        (config, weights)
+    } else {
+        let config: Config = serde_json::from_str(&text).map_err(broken)?;
+        of_file(&path, config.network.check())?;
+        let weights = tensors::read(&weights_path, &weights_bytes()?, &config.network, &config.exponents)?;
+        (config, weights)
+    };
     let config_path = path;
-    of_file(&config_path, config.network.check())?;
     let path = folder.join(VOCABULARY);
     let words = fs::read_to_string(&path).map_err(Error::read(&path))?;
     let vocabulary = Vocabulary::parse(&path, &words)?;
-    let vocabulary_path = path;
-    let path = folder.join(WEIGHTS);
-    let bytes = fs::read(&path).map_err(Error::read(&path))?;
-    let weights = weights(&path, &bytes, &config)?;
-    let network = of_file(&path, Network::new(config.network, weights))?;
+    let network = of_file(&weights_path, Network::new(config.network, weights))?;
     if network.words() != vocabulary.len() {
         let expected = format!("{} words, one for each code in {WEIGHTS}", network.words());
-        return Err(Error::malformed(vocabulary_path, None, expected, vocabulary.len().to_string()));
+        return Err(Error::malformed(path, None, expected, vocabulary.len().to_string()));
     }
     let (labels, priors) = (config.labels, config.priors);
     let model = Model::new(config.language, labels, priors, config.seed, vocabulary, network, config.training);
@@ -194,64 +192,17 @@ fn of_file<T>(path: &Path, result: Result<T>) -> Result<T> {
     })
 }
 
-/// Takes the weights out of the file's bytes, every type and shape checked.
-fn weights(path: &Path, bytes: &[u8], config: &Config) -> Result<Weights> {
-    let broken = |expected: &str, got: String| Error::malformed(path, None, expected, got);
-    let tensors = SafeTensors::deserialize(bytes).map_err(|error| broken("a safetensors file", error.to_string()))?;
-    let shape = &config.network.convolution;
-    let (d, m, c, o) = (shape.dimension, shape.products(), shape.channels(), config.network.outputs());
-    if tensors.len() != 7 {
-        return Err(broken("7 tensors", tensors.len().to_string()));
-    }
-    let part = |name: &str, types: &[Dtype], shape: &[usize]| {
-        let view = tensors.tensor(name).map_err(|error| broken("a tensor of each name", error.to_string()))?;
-        if view.shape() != shape || !types.contains(&view.dtype()) {
-            return Err(broken(
-                &format!("'{name}' of {types:?} {shape:?}"),
-                format!("{:?} {:?}", view.dtype(), view.shape()),
-            ));
-        }
-        Ok(view)
-    };
-    let unit = |exponent: i32| {
-        if (-100..=100).contains(&exponent) {
-            Ok(Grid { exponent }.unit())
-        } else {
-            Err(broken("exponents from -100 to 100", exponent.to_string()))
-        }
-    };
-    let (unit, output_unit) = (unit(config.synapse_exponent)?, unit(config.output_exponent)?);
-    let short = |name: &str, shape: &[usize], unit: f32| -> Result<Vec<f32>> {
-        let view = part(name, &[Dtype::I16], shape)?;
-        Ok(view.data().as_chunks::<2>().0.iter().map(|b| f32::from(i16::from_le_bytes(*b)) * unit).collect())
-    };
-    let long = |name: &str, length: usize, unit: f32| -> Result<Vec<f32>> {
-        let view = part(name, &[Dtype::I32], &[length])?;
-        Ok(view.data().as_chunks::<4>().0.iter().map(|b| i32::from_le_bytes(*b) as f32 * unit).collect())
-    };
-    // How many words there are, the codes themselves say.
-    let words = tensors.tensor("codes").ok().and_then(|codes| codes.shape().first().copied()).unwrap_or(0);
-    let codes = part("codes", &[Dtype::U8, Dtype::U16], &[words, d])?;
-    let thresholds = part("feature_thresholds", &[Dtype::F32], &[c])?;
-    Ok(Weights {
-        codes: if codes.dtype() == Dtype::U8 {
-            Codes::Eight(codes.data().to_vec())
-        } else {
-            Codes::Sixteen(codes.data().as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b)).collect())
-        },
-        synapses: short("synapses", &[d, m], unit)?,
-        presence: long("presence", m, unit)?,
-        bias: long("bias", c, unit)?,
-        feature_thresholds: thresholds.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-        output_synapses: short("output_synapses", &[c, o], output_unit)?,
-        output_bias: long("output_bias", o, output_unit)?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::tests::model, network::Readout};
+    use spiketext_kernels::{ConvolutionShape, NeuronParameters};
+
+    use crate::{
+        encode::Encoder,
+        engine::tests::random,
+        model::tests::{model, model_of},
+        network::{Chain, LayerConfig, Padding, Readout, SynapseBits, UnknownWord},
+    };
 
     #[test]
     fn a_saved_model_is_the_same_model() {
@@ -272,6 +223,95 @@ mod tests {
         names.sort();
         assert_eq!(names, [MODEL_CARD, CONFIG, WEIGHTS, VOCABULARY]);
         assert_eq!(fs::read_dir(path.parent().expect("parent")).expect("list").count(), 1, "nothing left beside it");
+    }
+
+    /// A network of each form, with its layers under these paths in the files.
+    fn chains() -> Vec<(NetworkConfig, Vec<&'static str>)> {
+        let neuron = NeuronParameters::paper();
+        let text = |widths: &[usize]| LayerConfig::TextConvolution {
+            shape: ConvolutionShape { widths: widths.to_vec(), filters: 6, dimension: 12 },
+            neuron,
+        };
+        let convolution = |filters| LayerConfig::Convolution { width: 3, filters, neuron };
+        let read = |read| LayerConfig::Readout { classes: 3, outputs_per_class: 2, read, neuron };
+        let block = |layers: &[LayerConfig]| LayerConfig::Residual { layers: layers.to_vec() };
+        let deep = vec![
+            text(&[3]),
+            block(&[convolution(4), convolution(6)]),
+            block(&[convolution(6)]),
+            LayerConfig::Pooling,
+            LayerConfig::Neurons { neuron },
+            LayerConfig::Dense { neurons: 5, neuron },
+            read(Readout::SpikeCount),
+        ];
+        let direct = vec![text(&[2, 4]), LayerConfig::Pooling, read(Readout::Membrane)];
+        let of = |layers: Vec<LayerConfig>, synapse_bits| NetworkConfig {
+            steps: 8,
+            encoder: Encoder::Regular,
+            unknown: UnknownWord::Silent,
+            padding: Padding::Padded { length: 7 },
+            synapse_bits,
+            chain: Chain::new(layers).expect("a chain"),
+        };
+        vec![
+            (of(deep.clone(), SynapseBits::Sixteen), vec!["0", "1.0", "1.1", "2.0", "5", "6"]),
+            (of(direct.clone(), SynapseBits::Sixteen), vec!["0", "2"]),
+            (of(deep, SynapseBits::Eight), vec!["0", "1.0", "1.1", "2.0", "5", "6"]),
+            (of(direct, SynapseBits::Eight), vec!["0", "2"]),
+        ]
+    }
+
+    #[test]
+    fn chains_of_every_form_come_back_as_they_were() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (i, (network, paths)) in chains().into_iter().enumerate() {
+            let path = folder.path().join(i.to_string());
+            let saved = model_of(random(network, 5));
+            saved.save(&path).expect("saved");
+            let loaded = Model::load(&path).expect("loaded");
+            assert_eq!(loaded.network(), saved.network(), "chain {i}");
+            let texts = ["the film was not good", "bright story", "good"];
+            assert_eq!(loaded.predict(&texts), saved.predict(&texts), "chain {i}");
+            let text = fs::read_to_string(path.join(CONFIG)).expect("a description");
+            let config: Config = serde_json::from_str(&text).expect("a description");
+            assert_eq!(config.exponents.keys().collect::<Vec<_>>(), paths, "chain {i}");
+            // Bytes follow from the model alone.
+            let bytes = fs::read(path.join(WEIGHTS)).expect("weights");
+            assert_eq!(tensors::to_bytes(loaded.network()).expect("bytes"), bytes, "chain {i}");
+        }
+    }
+
+    /// Sizes that are sound one by one, but whose product would take gigabytes, and layers that do not fit.
+    #[test]
+    fn hostile_descriptions_are_refused_by_name() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("model");
+        let (network, _) = chains().swap_remove(0);
+        model_of(random(network, 5)).save(&path).expect("saved");
+        let file = path.join(CONFIG);
+        let good = fs::read_to_string(&file).expect("a description");
+        for (from, to, told) in [
+            ("\"length\": 7", "\"length\": 1048576", "padded tokens"),
+            ("\"steps\": 8", "\"steps\": 4097", "time steps"),
+            ("\"length\": 7", "\"length\": 1048577", "padded length"),
+            ("\"length\": 7", "\"length\": 18446744073709551615", "padded length"),
+            ("\"filters\": 4", "\"filters\": 5", "1.0.synapses"),
+            ("\"filters\": 4", "\"filters\": 99999", "filters"),
+            ("\"neurons\": 5", "\"neurons\": 0", "neurons"),
+            ("\"classes\": 3", "\"classes\": 99999999", "classes"),
+            ("\"kind\": \"dense\"", "\"kind\": \"denser\"", "denser"),
+            ("\"1.1\":", "\"1.7\":", "layer 1.7"),
+            ("\"1.1\": -", "\"1.1\": -9", "exponents from -100 to 100"),
+            ("\"exponents\": {", "\"exponents\": {\"3\": 0,", "layer 3"),
+            ("\"synapse_bits\": \"16\"", "\"synapse_bits\": \"8\"", "synapses"),
+            ("\"synapse_bits\": \"16\"", "\"synapse_bits\": \"4\"", "unknown variant"),
+        ] {
+            let bad = good.replacen(from, to, 1);
+            assert_ne!(bad, good, "{from}");
+            fs::write(&file, bad).expect("damaged");
+            let error = Model::load(&path).map(|_| ()).expect_err(to).to_string();
+            assert!(error.contains(&path.display().to_string()) && error.contains(told), "{to}: {error}");
+        }
     }
 
     #[test]
@@ -298,7 +338,7 @@ mod tests {
             (CONFIG, |b| b[..b.len() / 2].to_vec()),
             (CONFIG, |_| b"{}".to_vec()),
             (CONFIG, |_| vec![0xff, 0xfe, 0x00]),
-            (CONFIG, |b| swap(b, "\"version\": 1", "\"version\": 9")),
+            (CONFIG, |b| swap(b, "\"version\": 2", "\"version\": 9")),
             (CONFIG, |b| swap(b, "\"seed\": 7", "\"seed\": 7, \"sead\": 8")),
             (CONFIG, |b| swap(b, "\"filters\": 9", "\"filters\": 10")),
             (CONFIG, |b| swap(b, "\"dimension\": 12", "\"dimension\": 99999999999")),

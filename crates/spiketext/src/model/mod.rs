@@ -4,8 +4,9 @@
 
 mod card;
 mod directory;
+mod tensors;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,7 @@ use crate::{
     Error, Result,
     dnn::Dnn,
     encode::Noise,
-    energy::Exact,
-    engine::{self, Extremes, Firing, Operations, Run, Runner, Trace},
+    engine::{self, Contributions, ExactOperations, Extremes, Firing, Operations, Run, Runner, Trace},
     loss::softmax,
     network::{Network, Readout},
     slices::argmax,
@@ -141,8 +141,8 @@ impl Costs {
             output_rate: firing.output_rate(),
             dnn_macs: mean(|o| o.dnn_macs),
             snn_acs: mean(Operations::acs),
-            snn_macs: mean(|o| o.convolution_macs),
-            pooling_additions: mean(|o| o.pooling_additions),
+            snn_macs: mean(Operations::macs),
+            pooling_additions: mean(Operations::pooling_additions),
         }
     }
 }
@@ -185,7 +185,7 @@ impl Model {
                 Err(Error::invalid("model", format!("{expected} {what}"), got.to_string()))
             }
         };
-        fit("labels", network.specification().classes, labels.len())?;
+        fit("labels", network.config().classes(), labels.len())?;
         fit("priors", labels.len(), priors.len())?;
         fit("words", network.words(), vocabulary.len())?;
         if !priors.iter().all(|prior| (0.0..=1.0).contains(prior)) {
@@ -225,7 +225,7 @@ impl Model {
     /// # Errors
     /// If there is none, or it is damaged or another model's.
     pub fn load_dnn(&self, folder: &Path) -> Result<Dnn> {
-        Dnn::load(folder, self.network.specification().clone(), self.vocabulary.len())
+        Dnn::load(folder, self.network.config().clone(), self.vocabulary.len())
     }
 
     /// Whether [`Model::save`] would take `folder`, to find out before long work.
@@ -275,14 +275,7 @@ impl Model {
     /// Labels texts. One text's answer does not depend on the others.
     #[must_use]
     pub fn predict<S: AsRef<str> + Sync>(&self, texts: &[S]) -> (Vec<Prediction>, Firing) {
-        self.session().predict(texts)
-    }
-
-    /// A session labels one batch of texts after the other and is faster than [`Self::predict`] from the second on: it keeps
-    /// what it has computed of the words it met last, in some tens of megabytes.
-    #[must_use]
-    pub fn session(&self) -> Session<'_> {
-        Session { model: self, runner: Runner::new(&self.network, self.noise()) }
+        self.predict_with(self.noise(), texts)
     }
 
     /// Labels texts with the noise that is given: what another run of the same model would have answered. Without a random
@@ -296,34 +289,29 @@ impl Model {
     fn predict_by<S: AsRef<str> + Sync>(
         &self,
         texts: &[S],
-        run: impl FnOnce(&[Vec<u32>]) -> Run,
+        run: impl FnOnce(&[&[u32]]) -> Run,
     ) -> (Vec<Prediction>, Firing) {
         let words_of = |text: &S| self.word_ids(text.as_ref());
         let words: Vec<Vec<u32>> = match texts {
             few if few.len() < FEW_TEXTS => few.iter().map(words_of).collect(),
             many => many.par_iter().map(words_of).collect(),
         };
-        let known = |words: &[u32]| engine::known_words(self.network.specification(), words);
-        let run_on: Vec<Vec<u32>> = words.iter().filter(|words| known(words) > 0).cloned().collect();
+        let known: Vec<usize> = words.iter().map(|words| engine::known_words(self.network.config(), words)).collect();
+        let run_on: Vec<&[u32]> =
+            words.iter().zip(&known).filter(|&(_, &known)| known > 0).map(|(words, _)| &words[..]).collect();
         let run = run(&run_on);
-        let mut results = run.scores.chunks_exact(self.labels.len()).zip(&run.labels).zip(&run.operations);
+        let mut results = run.scores.chunks_exact(self.labels.len()).zip(run.labels).zip(run.operations);
         let predictions = words
             .iter()
-            .map(|words| {
-                let known_tokens = known(words);
+            .zip(known)
+            .map(|(words, known_tokens)| {
                 let answer = if known_tokens > 0 { results.next() } else { None };
+                let unknown = answer.is_none();
                 let (probabilities, label, operations) = match answer {
-                    Some(((scores, &label), operations)) => (self.probabilities(scores), label, operations.clone()),
+                    Some(((scores, label), operations)) => (self.probabilities(scores), label, operations),
                     None => (self.priors.clone(), argmax(&self.priors), Operations::default()),
                 };
-                Prediction {
-                    label,
-                    probabilities,
-                    unknown: answer.is_none(),
-                    tokens: words.len(),
-                    known_tokens,
-                    operations,
-                }
+                Prediction { label, probabilities, unknown, tokens: words.len(), known_tokens, operations }
             })
             .collect();
         (predictions, run.firing)
@@ -331,19 +319,20 @@ impl Model {
 
     /// Labels one text and shows every spike, with the tokens that were read.
     #[must_use]
-    pub fn trace(&self, text: &str) -> (Vec<String>, Trace) {
+    pub fn trace(&self, text: &str) -> (Vec<String>, Trace, Contributions) {
         let (mut tokens, words) = self.words(text);
-        tokens.truncate(self.network.specification().averaging.longest());
-        (tokens, engine::run_traced(&self.network, self.noise(), &words).1)
+        tokens.truncate(self.network.config().padding.longest());
+        let (_, trace, contributions) = engine::run_traced(&self.network, self.noise(), &words);
+        (tokens, trace, contributions)
     }
 
-    /// Counts a text neuron by neuron, see [`Exact`]: slow. Nothing for a text without a known word, which is not run,
+    /// Counts a text neuron by neuron, see [`ExactOperations`]: slow. Nothing for a text without a known word, which is not run,
     /// and where the network's inputs are no plain spikes.
     #[must_use]
-    pub fn count_exactly(&self, text: &str) -> Option<Exact> {
+    pub fn count_exactly(&self, text: &str) -> Option<ExactOperations> {
         let (_, words) = self.words(text);
-        let known = engine::known_words(self.network.specification(), &words);
-        if known > 0 { Exact::of(&self.network, self.noise(), &words) } else { None }
+        let known = engine::known_words(self.network.config(), &words);
+        if known > 0 { ExactOperations::of(&self.network, self.noise(), &words) } else { None }
     }
 
     /// The text's tokens as the network reads them (a compound may be replaced by its parts), and their word ids.
@@ -378,35 +367,51 @@ impl Model {
 
     /// Probabilities from scores: softmax, of the mean spikes a step for the spike-count read-out as in the loss.
     pub(crate) fn probabilities(&self, scores: &[f32]) -> Vec<f32> {
-        let specification = self.network.specification();
-        let scale = match specification.readout {
-            Readout::SpikeCount => specification.outputs_per_class as f32,
+        let config = self.network.config();
+        let scale = match config.readout() {
+            Readout::SpikeCount => config.outputs_per_class() as f32,
             Readout::Membrane => 1.0,
         };
         softmax(scores, scale)
     }
 }
 
-/// Labels batch after batch, see [`Model::session`]. Answers do not depend on what it has met before.
+/// Labels one batch of texts after the other, faster than [`Model::predict`] from the second on: it keeps what it has computed
+/// of the words it met last, in some tens of megabytes. Answers do not depend on what it has met before. It owns its share of
+/// the model, so it can go to another thread and stay there.
 #[derive(Debug)]
-pub struct Session<'a> {
-    model: &'a Model,
-    runner: Runner<'a>,
+pub struct Session {
+    model: Arc<Model>,
+    runner: Runner,
 }
 
-impl Session<'_> {
+impl Session {
+    /// A session of a model, or of a share of one.
+    #[must_use]
+    pub fn new(model: impl Into<Arc<Model>>) -> Self {
+        let model = model.into();
+        let runner = Runner::new(&model.network, model.noise());
+        Self { model, runner }
+    }
+
     /// Labels texts, see [`Model::predict`].
     #[must_use]
     pub fn predict<S: AsRef<str> + Sync>(&mut self, texts: &[S]) -> (Vec<Prediction>, Firing) {
-        let runner = &mut self.runner;
-        self.model.predict_by(texts, |words| runner.run(words))
+        let Self { model, runner } = self;
+        model.predict_by(texts, |words| runner.run(&model.network, words))
+    }
+
+    /// The model whose session it is.
+    #[must_use]
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{encode::Encoder, engine::tests::network, network::Averaging};
+    use crate::{encode::Encoder, engine::tests::network, network::Padding};
 
     /// A small model over ten words.
     pub(super) fn model(readout: Readout) -> Model {
@@ -415,7 +420,11 @@ pub(crate) mod tests {
 
     /// The same with another encoder.
     pub(crate) fn model_with(readout: Readout, encoder: Encoder) -> Model {
-        let network = network(readout, encoder, Averaging::Valid);
+        model_of(network(readout, encoder, Padding::Valid))
+    }
+
+    /// A model around a network of ten words and three classes.
+    pub(super) fn model_of(network: Network) -> Model {
         let words = ["good", "bad", "film", "the", "not", "very", "dull", "bright", "story", "end"];
         let accuracies = Accuracies { dnn: 81.0, converted: 80.0, snn: 80.5 };
         let layer = engine::LayerExtremes { neurons: 18, dead: 1, saturated: 0 };
@@ -463,16 +472,20 @@ pub(crate) mod tests {
         let exact = model.count_exactly("the film").expect("plain spikes");
         let (got, _) = model.predict(&["the film"]);
         // Weights of zero make the difference.
-        assert!(exact.output_acs > 0 && exact.output_acs <= got[0].operations.output_acs);
-        assert!(exact.convolution_acs > 0 && exact.convolution_acs <= got[0].operations.convolution_acs);
+        for (at, &acs) in exact.acs.iter().enumerate() {
+            assert_eq!(acs > 0, at == 0 || at == 3, "layer {at}");
+            assert!(acs <= got[0].operations.layers[at].acs);
+        }
         assert_eq!(model.count_exactly("zzz"), None);
     }
 
     #[test]
     fn a_trace_names_the_tokens_it_shows() {
         let model = model(Readout::SpikeCount);
-        let (tokens, trace) = model.trace("The story-end was xyz");
+        let (tokens, trace, contributions) = model.trace("The story-end was xyz");
         assert_eq!(tokens, ["the", "story", "end", "was", "xyz"]);
         assert_eq!(trace.tokens.len(), 5);
+        // 18 features into 3 classes of 2 outputs.
+        assert_eq!((contributions.outputs, contributions.currents.len()), (6, 18 * 6));
     }
 }

@@ -30,7 +30,7 @@ impl Scorer for DnnScorer<'_> {
         let words = self.cache.words_of_all(texts);
         let scores = self.dnn.scores(&words);
         // Without a known word there is nothing to go by, as for the spiking network.
-        let known = |words: &[u32]| engine::known_words(self.model.network().specification(), words) > 0;
+        let known = |words: &[u32]| engine::known_words(self.model.network().config(), words) > 0;
         let scores = scores.chunks_exact(self.labels().len());
         let answer = |(words, scores): (&Vec<u32>, &[f32])| {
             if known(words) { softmax(scores, 1.0) } else { self.model.priors().to_vec() }
@@ -39,9 +39,7 @@ impl Scorer for DnnScorer<'_> {
     }
 
     fn first_order(&mut self, text: &str, target: Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
-        Some(gains(self.model, text, substitutions, |words, placed| {
-            self.dnn.first_order(words, target.class(), placed)
-        }))
+        gains(self.model, text, substitutions, |words, placed| self.dnn.first_order(words, target.class(), placed))
     }
 }
 
@@ -59,7 +57,7 @@ mod tests {
     fn both_networks_tell_what_substitutions_would_do() {
         let model = model_with(Readout::Membrane, Encoder::Bernoulli);
         let dnn = crate::dnn::tests::dnn(
-            model.network().specification().clone(),
+            model.network().config().clone(),
             spiketext_kernels::text_convolution::Pooling::Average,
         );
         let text = "the dull film";

@@ -30,7 +30,7 @@ impl<'a> ModelScorer<'a> {
     /// same.
     #[must_use]
     pub fn new(model: &'a Model, policy: NoisePolicy, seed: u64) -> Self {
-        let random = model.network().specification().encoder.is_random();
+        let random = model.network().config().encoder.is_random();
         let policy = if random { policy } else { NoisePolicy::Fixed };
         let noises = policy.lasting(model, seed);
         let shares = noises.len();
@@ -46,7 +46,7 @@ impl<'a> ModelScorer<'a> {
         words: &[Vec<u32>],
         scores: impl FnOnce(&[Vec<u32>]) -> Vec<f32>,
     ) -> Vec<Vec<f32>> {
-        let is_known = |words: &Vec<u32>| engine::known_words(model.network().specification(), words) > 0;
+        let is_known = |words: &Vec<u32>| engine::known_words(model.network().config(), words) > 0;
         let scores = if words.iter().all(is_known) {
             scores(words)
         } else {
@@ -111,12 +111,12 @@ impl Scorer for ModelScorer<'_> {
         let mean = |words: &[u32], placed: &[(usize, u32)]| {
             let mut means = vec![0.0; placed.len()];
             for noise in &noises {
-                let gains = engine::first_order(network, *noise, words, target.class(), placed);
+                let gains = engine::first_order(network, *noise, words, target.class(), placed)?;
                 means.iter_mut().zip(gains).for_each(|(mean, gain)| *mean += gain / noises.len() as f32);
             }
-            means
+            Some(means)
         };
-        Some(gains(self.model, text, substitutions, mean))
+        gains(self.model, text, substitutions, mean)
     }
 }
 

@@ -19,12 +19,12 @@ pub(super) fn gains(
     model: &Model,
     text: &str,
     substitutions: &[Substitution],
-    of: impl FnOnce(&[u32], &[(usize, u32)]) -> Vec<f32>,
-) -> Vec<f32> {
+    of: impl FnOnce(&[u32], &[(usize, u32)]) -> Option<Vec<f32>>,
+) -> Option<Vec<f32>> {
     let (words, placed) = placed(model, text, substitutions);
     let told: Vec<(usize, u32)> = placed.iter().flatten().copied().collect();
-    let mut gains = if told.is_empty() { Vec::new() } else { of(&words, &told) }.into_iter();
-    placed.iter().map(|placed| placed.and_then(|_| gains.next()).unwrap_or(f32::NEG_INFINITY)).collect()
+    let mut gains = if told.is_empty() { Vec::new() } else { of(&words, &told)? }.into_iter();
+    Some(placed.iter().map(|placed| placed.and_then(|_| gains.next()).unwrap_or(f32::NEG_INFINITY)).collect())
 }
 
 /// A text's word ids, and for each substitution the place and the id of the new word. `None` where the word is not

@@ -10,7 +10,7 @@ use crate::{model::Model, slices::argmax};
 #[must_use]
 pub fn votes(model: &Model, seed: u64, text: &str, draws: usize) -> Vec<usize> {
     let mut votes = vec![0; model.labels().len()];
-    let draws = if model.network().specification().encoder.is_random() { draws } else { draws.min(1) };
+    let draws = if model.network().config().encoder.is_random() { draws } else { draws.min(1) };
     let label = |draw: usize| {
         let (predictions, _) = model.predict_with(noise(seed, JUDGES, draw as u64), &[text]);
         predictions.first().map_or(0, |prediction| argmax(&prediction.probabilities))

@@ -1,31 +1,36 @@
 //! The whole account of a network on texts: what it holds, what a text costs, and what that means in joules.
 
-use super::{Exact, Numbers, RectifierShares, Shape, TABLES, Table, Work};
-use crate::{engine::Operations, network::Network};
+use super::{Footprint, OperationCounts, Outputs, RectifierShares, Shape, TABLES, Table};
+use crate::{
+    engine::{ExactOperations, Operations},
+    network::{Network, NetworkConfig, Signal},
+};
 
 /// Operations of a leaky neuron's update, as NeuroBench has them for snnTorch's `Leaky`, whatever its reset.
 const OPERATIONS_OF_AN_UPDATE: f64 = 4.0;
 
 /// A network's costs on texts, means over the texts. A text that was not run costs nothing and counts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Account {
+pub struct CostReport {
     /// Texts.
     pub texts: usize,
     /// What the network holds.
-    pub numbers: Numbers,
+    pub footprint: Footprint,
+    /// What each leaf of the chain gives.
+    signals: Vec<Signal>,
     /// Work of the network.
-    pub work: Work,
+    pub work: OperationCounts,
     /// Work of the DNN of the same shape.
-    pub dnn: Work,
+    pub dnn: OperationCounts,
     /// Energy under every cost table, in the order of [`TABLES`].
-    pub energies: Vec<Priced>,
+    pub energies: Vec<Energy>,
     /// Exact counts, where they were asked for.
     pub exact: Option<ExactMeans>,
 }
 
 /// Microjoules of a text under a cost table.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Priced {
+pub struct Energy {
     /// The table.
     pub table: &'static Table,
     /// Of the network.
@@ -34,7 +39,7 @@ pub struct Priced {
     pub dnn: f64,
 }
 
-impl Priced {
+impl Energy {
     /// The network's energy as a multiple of the DNN's; nothing where nothing was run.
     #[must_use]
     pub fn ratio(&self) -> Option<f64> {
@@ -42,32 +47,35 @@ impl Priced {
     }
 }
 
-/// Exact counts of a text on average, see [`Exact`].
+/// Exact counts of a text on average, see [`ExactOperations`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ExactMeans {
     /// Effective accumulations.
     pub effective_acs: f64,
-    /// Membrane updates of convolution, feature and output neurons.
-    pub membrane_updates: [f64; 3],
+    /// Membrane updates of all neurons.
+    pub membrane_updates: f64,
 }
 
-impl Account {
+impl CostReport {
     /// Of a spiking network on texts of which the engine counted `operations`. Of its DNN nothing is known to be zero
     /// but padding and silent tokens.
     #[must_use]
     pub fn spiking(network: &Network, operations: &[Operations]) -> Self {
         let shape = Shape::of(network);
-        let beside = Shape::real_valued(network.specification(), shape.has_biases());
-        let works: Vec<Work> = operations.iter().map(|one| Work::spiking(&shape, one)).collect();
-        let dnn: Vec<Work> = operations.iter().map(|one| Work::beside(&beside, one, RectifierShares::ALL)).collect();
-        let energies = TABLES.iter().map(|table| Priced {
+        let beside = Shape::real_valued(network.config(), shape.has_biases());
+        let works: Vec<OperationCounts> =
+            operations.iter().map(|one| OperationCounts::spiking(&shape, one)).collect();
+        let dnn: Vec<OperationCounts> =
+            operations.iter().map(|one| OperationCounts::beside(&beside, one, RectifierShares::ALL)).collect();
+        let energies = TABLES.iter().map(|table| Energy {
             table,
             network: microjoules(table, &shape, &works),
             dnn: microjoules(table, &beside, &dnn),
         });
         Self {
             texts: works.len(),
-            numbers: Numbers::of(network),
+            signals: signals(network.config()),
+            footprint: Footprint::of(network),
             work: mean(&works),
             dnn: mean(&dnn),
             energies: energies.collect(),
@@ -75,25 +83,34 @@ impl Account {
         }
     }
 
-    /// Of a real-valued network; the work of each text is [`Work::real_valued`] or, where it was not run, the default.
+    /// Of a real-valued network; the work of each text is [`OperationCounts::real_valued`] or, where it was not run, the default.
     #[must_use]
-    pub fn real_valued(shape: &Shape<'_>, numbers: Numbers, works: &[Work]) -> Self {
+    pub fn real_valued(shape: &Shape<'_>, footprint: Footprint, works: &[OperationCounts]) -> Self {
         let energies = TABLES.iter().map(|table| {
             let energy = microjoules(table, shape, works);
-            Priced { table, network: energy, dnn: energy }
+            Energy { table, network: energy, dnn: energy }
         });
         let work = mean(works);
-        Self { texts: works.len(), numbers, work, dnn: work, energies: energies.collect(), exact: None }
+        let signals = signals(shape.config());
+        Self {
+            texts: works.len(),
+            footprint,
+            signals,
+            dnn: work.clone(),
+            work,
+            energies: energies.collect(),
+            exact: None,
+        }
     }
 
     /// Adds the exact counts of the same texts; those that were not run have none.
     #[must_use]
-    pub fn with_exact(self, counts: &[Exact]) -> Self {
+    pub fn with_exact(self, counts: &[ExactOperations]) -> Self {
         let texts = self.texts.max(1) as f64;
-        let per_text = |of: &dyn Fn(&Exact) -> u64| counts.iter().map(of).sum::<u64>() as f64 / texts;
+        let per_text = |of: fn(&ExactOperations) -> &[u64]| counts.iter().flat_map(of).sum::<u64>() as f64 / texts;
         let exact = ExactMeans {
-            effective_acs: per_text(&|exact| exact.convolution_acs + exact.output_acs),
-            membrane_updates: [0, 1, 2].map(|layer| per_text(&|exact| exact.membrane_updates[layer])),
+            effective_acs: per_text(|exact| &exact.acs),
+            membrane_updates: per_text(|exact| &exact.membrane_updates),
         };
         Self { exact: Some(exact), ..self }
     }
@@ -104,25 +121,26 @@ impl Account {
         self.work.outputs().sparsity()
     }
 
-    /// The same by layer, for layers that have outputs.
+    /// The same by kind of neuron, for kinds that there are: at positions, of the whole text, outputs.
     #[must_use]
     pub fn activation_sparsity_by_layer(&self) -> Vec<(&'static str, f64)> {
-        let layers = [
-            ("convolution", self.work.convolution_outputs),
-            ("features", self.work.feature_outputs),
-            ("outputs", self.work.output_outputs),
-        ];
-        layers
+        let groups = [("convolution", Signal::Positions), ("features", Signal::Spikes), ("outputs", Signal::Scores)];
+        let of = |signal: Signal| {
+            let own = self.signals.iter().zip(&self.work.layers).filter(|(own, _)| **own == signal);
+            own.fold(Outputs::default(), |sum, (_, layer)| sum + layer.outputs)
+        };
+        groups
             .into_iter()
+            .map(|(name, signal)| (name, of(signal)))
             .filter(|(_, outputs)| outputs.all > 0.0)
-            .map(|(layer, outputs)| (layer, outputs.sparsity()))
+            .map(|(name, outputs)| (name, outputs.sparsity()))
             .collect()
     }
 
     /// Membranes that changed, if they were counted.
     #[must_use]
     pub fn membrane_updates(&self) -> Option<f64> {
-        self.exact.map(|exact| exact.membrane_updates.iter().sum())
+        self.exact.map(|exact| exact.membrane_updates)
     }
 
     /// NeuroBench's neuron operations: effective ones, if membrane updates were counted, and dense ones.
@@ -133,10 +151,14 @@ impl Account {
     }
 }
 
-fn microjoules(table: &Table, shape: &Shape<'_>, works: &[Work]) -> f64 {
+fn microjoules(table: &Table, shape: &Shape<'_>, works: &[OperationCounts]) -> f64 {
     works.iter().map(|work| table.microjoules(shape, work)).sum::<f64>() / works.len().max(1) as f64
 }
 
-fn mean(works: &[Work]) -> Work {
-    works.iter().fold(Work::default(), |sum, work| sum + *work) * (1.0 / works.len().max(1) as f64)
+fn mean(works: &[OperationCounts]) -> OperationCounts {
+    works.iter().fold(OperationCounts::default(), |sum, work| sum + work) * (1.0 / works.len().max(1) as f64)
+}
+
+fn signals(config: &NetworkConfig) -> Vec<Signal> {
+    config.chain.leaves().iter().map(|leaf| leaf.output).collect()
 }

@@ -5,17 +5,17 @@ use serde::Serialize;
 use super::Shape;
 use crate::network::{Codes, Network};
 
-/// Numbers that a network holds in memory while it runs.
+/// Footprint that a network holds in memory while it runs.
 ///
 /// Counted are the word codes (one or two bytes each in a spiking network, four in a real-valued one), synapses,
 /// presence currents, biases and thresholds of the features (four bytes each), zeros included. Not counted are the
 /// words' spellings, the second copy of the synapses that fast kernels read, membranes, and products that a runner
 /// keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Numbers {
+pub struct Footprint {
     /// All numbers that training finds, those of the word codes included; thresholds are not among them.
     pub parameters: u64,
-    /// Numbers of the word codes.
+    /// Footprint of the word codes.
     pub code_parameters: u64,
     /// Bytes of all of them and of the thresholds: NeuroBench's footprint.
     pub footprint: u64,
@@ -30,27 +30,33 @@ pub struct Numbers {
 /// Bytes of an `f32`.
 const FLOAT: u64 = 4;
 
-impl Numbers {
+impl Footprint {
     /// Of a spiking network.
     #[must_use]
     pub fn of(network: &Network) -> Self {
-        let weights = network.weights();
-        let codes = weights.codes.len() as u64;
-        let code_bytes = match &weights.codes {
+        let codes = network.weights().codes.len() as u64;
+        let code_bytes = match &network.weights().codes {
             Codes::Eight(_) => codes,
             Codes::Sixteen(_) => 2 * codes,
         };
-        let presence: &[f32] = if Shape::of(network).has_presence() { &weights.presence } else { &[] };
-        let connections = [&weights.synapses[..], presence, &weights.output_synapses];
-        let thresholds = weights.feature_thresholds.len() as u64;
+        let presence = Shape::of(network).has_presence();
+        let layers = &network.weights().layers;
+        let connections: Vec<&[f32]> = layers
+            .iter()
+            .flat_map(|layer| {
+                let presence: &[f32] = if presence { &layer.presence } else { &[] };
+                [&layer.synapses[..], presence, &layer.shortcut]
+            })
+            .collect();
+        let thresholds = layers.iter().map(|layer| layer.thresholds.len() as u64).sum();
         Self::with((codes, code_bytes), network.parameters() as u64, thresholds, &connections)
     }
 
     /// Of a real-valued network: how many numbers its word codes have, its weights, and how many biases it has.
     #[must_use]
-    pub fn real_valued(codes: usize, connections: [&[f32]; 2], biases: usize) -> Self {
+    pub fn real_valued(codes: usize, connections: &[&[f32]], biases: usize) -> Self {
         let (codes, weights) = (codes as u64, connections.iter().map(|weights| weights.len()).sum::<usize>());
-        Self::with((codes, FLOAT * codes), (weights + biases) as u64, 0, &connections)
+        Self::with((codes, FLOAT * codes), (weights + biases) as u64, 0, connections)
     }
 
     fn with((codes, code_bytes): (u64, u64), parameters: u64, buffers: u64, connections: &[&[f32]]) -> Self {
@@ -78,28 +84,31 @@ mod tests {
     use crate::{
         encode::Encoder,
         engine::tests::network,
-        network::{Averaging, CodeBits, Readout, Weights},
+        network::{CodeBits, Padding, Readout, Weights},
     };
 
     #[test]
     fn bytes_follow_from_the_sizes() {
         // Ten words of 12 dimensions; widths 2 and 3 of 9 filters: 45 products, 18 channels; 6 outputs.
-        let network = network(Readout::Membrane, Encoder::Regular, Averaging::Valid);
-        let numbers = Numbers::of(&network);
+        let network = network(Readout::Membrane, Encoder::Regular, Padding::Valid);
+        let footprint = Footprint::of(&network);
         let others = 12 * 45 + 45 + 18 + 18 * 6 + 6;
-        assert_eq!((numbers.code_parameters, numbers.parameters), (120, 120 + others));
-        assert_eq!((numbers.code_bytes, numbers.footprint), (240, 240 + 4 * (others + 18)));
-        assert_eq!(numbers.connections, 12 * 45 + 45 + 18 * 6);
+        assert_eq!((footprint.code_parameters, footprint.parameters), (120, 120 + others));
+        assert_eq!((footprint.code_bytes, footprint.footprint), (240, 240 + 4 * (others + 18)));
+        assert_eq!(footprint.connections, 12 * 45 + 45 + 18 * 6);
         let eight = Codes::from_fixed(vec![0; 120], CodeBits::Eight);
         let weights = Weights { codes: eight, ..network.weights().clone() };
-        let small = Numbers::of(&Network::new(network.specification().clone(), weights).expect("a network"));
-        assert_eq!(small.footprint + 120, numbers.footprint);
-        assert_eq!(Numbers::real_valued(120, [&[0.5; 540], &[0.5; 108]], 24).footprint, 4 * (120 + 540 + 108 + 24));
+        let small = Footprint::of(&Network::new(network.config().clone(), weights).expect("a network"));
+        assert_eq!(small.footprint + 120, footprint.footprint);
+        assert_eq!(
+            Footprint::real_valued(120, &[&[0.5; 540], &[0.5; 108]], 24).footprint,
+            4 * (120 + 540 + 108 + 24)
+        );
     }
 
     #[test]
     fn connection_sparsity_goes_from_0_to_1() {
-        let of = |weights: [&[f32]; 2]| Numbers::real_valued(0, weights, 0).connection_sparsity();
+        let of = |weights: [&[f32]; 2]| Footprint::real_valued(0, &weights, 0).connection_sparsity();
         assert_eq!(of([&[1.0, -2.0], &[0.5]]), 0.0);
         assert_eq!(of([&[1.0, 0.0], &[0.0, 3.0]]), 0.5);
         assert_eq!(of([&[0.0, -0.0], &[0.0]]), 1.0);

@@ -4,17 +4,13 @@
 //! keyed by word, not by place. A window is known by its width and its words; what is kept of it is `[T, rows]` bytes, one a
 //! channel (see [`spiketext_kernels::spiking_convolution::windows`]).
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-};
-
+use rustc_hash::FxHashMap;
 use spiketext_kernels::{SILENT, lanes::LANES, spiking_convolution::windows::rows_a_step};
 
 use super::words::Words;
 use crate::{
     encode::Noise,
-    network::{Network, Specification},
+    network::{TextCnn, TextCnnConfig},
 };
 
 /// Windows that were met since the memory was emptied last, and the spikes of all that were run.
@@ -31,7 +27,7 @@ struct Width {
     width: usize,
     /// Rows of [`LANES`] spikes that a window has.
     rows: usize,
-    number_of: HashMap<Box<[u32]>, u32, BuildHasherDefault<WordHasher>>,
+    number_of: FxHashMap<Box<[u32]>, u32>,
     /// Words of the windows that were not run yet, `[N, width]`: those of the last numbers.
     waiting: Vec<u32>,
     /// `[N, T, rows a step]`, of the windows that were run.
@@ -40,14 +36,14 @@ struct Width {
 
 impl Windows {
     /// An empty memory of at most so many bytes.
-    pub(super) fn new(specification: &Specification, bytes: usize) -> Self {
-        let (shape, steps) = (&specification.convolution, specification.steps);
+    pub(super) fn new(config: &TextCnnConfig, bytes: usize) -> Self {
+        let (shape, steps) = (&config.convolution, config.steps);
         let rows = steps * rows_a_step(shape);
         let widest = shape.widths.iter().copied().max().unwrap_or(0);
         // Spikes, and the words twice with what a table takes for an entry.
         let a_window = rows * LANES + 2 * widest * size_of::<u32>() + 64;
         let width =
-            |&width| Width { width, rows, number_of: HashMap::default(), waiting: Vec::new(), spikes: Vec::new() };
+            |&width| Width { width, rows, number_of: FxHashMap::default(), waiting: Vec::new(), spikes: Vec::new() };
         Self { capacity: bytes / a_window, widths: shape.widths.iter().map(width).collect() }
     }
 
@@ -83,11 +79,10 @@ impl Windows {
     }
 
     /// Runs the windows that wait. `words` must have room for those of one window at least.
-    pub(super) fn run(&mut self, network: &Network, noise: Noise, words: &mut Words) {
+    pub(super) fn run(&mut self, cnn: TextCnn<'_>, noise: Noise, words: &mut Words) {
         // From this window of each width on, all are still to be run.
         let mut begun = vec![0; self.widths.len()];
-        let (mut index_of, mut distinct) =
-            (HashMap::<u32, u32, BuildHasherDefault<WordHasher>>::default(), Vec::new());
+        let (mut index_of, mut distinct) = (FxHashMap::<u32, u32>::default(), Vec::new());
         let mut indices: Vec<Vec<u32>> = vec![Vec::new(); self.widths.len()];
         loop {
             // As many as have no more distinct words than fit.
@@ -114,12 +109,12 @@ impl Windows {
             if !any {
                 break;
             }
-            let slots = words.take_in(network, noise, &distinct);
+            let slots = words.take_in(cnn, noise, &distinct);
             for (width_index, (own, indices)) in self.widths.iter_mut().zip(&mut indices).enumerate() {
                 for index in indices.iter_mut() {
                     *index = if *index == SILENT { 0 } else { slots[*index as usize] };
                 }
-                own.run(network, words, (width_index, indices));
+                own.run(cnn, words, (width_index, indices));
                 indices.clear();
             }
             index_of.clear();
@@ -131,43 +126,11 @@ impl Windows {
 
 impl Width {
     /// Appends the spikes of windows given as slots of words.
-    fn run(&mut self, network: &Network, words: &Words, (width_index, slots): (usize, &[u32])) {
-        let (specification, bias) = (network.specification(), &network.weights().bias);
+    fn run(&mut self, cnn: TextCnn<'_>, words: &Words, (width_index, slots): (usize, &[u32])) {
+        let (config, bias) = (cnn.config, &cnn.convolution.bias);
         let start = self.spikes.len();
         self.spikes.resize(start + slots.len() / self.width * self.rows, [0; LANES]);
-        let (neuron, spikes) = (&specification.convolution_neuron, &mut self.spikes[start..]);
+        let (neuron, spikes) = (&config.convolution_neuron, &mut self.spikes[start..]);
         words.products.memory.windows(neuron, bias, width_index, slots, spikes);
-    }
-}
-
-/// A hash of word numbers: a multiplication a word. Numbers come from a vocabulary, so nobody can choose them to collide at
-/// will, and the usual hash takes several times as long.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct WordHasher(u64);
-
-impl Hasher for WordHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for bytes in bytes.chunks(8) {
-            let mut eight = [0; 8];
-            eight[..bytes.len()].copy_from_slice(bytes);
-            self.write_u64(u64::from_le_bytes(eight));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(number.into());
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write_usize(&mut self, number: usize) {
-        self.write_u64(number as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        // The upper half is the better mixed one, and tables use both ends.
-        self.0.rotate_left(26)
     }
 }

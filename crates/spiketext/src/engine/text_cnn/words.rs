@@ -1,11 +1,13 @@
 //! Words and their products: what a network has made of the words it met last.
 
-use std::{collections::HashMap, hash::BuildHasherDefault};
-
+use rustc_hash::FxHashMap;
 use spiketext_kernels::spiking_convolution::{self, Counts, TextPositions, WordMemory};
 
-use super::{spike_counts, spikes_of, windows::WordHasher};
-use crate::{encode::Noise, network::Network};
+use crate::{
+    encode::Noise,
+    engine::{spike_counts, spikes_of},
+    network::TextCnn,
+};
 
 /// The most memory for products of words (twice as much where they leave 16 bits).
 pub(super) const MEMORY_BYTES: usize = 64 << 20;
@@ -23,7 +25,7 @@ pub(super) struct Words {
 pub(super) struct Slots {
     /// The most words.
     pub(super) capacity: usize,
-    pub(super) slot_of: HashMap<u32, u32, BuildHasherDefault<WordHasher>>,
+    pub(super) slot_of: FxHashMap<u32, u32>,
     /// The word in each slot but the first, which is silence.
     pub(super) words: Vec<u32>,
     /// The batch in which each slot was met last, and whether the hand has passed it since.
@@ -51,32 +53,32 @@ pub(super) struct NewWords {
 impl Words {
     /// A memory of so many bytes (twice as many where products leave 16 bits). Nothing where the network's weights cannot be
     /// looked up, or fewer than `least` words would fit.
-    pub(super) fn new(network: &Network, bytes: usize, least: usize) -> Option<Self> {
-        let specification = network.specification();
-        let shape = &specification.convolution;
-        let capacity = bytes / WordMemory::bytes_a_word(shape, specification.time()).max(1);
-        let drive = specification.encoder.drive();
-        let packed = network.packed().filter(|packed| capacity >= least && packed.holds(drive))?;
-        let memory = WordMemory::new(shape, specification.time(), packed, capacity, network.workspace());
+    pub(super) fn new(cnn: TextCnn<'_>, bytes: usize, least: usize) -> Option<Self> {
+        let config = cnn.config;
+        let shape = &config.convolution;
+        let capacity = bytes / WordMemory::bytes_a_word(shape, config.time()).max(1);
+        let drive = config.encoder.drive();
+        let packed = cnn.packed.filter(|packed| capacity >= least && packed.holds(drive))?;
+        let memory = WordMemory::new(shape, config.time(), packed, capacity, cnn.workspace);
         Some(Self { slots: Slots::new(capacity), products: Products { memory, spikes: vec![0] } })
     }
 
     /// The slots of distinct words, at most as many as there is room for; products of new ones are made.
-    pub(super) fn take_in(&mut self, network: &Network, noise: Noise, words: &[u32]) -> Vec<u32> {
-        let (slots, new) = self.slots.take_in(network, noise, words);
-        self.products.fill(network, new);
+    pub(super) fn take_in(&mut self, cnn: TextCnn<'_>, noise: Noise, words: &[u32]) -> Vec<u32> {
+        let (slots, new) = self.slots.take_in(cnn, noise, words);
+        self.products.fill(cnn, new);
         slots
     }
 }
 
 impl Slots {
     fn new(capacity: usize) -> Self {
-        Self { capacity, slot_of: HashMap::default(), words: Vec::new(), met: Vec::new(), batch: 0, hand: 0 }
+        Self { capacity, slot_of: FxHashMap::default(), words: Vec::new(), met: Vec::new(), batch: 0, hand: 0 }
     }
 
     /// The slots of distinct words, at most as many as there is room for, and those words whose products must be made before
     /// the slots are read. Until then each slot has what it had before, whatever word that was.
-    pub(super) fn take_in(&mut self, network: &Network, noise: Noise, words: &[u32]) -> (Vec<u32>, Option<NewWords>) {
+    pub(super) fn take_in(&mut self, cnn: TextCnn<'_>, noise: Noise, words: &[u32]) -> (Vec<u32>, Option<NewWords>) {
         self.batch += 1;
         for word in words {
             if let Some(&slot) = self.slot_of.get(word) {
@@ -100,9 +102,9 @@ impl Slots {
             // So that threads can share the slots.
             new.sort_unstable();
             let (own, new): (Vec<u32>, Vec<u32>) = new.into_iter().unzip();
-            let spikes = spikes_of(network, noise, &new);
+            let spikes = spikes_of(cnn.network, noise, &new);
             let words = spiking_convolution::NewWords::new(own, &spikes);
-            NewWords { words, spikes: spike_counts(network, &spikes) }
+            NewWords { words, spikes: spike_counts(cnn.network, &spikes) }
         });
         (slots, new)
     }
@@ -132,17 +134,17 @@ impl Slots {
 
 impl Products {
     /// Makes the products of new words.
-    pub(super) fn fill(&mut self, network: &Network, new: Option<NewWords>) {
-        let (Some(packed), Some(new)) = (network.packed(), new) else { return };
+    pub(super) fn fill(&mut self, cnn: TextCnn<'_>, new: Option<NewWords>) {
+        let (Some(packed), Some(new)) = (cnn.packed, new) else { return };
         self.memory.fill(packed, &new.words);
         self.count(new);
     }
 
     /// Makes the products of new words and runs the convolution of texts whose rows are slots.
-    pub(super) fn forward(&mut self, network: &Network, new: Option<NewWords>, texts: &TextPositions) -> Counts {
-        let packed = network.packed().expect("a memory is of a network that can be looked up");
+    pub(super) fn forward(&mut self, cnn: TextCnn<'_>, new: Option<NewWords>, texts: &TextPositions) -> Counts {
+        let packed = cnn.packed.expect("a memory is of a network that can be looked up");
         let given = new.as_ref().map(|new| &new.words);
-        let (neuron, bias) = (&network.specification().convolution_neuron, &network.weights().bias);
+        let (neuron, bias) = (&cnn.config.convolution_neuron, &cnn.convolution.bias);
         let counts = self.memory.forward(packed, given, neuron, bias, texts);
         if let Some(new) = new {
             self.count(new);

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! NeuroBench also leaves out weights that are zero. The engine does not look at weights when it counts, so effective
-//! operations are bounds from above here, and exact where no weight is zero; [`super::Exact`] leaves them out.
+//! operations are bounds from above here, and exact where no weight is zero; [`crate::engine::ExactOperations`] leaves them out.
 
 use std::ops::{Add, Mul};
 
@@ -20,8 +20,8 @@ use spiketext_kernels::Drive;
 
 use super::Shape;
 use crate::{
-    engine::{Operations, cover},
-    network::UnknownWord,
+    engine::{Operations, cover, later_connections},
+    network::{Signal, UnknownWord},
     text::UNKNOWN,
 };
 
@@ -53,9 +53,18 @@ impl Outputs {
     }
 }
 
-/// Work of a text. Fields are whole numbers for one text, means for many.
+/// What a layer does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Work {
+pub struct LayerCounts {
+    /// Its connections.
+    pub connections: Connections,
+    /// Its neurons that fire, or its rectifiers; pooling alone is no activation.
+    pub outputs: Outputs,
+}
+
+/// What a text makes a network do. Fields are whole numbers for one text, means for many.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct OperationCounts {
     /// Time steps; 1 for a real-valued network, 0 for a text that was not run.
     pub steps: f64,
     /// Those at which inputs meet their weights: one, where the current is constant.
@@ -64,16 +73,8 @@ pub struct Work {
     pub rows: f64,
     /// Input spikes over all steps, presence currents among them; in a real-valued network, inputs that are not zero.
     pub active_inputs: f64,
-    /// Into the convolution.
-    pub convolution: Connections,
-    /// Into the outputs.
-    pub output: Connections,
-    /// Neurons (rectifiers) of the convolution at all positions.
-    pub convolution_outputs: Outputs,
-    /// Neurons of the pooled features; pooling alone is no activation.
-    pub feature_outputs: Outputs,
-    /// Output neurons that fire.
-    pub output_outputs: Outputs,
+    /// Each leaf of the chain, in order.
+    pub layers: Vec<LayerCounts>,
     /// Neuron updates over all steps: every neuron with a membrane at every step, integrators of the membrane read-out
     /// too. NeuroBench's count of membranes that changed is at most this.
     pub neuron_updates: f64,
@@ -82,9 +83,9 @@ pub struct Work {
 /// How much of a real-valued network's activity is not zero, as shares.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RectifierShares {
-    /// Of the rectifiers of the convolution at all positions.
+    /// Of the rectifiers at all positions.
     pub convolution: f64,
-    /// Of the pooled features, which are the inputs of the outputs.
+    /// Of the pooled features, which are the inputs of what follows.
     pub features: f64,
 }
 
@@ -93,47 +94,45 @@ impl RectifierShares {
     pub const ALL: Self = Self { convolution: 1.0, features: 1.0 };
 }
 
-impl Work {
+impl OperationCounts {
     /// Of a spiking network on a text of which the engine counted `operations`.
     #[must_use]
     pub fn spiking(shape: &Shape<'_>, operations: &Operations) -> Self {
         if was_not_run(operations) {
             return Self::default();
         }
-        let specification = shape.specification();
-        let (channels, outputs) = (shape.convolution().channels(), specification.outputs());
+        let config = shape.config();
         let rows = shape.rows(operations.tokens as usize);
-        let (steps, neurons) = (specification.steps as f64, shape.convolution_neurons(rows));
-        let input_steps = if specification.encoder.drive() == Drive::Current { 1.0 } else { steps };
+        let steps = config.steps as f64;
+        let input_steps = if config.encoder.drive() == Drive::Current { 1.0 } else { steps };
         let present = (operations.tokens - operations.silent_tokens) as f64;
         let presence = if shape.has_presence() { input_steps * present } else { 0.0 };
-        let output_outputs = if shape.outputs_fire() {
-            Outputs { all: steps * outputs as f64, active: operations.output_spikes as f64 }
-        } else {
-            Outputs::default()
-        };
+        let mut membranes = 0;
+        let layers = config.chain.leaves().iter().zip(&operations.layers).map(|(leaf, counted)| {
+            let neurons = shape.neurons(leaf, rows);
+            membranes += if leaf.output == Signal::Scores { leaf.outputs } else { neurons };
+            let times = if leaf.input == Signal::Tokens { input_steps } else { steps };
+            LayerCounts {
+                connections: Connections {
+                    macs: counted.macs as f64,
+                    acs: counted.acs as f64,
+                    dense: times * shape.connections(leaf, rows) as f64,
+                },
+                outputs: if neurons > 0 {
+                    Outputs { all: steps * neurons as f64, active: counted.spikes as f64 }
+                } else {
+                    Outputs::default()
+                },
+            }
+        });
+        let layers = layers.collect();
         Self {
             steps,
             input_steps,
             rows: rows as f64,
             active_inputs: operations.input_spikes as f64 + presence,
-            convolution: Connections {
-                macs: operations.convolution_macs as f64,
-                acs: operations.convolution_acs as f64,
-                dense: input_steps * (shape.convolution_connections(rows) * shape.inputs()) as f64,
-            },
-            output: Connections {
-                macs: 0.0,
-                acs: operations.output_acs as f64,
-                dense: steps * shape.output_connections() as f64,
-            },
-            convolution_outputs: Outputs {
-                all: steps * neurons as f64,
-                active: operations.convolution_spikes as f64,
-            },
-            feature_outputs: Outputs { all: steps * channels as f64, active: operations.feature_spikes as f64 },
-            output_outputs,
-            neuron_updates: steps * (neurons + channels + outputs) as f64,
+            layers,
+            neuron_updates: steps * membranes as f64,
         }
     }
 
@@ -145,16 +144,16 @@ impl Work {
             return Self::default();
         }
         let present = operations.tokens - operations.silent_tokens;
-        let macs = operations.dnn_macs - shape.output_connections() as u64;
-        Self::real(shape, operations.tokens as usize, present, macs, shares)
+        let later = later_connections(shape.config(), shape.first_positions(shape.rows(operations.tokens as usize)));
+        Self::real(shape, operations.tokens as usize, present, operations.dnn_macs - later, shares)
     }
 
     /// Of a real-valued network on a text of word ids ([`UNKNOWN`] for unknown words), which needs no run.
     #[must_use]
     pub fn real_valued(shape: &Shape<'_>, text: &[u32], shares: RectifierShares) -> Self {
-        let specification = shape.specification();
-        let text = &text[..text.len().min(specification.averaging.longest())];
-        let silent = |word: u32| word == UNKNOWN && specification.unknown == UnknownWord::Silent;
+        let config = shape.config();
+        let text = &text[..text.len().min(config.padding.longest())];
+        let silent = |word: u32| word == UNKNOWN && config.unknown == UnknownWord::Silent;
         let (mut present, mut seen) = (0, 0);
         for (i, _) in text.iter().enumerate().filter(|&(_, &word)| !silent(word)) {
             present += 1;
@@ -168,46 +167,55 @@ impl Work {
 
     fn real(shape: &Shape<'_>, tokens: usize, present: u64, macs: u64, shares: RectifierShares) -> Self {
         let rows = shape.rows(tokens);
-        let (dimension, connections) = (shape.convolution().dimension, shape.output_connections() as f64);
-        let rectifiers = shape.convolution_neurons(rows) as f64;
+        let layers = shape.config().chain.leaves().iter().map(|leaf| {
+            let dense = shape.connections(leaf, rows) as f64;
+            let macs = match leaf.input {
+                Signal::Tokens => macs as f64,
+                Signal::Positions => shares.convolution * dense,
+                Signal::Sums | Signal::Spikes | Signal::Scores => shares.features * dense,
+            };
+            let rectifiers = if leaf.output == Signal::Positions { shape.neurons(leaf, rows) as f64 } else { 0.0 };
+            LayerCounts {
+                connections: Connections { macs, acs: 0.0, dense },
+                outputs: Outputs { all: rectifiers, active: shares.convolution * rectifiers },
+            }
+        });
         Self {
             steps: 1.0,
             input_steps: 1.0,
             rows: rows as f64,
-            active_inputs: (present * dimension as u64) as f64,
-            convolution: Connections {
-                macs: macs as f64,
-                acs: 0.0,
-                dense: (shape.convolution_connections(rows) * dimension) as f64,
-            },
-            output: Connections { macs: shares.features * connections, acs: 0.0, dense: connections },
-            convolution_outputs: Outputs { all: rectifiers, active: shares.convolution * rectifiers },
-            ..Self::default()
+            active_inputs: (present * shape.convolution().dimension as u64) as f64,
+            layers: layers.collect(),
+            neuron_updates: 0.0,
         }
+    }
+
+    fn connections(&self) -> Connections {
+        self.layers.iter().fold(Connections::default(), |sum, layer| sum + layer.connections)
     }
 
     /// Effective multiply-accumulations.
     #[must_use]
     pub fn macs(&self) -> f64 {
-        self.convolution.macs + self.output.macs
+        self.connections().macs
     }
 
     /// Effective accumulations.
     #[must_use]
     pub fn acs(&self) -> f64 {
-        self.convolution.acs + self.output.acs
+        self.connections().acs
     }
 
     /// Dense operations.
     #[must_use]
     pub fn dense(&self) -> f64 {
-        self.convolution.dense + self.output.dense
+        self.connections().dense
     }
 
     /// Outputs of all layers of neurons or rectifiers.
     #[must_use]
     pub fn outputs(&self) -> Outputs {
-        self.convolution_outputs + self.feature_outputs + self.output_outputs
+        self.layers.iter().fold(Outputs::default(), |sum, layer| sum + layer.outputs)
     }
 }
 
@@ -244,25 +252,38 @@ impl Mul<f64> for Outputs {
     }
 }
 
-impl Add for Work {
+impl Add for LayerCounts {
     type Output = Self;
     fn add(self, other: Self) -> Self {
+        Self { connections: self.connections + other.connections, outputs: self.outputs + other.outputs }
+    }
+}
+
+impl Mul<f64> for LayerCounts {
+    type Output = Self;
+    fn mul(self, factor: f64) -> Self {
+        Self { connections: self.connections * factor, outputs: self.outputs * factor }
+    }
+}
+
+impl Add<&Self> for OperationCounts {
+    type Output = Self;
+    fn add(mut self, other: &Self) -> Self {
+        // A text that was not run has no layers.
+        self.layers.resize(self.layers.len().max(other.layers.len()), LayerCounts::default());
+        self.layers.iter_mut().zip(&other.layers).for_each(|(sum, layer)| *sum = *sum + *layer);
         Self {
             steps: self.steps + other.steps,
             input_steps: self.input_steps + other.input_steps,
             rows: self.rows + other.rows,
             active_inputs: self.active_inputs + other.active_inputs,
-            convolution: self.convolution + other.convolution,
-            output: self.output + other.output,
-            convolution_outputs: self.convolution_outputs + other.convolution_outputs,
-            feature_outputs: self.feature_outputs + other.feature_outputs,
-            output_outputs: self.output_outputs + other.output_outputs,
+            layers: self.layers,
             neuron_updates: self.neuron_updates + other.neuron_updates,
         }
     }
 }
 
-impl Mul<f64> for Work {
+impl Mul<f64> for OperationCounts {
     type Output = Self;
     fn mul(self, factor: f64) -> Self {
         Self {
@@ -270,11 +291,7 @@ impl Mul<f64> for Work {
             input_steps: self.input_steps * factor,
             rows: self.rows * factor,
             active_inputs: self.active_inputs * factor,
-            convolution: self.convolution * factor,
-            output: self.output * factor,
-            convolution_outputs: self.convolution_outputs * factor,
-            feature_outputs: self.feature_outputs * factor,
-            output_outputs: self.output_outputs * factor,
+            layers: self.layers.into_iter().map(|layer| layer * factor).collect(),
             neuron_updates: self.neuron_updates * factor,
         }
     }

@@ -6,7 +6,7 @@
 //! operations are counted. Spikes are added up as whole numbers, so scores are those of a [`Runner`] to the bit.
 
 use spiketext_kernels::{
-    SILENT, TokenBatch,
+    NeuronParameters, SILENT, TokenBatch,
     feature_bits::{OutputWeights, fire},
     lanes::{LANES, Lanes},
     spiking_convolution::{
@@ -16,13 +16,14 @@ use spiketext_kernels::{
 };
 
 use super::{
-    Runner, class_means, output_spikes,
+    output_spikes,
     windows::Windows,
     words::{MEMORY_BYTES as WORD_BYTES, Words},
 };
 use crate::{
     encode::Noise,
-    network::{Network, Specification, UnknownWord},
+    engine::{Runner, readout::class_means},
+    network::{Network, TextCnn, TextCnnConfig, UnknownWord},
     text::UNKNOWN,
 };
 
@@ -41,12 +42,14 @@ pub struct VariantRunner<'a> {
     /// What is needed to put texts together from windows; nothing where they are run whole.
     parts: Option<Parts>,
     /// Runs texts whole: made when it is needed.
-    whole: Option<Runner<'a>>,
+    whole: Option<Runner>,
 }
 
 /// Memory of words, windows and the last text, and the weights of the layers after the convolution as they are read here.
 #[derive(Debug)]
 struct Parts {
+    /// The neurons of the pooled features.
+    neuron: NeuronParameters,
     words: Words,
     windows: Windows,
     last: Option<Variant>,
@@ -89,15 +92,15 @@ impl<'a> VariantRunner<'a> {
     /// larger, but all together are at most four times as large; beyond that texts are run whole.
     #[must_use]
     pub fn with_share(network: &'a Network, noise: Noise, shares: usize) -> Self {
-        let (shares, specification) = (shares.max(1), network.specification());
-        let a_word = WordMemory::bytes_a_word(&specification.convolution, specification.time());
-        let bytes = (WORD_BYTES / shares).max(LEAST_WORDS * a_word);
-        let words = if bytes.saturating_mul(shares) <= 4 * WORD_BYTES {
-            Words::new(network, bytes, LEAST_WORDS)
-        } else {
-            None
-        };
-        let parts = words.map(|words| Parts::new(network, words, WINDOW_BYTES / shares));
+        let shares = shares.max(1);
+        let parts = network.text_cnn().and_then(|cnn| {
+            let neuron = cnn.config.feature_neuron?;
+            let a_word = WordMemory::bytes_a_word(&cnn.config.convolution, cnn.config.time());
+            let bytes = (WORD_BYTES / shares).max(LEAST_WORDS * a_word);
+            let fits = bytes.saturating_mul(shares) <= 4 * WORD_BYTES;
+            let words = if fits { Words::new(cnn, bytes, LEAST_WORDS) } else { None };
+            words.map(|words| Parts::new(cnn, neuron, words, WINDOW_BYTES / shares))
+        });
         Self { network, noise, parts, whole: None }
     }
 
@@ -117,42 +120,42 @@ impl<'a> VariantRunner<'a> {
     pub fn scores(&mut self, texts: &[Vec<u32>]) -> Vec<f32> {
         let (network, noise, whole) = (self.network, self.noise, &mut self.whole);
         let mut run_whole =
-            |texts: &[Vec<u32>]| whole.get_or_insert_with(|| Runner::new(network, noise)).run(texts).scores;
-        let Some(parts) = &mut self.parts else { return run_whole(texts) };
-        let specification = network.specification();
-        let mut all = Vec::with_capacity(texts.len() * specification.classes);
+            |texts: &[Vec<u32>]| whole.get_or_insert_with(|| Runner::new(network, noise)).run(network, texts).scores;
+        let (Some(parts), Some(cnn)) = (&mut self.parts, network.text_cnn()) else { return run_whole(texts) };
+        let config = cnn.config;
+        let mut all = Vec::with_capacity(texts.len() * config.classes);
         // Texts whose new windows wait to be run together.
         let mut waiting: Vec<Variant> = Vec::new();
         for text in texts {
-            let tokens = tokens_of(specification, text);
-            let most = parts.most_windows(specification, &tokens);
+            let tokens = tokens_of(config, text);
+            let most = parts.most_windows(config, &tokens);
             if parts.windows.len() + most > parts.windows.capacity {
-                parts.finish(network, noise, &mut waiting, &mut all);
+                parts.finish(cnn, noise, &mut waiting, &mut all);
                 if most > parts.windows.capacity {
                     all.extend(run_whole(std::slice::from_ref(text)));
                     continue;
                 }
                 parts.forget();
             }
-            let variant = parts.look_up(specification, tokens, waiting.last());
+            let variant = parts.look_up(config, tokens, waiting.last());
             waiting.push(variant);
         }
-        parts.finish(network, noise, &mut waiting, &mut all);
+        parts.finish(cnn, noise, &mut waiting, &mut all);
         all
     }
 }
 
 /// A text's tokens as windows name them.
-fn tokens_of(specification: &Specification, text: &[u32]) -> Vec<u32> {
-    let silent = specification.unknown == UnknownWord::Silent;
+fn tokens_of(config: &TextCnnConfig, text: &[u32]) -> Vec<u32> {
+    let silent = config.unknown == UnknownWord::Silent;
     let token = |&word: &u32| if silent && word == UNKNOWN { SILENT } else { word };
-    text.iter().take(specification.averaging.longest()).map(token).collect()
+    text.iter().take(config.padding.longest()).map(token).collect()
 }
 
 impl Parts {
-    fn new(network: &Network, words: Words, bytes: usize) -> Self {
-        let (specification, weights) = (network.specification(), network.weights());
-        let shape = &specification.convolution;
+    fn new(cnn: TextCnn<'_>, neuron: NeuronParameters, words: Words, bytes: usize) -> Self {
+        let config = cnn.config;
+        let shape = &config.convolution;
         let (rows, lane_of) = (rows_a_step(shape), channel_lanes(shape));
         let spread = |values: &[f32]| {
             let mut lanes = vec![Lanes::all(f32::INFINITY); rows];
@@ -165,13 +168,14 @@ impl Parts {
             .flat_map(|width| lane_of.iter().map(move |lane| width * rows * LANES + lane))
             .collect();
         Self {
+            neuron,
             words,
-            windows: Windows::new(specification, bytes),
+            windows: Windows::new(config, bytes),
             last: None,
-            counts: vec![vec![Lanes::all(0.0); specification.steps * rows]; shape.widths.len()],
-            thresholds: weights.feature_thresholds.chunks_exact(shape.filters).map(spread).collect(),
-            outputs: OutputWeights::new(&weights.output_synapses, &weights.output_bias, &lane_of_all),
-            fired: vec![0; specification.steps * rows * shape.widths.len()],
+            counts: vec![vec![Lanes::all(0.0); config.steps * rows]; shape.widths.len()],
+            thresholds: cnn.feature_thresholds.chunks_exact(shape.filters).map(spread).collect(),
+            outputs: OutputWeights::new(&cnn.output.synapses, &cnn.output.bias, &lane_of_all),
+            fired: vec![0; config.steps * rows * shape.widths.len()],
         }
     }
 
@@ -181,25 +185,25 @@ impl Parts {
     }
 
     /// The most windows that a text can have, silent ones of a width counted once.
-    fn most_windows(&self, specification: &Specification, tokens: &[u32]) -> usize {
-        specification.convolution.widths.len() * (tokens.len() + 1)
+    fn most_windows(&self, config: &TextCnnConfig, tokens: &[u32]) -> usize {
+        config.convolution.widths.len() * (tokens.len() + 1)
     }
 
     /// The windows of a text, by way of those of the text before.
-    fn look_up(&mut self, specification: &Specification, tokens: Vec<u32>, waiting: Option<&Variant>) -> Variant {
+    fn look_up(&mut self, config: &TextCnnConfig, tokens: Vec<u32>, waiting: Option<&Variant>) -> Variant {
         let before = waiting.or(self.last.as_ref());
         let (old, first, end) = before.map_or((0, 0, 0), |before| {
             let (first, end) = common_ends(&tokens, &before.tokens);
             (before.tokens.len(), first, end)
         });
-        let mut batch = TokenBatch::new(specification.averaging.padded_length());
+        let mut batch = TokenBatch::new(config.padding.padded_length());
         batch.push(tokens.iter().copied());
         // Past its end, a text is silent.
-        let widest = specification.convolution.widths.iter().copied().max().unwrap_or(0);
+        let widest = config.convolution.widths.iter().copied().max().unwrap_or(0);
         let mut padded = tokens;
         let length = padded.len();
         padded.resize(length + widest, SILENT);
-        let widths = specification.convolution.widths.iter().enumerate().map(|(width_index, &width)| {
+        let widths = config.convolution.widths.iter().enumerate().map(|(width_index, &width)| {
             let (positions, live) = (batch.positions(0, width), batch.live_positions(0, width));
             let known = before.map_or(&[][..], |before| &before.widths[width_index].numbers);
             let mut numbers = Vec::with_capacity(live);
@@ -225,11 +229,11 @@ impl Parts {
     }
 
     /// Runs the windows that wait and scores the texts that wait for them, one after the other.
-    fn finish(&mut self, network: &Network, noise: Noise, waiting: &mut Vec<Variant>, scores: &mut Vec<f32>) {
-        self.windows.run(network, noise, &mut self.words);
+    fn finish(&mut self, cnn: TextCnn<'_>, noise: Noise, waiting: &mut Vec<Variant>, scores: &mut Vec<f32>) {
+        self.windows.run(cnn, noise, &mut self.words);
         for variant in waiting.drain(..) {
             self.count(&variant);
-            scores.extend(self.score(network.specification(), &variant));
+            scores.extend(self.score(cnn, &variant));
             self.last = Some(variant);
         }
     }
@@ -266,9 +270,9 @@ impl Parts {
     }
 
     /// The scores of the text whose counts are there, `[K]`.
-    fn score(&mut self, specification: &Specification, variant: &Variant) -> Vec<f32> {
-        let neuron = &specification.feature_neuron;
-        let rows = self.fired.len() / specification.steps;
+    fn score(&mut self, cnn: TextCnn<'_>, variant: &Variant) -> Vec<f32> {
+        let (config, neuron) = (cnn.config, &self.neuron);
+        let rows = self.fired.len() / config.steps;
         let mut first = 0;
         for ((own, counts), thresholds) in variant.widths.iter().zip(&self.counts).zip(&self.thresholds) {
             // As in `feature_thresholds`, in the same order. A lane without a channel stays at infinity.
@@ -281,7 +285,7 @@ impl Parts {
             first += thresholds.len();
         }
         let currents = self.outputs.currents(&self.fired, rows);
-        class_means(specification, output_spikes(specification, &currents).as_deref().unwrap_or(&currents))
+        class_means(cnn.network.config(), output_spikes(config, &currents).as_deref().unwrap_or(&currents))
     }
 }
 
@@ -295,27 +299,27 @@ fn common_ends(a: &[u32], b: &[u32]) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use spiketext_kernels::{NeuronParameters, Reset};
+    use spiketext_kernels::Reset;
 
     use super::*;
     use crate::{
         encode::Encoder,
         engine::{run, tests::network},
-        network::{Averaging, Readout},
+        network::{Padding, Readout},
     };
 
     /// A network like the others of tests, with the rest of what can be chosen.
     fn variant_of(network: Network, unknown: UnknownWord, neuron: Option<NeuronParameters>) -> Network {
-        let specification = network.specification();
-        let neuron = neuron.unwrap_or(specification.convolution_neuron);
-        let specification = Specification {
+        let config = network.text_cnn().expect("a text convolution and a read-out").config;
+        let neuron = neuron.unwrap_or(config.convolution_neuron);
+        let config = TextCnnConfig {
             unknown,
             convolution_neuron: neuron,
-            feature_neuron: neuron,
+            feature_neuron: Some(neuron),
             output_neuron: neuron,
-            ..specification.clone()
+            ..config.clone()
         };
-        Network::new(specification, network.weights().clone()).expect("a sound network")
+        Network::new(config.into_network().expect("a chain"), network.weights().clone()).expect("a sound network")
     }
 
     /// A text and questions about it: each exchanges, leaves out or adds a word, or asks for another text.
@@ -353,18 +357,18 @@ mod tests {
             (windows, words) in (0usize..60, 3usize..12),
             encoder in prop::sample::select(Encoder::ALL.to_vec()),
             readout in prop::sample::select(vec![Readout::SpikeCount, Readout::Membrane]),
-            averaging in prop::sample::select(vec![
-                Averaging::Valid,
-                Averaging::Padded { length: 1 },
-                Averaging::Padded { length: 6 },
-                Averaging::Padded { length: 9 },
+            padding in prop::sample::select(vec![
+                Padding::Valid,
+                Padding::Padded { length: 1 },
+                Padding::Padded { length: 6 },
+                Padding::Padded { length: 9 },
             ]),
             unknown in prop::sample::select(vec![UnknownWord::Silent, UnknownWord::Mean]),
             hard in any::<bool>(),
             forgets in any::<bool>(),
         ) {
             let neuron = NeuronParameters { beta: 0.9, reset: Reset::Hard, ..NeuronParameters::paper() };
-            let network = variant_of(network(readout, encoder, averaging), unknown, hard.then_some(neuron));
+            let network = variant_of(network(readout, encoder, padding), unknown, hard.then_some(neuron));
             let noise = Noise::inference(3);
             let mut plenty = VariantRunner::new(&network, noise);
             let mut little = VariantRunner::new(&network, noise);
@@ -386,7 +390,7 @@ mod tests {
 
     #[test]
     fn texts_of_a_network_without_a_grid_or_room_are_run_whole() {
-        let network = network(Readout::Membrane, Encoder::Bernoulli, Averaging::Valid);
+        let network = network(Readout::Membrane, Encoder::Bernoulli, Padding::Valid);
         let noise = Noise::inference(3);
         let texts = [vec![1, 2, 3, 4], vec![], vec![1, 2, 9, 4]];
         let mut runner = VariantRunner::with_share(&network, noise, 1 << 30);
@@ -396,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_text_that_was_asked_for_before_needs_no_new_window() {
-        let network = network(Readout::Membrane, Encoder::Bernoulli, Averaging::Valid);
+        let network = network(Readout::Membrane, Encoder::Bernoulli, Padding::Valid);
         let mut runner = VariantRunner::new(&network, Noise::inference(3));
         let mut windows_after = |text: [u32; 7]| {
             let _ = runner.scores(&[text.to_vec()]);

@@ -18,16 +18,17 @@ use spiketext_kernels::{
     neuron_scan::{self, Thresholds},
 };
 
-use super::{batch_of, feature_thresholds, spikes_of};
 use crate::{
     encode::Noise,
+    engine::{batch_of, feature_thresholds, spikes_of},
     loss::loss_gradient,
-    network::{Network, Readout, UnknownWord},
+    network::{Network, Readout, TextCnn, UnknownWord},
     text::UNKNOWN,
 };
 
 /// To first order, by how much the cross-entropy loss of a text with class `label` would grow if the word at a place
-/// became another one, for each (place, word) of `exchanges`. 0 at places that the network does not read.
+/// became another one, for each (place, word) of `exchanges`. 0 at places that the network does not read. `None` for networks
+/// with further convolutions or dense layers, through which nothing here goes back.
 ///
 /// # Panics
 /// If an id is neither a word of the network nor [`UNKNOWN`], or there is no such class.
@@ -38,13 +39,14 @@ pub fn first_order(
     text: &[u32],
     label: usize,
     exchanges: &[(usize, u32)],
-) -> Vec<f32> {
-    let specification = network.specification();
-    let read = text.len().min(specification.averaging.longest());
+) -> Option<Vec<f32>> {
+    let cnn = network.text_cnn()?;
+    let config = cnn.config;
+    let read = text.len().min(config.padding.longest());
     let mut words: Vec<u32> = text[..read].iter().copied().chain(exchanges.iter().map(|&(_, word)| word)).collect();
     words.sort_unstable();
     words.dedup();
-    let inputs = Inputs::of(network, noise, &words);
+    let inputs = Inputs::of(cnn, noise, &words);
     let places: Vec<usize> = {
         let mut places: Vec<usize> =
             exchanges.iter().map(|&(place, _)| place).filter(|&place| place < read).collect();
@@ -52,12 +54,12 @@ pub fn first_order(
         places.dedup();
         places
     };
-    let back = Backward::of(network, &inputs, &text[..read], label);
-    let (rows, columns) = (specification.steps, specification.convolution.products());
+    let back = Backward::of(cnn, &inputs, &text[..read], label);
+    let (rows, columns) = (config.steps, config.convolution.products());
     let width = inputs.width;
-    let d_products = back.of_places(network, &places);
+    let d_products = back.of_places(cnn, &places);
     let mut gradients = vec![0.0; places.len() * rows * width];
-    let weights = extended_weights(network);
+    let weights = extended_weights(cnn);
     product(
         Matrix::new(&d_products, places.len() * rows, columns),
         Matrix::new(&weights, width, columns).transposed(),
@@ -70,12 +72,12 @@ pub fn first_order(
         let (before, after) = (inputs.of_word(text[place]), inputs.of_word(word));
         gradient.iter().zip(before.iter().zip(after)).map(|(g, (before, after))| g * (after - before)).sum()
     };
-    exchanges.iter().map(gain).collect()
+    Some(exchanges.iter().map(gain).collect())
 }
 
 /// Synapses with the presence currents as one more row, `[D + 1, M]`.
-fn extended_weights(network: &Network) -> Vec<f32> {
-    let weights = network.weights();
+fn extended_weights(cnn: TextCnn<'_>) -> Vec<f32> {
+    let weights = cnn.convolution;
     weights.synapses.iter().chain(&weights.presence).copied().collect()
 }
 
@@ -91,15 +93,15 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn of(network: &Network, noise: Noise, words: &[u32]) -> Self {
-        let specification = network.specification();
-        let (steps, time) = (specification.steps, specification.time());
-        let width = specification.convolution.dimension + 1;
-        let spikes = spikes_of(network, noise, words);
+    fn of(cnn: TextCnn<'_>, noise: Noise, words: &[u32]) -> Self {
+        let config = cnn.config;
+        let (steps, time) = (config.steps, config.time());
+        let width = config.convolution.dimension + 1;
+        let spikes = spikes_of(cnn.network, noise, words);
         let mut values = vec![0.0; words.len() * steps * width];
         let mut row = vec![0.0; width - 1];
         for (u, &word) in words.iter().enumerate() {
-            if word == UNKNOWN && specification.unknown == UnknownWord::Silent {
+            if word == UNKNOWN && config.unknown == UnknownWord::Silent {
                 continue;
             }
             for t in 0..steps {
@@ -132,21 +134,21 @@ struct Backward {
 }
 
 impl Backward {
-    fn of(network: &Network, inputs: &Inputs, text: &[u32], label: usize) -> Self {
-        let (specification, weights) = (network.specification(), network.weights());
-        let (shape, steps) = (&specification.convolution, specification.steps);
+    fn of(cnn: TextCnn<'_>, inputs: &Inputs, text: &[u32], label: usize) -> Self {
+        let (config, weights) = (cnn.config, cnn.convolution);
+        let (shape, steps) = (&config.convolution, config.steps);
         let (filters, channels, columns) = (shape.filters, shape.channels(), shape.products());
-        let (batch, words) = batch_of(specification, &[text.to_vec()]);
+        let (batch, words) = batch_of(cnn.network.config(), [text]);
         let own: Vec<f32> = words.iter().flat_map(|&word| inputs.of_word(word)).copied().collect();
         let mut products = vec![0.0; words.len() * steps * columns];
         product(
             Matrix::new(&own, words.len() * steps, inputs.width),
-            Matrix::new(&extended_weights(network), inputs.width, columns),
+            Matrix::new(&extended_weights(cnn), inputs.width, columns),
             &mut products,
             false,
         );
         // Each position of a width is a text of its own to the scan.
-        let neuron = &specification.convolution_neuron;
+        let neuron = &config.convolution_neuron;
         let mut counts = vec![0.0; steps * channels];
         let mut layers = Vec::new();
         for (k, &width) in shape.widths.iter().enumerate() {
@@ -172,7 +174,7 @@ impl Backward {
             }
             layers.push((currents, values, scales));
         }
-        let d_counts = d_counts(network, &batch, &counts, label);
+        let d_counts = d_counts(cnn, &batch, &counts, label);
         let d_currents = layers
             .iter()
             .enumerate()
@@ -187,9 +189,9 @@ impl Backward {
     }
 
     /// Gradients with respect to the products at some places of the text, `[places, T, M]`.
-    fn of_places(&self, network: &Network, places: &[usize]) -> Vec<f32> {
-        let specification = network.specification();
-        let (shape, steps) = (&specification.convolution, specification.steps);
+    fn of_places(&self, cnn: TextCnn<'_>, places: &[usize]) -> Vec<f32> {
+        let config = cnn.config;
+        let (shape, steps) = (&config.convolution, config.steps);
         let (filters, columns) = (shape.filters, shape.products());
         let mut out = vec![0.0; places.len() * steps * columns];
         for (&place, out) in places.iter().zip(out.chunks_exact_mut(steps * columns)) {
@@ -211,38 +213,47 @@ impl Backward {
 }
 
 /// From the loss back to the spikes summed over positions, `[T, C]`.
-fn d_counts(network: &Network, batch: &TokenBatch, counts: &[f32], label: usize) -> Vec<f32> {
-    let (specification, weights) = (network.specification(), network.weights());
-    let (steps, channels) = (specification.steps, specification.convolution.channels());
-    let (outputs, group) = (specification.outputs(), specification.outputs_per_class);
-    let (values, scales) = feature_thresholds(specification, &weights.feature_thresholds, batch);
+fn d_counts(cnn: TextCnn<'_>, batch: &TokenBatch, counts: &[f32], label: usize) -> Vec<f32> {
+    let (config, output) = (cnn.config, cnn.output);
+    let (steps, channels) = (config.steps, config.convolution.channels());
+    let (outputs, group) = (config.outputs(), config.outputs_per_class);
+    let (values, scales) = config
+        .feature_neuron
+        .map(|neuron| feature_thresholds(cnn.network.config(), &neuron, cnn.feature_thresholds, batch))
+        .unwrap_or_default();
     let thresholds = Thresholds { values: &values, scales: &scales };
-    let features = neuron_scan::forward(&specification.feature_neuron, steps, channels, thresholds, counts);
+    // Without neurons of their own, pooled spikes are means over the positions.
+    let positions_of =
+        |c: usize| batch.positions(0, config.convolution.widths[c / config.convolution.filters]) as f32;
+    let features: Vec<f32> = match &config.feature_neuron {
+        Some(neuron) => neuron_scan::forward(neuron, steps, channels, thresholds, counts),
+        None => counts.iter().enumerate().map(|(i, count)| count / positions_of(i % channels)).collect(),
+    };
     let mut currents = Vec::with_capacity(steps * outputs);
     for features in features.chunks_exact(channels) {
         let start = currents.len();
-        currents.extend_from_slice(&weights.output_bias);
-        for (feature, row) in features.iter().zip(weights.output_synapses.chunks_exact(outputs)) {
+        currents.extend_from_slice(&output.bias);
+        for (feature, row) in features.iter().zip(output.synapses.chunks_exact(outputs)) {
             currents[start..].iter_mut().zip(row).for_each(|(sum, weight)| *sum += feature * weight);
         }
     }
-    let fixed = (vec![specification.output_neuron.threshold; outputs], vec![1.0; outputs]);
+    let fixed = (vec![config.output_neuron.threshold; outputs], vec![1.0; outputs]);
     let output_thresholds = Thresholds { values: &fixed.0, scales: &fixed.1 };
-    let neuron = &specification.output_neuron;
-    let (answers, scale) = match specification.readout {
+    let neuron = &config.output_neuron;
+    let (answers, scale) = match config.readout {
         Readout::Membrane => (currents.clone(), 1.0),
         Readout::SpikeCount => {
             (neuron_scan::forward(neuron, steps, outputs, output_thresholds, &currents), group as f32)
         }
     };
-    let mut scores = vec![0.0; specification.classes];
+    let mut scores = vec![0.0; config.classes];
     for (i, answer) in answers.iter().enumerate() {
         scores[i % outputs / group] += answer / (steps * group) as f32;
     }
     let d_scores = loss_gradient(&scores, scale, label);
     let d_answers: Vec<f32> =
         (0..answers.len()).map(|i| d_scores[i % outputs / group] / (steps * group) as f32).collect();
-    let d_currents = match specification.readout {
+    let d_currents = match config.readout {
         Readout::Membrane => d_answers,
         Readout::SpikeCount => {
             neuron_scan::backward(neuron, steps, outputs, output_thresholds, &currents, &d_answers)
@@ -251,11 +262,14 @@ fn d_counts(network: &Network, batch: &TokenBatch, counts: &[f32], label: usize)
     let mut d_features = vec![0.0; steps * channels];
     product(
         Matrix::new(&d_currents, steps, outputs),
-        Matrix::new(&weights.output_synapses, channels, outputs).transposed(),
+        Matrix::new(&output.synapses, channels, outputs).transposed(),
         &mut d_features,
         false,
     );
-    neuron_scan::backward(&specification.feature_neuron, steps, channels, thresholds, counts, &d_features)
+    match &config.feature_neuron {
+        Some(neuron) => neuron_scan::backward(neuron, steps, channels, thresholds, counts, &d_features),
+        None => d_features.iter().enumerate().map(|(i, d)| d / positions_of(i % channels)).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -263,8 +277,8 @@ mod tests {
     use super::*;
     use crate::{
         encode::Encoder,
-        engine::{convolution, run, tests::network},
-        network::Averaging,
+        engine::{run, tests::network, text_cnn::convolution},
+        network::Padding,
     };
 
     /// The gradient of the products must be the one whose sum over places the kernel takes to the synapses.
@@ -272,29 +286,29 @@ mod tests {
     fn gradients_of_the_products_are_those_of_the_kernel() {
         let text = [0, 1, 2, 3, 0, UNKNOWN, 9];
         for encoder in Encoder::ALL {
-            for (readout, averaging) in [
-                (Readout::Membrane, Averaging::Valid),
-                (Readout::SpikeCount, Averaging::Padded { length: 9 }),
-                (Readout::Membrane, Averaging::Padded { length: 5 }),
+            for (readout, padding) in [
+                (Readout::Membrane, Padding::Valid),
+                (Readout::SpikeCount, Padding::Padded { length: 9 }),
+                (Readout::Membrane, Padding::Padded { length: 5 }),
             ] {
-                let network = network(readout, encoder, averaging);
-                let specification = network.specification();
-                let (shape, steps) = (&specification.convolution, specification.steps);
+                let network = network(readout, encoder, padding);
+                let (cnn, config) = (network.text_cnn().expect("a text convolution"), network.config());
+                let (shape, steps) = (config.convolution(), config.steps);
                 let noise = Noise::inference(2);
                 let texts = [text.to_vec()];
-                let (batch, words) = batch_of(specification, &texts);
+                let (batch, words) = batch_of(config, &texts);
                 let spikes = spikes_of(&network, noise, &words);
-                let layer = convolution(&network);
+                let layer = convolution(cnn);
                 let (counts, saved) = layer.forward_for_training(&spikes, &batch);
-                let d_counts = d_counts(&network, &batch, &counts, 1);
+                let d_counts = d_counts(cnn, &batch, &counts, 1);
                 let want = layer.backward(&spikes, &batch, &saved, &d_counts);
                 let mut distinct = words.clone();
                 distinct.sort_unstable();
-                let inputs = Inputs::of(&network, noise, &distinct);
-                let read = text.len().min(specification.averaging.longest());
-                let back = Backward::of(&network, &inputs, &text[..read], 1);
+                let inputs = Inputs::of(cnn, noise, &distinct);
+                let read = text.len().min(config.padding.longest());
+                let back = Backward::of(cnn, &inputs, &text[..read], 1);
                 let places: Vec<usize> = (0..read).collect();
-                let d_products = back.of_places(&network, &places);
+                let d_products = back.of_places(cnn, &places);
                 let (d, m) = (shape.dimension, shape.products());
                 let mut got = vec![0.0f64; (d + 1) * m];
                 for &place in &places {
@@ -311,7 +325,7 @@ mod tests {
                 assert!(size > 0.0, "{encoder:?}");
                 for (i, (got, want)) in got.iter().zip(&want).enumerate() {
                     let apart = (got - f64::from(*want)).abs();
-                    assert!(apart < 1e-4 * f64::from(size), "{encoder:?} {averaging:?} {i}: {got} {want}");
+                    assert!(apart < 1e-4 * f64::from(size), "{encoder:?} {padding:?} {i}: {got} {want}");
                 }
             }
         }
@@ -320,7 +334,7 @@ mod tests {
     /// No gradient of spikes foretells one exchange for certain; of many, those that it calls bad must be the worse ones.
     #[test]
     fn exchanges_that_should_hurt_do_so_more_often_than_not() {
-        let network = network(Readout::Membrane, Encoder::Direct, Averaging::Valid);
+        let network = network(Readout::Membrane, Encoder::Direct, Padding::Valid);
         let noise = Noise::inference(0);
         let loss = |text: &[u32]| {
             let run = run(&network, noise, &[text.to_vec()]);
@@ -331,7 +345,7 @@ mod tests {
             let text: Vec<u32> = (0..7).map(|i| (start + i * i) % 10).collect();
             let exchanges: Vec<(usize, u32)> =
                 (0..7).flat_map(|place| (0..10).map(move |word| (place, word))).collect();
-            let gains = first_order(&network, noise, &text, 2, &exchanges);
+            let gains = first_order(&network, noise, &text, 2, &exchanges).expect("a text convolution");
             for (&(place, word), gain) in exchanges.iter().zip(gains) {
                 let mut other = text.clone();
                 other[place] = word;
