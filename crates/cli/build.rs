@@ -1,5 +1,5 @@
-//! Builds the commit of the sources into the program, so that what it measures names the code that measured it and not
-//! the folder that it happened to run in.
+//! Builds the commit of the sources into the program, so that what it measures names the code that measured it and
+//! not the folder that it happened to run in.
 //!
 //! `SPIKETEXT_PROGRAM` becomes the commit, `-dirty` behind it where the sources differ from it, or `version x.y.z`
 //! where they lie in no repository of their own (an unpacked archive, a crate from the registry).
@@ -9,8 +9,8 @@ use std::{
     process::Command,
 };
 
-/// What the programs are made of (this one, and that of benches/peers, which is built by this script too), seen from the top
-/// of the repository: a change in documents or results is none of it.
+/// What the programs are made of (this one, and that of benches/peers, which is built by this script too), seen from
+/// the top of the repository: a change in documents or results is none of it.
 const SOURCES: &[&str] = &["crates", "benches", "Cargo.toml", "Cargo.lock"];
 
 fn main() {
@@ -21,8 +21,8 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
 }
 
-/// The commit of the repository at `top`, if `top` is the root of one; asks cargo to look again when it, the branch or
-/// any source changes.
+/// The commit of the repository at `top`, if `top` is the root of one; asks cargo to look again when it, the branch
+/// or any source changes.
 fn commit(top: &Path) -> Option<String> {
     // A repository further up is someone else's, that only holds a copy of the sources.
     if !git(top, &["rev-parse", "--show-prefix"])?.is_empty() {

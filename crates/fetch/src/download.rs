@@ -37,12 +37,12 @@ pub enum Event<'a> {
     },
     /// So many more bytes are there.
     Received {
-        /// How many.
+        /// Bytes since the event before.
         bytes: u64,
     },
     /// The connection broke or the server is in trouble; there will be another try.
     Retrying {
-        /// What happened.
+        /// What broke it, in words.
         cause: &'a str,
         /// How long the pause is.
         pause: Duration,

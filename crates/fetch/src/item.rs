@@ -91,7 +91,7 @@ enum Check {
 }
 
 /// What was found in the place of a file.
-enum Found {
+enum FileState {
     Known,
     Nothing,
     /// Something else: what was expected, what is there.
@@ -230,9 +230,9 @@ fn is_there(item: &Item, folder: &Path) -> Result<bool> {
     for (file, check) in item.checks() {
         let path = folder.join(&file);
         match found(&path, &check).map_err(Error::file("read", &path))? {
-            Found::Known => {}
-            Found::Nothing => all = false,
-            Found::Else(expected, got) => {
+            FileState::Known => {}
+            FileState::Nothing => all = false,
+            FileState::Else(expected, got) => {
                 return Err(Error::Other { path, expected, got });
             }
         }
@@ -240,16 +240,16 @@ fn is_there(item: &Item, folder: &Path) -> Result<bool> {
     Ok(all)
 }
 
-fn found(path: &Path, check: &Check) -> io::Result<Found> {
+fn found(path: &Path, check: &Check) -> io::Result<FileState> {
     let mut file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(FileState::Nothing),
         Err(error) => return Err(error),
     };
     if let Check::Sum(Some(bytes), _) = check {
         let got = file.metadata()?.len();
         if got != *bytes {
-            return Ok(Found::Else(format!("{bytes} bytes"), got.to_string()));
+            return Ok(FileState::Else(format!("{bytes} bytes"), got.to_string()));
         }
     }
     let (mut hasher, mut lines) = (Sha256::new(), 0);
@@ -267,8 +267,8 @@ fn found(path: &Path, check: &Check) -> io::Result<Found> {
     }
     let got = base16ct::lower::encode_string(&hasher.finalize());
     Ok(match check {
-        Check::Sum(_, Some(expected)) if got != *expected => Found::Else(format!("SHA-256 {expected}"), got),
-        Check::Lines(expected) if lines != *expected => Found::Else(format!("{expected} lines"), lines.to_string()),
-        _ => Found::Known,
+        Check::Sum(_, Some(expected)) if got != *expected => FileState::Else(format!("SHA-256 {expected}"), got),
+        Check::Lines(expected) if lines != *expected => FileState::Else(format!("{expected} lines"), lines.to_string()),
+        _ => FileState::Known,
     })
 }

@@ -47,7 +47,8 @@ pub struct Dataset {
     pub report: Report,
 }
 
-/// What was noticed while a data set was put together. Two texts are equal here if [`super::fold`] makes them so.
+/// What was noticed while a data set was put together. Two texts are equal here if they have one
+/// [`super::canonical_form`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Empty texts, left out.

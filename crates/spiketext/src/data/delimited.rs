@@ -7,13 +7,13 @@ use std::{collections::HashMap, io::Read};
 
 use super::{
     lines::{self, Lines, shown},
-    table::{Chosen, Columns, Rows, choose},
+    table::{ColumnIndices, Columns, Rows, find_columns},
 };
 use crate::Result;
 
 /// Reads all of `lines` into `rows`. Without a `delimiter` it is a comma, or else the semicolon or tab that the first
-/// line has; a tab given as `delimiter` means TSV, where quotes mean themselves (but a field that is quoted as a whole,
-/// as spreadsheets write it, is unquoted).
+/// line has; a tab given as `delimiter` means TSV, where quotes mean themselves (but a field that is quoted as a
+/// whole, as spreadsheets write it, is unquoted).
 pub(crate) fn read<R: Read>(
     lines: Lines<R>,
     delimiter: Option<char>,
@@ -25,7 +25,7 @@ pub(crate) fn read<R: Read>(
         return Ok(());
     };
     let width = names.len();
-    let chosen = choose(rows, Some(first_line), &names, columns)?;
+    let chosen = find_columns(rows, Some(first_line), &names, columns)?;
     let mut unplaced = vec![(first_line, names)];
     while let Some((line, fields)) = records.next(rows)? {
         if fields.len() != width {
@@ -46,14 +46,14 @@ pub(crate) fn read<R: Read>(
     }
 }
 
-fn push(rows: &mut Rows, chosen: Chosen, line: u64, fields: &[String]) -> Result<()> {
+fn push(rows: &mut Rows, chosen: ColumnIndices, line: u64, fields: &[String]) -> Result<()> {
     let label = chosen.label.map(|column| fields[column].as_str());
     rows.push(Some(line), &fields[chosen.text], label, chosen.split.map(|column| fields[column].as_str()))
 }
 
 /// Takes records whose first line names no known column: two columns, of which the label has fewer different values
-/// (or, at a tie, the shorter ones). The first record is a header after all if its label never comes again while every
-/// other label does.
+/// (or, at a tie, the shorter ones). The first record is a header after all if its label never comes again while
+/// every other label does.
 fn read_without_names(records: Vec<(u64, Vec<String>)>, width: usize, rows: &mut Rows) -> Result<()> {
     if !rows.labelled && width == 1 {
         return records.iter().try_for_each(|(line, fields)| rows.push(Some(*line), &fields[0], None, None));
@@ -78,7 +78,7 @@ fn read_without_names(records: Vec<(u64, Vec<String>)>, width: usize, rows: &mut
     let first = records[0].1[label].trim();
     let header = counts[label].len() > 2
         && counts[label].iter().all(|(value, &count)| if *value == first { count == 1 } else { count > 1 });
-    let chosen = Chosen { text: 1 - label, label: Some(label), split: None };
+    let chosen = ColumnIndices { text: 1 - label, label: Some(label), split: None };
     records.iter().skip(usize::from(header)).try_for_each(|(line, fields)| push(rows, chosen, *line, fields))
 }
 

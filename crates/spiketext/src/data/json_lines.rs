@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     lines::{Lines, listed, shown},
-    table::{Columns, Rows, choose, number_label},
+    table::{Columns, Rows, find_columns, number_label},
 };
 use crate::Result;
 
@@ -23,7 +23,7 @@ pub(crate) fn read<R: Read>(mut lines: Lines<R>, columns: &Columns, rows: &mut R
             Some(fields) => fields,
             None => {
                 let keys: Vec<String> = object.keys().cloned().collect();
-                let Some(chosen) = choose(rows, Some(line), &keys, columns)? else {
+                let Some(chosen) = find_columns(rows, Some(line), &keys, columns)? else {
                     return rows.refuse(
                         Some(line),
                         "fields for a text and a label",

@@ -1,7 +1,8 @@
-//! Lines of UTF-8 text from a file that nobody vouches for: bounded in length, numbered, refused by line where broken.
+//! Lines of UTF-8 text from a file that nobody vouches for: bounded in length, numbered, refused by line where
+//! broken.
 //!
-//! Every text reader of this module stands on [`Lines`], so that a wrong encoding, a binary file or an endless line is
-//! told the same way everywhere.
+//! Every text reader of this module stands on [`Lines`], so that a wrong encoding, a binary file or an endless line
+//! is told the same way everywhere.
 
 use std::{
     fs::File,

@@ -23,6 +23,6 @@ pub use known::{KnownDataset, known, load, open};
 #[cfg(feature = "parquet")]
 pub use parquet_file::catches_panics;
 pub use read::{read_file, read_texts, read_texts_from, text_lines};
-pub use split::{Split, SplitRule, fold, split_of, text_hash};
+pub use split::{Split, SplitRule, canonical_form, split_of, text_hash};
 pub use summary::{Lengths, PartSummary, Summary};
 pub use table::{Columns, Format, Row, Table};

@@ -21,7 +21,7 @@ use parquet::{
 
 use super::{
     lines::{listed, shown},
-    table::{Columns, Rows, choose, number_label},
+    table::{Columns, Rows, find_columns, number_label},
 };
 use crate::{Error, Result};
 
@@ -62,7 +62,7 @@ fn read_rows(path: &Path, columns: &Columns, rows: &mut Rows) -> Result<()> {
     let metadata = reader.metadata().file_metadata();
     let fields = metadata.schema().get_fields();
     let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
-    let Some(chosen) = choose(rows, None, &names, columns)? else {
+    let Some(chosen) = find_columns(rows, None, &names, columns)? else {
         let got = format!("the columns {}", listed(names.iter().map(String::as_str)));
         return rows.refuse(None, "a text and a label column", got);
     };

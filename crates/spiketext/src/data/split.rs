@@ -1,7 +1,7 @@
 //! Which part of a data set a text belongs to: by a hash of the text, so that duplicates never straddle two parts.
 //!
-//! The hash is SHA-256 of the text folded by [`fold`], its first eight bytes as a big-endian number; modulo ten, 0 to 7
-//! is training, 8 development, 9 test. It depends on the text alone: not on its line, its file or a seed.
+//! The hash is SHA-256 of the text in its [`canonical_form`], its first eight bytes as a big-endian number; modulo
+//! ten, 0 to 7 is training, 8 development, 9 test. It depends on the text alone: not on its line, its file or a seed.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -71,15 +71,15 @@ impl std::fmt::Display for SplitRule {
 
 /// `text` without what should not tell two texts apart: NFKC, lower case, no white space.
 #[must_use]
-pub fn fold(text: &str) -> String {
+pub fn canonical_form(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace()).collect()
 }
 
-/// The stable hash of the folded text.
+/// The stable hash of the text in its [`canonical_form`].
 #[must_use]
 pub fn text_hash(text: &str) -> u64 {
-    let digest = Sha256::digest(fold(text).as_bytes());
-    digest.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
+    let digest = Sha256::digest(canonical_form(text).as_bytes());
+    digest.iter().take(8).canonical_form(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 /// The part of a data set that `text` falls into.
@@ -106,7 +106,7 @@ fn split_of_hash(hash: u64) -> Split {
 /// The rule is [`split_of`]. A class that this leaves out of a part is cut instead: its different texts in the order
 /// of their hashes, the first tenth (at least one) to test, the next to development, the rest to training; a class of
 /// two texts gives one to the emptier part, a class of one stays in training. So tiny files can be used, and other
-/// classes keep their places. Equal texts always go together. `None` where a part would still be empty.
+/// classes keep their assignment. Equal texts always go together. `None` where a part would still be empty.
 pub(crate) fn divide(texts: &[(u64, usize)], wanted: &[Split]) -> Option<Vec<Split>> {
     // Equal texts with different labels count for the first class, so that they have one place.
     let mut class_of = BTreeMap::new();
@@ -121,38 +121,38 @@ pub(crate) fn divide(texts: &[(u64, usize)], wanted: &[Split]) -> Option<Vec<Spl
         part if wanted.contains(&part) => part,
         _ => Split::Train,
     };
-    let mut places = Places::default();
+    let mut assignment = Assignment::default();
     for hashes in classes.values() {
         let covered = |part: Split| hashes.iter().any(|&hash| by_hash(hash) == part);
         if covered(Split::Train) && wanted.iter().all(|&part| covered(part)) {
-            hashes.iter().for_each(|&hash| places.put(hash, by_hash(hash)));
+            hashes.iter().for_each(|&hash| assignment.put(hash, by_hash(hash)));
         } else {
-            cut(hashes, wanted, &mut places);
+            cut(hashes, wanted, &mut assignment);
         }
     }
-    let mut place_of = places.of;
+    let mut part_of = assignment.of;
     // A class whose every text also stands under another class may have missed training.
     let mut untrained: BTreeMap<usize, Option<u64>> = BTreeMap::new();
     for &(hash, class) in texts {
         let least = untrained.entry(class).or_insert(Some(hash));
-        *least = if place_of[&hash] == Split::Train { None } else { least.map(|other| other.min(hash)) };
+        *least = if part_of[&hash] == Split::Train { None } else { least.map(|other| other.min(hash)) };
     }
     for least in untrained.into_values().flatten() {
-        place_of.insert(least, Split::Train);
+        part_of.insert(least, Split::Train);
     }
-    let divided: Vec<Split> = texts.iter().map(|(hash, _)| place_of[hash]).collect();
+    let divided: Vec<Split> = texts.iter().map(|(hash, _)| part_of[hash]).collect();
     let filled = |part| divided.contains(&part);
     (filled(Split::Train) && wanted.iter().all(|&part| filled(part))).then_some(divided)
 }
 
 /// Where each different text goes, and how many went to each part.
 #[derive(Default)]
-struct Places {
+struct Assignment {
     of: HashMap<u64, Split>,
     counts: [usize; 3],
 }
 
-impl Places {
+impl Assignment {
     fn put(&mut self, hash: u64, part: Split) {
         self.of.insert(hash, part);
         self.counts[part as usize] += 1;
@@ -160,18 +160,18 @@ impl Places {
 }
 
 /// Cuts the different texts of one class, in the order of their hashes, into the `wanted` parts and training.
-fn cut(hashes: &[u64], wanted: &[Split], places: &mut Places) {
+fn cut(hashes: &[u64], wanted: &[Split], assignment: &mut Assignment) {
     let tenth = ((hashes.len() + 5) / 10).max(1);
     let mut parts = wanted.to_vec();
-    parts.sort_by_key(|&part| (places.counts[part as usize], std::cmp::Reverse(part)));
+    parts.sort_by_key(|&part| (assignment.counts[part as usize], std::cmp::Reverse(part)));
     let mut rest = hashes;
     for part in parts {
         // One text at least stays for training.
         let (head, tail) = rest.split_at(tenth.min(rest.len() - 1));
-        head.iter().for_each(|&hash| places.put(hash, part));
+        head.iter().for_each(|&hash| assignment.put(hash, part));
         rest = tail;
     }
-    rest.iter().for_each(|&hash| places.put(hash, Split::Train));
+    rest.iter().for_each(|&hash| assignment.put(hash, Split::Train));
 }
 
 #[cfg(test)]
@@ -193,8 +193,8 @@ mod tests {
 
     #[test]
     fn folding_joins_width_case_and_space_but_not_words() {
-        assert_eq!(fold("ＡＢＣ　Straße\u{a0}ﬁn"), "abcstraßefin");
-        assert_ne!(fold("good"), fold("god"));
+        assert_eq!(canonical_form("ＡＢＣ　Straße\u{a0}ﬁn"), "abcstraßefin");
+        assert_ne!(canonical_form("good"), canonical_form("god"));
     }
 
     #[test]
@@ -255,9 +255,9 @@ mod tests {
         ) {
             let wanted = if both { &BOTH[..] } else { &BOTH[..1] };
             if let Some(parts) = divide(&texts, wanted) {
-                let mut places = HashMap::new();
+                let mut assignment = HashMap::new();
                 for (part, text) in parts.iter().zip(&texts) {
-                    prop_assert_eq!(*places.entry(text.0).or_insert(*part), *part);
+                    prop_assert_eq!(*assignment.entry(text.0).or_insert(*part), *part);
                 }
                 for text in &texts {
                     let trained = texts.iter().zip(&parts).any(|(t, p)| t.1 == text.1 && *p == Split::Train);

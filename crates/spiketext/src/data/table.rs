@@ -104,7 +104,7 @@ pub struct Table {
 
 /// Where the text, the label and the part stand among the columns of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Chosen {
+pub(crate) struct ColumnIndices {
     pub(crate) text: usize,
     pub(crate) label: Option<usize>,
     pub(crate) split: Option<usize>,
@@ -112,7 +112,7 @@ pub(crate) struct Chosen {
 
 /// Finds the columns that `columns` asks for, or usual ones, among `names`; `None` where no name is known and none
 /// was asked for, so that `names` may be a first row of data.
-pub(crate) fn choose(rows: &Rows, line: Option<u64>, names: &[String], columns: &Columns) -> Result<Option<Chosen>> {
+pub(crate) fn find_columns(rows: &Rows, line: Option<u64>, names: &[String], columns: &Columns) -> Result<Option<ColumnIndices>> {
     let same = |name: &String, wanted: &str| name.trim().to_lowercase() == wanted.to_lowercase();
     let missing = |expected: String| {
         let got = format!("the columns {}", listed(names.iter().map(String::as_str)));
@@ -168,7 +168,7 @@ pub(crate) fn choose(rows: &Rows, line: Option<u64>, names: &[String], columns: 
         ));
     }
     let split = (0..names.len()).find(|&c| same(&names[c], "split") && c != text && Some(c) != label);
-    Ok(Some(Chosen { text, label, split }))
+    Ok(Some(ColumnIndices { text, label, split }))
 }
 
 /// Collects the rows of one file and holds each to the same rules.
@@ -256,14 +256,14 @@ pub(crate) fn number_label(number: f64) -> String {
 mod tests {
     use super::*;
 
-    fn chosen(names: &[&str], text: Option<&str>, label: Option<&str>) -> Result<Option<Chosen>> {
+    fn chosen(names: &[&str], text: Option<&str>, label: Option<&str>) -> Result<Option<ColumnIndices>> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let columns = Columns { text: text.map(str::to_owned), label: label.map(str::to_owned) };
-        choose(&Rows::new(Path::new("f.csv"), Format::Csv, true), Some(1), &names, &columns)
+        find_columns(&Rows::new(Path::new("f.csv"), Format::Csv, true), Some(1), &names, &columns)
     }
 
-    fn at(text: usize, label: usize, split: Option<usize>) -> Option<Chosen> {
-        Some(Chosen { text, label: Some(label), split })
+    fn at(text: usize, label: usize, split: Option<usize>) -> Option<ColumnIndices> {
+        Some(ColumnIndices { text, label: Some(label), split })
     }
 
     #[test]

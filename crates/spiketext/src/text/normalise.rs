@@ -19,8 +19,9 @@ pub(super) enum Quotes {
     Kept,
 }
 
-/// The spelling under which words are looked up: compatibility form, lower case. Words of vector files are folded like
-/// the texts, so that `Paris` of a cased file is found by the token `paris` and a full-width comma by a narrow one.
+/// The spelling under which words are looked up: compatibility form, lower case. Words of vector files are folded
+/// like the texts, so that `Paris` of a cased file is found by the token `paris` and a full-width comma by a narrow
+/// one.
 #[must_use]
 pub fn fold(word: &str) -> Cow<'_, str> {
     if word.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
@@ -33,8 +34,9 @@ pub fn fold(word: &str) -> Cow<'_, str> {
 
 /// Appends the normal spelling of `text` to `out`.
 ///
-/// ASCII and the common Han letters are their own compatibility form and join with nothing after them, except an ASCII
-/// letter with a mark that follows. So only the stretches between them go through the Unicode tables, which are slow.
+/// ASCII and the common Han letters are their own compatibility form and join with nothing after them, except an
+/// ASCII letter with a mark that follows. So only the stretches between them go through the Unicode tables, which are
+/// slow.
 pub(super) fn normalise(text: &str, quotes: Quotes, out: &mut String) {
     out.reserve(text.len());
     let mut rest = text;

@@ -89,9 +89,9 @@ impl Vocabulary {
 
     /// Appends the numbers of `tokens` to `out`.
     ///
-    /// A token that is no word is replaced by another spelling (`-lrb-` by `(`, `!!!!!` by `!!!` or `!`), else by those
-    /// of its parts between hyphens, slashes and underscores that are words (`film-making` by `film` `making`), else by
-    /// one [`UNKNOWN`]. So `out` may grow by more than the number of tokens.
+    /// A token that is no word is replaced by another spelling (`-lrb-` by `(`, `!!!!!` by `!!!` or `!`), else by
+    /// those of its parts between hyphens, slashes and underscores that are words (`film-making` by `film` `making`),
+    /// else by one [`UNKNOWN`]. So `out` may grow by more than the number of tokens.
     pub fn encode(&self, tokens: &[String], out: &mut Vec<u32>) {
         out.reserve(tokens.len());
         for token in tokens {
@@ -148,8 +148,8 @@ fn fault(word: &str) -> Option<&'static str> {
     }
 }
 
-/// Every word that could stand for `token` in [`Vocabulary::encode`]: itself, its other spellings, its parts. A reader
-/// of word vectors that keeps these has all that the token can need.
+/// Every word that could stand for `token` in [`Vocabulary::encode`]: itself, its other spellings, its parts. A
+/// reader of word vectors that keeps these has all that the token can need.
 pub fn candidate_words(token: &str) -> impl Iterator<Item = &str> {
     std::iter::once(token).chain(spellings(token)).chain(parts(token))
 }

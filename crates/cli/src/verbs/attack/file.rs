@@ -1,4 +1,5 @@
-//! The records of an attack in a file: a line of choices, then a line a text. A line that was cut off is written again.
+//! The records of an attack in a file: a line of choices, then a line a text. A line that was cut off is written
+//! again.
 
 use std::{
     fs::{File, OpenOptions},
