@@ -268,7 +268,9 @@ fn found(path: &Path, check: &Check) -> io::Result<FileState> {
     let got = base16ct::lower::encode_string(&hasher.finalize());
     Ok(match check {
         Check::Sum(_, Some(expected)) if got != *expected => FileState::Else(format!("SHA-256 {expected}"), got),
-        Check::Lines(expected) if lines != *expected => FileState::Else(format!("{expected} lines"), lines.to_string()),
+        Check::Lines(expected) if lines != *expected => {
+            FileState::Else(format!("{expected} lines"), lines.to_string())
+        }
         _ => FileState::Known,
     })
 }

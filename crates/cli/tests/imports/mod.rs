@@ -200,7 +200,7 @@ fn without_tests(tokens: &[String]) -> Vec<String> {
             continue;
         }
         at += mark.len();
-        let is_import = tokens[at..].iter().take(6).any(|token| token == "use");
+        let is_import = tokens[at..].iter().take_while(|token| *token != "{").any(|token| token == "use");
         let mut depth = 0usize;
         while at < tokens.len() {
             let token = tokens[at].as_str();

@@ -112,7 +112,12 @@ pub(crate) struct ColumnIndices {
 
 /// Finds the columns that `columns` asks for, or usual ones, among `names`; `None` where no name is known and none
 /// was asked for, so that `names` may be a first row of data.
-pub(crate) fn find_columns(rows: &Rows, line: Option<u64>, names: &[String], columns: &Columns) -> Result<Option<ColumnIndices>> {
+pub(crate) fn find_columns(
+    rows: &Rows,
+    line: Option<u64>,
+    names: &[String],
+    columns: &Columns,
+) -> Result<Option<ColumnIndices>> {
     let same = |name: &String, wanted: &str| name.trim().to_lowercase() == wanted.to_lowercase();
     let missing = |expected: String| {
         let got = format!("the columns {}", listed(names.iter().map(String::as_str)));
