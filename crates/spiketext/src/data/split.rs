@@ -79,7 +79,7 @@ pub fn canonical_form(text: &str) -> String {
 #[must_use]
 pub fn text_hash(text: &str) -> u64 {
     let digest = Sha256::digest(canonical_form(text).as_bytes());
-    digest.iter().take(8).canonical_form(0, |number, &byte| number << 8 | u64::from(byte))
+    digest.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 /// The part of a data set that `text` falls into.
