@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use spiketext::{
     Error, Result,
     data::{Dataset, Example},
-    dnn::Dnn,
-    model::{Adversarial, Model},
+    model::Adversarial,
     score::NoisePolicy,
     slices::evenly_spread,
     text::detect_language,
@@ -20,7 +19,7 @@ use spiketext_train::{
     events::{Event, Observer},
     prepare::VectorSource,
     recipe::Recipe,
-    train_both,
+    train,
 };
 
 /// How a network is hardened.
@@ -68,19 +67,19 @@ pub fn augmented(
     (dataset, found)
 }
 
-/// Trains, attacks, and trains again. The checkpoint of `options` is that of the second network; the first one is trained anew
-/// when a run is taken up.
+/// Trains, attacks, and gives the data set that a second network is to be trained on, with what is known of its additions.
+/// The first network leaves no checkpoint: it is trained anew when a run is taken up.
 ///
 /// # Errors
-/// As [`train_both`], or if the attack lacks a resource or is not for the language of the texts.
-pub fn train_hardened(
+/// As [`train`], or if the attack lacks a resource or is not for the language of the texts.
+pub fn harden(
     dataset: &Dataset,
     vectors: &VectorSource,
     recipe: &Recipe,
     options: &Options,
     hardening: &Hardening,
     observer: &mut Observer<'_>,
-) -> Result<(Model, Dnn)> {
+) -> Result<(Dataset, Adversarial)> {
     let subjects = subjects(&dataset.train, hardening.texts);
     if subjects.is_empty() {
         return Err(Error::invalid("adversarial training", "training texts to attack", "none"));
@@ -101,7 +100,7 @@ pub fn train_hardened(
     let attack = hardening.attack.build(Protocol::Published, language, &resources)?;
     observer(&Event::Note { message: "a first network is trained, to be attacked".into() });
     let first = Options { checkpoints: None, resume: false, original: false, ..options.clone() };
-    let (model, _) = train_both(dataset, vectors, recipe, &first, observer)?;
+    let model = train(dataset, vectors, recipe, &first, observer)?;
     let victim = Victim::Spiking { model: &model, noise: NoisePolicy::Fixed, seed: options.seed, judges: 1 };
     let (dataset, found) = augmented(dataset, &victim, &attack, &subjects, options.seed);
     let adversarial = Adversarial { attack: hardening.attack.name().to_owned(), attacked: subjects.len(), found };
@@ -111,6 +110,5 @@ pub fn train_hardened(
             adversarial.found, adversarial.attacked, adversarial.attack
         ),
     });
-    let options = Options { adversarial: Some(adversarial), ..options.clone() };
-    train_both(&dataset, vectors, recipe, &options, observer)
+    Ok((dataset, adversarial))
 }

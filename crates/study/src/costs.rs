@@ -20,7 +20,7 @@ pub fn with_spikes(network: &Network, measured: &Measurement) -> CostsPerText {
 #[must_use]
 pub fn without_spikes(
     config: &NetworkConfig,
-    network: &TextCnn<'_>,
+    network: &TextCnn,
     biases: bool,
     texts: &[EncodedText],
 ) -> CostsPerText {
@@ -28,7 +28,7 @@ pub fn without_spikes(
     let shape = Shape::real_valued(config, biases);
     let connections: Vec<&[f32]> = weights.layers.iter().map(|layer| &layer.synapses[..]).collect();
     let count = if biases { weights.layers.iter().map(|layer| layer.bias.len()).sum() } else { 0 };
-    let footprint = Footprint::real_valued(weights.codes.len(), &connections, count);
+    let footprint = Footprint::real_valued(weights.codes.count(), &connections, count);
     let runs = |text: &EncodedText| known_words(config, &text.words) > 0;
     let run_on: Vec<Vec<u32>> = texts.iter().filter(|text| runs(text)).map(|text| text.words.clone()).collect();
     let shares = network.rectifier_shares(&run_on);

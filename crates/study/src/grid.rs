@@ -104,7 +104,7 @@ impl Choices {
     #[must_use]
     pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
         match self {
-            Self::Network(recipe) => fields(recipe),
+            Self::Network(recipe) => recipe.to_choices(),
             Self::BagOfWords(choices) => fields(choices),
         }
     }

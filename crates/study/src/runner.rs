@@ -7,15 +7,16 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 use spiketext::{Error, Result, files::write_atomically};
-use spiketext_train::{events::Event, recipe::Recipe};
+use spiketext_train::events::Event;
 
 use crate::{
     archive,
-    cell::{Cell, FORMAT, Method, Settings},
-    cells::{Sources, Workshop},
-    grid::{Grid, PlannedCell, fields},
+    cell::{Cell, FORMAT, Settings},
+    cells::CellMaker,
+    context::{CellContext, Sources},
+    grid::{Grid, PlannedCell},
+    identity::{deciding, difference},
     machine,
 };
 
@@ -43,10 +44,10 @@ pub struct Limits {
 
 /// What the runner tells while it works.
 #[derive(Debug)]
-pub enum Told<'a> {
+pub enum Progress<'a> {
     /// A cell begins.
     Begun {
-        /// Which.
+        /// The cell as it was planned.
         cell: &'a PlannedCell,
         /// Cells done so far, those of earlier runs included.
         done: usize,
@@ -57,9 +58,9 @@ pub enum Told<'a> {
     Training(&'a Event),
     /// A cell is finished and its file written.
     Finished {
-        /// It.
+        /// The cell as its file holds it.
         cell: &'a Cell,
-        /// Cells done so far.
+        /// Cells done so far, those of earlier runs included.
         done: usize,
         /// All cells that were asked for.
         of: usize,
@@ -70,16 +71,16 @@ pub enum Told<'a> {
     },
     /// A cell could not be made; the study goes on.
     Failed {
-        /// Which.
+        /// The cell as it was planned.
         cell: &'a PlannedCell,
-        /// Why.
+        /// The error in words.
         message: String,
     },
     /// A cell's file was made with other choices and stays.
     Otherwise {
-        /// Which.
+        /// The cell as it was planned.
         cell: &'a PlannedCell,
-        /// What differs.
+        /// The first choice that differs, in words.
         message: String,
     },
 }
@@ -124,59 +125,12 @@ impl<'a> Results<'a> {
         if found.method != cell.method {
             return State::Otherwise(format!("made by the method {:?}", found.method));
         }
-        let of = |settings: &Settings| decisive(settings, cell.method, any_vectors);
-        let (own, wanted) = (of(&found.settings), of(settings));
-        match own
-            .iter()
-            .find(|choice| !wanted.contains(choice))
-            .or_else(|| wanted.iter().find(|choice| !own.contains(choice)))
-        {
-            Some((name, value)) => State::Otherwise(format!("made with other choices: '{name} = {value}'")),
+        let of = |settings: &Settings| deciding(settings, cell.method, any_vectors);
+        match difference(&of(&found.settings), &of(settings)) {
+            Some(difference) => State::Otherwise(format!("made with other choices: {difference}")),
             None => State::Done,
         }
     }
-}
-
-/// The settings that decide what `method` measures, each by name.
-fn decisive(settings: &Settings, method: Method, any_vectors: bool) -> Vec<(String, Value)> {
-    let Settings { vectors, adversarial, attack, choices } = settings;
-    let mut named = Vec::new();
-    flatten("", &Value::from(deciding(choices.clone(), method)), &mut named);
-    for (name, attack) in [("adversarial", adversarial), ("attack", attack)] {
-        flatten(name, &json!(attack), &mut named);
-    }
-    named.extend(vectors.iter().filter(|_| !any_vectors).map(|name| ("vectors".to_owned(), json!(name))));
-    named
-}
-
-/// Every value inside of `value`, under the names that lead to it.
-fn flatten(name: &str, value: &Value, into: &mut Vec<(String, Value)>) {
-    match value {
-        Value::Object(fields) => {
-            for (field, value) in fields {
-                let name = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
-                flatten(&name, value, into);
-            }
-        }
-        value => into.push((name.to_owned(), value.clone())),
-    }
-}
-
-/// The parts of a cell's choices that decide what `method` measures. A converted network, say, is the same however
-/// fine-tuning would go on.
-pub(crate) fn deciding(choices: Map<String, Value>, method: Method) -> Map<String, Value> {
-    let parts: Option<&[&str]> = match method {
-        Method::BagOfWords => None,
-        Method::Original | Method::Dnn => Some(&["network", "words", "dnn"]),
-        Method::Converted => Some(&["network", "words", "dnn", "conversion"]),
-        Method::FineTuned => Some(&["network", "words", "dnn", "conversion", "fine-tuning"]),
-        Method::Direct => Some(&["network", "words", "fine-tuning", "direct"]),
-    };
-    // Choices that were written down before there was a field have the value that was the only one then.
-    let now = serde_json::from_value::<Recipe>(Value::from(choices.clone())).map(|recipe| fields(&recipe));
-    let mut chosen = now.unwrap_or(choices);
-    chosen.retain(|part, value| !value.is_object() || parts.is_none_or(|parts| parts.contains(&part.as_str())));
-    chosen
 }
 
 /// The state of every cell of a grid. Word vectors count only for languages whose file `sources` names.
@@ -185,11 +139,11 @@ pub(crate) fn deciding(choices: Map<String, Value>, method: Method) -> Map<Strin
 /// If the language of a data set in a file cannot be found.
 pub fn list(grid: &Grid, sources: &Sources, out: &Path) -> Result<Vec<State>> {
     let results = Results::open(out)?;
-    let mut workshop = Workshop::new(sources, &grid.datasets);
+    let mut context = CellContext::new(sources, &grid.datasets);
     let mut states = Vec::with_capacity(grid.cells.len());
     for cell in &grid.cells {
-        let settings = workshop.settings(cell)?;
-        let any = !sources.vectors.contains_key(workshop.language(&cell.dataset)?.name());
+        let settings = context.settings(cell)?;
+        let any = !sources.vectors.contains_key(context.language(&cell.dataset)?.name());
         states.push(results.state_of(cell, &settings, any));
     }
     Ok(states)
@@ -205,14 +159,14 @@ pub fn run(
     sources: &Sources,
     out: &Path,
     limits: &Limits,
-    observer: &mut (dyn FnMut(Told<'_>) + Send),
+    observer: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> Result<Outcome> {
     let started = Instant::now();
     std::fs::create_dir_all(out).map_err(Error::write(out))?;
     let cells: Vec<&PlannedCell> = grid.cells.iter().filter(|cell| asked(cell)).collect();
-    let mut workshop = Workshop::new(sources, &grid.datasets);
+    let mut maker = CellMaker::new(CellContext::new(sources, &grid.datasets));
     for cell in &cells {
-        workshop.dataset(&cell.dataset)?;
+        maker.context.dataset(&cell.dataset)?;
     }
     if let Some(path) = sources.vectors.values().find(|path| !path.is_file()) {
         std::fs::File::open(path).map_err(Error::read(path))?;
@@ -222,17 +176,17 @@ pub fn run(
     let mut outcome = Outcome::default();
     let mut open = Vec::new();
     for cell in &cells {
-        let settings = workshop.settings(cell)?;
+        let settings = maker.context.settings(cell)?;
         match results.state_of(cell, &settings, false) {
             State::Done => outcome.there += 1,
             State::Otherwise(message) if !limits.again => {
                 outcome.otherwise += 1;
-                observer(Told::Otherwise { cell, message });
+                observer(Progress::Otherwise { cell, message });
             }
             State::Missing | State::Otherwise(_) => open.push((*cell, settings)),
         }
     }
-    workshop.expect(open.iter().map(|(cell, _)| *cell));
+    maker.expect(open.iter().map(|(cell, _)| *cell));
     let machine = machine::in_words(rayon::current_num_threads());
     let (of, before) = (cells.len(), outcome.there + outcome.otherwise);
     let all = open.len();
@@ -241,12 +195,12 @@ pub fn run(
         if late || limits.cells.is_some_and(|most| outcome.run >= most) {
             break;
         }
-        observer(Told::Begun { cell, done: before + outcome.run, of });
-        let done = match workshop.run(cell, &mut |event| observer(Told::Training(event))) {
-            Ok(done) => done,
+        observer(Progress::Begun { cell, done: before + outcome.run, of });
+        let result = match maker.make(cell, &mut |event| observer(Progress::Training(event))) {
+            Ok(result) => result,
             Err(error) => {
                 outcome.failed += 1;
-                observer(Told::Failed { cell, message: error.to_string() });
+                observer(Progress::Failed { cell, message: error.to_string() });
                 continue;
             }
         };
@@ -260,15 +214,15 @@ pub fn run(
             method: cell.method,
             family: cell.family(),
             settings,
-            measured: done.measured,
-            seconds: done.seconds,
+            measured: result.measured,
+            seconds: result.seconds,
             machine: machine.clone(),
             commit: sources.program.clone(),
         };
         finished.write(out)?;
         outcome.run += 1;
         let mean_seconds = started.elapsed().as_secs_f64() / (outcome.run + outcome.failed) as f64;
-        observer(Told::Finished {
+        observer(Progress::Finished {
             cell: &finished,
             done: before + outcome.run,
             of,
@@ -313,34 +267,4 @@ pub fn write_expected(grid: &Grid, out: &Path) -> Result<PathBuf> {
     let path = out.with_file_name("grid.json");
     write_atomically(&path, text.as_bytes())?;
     Ok(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_method_is_decided_by_what_it_uses() {
-        let lean = Recipe::lean();
-        let of = |recipe: &Recipe, method| deciding(fields(recipe), method);
-        let set = |setting: &str| lean.clone().with_setting(setting).expect(setting);
-        for (setting, decided) in [
-            ("network.surrogate={kind=\"triangle\",slope=1.0}", [true; 5]),
-            ("dnn.epochs=3", [true, true, true, true, false]),
-            ("conversion.normalisation.q=0.5", [false, false, true, true, false]),
-            ("fine-tuning.batch=7", [false, false, false, true, true]),
-            ("direct.gain=2.0", [false, false, false, false, true]),
-        ] {
-            let methods = [Method::Original, Method::Dnn, Method::Converted, Method::FineTuned, Method::Direct];
-            let differs = methods.map(|method| of(&set(setting), method) != of(&lean, method));
-            assert_eq!(differs, decided, "{setting}");
-        }
-        let mut older = fields(&lean);
-        older["words"].as_object_mut().expect("a part").remove("range");
-        assert_eq!(deciding(older, Method::Dnn), of(&set("words.range=3.0"), Method::Dnn));
-        let settings = Settings { vectors: Some("en".into()), choices: fields(&lean), ..Settings::default() };
-        let of = |any_vectors| decisive(&settings, Method::Dnn, any_vectors);
-        assert_eq!(of(true).len() + 1, of(false).len());
-        assert!(of(true).contains(&("dnn.epochs".to_owned(), json!(lean.dnn.epochs))));
-    }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use spiketext_study::{Cell, Grid, Limits, Method, Outcome, Seconds, Sources, State, Told, archive, list, run};
+use spiketext_study::{Cell, Grid, Limits, Method, Outcome, Progress, Seconds, Sources, State, archive, list, run};
 use spiketext_train::events::{Event, Phase};
 
 /// Every method, small, on a file of the built-in reviews.
@@ -98,8 +98,8 @@ impl Bench {
         let sources = Sources { work, program: "abc".to_owned(), ..Sources::default() };
         let mut begun = Vec::new();
         let outcome = run(&self.grid, |_| true, &sources, &self.path(out), limits, &mut |told| match told {
-            Told::Begun { cell, .. } => begun.push(cell.id()),
-            Told::Failed { cell, message } => panic!("{}: {message}", cell.id()),
+            Progress::Begun { cell, .. } => begun.push(cell.id()),
+            Progress::Failed { cell, message } => panic!("{}: {message}", cell.id()),
             _ => {}
         });
         (outcome.expect("a run"), begun)
@@ -236,9 +236,11 @@ fn a_network_that_is_attacked_too_is_trained_once_and_measured_as_ever() {
     let (mut begun, mut epochs) = (String::new(), Vec::new());
     let limits = Limits::default();
     let outcome = run(&bench.grid, |_| true, &sources, &bench.path("together"), &limits, &mut |told| match told {
-        Told::Begun { cell, .. } => begun = cell.id(),
-        Told::Failed { cell, message } => panic!("{}: {message}", cell.id()),
-        Told::Training(Event::Epoch { phase: Phase::FineTuning | Phase::Direct, .. }) => epochs.push(begun.clone()),
+        Progress::Begun { cell, .. } => begun = cell.id(),
+        Progress::Failed { cell, message } => panic!("{}: {message}", cell.id()),
+        Progress::Training(Event::Epoch { phase: Phase::FineTuning | Phase::Direct, .. }) => {
+            epochs.push(begun.clone())
+        }
         _ => {}
     });
     assert_eq!(outcome.expect("a run").missing, 0);

@@ -24,6 +24,7 @@ use spiketext_kernels::{
 };
 
 use crate::{
+    codes::CodeScale,
     dnn::DnnWeights,
     prepare::EncodedText,
     recipe::{ConversionChoices, Normalisation, Recipe, Scope},
@@ -39,16 +40,17 @@ struct Folded {
 /// the fit of a code's means to the rates, if there is one. A network that was not trained centred has no presence currents to
 /// fold anything into: it takes the means as they are.
 fn fold(dnn: &DnnWeights, products: usize, fit: Option<&Fit>) -> Folded {
-    if !dnn.centred {
+    let CodeScale { centred, range } = dnn.codes.scale();
+    if !centred {
         return Folded { weights: dnn.layers[0].synapses.clone(), presence: vec![0.0; products] };
     }
-    let k = f64::from(dnn.range);
+    let k = f64::from(range);
     let mut presence = vec![0.0f64; products];
     for (d, row) in dnn.layers[0].synapses.chunks_exact(products).enumerate() {
         let least = fit.map_or(-k, |fit| 2.0 * k * (f64::from(fit.offsets[d]) - 0.5));
         presence.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += least * f64::from(weight));
     }
-    let gain = 2.0 * dnn.range * fit.map_or(1.0, |fit| fit.slope);
+    let gain = 2.0 * range * fit.map_or(1.0, |fit| fit.slope);
     Folded {
         weights: dnn.layers[0].synapses.iter().map(|weight| gain * weight).collect(),
         presence: presence.into_iter().map(|sum| sum as f32).collect(),
@@ -125,7 +127,8 @@ pub fn convert(
 ) -> Result<Network> {
     config.encoder.check_steps(config.steps)?;
     let shape = config.convolution();
-    let rate = |code: &f32| if dnn.centred { code / (2.0 * dnn.range) + 0.5 } else { *code };
+    let CodeScale { centred, range } = dnn.codes.scale();
+    let rate = |code: f32| if centred { code / (2.0 * range) + 0.5 } else { code };
     let codes = Codes::from_fixed(dnn.codes.iter().map(|code| fixed_rate(rate(code))).collect(), recipe.words.bits);
     let fit = fit_of(config, &codes, calibration);
     let mut layers = dnn.layers.clone();
@@ -260,15 +263,20 @@ pub fn calibration_texts<'a>(choices: &ConversionChoices, train: &'a [EncodedTex
 /// What a word gives the DNN: its code, or what its spikes make of it.
 fn input_of(config: &NetworkConfig, dnn: &DnnWeights, codes: &Codes, fit: Option<&Fit>, word: u32) -> Vec<f32> {
     let dimension = config.dimension();
+    let scale = dnn.codes.scale();
     let Some(fit) = fit else {
-        let (missing, start) = (if dnn.centred { 0.0 } else { 0.5 }, word as usize * dimension);
-        return (start..start + dimension).map(|i| dnn.codes.get(i).copied().unwrap_or(missing)).collect();
+        let (missing, start) = (scale.missing(), word as usize * dimension);
+        return (start..start + dimension).map(|i| dnn.codes.get(i).unwrap_or(missing)).collect();
     };
     let (_, means) = word_means(config, codes, word);
-    if !dnn.centred {
+    if !scale.centred {
         return means;
     }
-    means.iter().zip(&fit.offsets).map(|(mean, offset)| 2.0 * dnn.range * (fit.slope * mean + offset - 0.5)).collect()
+    means
+        .iter()
+        .zip(&fit.offsets)
+        .map(|(mean, offset)| 2.0 * scale.range * (fit.slope * mean + offset - 0.5))
+        .collect()
 }
 
 /// The channel to which a column (width, tap, filter) of the weight matrix belongs.
@@ -350,6 +358,7 @@ fn positive(threshold: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codes::WordCodes;
 
     #[test]
     fn quantiles_are_nearest_ranks() {
@@ -377,20 +386,19 @@ mod tests {
         // Numbers on a coarse grid, so that both sides are exact and equality means equality (equation 10).
         let (d, products) = (4, 6);
         let grid = |i: usize| ((i * 37 % 33) as f32 - 16.0) / 8.0;
+        let codes: Vec<f32> = (0..3 * d).map(|i| 6.0 * ((i * 5 % 17) as f32 / 16.0 - 0.5)).collect();
         let dnn = DnnWeights {
-            codes: (0..3 * d).map(|i| 6.0 * ((i * 5 % 17) as f32 / 16.0 - 0.5)).collect(),
-            centred: true,
-            range: 3.0,
+            codes: WordCodes::of_codes(codes, d, CodeScale { centred: true, range: 3.0 }),
             layers: vec![LayerWeights { synapses: (0..d * products).map(grid).collect(), ..LayerWeights::default() }],
         };
         let folded = fold(&dnn, products, None);
+        let code = |index: usize| dnn.codes.get(index).expect("a code");
         for token in 0..3 {
             for column in 0..products {
                 let centred: f32 =
-                    (0..d).map(|i| dnn.codes[token * d + i] * dnn.layers[0].synapses[i * products + column]).sum();
-                let rates: f32 = (0..d)
-                    .map(|i| (dnn.codes[token * d + i] / 6.0 + 0.5) * folded.weights[i * products + column])
-                    .sum();
+                    (0..d).map(|i| code(token * d + i) * dnn.layers[0].synapses[i * products + column]).sum();
+                let rates: f32 =
+                    (0..d).map(|i| (code(token * d + i) / 6.0 + 0.5) * folded.weights[i * products + column]).sum();
                 assert!((centred - (rates + folded.presence[column])).abs() < 1e-5);
             }
         }

@@ -18,7 +18,6 @@ use spiketext::{
     network::{LayerConfig, LayerWeights, Leaf, NetworkConfig, Signal},
     seed::{Purpose, stream, uniform},
     slices::argmax,
-    vectors,
 };
 use spiketext_kernels::{
     ConvolutionShape, SILENT, TokenBatch, Workspace,
@@ -27,6 +26,7 @@ use spiketext_kernels::{
 };
 
 use crate::{
+    codes::{CodeScale, WordCodes},
     graph::{self, LeafTensors},
     loss::{Mask, cross_entropy, dropout_factors, sum_groups},
     optimiser::{Array, LeafParameters, Rows, adamw, into_numbers, numbers},
@@ -37,13 +37,11 @@ use crate::{
 };
 
 /// A real-valued network with what its training needs.
-pub struct TextCnn<'a> {
-    config: &'a NetworkConfig,
-    choices: &'a DnnChoices,
-    prepared: &'a PreparedData,
+pub struct TextCnn {
+    config: Arc<NetworkConfig>,
+    choices: DnnChoices,
+    prepared: Arc<PreparedData>,
     seed: u64,
-    centred: bool,
-    range: f32,
     biases: bool,
     optimiser: AdamW,
     workspace: Workspace,
@@ -56,11 +54,7 @@ pub struct TextCnn<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct DnnWeights {
     /// Codes as the network reads them, `[V, D]`: rates, or centred rates (equation 10).
-    pub codes: Vec<f32>,
-    /// Whether the codes are centred.
-    pub centred: bool,
-    /// The deviations k that the rates 0 and 1 stand for.
-    pub range: f32,
+    pub codes: WordCodes,
     /// Synapses and biases of each leaf of the chain.
     pub layers: Vec<LayerWeights>,
 }
@@ -71,8 +65,8 @@ impl DnnWeights {
     /// # Errors
     /// If they do not fit the configuration.
     pub fn into_dnn(self, config: &NetworkConfig, pooling: Pooling) -> Result<Dnn> {
-        let unknown_value = if self.centred { 0.0 } else { 0.5 };
-        let Self { codes, layers, .. } = self;
+        let Self { codes, layers } = self;
+        let (unknown_value, codes) = (codes.scale().missing(), codes.iter().collect());
         Dnn::new(config.clone(), dnn::DnnWeights { pooling, codes, unknown_value, layers })
     }
 }
@@ -113,10 +107,10 @@ fn first_weights(leaf: &Leaf, which: u64, biases: bool, seed: u64) -> LayerWeigh
     }
 }
 
-impl<'a> TextCnn<'a> {
+impl TextCnn {
     /// A network before training: weights uniform within 1 / sqrt(fan-in), biases too where there are any.
     #[must_use]
-    pub fn new(recipe: &'a Recipe, config: &'a NetworkConfig, prepared: &'a PreparedData, seed: u64) -> Self {
+    pub fn new(recipe: &Recipe, config: &NetworkConfig, prepared: &Arc<PreparedData>, seed: u64) -> Self {
         let device = Device::flex();
         let leaves = config.chain.leaves();
         // Streams 0 and 1 are the text convolution's, 2 and 3 the read-out's; what stands between has those after them.
@@ -129,25 +123,18 @@ impl<'a> TextCnn<'a> {
             LeafParameters::new(leaf, first_weights(leaf, which, recipe.network.biases, seed), &device)
         };
         let layers = leaves.iter().enumerate().map(of).collect();
-        let centred = recipe.words.centred;
-        let k = recipe.words.range;
-        let (codes, missing, range) = if centred {
-            (prepared.rates.iter().map(|&rate| vectors::centred(rate, k)).collect(), 0.0, (-k, k))
-        } else {
-            (prepared.rates.iter().map(|&rate| vectors::with_range(rate, k)).collect(), 0.5, (0.0, 1.0))
-        };
+        let scale = CodeScale { centred: recipe.words.centred, range: recipe.words.range };
         let trainable = if recipe.words.trained { prepared.training_words } else { 0 };
+        let codes = WordCodes::new(Arc::clone(&prepared.rates), config.dimension(), trainable, scale);
         Self {
-            config,
-            choices: &recipe.dnn,
-            prepared,
+            config: Arc::new(config.clone()),
+            choices: recipe.dnn.clone(),
+            prepared: Arc::clone(prepared),
             seed,
-            centred,
-            range: k,
             biases: recipe.network.biases,
             optimiser: adamw(recipe.dnn.weight_decay),
             workspace: Workspace::default(),
-            codes: Rows::new(config.dimension(), codes, trainable, missing, range),
+            codes: Rows::new(codes),
             layers,
             device,
         }
@@ -157,9 +144,7 @@ impl<'a> TextCnn<'a> {
     #[must_use]
     pub fn weights(&self) -> DnnWeights {
         DnnWeights {
-            codes: self.codes.values().to_vec(),
-            centred: self.centred,
-            range: self.range,
+            codes: self.codes.codes().clone(),
             layers: self.layers.iter().map(LeafParameters::values).collect(),
         }
     }
@@ -167,27 +152,27 @@ impl<'a> TextCnn<'a> {
     /// Share of `texts` whose label the network finds.
     #[must_use]
     pub fn accuracy(&self, texts: &[EncodedText]) -> f64 {
-        self.prepared.accuracy(self.config, texts, |words| self.labels(words))
+        self.prepared.accuracy(&self.config, texts, |words| self.labels(words))
     }
 
     /// The label that the network finds for each of `texts`.
     #[must_use]
     pub fn labels_of(&self, texts: &[EncodedText]) -> Vec<usize> {
-        self.prepared.labels(self.config, texts, |words| self.labels(words))
+        self.prepared.labels(&self.config, texts, |words| self.labels(words))
     }
 
     /// How much of the network's activity is not zero on texts given as word ids. A feature is zero where all
     /// rectifiers of its channel are, whichever way they are pooled.
     #[must_use]
     pub fn rectifier_shares(&self, texts: &[Vec<u32>]) -> RectifierShares {
-        if !graph::is_fused(self.config) {
+        if !graph::is_fused(&self.config) {
             return self.rectifier_shares_by_layer(texts);
         }
         let LayerWeights { synapses: weights, bias, .. } = self.layers[0].values();
         let shape = self.config.convolution();
         let (mut rectifiers, mut features) = ([0u64; 2], [0u64; 2]);
         for texts in texts.chunks(64) {
-            let (batch, rows) = batch_of(self.config, texts);
+            let (batch, rows) = batch_of(&self.config, texts);
             let codes = self.codes.gather(&rows);
             for (width_index, &width) in shape.widths.iter().enumerate() {
                 // Each position as a text of its own: what is pooled is the rectifier.
@@ -244,11 +229,11 @@ impl<'a> TextCnn<'a> {
     /// Runs texts given as word ids and returns their outputs, `[B, O]`; `see` is shown what leaves give.
     fn forward(&self, texts: &[Vec<u32>], mut see: impl FnMut(&Leaf, &[f32])) -> Vec<f32> {
         let layers: Vec<LayerWeights> = self.layers.iter().map(LeafParameters::values).collect();
-        let view = DnnView { config: self.config, pooling: self.choices.pooling, layers: &layers };
+        let view = DnnView { config: &self.config, pooling: self.choices.pooling, layers: &layers };
         let leaves = self.config.chain.leaves();
         let mut outputs = Vec::with_capacity(texts.len() * self.config.outputs());
         for texts in texts.chunks(256) {
-            let (batch, rows) = batch_of(self.config, texts);
+            let (batch, rows) = batch_of(&self.config, texts);
             let codes = self.codes.gather(&rows);
             outputs
                 .extend(dnn::forward(view, &batch, &codes, &self.workspace, |at, values| see(&leaves[at], values)));
@@ -268,20 +253,20 @@ impl<'a> TextCnn<'a> {
 }
 
 /// Makes the batches of a TextCNN.
-pub struct DnnBatchMaker<'a> {
-    config: &'a NetworkConfig,
-    choices: &'a DnnChoices,
+pub struct DnnBatchMaker {
+    config: Arc<NetworkConfig>,
+    choices: DnnChoices,
     seed: u64,
 }
 
-impl Batches for DnnBatchMaker<'_> {
+impl Batches for DnnBatchMaker {
     type Batch = DnnBatch;
 
     /// A batch of distinct words, and of those the ones that take part in step `step`. Words that dropout takes away are
     /// silent, which is what a code of zeros would make them, at no cost.
     fn batch(&self, texts: &[&EncodedText], step: u64) -> DnnBatch {
-        let (mut batch, rows) = batch_of(self.config, texts.iter().map(|text| &text.words));
-        let DnnChoices { word_dropout, dropout, .. } = *self.choices;
+        let (mut batch, rows) = batch_of(&self.config, texts.iter().map(|text| &text.words));
+        let DnnChoices { word_dropout, dropout, .. } = self.choices;
         let (mut kept, mut factor): (Vec<usize>, f32) = ((0..rows.len()).collect(), 1.0);
         if word_dropout > 0.0 {
             let factors = dropout_factors((self.seed, Mask::Words, step), word_dropout, rows.len());
@@ -291,7 +276,7 @@ impl Batches for DnnBatchMaker<'_> {
             batch = batch.with_rows(|row| places[row as usize]);
             factor = kept.first().map_or(1.0, |&i| factors[i]);
         }
-        let channels = graph::pooled_channels(self.config);
+        let channels = graph::pooled_channels(&self.config);
         let mask = (dropout > 0.0)
             .then(|| dropout_factors((self.seed, Mask::Features, step), dropout, texts.len() * channels));
         let labels = texts.iter().map(|text| text.target.class()).collect();
@@ -331,15 +316,16 @@ impl DnnBatch {
     }
 }
 
-impl<'a> Trainable for TextCnn<'a> {
-    type Batches = DnnBatchMaker<'a>;
+impl Trainable for TextCnn {
+    type Batches = DnnBatchMaker;
 
-    fn batches(&self) -> DnnBatchMaker<'a> {
-        DnnBatchMaker { config: self.config, choices: self.choices, seed: self.seed }
+    fn batches(&self) -> DnnBatchMaker {
+        DnnBatchMaker { config: Arc::clone(&self.config), choices: self.choices.clone(), seed: self.seed }
     }
 
     fn train(&mut self, mut batch: DnnBatch, lr_scale: f64, overlap: impl FnOnce() + Send) -> f64 {
-        let (config, dimension) = (self.config, self.config.dimension());
+        let config = Arc::clone(&self.config);
+        let (config, dimension) = (&*config, config.dimension());
         let codes = TensorData::new(batch.codes(&self.codes), [batch.kept.len(), dimension]);
         let mut codes = Tensor::<2>::from_data(codes, &self.device).autodiff();
         if self.codes.can_learn() {
@@ -416,6 +402,7 @@ mod tests {
             let words = &recipe.words;
             let prepared = prepare(&reviews, Some(Language::English), &VectorSource::BuiltIn(None), words, 3)
                 .expect("prepared texts");
+            let prepared = Arc::new(prepared);
             let config = crate::network_config(&recipe, prepared.dimension, 2).expect("a network");
             let network = TextCnn::new(&recipe, &config, &prepared, 3);
             let mut texts: Vec<Vec<u32>> = prepared.train.iter().map(|text| text.words.clone()).collect();

@@ -7,6 +7,7 @@ use spiketext::network::{LayerWeights, Leaf};
 use spiketext_kernels::adamw::{AdamW, Learning};
 
 use crate::{
+    codes::WordCodes,
     graph::LeafTensors,
     kernel_operation::{copied, read_numbers},
     store::Store,
@@ -295,42 +296,37 @@ pub fn into_numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 /// Rows of a table that are worth a thread's while.
 const ROWS_A_TASK: usize = 32;
 
-/// A table of word codes, of which a batch touches few rows and of which the first `trainable` can learn.
+/// A table of word codes, of which a batch touches few rows and of which the first can learn.
 ///
 /// Only touched rows are updated: AdamW whose moments and decay stand still while a row is away, with the bias
 /// correction of the global step (the "lazy" variant). An epoch so costs what its texts hold, not what the vocabulary
 /// holds.
 #[derive(Clone)]
 pub struct Rows {
-    dimension: usize,
-    values: Vec<f32>,
-    /// What a row past the table (the unknown word) holds.
-    missing: f32,
-    trainable: usize,
+    codes: WordCodes,
     /// Of the rows that can learn; empty until the first step.
     moment_1: Vec<f32>,
     moment_2: Vec<f32>,
     time: usize,
-    range: (f32, f32),
 }
 
 impl Rows {
-    /// Rows of `dimension` numbers of which the first `trainable` can learn, kept within `range` by every update.
+    /// A row a word. Those that can learn are kept within the bounds of their scale by every update.
     #[must_use]
-    pub fn new(dimension: usize, values: Vec<f32>, trainable: usize, missing: f32, range: (f32, f32)) -> Self {
-        Self { dimension, values, missing, trainable, moment_1: Vec::new(), moment_2: Vec::new(), time: 0, range }
+    pub fn new(codes: WordCodes) -> Self {
+        Self { codes, moment_1: Vec::new(), moment_2: Vec::new(), time: 0 }
     }
 
-    /// All rows.
+    /// The codes as they are now.
     #[must_use]
-    pub fn values(&self) -> &[f32] {
-        &self.values
+    pub fn codes(&self) -> &WordCodes {
+        &self.codes
     }
 
     /// Whether any row can learn.
     #[must_use]
     pub fn can_learn(&self) -> bool {
-        self.trainable > 0
+        !self.codes.learnt().is_empty()
     }
 
     /// The numbers of some rows, in order.
@@ -342,12 +338,10 @@ impl Rows {
     /// The numbers of some rows, in order, times `factor`.
     #[must_use]
     pub fn gather_times(&self, rows: &[u32], factor: f32) -> Vec<f32> {
-        let mut out = vec![0.0; rows.len() * self.dimension];
-        let parts = out.par_chunks_exact_mut(self.dimension).zip(rows).with_min_len(ROWS_A_TASK);
-        parts.for_each(|(out, &row)| match self.values.get(self.span(row)) {
-            Some(values) => out.iter_mut().zip(values).for_each(|(out, value)| *out = value * factor),
-            None => out.fill(self.missing * factor),
-        });
+        let dimension = self.codes.dimension();
+        let mut out = vec![0.0; rows.len() * dimension];
+        let parts = out.par_chunks_exact_mut(dimension).zip(rows).with_min_len(ROWS_A_TASK);
+        parts.for_each(|(out, &row)| self.codes.write(row, factor, out));
         out
     }
 
@@ -356,14 +350,16 @@ impl Rows {
     /// # Panics
     /// If a row that can learn stands there twice.
     pub fn update(&mut self, optimiser: &AdamW, learning_rate: f64, rows: &[u32], gradient: &[f32]) {
-        let dimension = self.dimension;
+        let (dimension, length) = (self.codes.dimension(), self.codes.learnt().len());
+        let trainable = length / dimension.max(1);
         self.time += 1;
-        self.moment_1.resize(self.trainable * dimension, 0.0);
-        self.moment_2.resize(self.trainable * dimension, 0.0);
-        let mut learning: Vec<usize> = (0..rows.len()).filter(|&i| (rows[i] as usize) < self.trainable).collect();
+        self.moment_1.resize(length, 0.0);
+        self.moment_2.resize(length, 0.0);
+        let (time, (low, high)) = (self.time, self.codes.scale().bounds());
+        let mut learning: Vec<usize> = (0..rows.len()).filter(|&i| (rows[i] as usize) < trainable).collect();
         learning.sort_unstable_by_key(|&i| rows[i]);
         // Each row with its moments, for the threads to share: the tables are cut in the order of the rows.
-        let mut tables = [&mut self.values[..], &mut self.moment_1[..], &mut self.moment_2[..]];
+        let mut tables = [self.codes.learnt_mut(), &mut self.moment_1[..], &mut self.moment_2[..]];
         let mut next = 0;
         let parts: Vec<_> = learning
             .iter()
@@ -380,7 +376,6 @@ impl Rows {
                 (Learning { values, moment_1, moment_2 }, &gradient[i * dimension..][..dimension])
             })
             .collect();
-        let (time, (low, high)) = (self.time, self.range);
         parts.into_par_iter().with_min_len(ROWS_A_TASK).for_each(|(learning, gradient)| {
             let Learning { values, moment_1, moment_2 } = learning;
             optimiser.step(learning_rate, time, Learning { values, moment_1, moment_2 }, gradient);
@@ -390,7 +385,7 @@ impl Rows {
 
     /// Puts the values that can have changed into a checkpoint.
     pub fn save_values(&self, prefix: &str, store: &mut Store) {
-        store.put(format!("{prefix}codes"), self.values[..self.trainable * self.dimension].to_vec());
+        store.put(format!("{prefix}codes"), self.codes.learnt().to_vec());
     }
 
     /// Puts all that can have changed into a checkpoint.
@@ -408,8 +403,8 @@ impl Rows {
     /// # Errors
     /// If a part is missing or has another length.
     pub fn load(&mut self, prefix: &str, store: &Store) -> spiketext::Result<()> {
-        let length = self.trainable * self.dimension;
-        self.values[..length].copy_from_slice(&store.get(&format!("{prefix}codes"), length)?);
+        let length = self.codes.learnt().len();
+        self.codes.learnt_mut().copy_from_slice(&store.get(&format!("{prefix}codes"), length)?);
         let time = store.number(&format!("{prefix}codes.time"));
         self.time = time.unwrap_or(0) as usize;
         if time.is_some() {
@@ -420,17 +415,16 @@ impl Rows {
         }
         Ok(())
     }
-
-    fn span(&self, row: u32) -> std::ops::Range<usize> {
-        row as usize * self.dimension..(row as usize + 1) * self.dimension
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use burn::optim::{AdamWConfig, Optimizer};
 
+    use std::sync::Arc;
+
     use super::*;
+    use crate::codes::CodeScale;
 
     /// Numbers of many sizes, zeros among them.
     fn sequence(count: usize, seed: u32) -> Vec<f32> {
@@ -452,8 +446,9 @@ mod tests {
             let config = AdamWConfig::new().with_beta_1(0.9).with_beta_2(0.999).with_epsilon(1e-8);
             let theirs = config.with_weight_decay(decay).build();
             let ours = adamw(decay);
+            let wide = CodeScale { centred: true, range: 1e9 };
             let mut parameter = Parameter::new("p", sequence(count, 1), shape, &device);
-            let mut rows = Rows::new(shape[1], sequence(count, 1), shape[0], 0.0, (-1e9, 1e9));
+            let mut rows = Rows::new(WordCodes::of_codes(sequence(count, 1), shape[1], wide));
             let (mut value, mut state) = (parameter.value.clone(), None);
             for step in 2..40 {
                 let rate = 1e-2 / f64::from(step);
@@ -469,16 +464,17 @@ mod tests {
                 rows.update(&ours, rate, &order, &turned);
                 let (want, got) = (numbers(&value), parameter.values());
                 assert!(want.iter().zip(&got).all(|(a, b)| a.to_bits() == b.to_bits()), "step {step}, decay {decay}");
-                assert_eq!(rows.values(), got, "step {step}, decay {decay}: rows");
+                assert_eq!(rows.codes().learnt(), got, "step {step}, decay {decay}: rows");
             }
         }
     }
 
     #[test]
     fn rows_that_are_away_stand_still_and_codes_stay_in_range() {
-        let mut rows = Rows::new(2, vec![0.5; 8], 3, 0.25, (0.0, 1.0));
+        let mut rows =
+            Rows::new(WordCodes::new(Arc::new(vec![0.5; 8]), 2, 3, CodeScale { centred: false, range: 3.0 }));
         rows.update(&adamw(0.0), 10.0, &[2, u32::MAX, 0, 3], &[1.0, -1.0, 9.0, 9.0, -1.0, 1.0, 9.0, 9.0]);
-        assert_eq!(rows.values(), [1.0, 0.0, 0.5, 0.5, 0.0, 1.0, 0.5, 0.5]);
-        assert_eq!(rows.gather(&[3, 7]), [0.5, 0.5, 0.25, 0.25]);
+        assert_eq!(rows.codes().iter().collect::<Vec<_>>(), [1.0, 0.0, 0.5, 0.5, 0.0, 1.0, 0.5, 0.5]);
+        assert_eq!(rows.gather(&[3, 7]), [0.5; 4]);
     }
 }

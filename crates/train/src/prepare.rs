@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
+    sync::Arc,
 };
 
 use rayon::prelude::*;
@@ -62,8 +63,8 @@ pub struct PreparedData {
     pub training_words: usize,
     /// D.
     pub dimension: usize,
-    /// Rates of the words, `[V, D]` (equation 1).
-    pub rates: Vec<f32>,
+    /// Rates of the words, `[V, D]` (equation 1). Whoever keeps them shares them: nothing else in memory is as large.
+    pub rates: Arc<Vec<f32>>,
     /// Training texts.
     pub train: Vec<EncodedText>,
     /// Development texts.
@@ -115,7 +116,6 @@ pub fn prepare(
         }
     };
     let dimension = vectors.dimension;
-    let all_rates = vectors.rates();
     let (order, fresh) = order_of(&vectors.words, &train, choices);
     let training_words = order.training.len() + fresh.len();
     let mut rates = Vec::with_capacity((order.training.len() + fresh.len() + order.others.len()) * dimension);
@@ -123,7 +123,7 @@ pub fn prepare(
     let take = |ids: &[u32], words: &mut Vec<String>, rates: &mut Vec<f32>| {
         for &id in ids {
             words.push(vectors.words.word(id).unwrap_or_default().to_owned());
-            rates.extend_from_slice(&all_rates[id as usize * dimension..][..dimension]);
+            rates.extend(vectors.rates_of(id));
         }
     };
     take(&order.training, &mut words, &mut rates);
@@ -132,6 +132,7 @@ pub fn prepare(
         rates.resize(rates.len() + dimension, 0.5);
     }
     take(&order.others, &mut words, &mut rates);
+    drop(vectors);
     let vocabulary = Vocabulary::from_words(words)?;
     let encode = |texts: Vec<Vec<String>>, part: Split| -> Vec<EncodedText> {
         texts
@@ -152,7 +153,7 @@ pub fn prepare(
         language,
         training_words,
         dimension,
-        rates,
+        rates: Arc::new(rates),
         unknown_share: unknown as f64 / tokens.max(1) as f64,
         priors: class_counts(dataset.labels.len(), train.iter().map(|text| text.target))
             .into_iter()

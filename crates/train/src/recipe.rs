@@ -6,12 +6,19 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 use spiketext::{
     Error, Result,
     encode::Encoder,
     network::{CodeBits, Padding, Readout, SynapseBits, UnknownWord},
 };
 use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
+
+/// The files of [`Recipe::NAMES`].
+const TEXTS: [&str; 2] = [include_str!("../recipes/lean.toml"), include_str!("../recipes/paper.toml")];
+
+/// Most epochs of a phase: no run needs more, and steps of a phase can be counted.
+const MOST_EPOCHS: usize = 1_000_000;
 
 /// Every choice of a training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -228,164 +235,99 @@ pub struct DirectChoices {
     pub output_shift: f32,
 }
 
+/// A step of a run that is kept for others: what [`Recipe::for_step`] and identities tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Looking up words.
+    Preparation,
+    /// Training of the real-valued network.
+    Dnn,
+    /// Its conversion to spikes.
+    Conversion,
+    /// Fine-tuning of the converted network.
+    FineTuning,
+    /// Training of a spiking network from its first weights.
+    Direct,
+}
+
 impl Recipe {
     /// The names [`Self::named`] knows.
     pub const NAMES: [&'static str; 2] = ["lean", "paper"];
 
-    /// A recipe by name.
+    /// A recipe by name: a file of the folder `recipes`.
     ///
     /// # Errors
     /// If there is none of that name; the message lists those there are.
     pub fn named(name: &str) -> Result<Self> {
-        match name {
-            "lean" => Ok(Self::lean()),
-            "paper" => Ok(Self::paper()),
-            _ => Err(Error::UnknownName {
-                what: "recipe",
-                name: name.to_owned(),
-                known: Self::NAMES.iter().map(ToString::to_string).collect(),
-            }),
-        }
+        let known = Self::NAMES.iter().position(|known| *known == name).ok_or_else(|| Error::UnknownName {
+            what: "recipe",
+            name: name.to_owned(),
+            known: Self::NAMES.iter().map(ToString::to_string).collect(),
+        })?;
+        Ok(toml::from_str(TEXTS[known]).expect("a test reads the files that come with the program"))
     }
 
-    /// What works best: centred training with biases and trained word codes, masked pooling, percentile thresholds, a
-    /// regular code of few steps, membrane read-out.
+    /// What works best.
     #[must_use]
     pub fn lean() -> Self {
-        Self {
-            name: "lean".into(),
-            network: NetworkChoices {
-                widths: vec![3, 4, 5],
-                filters: 100,
-                convolutions: 0,
-                convolution_width: usual_width(),
-                residual_block: 0,
-                features: true,
-                hidden: Vec::new(),
-                synapse_bits: SynapseBits::Sixteen,
-                outputs_per_class: 1,
-                biases: true,
-                steps: 8,
-                encoder: Encoder::Regular,
-                averaging: Padding::Valid,
-                readout: Readout::Membrane,
-                beta: 1.0,
-                threshold: 1.0,
-                initial: 0.5,
-                reset: Reset::Soft,
-                detach_reset: true,
-                surrogate: Surrogate::Arctangent { alpha: 2.0 },
-            },
-            words: WordChoices {
-                also_first: 50_000,
-                unknown: UnknownWord::Silent,
-                centred: true,
-                range: 2.0,
-                trained: true,
-                bits: CodeBits::Eight,
-                fresh_from: 2,
-                random_dimension: 300,
-            },
-            dnn: DnnChoices {
-                pooling: Pooling::Bounded,
-                epochs: 14,
-                patience: 14,
-                batch: 32,
-                learning_rate: 1e-3,
-                code_learning_rate: 1e-3,
-                weight_decay: 1e-2,
-                dropout: 0.3,
-                word_dropout: 0.3,
-                cosine: true,
-            },
-            conversion: ConversionChoices {
-                normalisation: Normalisation::Percentile { q: 0.95 },
-                scope: Scope::Channel,
-                calibration_texts: 512,
-            },
-            fine_tuning: FineTuningChoices {
-                least_loss: 1.0,
-                epochs: 10,
-                patience: 10,
-                batch: 32,
-                learning_rate: 5e-4,
-                weight_decay: 1e-2,
-                dropout: 0.5,
-                cosine: true,
-                biases: true,
-            },
-            direct: DirectChoices { gain: 1.0, convolution_shift: 0.0, output_shift: 0.0 },
-        }
+        Self::named("lean").expect("one of the names")
     }
 
-    /// The published method as it stands (Lv, Xu and Zheng 2023), its epoch chosen on the development split.
+    /// The published method (Lv, Xu and Zheng 2023).
     #[must_use]
     pub fn paper() -> Self {
-        Self {
-            name: "paper".into(),
-            network: NetworkChoices {
-                widths: vec![3, 4, 5],
-                filters: 100,
-                convolutions: 0,
-                convolution_width: usual_width(),
-                residual_block: 0,
-                features: true,
-                hidden: Vec::new(),
-                synapse_bits: SynapseBits::Sixteen,
-                outputs_per_class: 10,
-                biases: false,
-                steps: 50,
-                encoder: Encoder::Bernoulli,
-                averaging: Padding::Padded { length: 25 },
-                readout: Readout::SpikeCount,
-                beta: 1.0,
-                threshold: 1.0,
-                initial: 0.0,
-                reset: Reset::Soft,
-                detach_reset: true,
-                surrogate: Surrogate::FastSigmoid { slope: 25.0 },
-            },
-            words: WordChoices {
-                also_first: 50_000,
-                unknown: UnknownWord::Mean,
-                centred: false,
-                range: published_range(),
-                trained: false,
-                bits: CodeBits::Sixteen,
-                fresh_from: 0,
-                random_dimension: 300,
-            },
-            dnn: DnnChoices {
-                pooling: Pooling::Average,
-                epochs: 200,
-                patience: 40,
-                batch: 32,
-                learning_rate: 1e-4,
-                code_learning_rate: 0.0,
-                weight_decay: 0.0,
-                dropout: 0.5,
-                word_dropout: 0.0,
-                cosine: false,
-            },
-            conversion: ConversionChoices {
-                normalisation: Normalisation::None,
-                scope: Scope::Layer,
-                calibration_texts: 512,
-            },
-            fine_tuning: FineTuningChoices {
-                least_loss: 0.0,
-                epochs: 30,
-                patience: 5,
-                batch: 32,
-                learning_rate: 1e-4,
-                weight_decay: 0.0,
-                dropout: 0.0,
-                cosine: false,
-                biases: true,
-            },
-            // The published code's shifts for "55 % positive weights", which is what they give at a gain near sqrt(6).
-            direct: DirectChoices { gain: 1.0, convolution_shift: 0.01, output_shift: 0.08 },
+        Self::named("paper").expect("one of the names")
+    }
+
+    /// The recipe of the original TextCNN (Kim 2014): maximum pooling, with biases.
+    #[must_use]
+    pub fn original(&self) -> Self {
+        let mut recipe = self.clone();
+        recipe.dnn.pooling = Pooling::Maximum;
+        recipe.network.biases = true;
+        recipe
+    }
+
+    /// The recipe with what `step` does not look at as `lean` has it. Recipes for which this is the same give the same
+    /// result of the step: it is run with this recipe and kept under a hash of it. What is put back here is named field
+    /// by field and all else stays, so that a field that is new to a recipe counts until somebody says otherwise.
+    #[must_use]
+    pub fn for_step(&self, step: Step) -> Self {
+        let lean = Self::lean();
+        let mut recipe = Self { name: lean.name, ..self.clone() };
+        match step {
+            Step::Preparation => {
+                let words = recipe.words;
+                return Self { words, ..Self::lean() };
+            }
+            Step::Dnn => {
+                let network = &mut recipe.network;
+                network.steps = lean.network.steps;
+                network.encoder = lean.network.encoder;
+                network.readout = lean.network.readout;
+                network.beta = lean.network.beta;
+                network.threshold = lean.network.threshold;
+                network.initial = lean.network.initial;
+                network.reset = lean.network.reset;
+                network.detach_reset = lean.network.detach_reset;
+                network.surrogate = lean.network.surrogate;
+                recipe.words.bits = lean.words.bits;
+                recipe.conversion = lean.conversion;
+                recipe.fine_tuning = lean.fine_tuning;
+                recipe.direct = lean.direct;
+            }
+            Step::Conversion => {
+                recipe.fine_tuning = lean.fine_tuning;
+                recipe.direct = lean.direct;
+            }
+            Step::FineTuning => recipe.direct = lean.direct,
+            Step::Direct => {
+                recipe.dnn = lean.dnn;
+                recipe.conversion = lean.conversion;
+            }
         }
+        recipe
     }
 
     /// Lays a TOML file over this recipe; the file may hold any part of one, and `name = "..."` may choose its base.
@@ -428,6 +370,11 @@ impl Recipe {
         if self.dnn.epochs == 0 {
             return refuse("at least 1 epoch of DNN training", "0".into());
         }
+        for (what, epochs) in [("dnn.epochs", self.dnn.epochs), ("fine-tuning.epochs", self.fine_tuning.epochs)] {
+            if epochs > MOST_EPOCHS {
+                return refuse(&format!("{what} up to {MOST_EPOCHS}"), epochs.to_string());
+            }
+        }
         if !(0.0..=100.0).contains(&self.fine_tuning.least_loss) {
             return refuse("fine-tuning.least-loss from 0 to 100", self.fine_tuning.least_loss.to_string());
         }
@@ -466,6 +413,17 @@ impl Recipe {
             return refuse("random vectors of 1 to 16384 dimensions", self.words.random_dimension.to_string());
         }
         Ok(())
+    }
+
+    /// Every field, as a model or a result keeps it.
+    ///
+    /// # Panics
+    /// Never: a recipe has only values that JSON can hold.
+    #[must_use]
+    pub fn to_choices(&self) -> Map<String, Value> {
+        // By way of its text: 0.1 in single precision would become 0.10000000149011612 otherwise.
+        let text = serde_json::to_string(self).expect("a recipe has only values that JSON can hold");
+        serde_json::from_str(&text).expect("JSON that was just written")
     }
 
     /// The recipe as TOML, every field present.
@@ -545,10 +503,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn recipes_survive_toml() {
+    fn recipes_survive_toml_and_json() {
         for name in Recipe::NAMES {
             let recipe = Recipe::named(name).expect("a named recipe");
+            assert_eq!(recipe.name, name);
             recipe.check().expect("sound");
+            let choices = recipe.to_choices();
+            assert_eq!(choices["direct"]["gain"].to_string(), "1.0");
+            assert_eq!(serde_json::from_value::<Recipe>(choices.into()).expect("its own JSON"), recipe);
             assert_eq!(toml::from_str::<Recipe>(&recipe.to_toml()).expect("its own TOML"), recipe);
         }
     }
@@ -590,6 +552,8 @@ mod tests {
             (&["words.range=0"], "range"),
             (&["words.range=3.5"], "range"),
             (&["dnn.dropout=1.0"], "dropout"),
+            (&["dnn.epochs=1000001"], "dnn.epochs up to"),
+            (&["fine-tuning.epochs=9000000000000000000"], "fine-tuning.epochs up to"),
             (&["conversion.normalisation.q=0.0"], "quantile"),
         ] {
             let set = |recipe: Recipe, setting: &&str| recipe.with_setting(setting).expect(setting);

@@ -1,4 +1,4 @@
-//! The history of a training phase, the same for both networks: epochs of shuffled batches, the best epoch by the
+//! A training phase, the same for both networks: epochs of shuffled batches, the best epoch by the
 //! development texts, early stopping, a checkpoint after each epoch.
 
 use std::{path::Path, time::Instant};
@@ -74,10 +74,12 @@ pub struct Schedule {
     pub cosine: bool,
     /// The run's seed.
     pub seed: u64,
+    /// Whether the weights it begins with stand unless an epoch beats them.
+    pub keep_start: bool,
 }
 
 /// What came of a phase.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TrainingHistory {
     /// Best share right on the development texts.
     pub best_accuracy: f64,
@@ -85,6 +87,17 @@ pub struct TrainingHistory {
     pub best_epoch: usize,
     /// Epochs that were run.
     pub epochs: usize,
+}
+
+/// Where a phase leaves its checkpoints, and the one that it goes on from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Saving<'a> {
+    /// Where; none are written without.
+    pub checkpoint: Option<Checkpoint<'a>>,
+    /// What goes into each checkpoint beside this phase.
+    pub carry: Option<&'a Store>,
+    /// A checkpoint of this phase.
+    pub resume: Option<&'a Store>,
 }
 
 /// Where checkpoints go, and what must agree for one to be taken up.
@@ -97,22 +110,18 @@ pub struct Checkpoint<'a> {
 }
 
 impl Schedule {
-    /// Runs the phase. `network` ends with the weights of its best epoch; with `keep_start` the weights it began with
-    /// stand unless an epoch beats them. What `carry` holds goes into each checkpoint.
+    /// Runs the phase. `network` ends with the weights of its best epoch.
     ///
     /// # Errors
     /// If a checkpoint cannot be written, or loss or weights leave the finite numbers.
-    #[allow(clippy::too_many_arguments)]
     pub fn run(
         &self,
         network: &mut impl Trainable,
         texts: &[EncodedText],
-        keep_start: bool,
-        checkpoint: Option<Checkpoint<'_>>,
-        carry: Option<&Store>,
-        resume: Option<&Store>,
+        saving: Saving<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<TrainingHistory> {
+        let Saving { checkpoint, carry, resume } = saving;
         let mut best = Store::default();
         let mut history = TrainingHistory { best_accuracy: -1.0, best_epoch: 0, epochs: 0 };
         if let Some(store) = resume {
@@ -125,7 +134,7 @@ impl Schedule {
             observer(&Event::Resumed { phase: self.phase, epochs_done: history.epochs });
         } else {
             network.save_values("best.", &mut best);
-            if keep_start {
+            if self.keep_start {
                 history.best_accuracy = network.development_accuracy()?;
             }
         }

@@ -1,12 +1,14 @@
-//! The steps of the main job, each on its own: a study runs some of them many times where the job runs each once.
+//! The steps of the main job, each on its own; `pipeline` puts them together and keeps what comes of them.
+
+use std::sync::Arc;
 
 use spiketext::{
     Result,
+    dnn::Dnn,
     encode::Noise,
     engine::{self, Extremes, Firing, Operations},
     network::{Network, NetworkConfig, Signal},
 };
-use spiketext_kernels::text_convolution::Pooling;
 
 use crate::{
     convert::{calibration_texts, convert},
@@ -15,52 +17,79 @@ use crate::{
     fine_tune::{SpikingTextCnn, accuracy},
     prepare::{PreparedData, share_right},
     recipe::{Normalisation, Recipe},
-    schedule::{Checkpoint, Schedule, Trainable, TrainingHistory},
+    schedule::{Saving, Schedule, Trainable, TrainingHistory},
     store::Store,
 };
 
-/// Where a phase leaves its checkpoints, and the one that it goes on from.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Saving<'a> {
-    /// Where; none are written without.
-    pub checkpoint: Option<Checkpoint<'a>>,
-    /// A checkpoint of this phase.
-    pub resume: Option<&'a Store>,
+/// What every step reads.
+#[derive(Clone, Debug)]
+pub struct StepContext {
+    /// The recipe, as [`Recipe::for_step`] leaves it for the step.
+    pub recipe: Recipe,
+    /// The network that the recipe describes.
+    pub config: NetworkConfig,
+    /// Texts and words.
+    pub prepared: Arc<PreparedData>,
+    /// The seed of every random choice.
+    pub seed: u64,
+}
+
+impl StepContext {
+    /// A schedule by the recipe's `dnn` choices.
+    fn dnn_schedule(&self, phase: Phase) -> Schedule {
+        let choices = &self.recipe.dnn;
+        Schedule {
+            phase,
+            epochs: choices.epochs,
+            patience: choices.patience,
+            batch: choices.batch,
+            cosine: choices.cosine,
+            seed: self.seed,
+            keep_start: false,
+        }
+    }
+
+    /// A schedule by the recipe's `fine-tuning` choices.
+    fn spiking_schedule(&self, phase: Phase) -> Schedule {
+        let choices = &self.recipe.fine_tuning;
+        Schedule {
+            phase,
+            epochs: choices.epochs,
+            patience: choices.patience,
+            batch: choices.batch,
+            cosine: choices.cosine,
+            seed: self.seed,
+            keep_start: phase == Phase::FineTuning,
+        }
+    }
+
+    fn text_cnn(&self) -> TextCnn {
+        TextCnn::new(&self.recipe, &self.config, &self.prepared, self.seed)
+    }
 }
 
 /// A DNN with the weights of its best epoch.
-pub struct TrainedDnn<'a> {
+pub struct TrainedDnn {
     /// The network.
-    pub network: TextCnn<'a>,
+    pub network: TextCnn,
     /// How training went.
     pub history: TrainingHistory,
 }
 
-impl<'a> TrainedDnn<'a> {
+impl TrainedDnn {
     /// Trains a DNN by the recipe's `dnn` choices.
     ///
     /// # Errors
     /// If a checkpoint cannot be written, or training leaves the finite numbers.
     pub fn train(
-        recipe: &'a Recipe,
-        config: &'a NetworkConfig,
-        prepared: &'a PreparedData,
-        seed: u64,
+        context: &StepContext,
         phase: Phase,
         saving: Saving<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<Self> {
-        let mut network = TextCnn::new(recipe, config, prepared, seed);
-        let schedule = Schedule {
-            phase,
-            epochs: recipe.dnn.epochs,
-            patience: recipe.dnn.patience,
-            batch: recipe.dnn.batch,
-            cosine: recipe.dnn.cosine,
-            seed,
-        };
-        let Saving { checkpoint, resume } = saving;
-        let history = schedule.run(&mut network, &prepared.train, false, checkpoint, None, resume, observer)?;
+        let mut network = context.text_cnn();
+        let texts = &context.prepared.train;
+        let history = context.dnn_schedule(phase).run(&mut network, texts, saving, observer)?;
         Ok(Self { network, history })
     }
 
@@ -68,14 +97,8 @@ impl<'a> TrainedDnn<'a> {
     ///
     /// # Errors
     /// If it is not of this network.
-    pub fn from_store(
-        recipe: &'a Recipe,
-        config: &'a NetworkConfig,
-        prepared: &'a PreparedData,
-        seed: u64,
-        store: &Store,
-    ) -> Result<Self> {
-        let mut network = TextCnn::new(recipe, config, prepared, seed);
+    pub fn from_store(context: &StepContext, store: &Store) -> Result<Self> {
+        let mut network = context.text_cnn();
         network.load("", store)?;
         let history = TrainingHistory {
             best_accuracy: f64::from_bits(store.number("best-accuracy").unwrap_or(0)),
@@ -85,30 +108,29 @@ impl<'a> TrainedDnn<'a> {
         Ok(Self { network, history })
     }
 
-    /// The weights and the history, for a file.
+    /// The weights and the history, for a file, under names with `prefix` before them.
     #[must_use]
-    pub fn to_store(&self) -> Store {
+    pub fn to_store(&self, prefix: &str) -> Store {
         let mut store = Store::default();
-        self.network.save_values("", &mut store);
-        store.put_number("best-accuracy".into(), self.history.best_accuracy.to_bits());
-        store.put_number("best-epoch".into(), self.history.best_epoch as u64);
-        store.put_number("epochs".into(), self.history.epochs as u64);
+        self.network.save_values(prefix, &mut store);
+        store.put_number(format!("{prefix}best-accuracy"), self.history.best_accuracy.to_bits());
+        store.put_number(format!("{prefix}best-epoch"), self.history.best_epoch as u64);
+        store.put_number(format!("{prefix}epochs"), self.history.epochs as u64);
         store
     }
-}
 
-/// The recipe of the original TextCNN (Kim 2014): maximum pooling, with biases.
-#[must_use]
-pub fn original_recipe(recipe: &Recipe) -> Recipe {
-    let mut recipe = recipe.clone();
-    recipe.dnn.pooling = Pooling::Maximum;
-    recipe.network.biases = true;
-    recipe
+    /// The DNN to be questioned, as the one that a network of `config` was converted from.
+    ///
+    /// # Errors
+    /// If its weights are not finite.
+    pub fn to_dnn(&self, config: &NetworkConfig, recipe: &Recipe) -> Result<Dnn> {
+        self.network.weights().into_dnn(config, recipe.dnn.pooling)
+    }
 }
 
 /// A converted network with what conversion tells.
 #[derive(Clone, Debug)]
-pub struct Converted {
+pub struct ConvertedNetwork {
     /// The network.
     pub network: Network,
     /// Share of the development texts it gets right.
@@ -117,22 +139,16 @@ pub struct Converted {
     pub extremes: Extremes,
 }
 
-impl Converted {
+impl ConvertedNetwork {
     /// Converts a DNN and runs it on the development texts.
     ///
     /// # Errors
     /// If the DNN's weights are not finite.
-    pub fn of(
-        recipe: &Recipe,
-        config: &NetworkConfig,
-        prepared: &PreparedData,
-        weights: &DnnWeights,
-        seed: u64,
-        observer: &mut Observer<'_>,
-    ) -> Result<Self> {
+    pub fn of(context: &StepContext, weights: &DnnWeights, observer: &mut Observer<'_>) -> Result<Self> {
+        let (recipe, prepared) = (&context.recipe, &context.prepared);
         let calibration = calibration_texts(&recipe.conversion, &prepared.train);
-        let network = convert(recipe, config, weights, &calibration)?;
-        let noise = Noise::inference(seed);
+        let network = convert(recipe, &context.config, weights, &calibration)?;
+        let noise = Noise::inference(context.seed);
         let words: Vec<Vec<u32>> = calibration.iter().map(|text| text.words.clone()).collect();
         let extremes = engine::run(&network, noise, &words).firing.extremes();
         let development_accuracy = accuracy(&network, noise, prepared, &prepared.development);
@@ -151,81 +167,73 @@ impl Converted {
         }
         Ok(Self { network, development_accuracy, extremes })
     }
+
+    /// Fine-tunes it; it stays as it is where no epoch beats it, or where conversion lost too little of the DNN's
+    /// development accuracy, `dnn_accuracy`, to be worth it.
+    ///
+    /// # Errors
+    /// If a checkpoint cannot be written, or training leaves the finite numbers.
+    pub fn fine_tune(
+        &self,
+        context: &StepContext,
+        dnn_accuracy: f64,
+        saving: Saving<'_>,
+        observer: &mut Observer<'_>,
+    ) -> Result<TrainedNetwork> {
+        let mut schedule = context.spiking_schedule(Phase::FineTuning);
+        let lost = 100.0 * (dnn_accuracy - self.development_accuracy);
+        let least = context.recipe.fine_tuning.least_loss;
+        if least > 0.0 && lost < least && schedule.epochs > 0 {
+            observer(&Event::Note {
+                message: format!(
+                    "conversion lost {lost:.2} points of development accuracy, less than fine-tuning.least-loss = \
+                     {least}: the converted weights are kept"
+                ),
+            });
+            schedule.epochs = 0;
+        }
+        let mut snn = SpikingTextCnn::new(&context.recipe, &self.network, &context.prepared, context.seed);
+        let history = schedule.run(&mut snn, &context.prepared.train, saving, observer)?;
+        let network = if history.best_epoch == 0 { self.network.clone() } else { snn.network()? };
+        if history.best_epoch == 0 && history.epochs > 0 {
+            observer(&Event::Note {
+                message: "fine-tuning did not improve the development accuracy: the converted weights are kept"
+                    .into(),
+            });
+        }
+        Ok(TrainedNetwork { network, history })
+    }
 }
 
-/// Fine-tunes a converted network; it stays as it is where no epoch beats it, or where conversion lost too little of the DNN's
-/// development accuracy, `dnn_accuracy`, to be worth it. What `carry` holds goes into each checkpoint.
-///
-/// # Errors
-/// If a checkpoint cannot be written, or training leaves the finite numbers.
-#[allow(clippy::too_many_arguments)]
-pub fn fine_tune(
-    recipe: &Recipe,
-    converted: &Converted,
-    dnn_accuracy: f64,
-    prepared: &PreparedData,
-    seed: u64,
-    saving: Saving<'_>,
-    carry: Option<&Store>,
-    observer: &mut Observer<'_>,
-) -> Result<(Network, TrainingHistory)> {
-    let mut schedule = spiking_schedule(recipe, Phase::FineTuning, seed);
-    let (lost, least) = (100.0 * (dnn_accuracy - converted.development_accuracy), recipe.fine_tuning.least_loss);
-    if least > 0.0 && lost < least && schedule.epochs > 0 {
-        observer(&Event::Note {
-            message: format!(
-                "conversion lost {lost:.2} points of development accuracy, less than fine-tuning.least-loss = {least}: the \
-                 converted weights are kept"
-            ),
-        });
-        schedule.epochs = 0;
-    }
-    let mut snn = SpikingTextCnn::new(recipe, &converted.network, prepared, seed);
-    let Saving { checkpoint, resume } = saving;
-    let history = schedule.run(&mut snn, &prepared.train, true, checkpoint, carry, resume, observer)?;
-    let network = if history.best_epoch == 0 { converted.network.clone() } else { snn.network()? };
-    if history.best_epoch == 0 && history.epochs > 0 {
-        observer(&Event::Note {
-            message: "fine-tuning did not improve the development accuracy: the converted weights are kept".into(),
-        });
-    }
-    Ok((network, history))
+/// A spiking network after training, with the weights of its best epoch.
+#[derive(Clone, Debug)]
+pub struct TrainedNetwork {
+    /// The network.
+    pub network: Network,
+    /// How training went.
+    pub history: TrainingHistory,
 }
 
-/// Trains a spiking network from first weights that the recipe's `direct` choices describe, by its `fine-tuning` choices.
-///
-/// # Errors
-/// If training leaves the finite numbers.
-pub fn train_directly(
-    recipe: &Recipe,
-    config: &NetworkConfig,
-    prepared: &PreparedData,
-    seed: u64,
-    observer: &mut Observer<'_>,
-) -> Result<(Network, TrainingHistory)> {
-    let mut weights = TextCnn::new(recipe, config, prepared, seed).weights();
-    let first = &recipe.direct;
-    for (leaf, layer) in config.chain.leaves().iter().zip(&mut weights.layers) {
-        let shift = if leaf.output == Signal::Positions { first.convolution_shift } else { first.output_shift };
-        layer.synapses.iter_mut().for_each(|weight| *weight = first.gain * *weight + shift);
-    }
-    let mut recipe = recipe.clone();
-    recipe.conversion.normalisation = Normalisation::None;
-    let fresh = convert(&recipe, config, &weights, &[])?;
-    let mut snn = SpikingTextCnn::new(&recipe, &fresh, prepared, seed);
-    let schedule = spiking_schedule(&recipe, Phase::Direct, seed);
-    let history = schedule.run(&mut snn, &prepared.train, false, None, None, None, observer)?;
-    Ok((snn.network()?, history))
-}
-
-fn spiking_schedule(recipe: &Recipe, phase: Phase, seed: u64) -> Schedule {
-    Schedule {
-        phase,
-        epochs: recipe.fine_tuning.epochs,
-        patience: recipe.fine_tuning.patience,
-        batch: recipe.fine_tuning.batch,
-        cosine: recipe.fine_tuning.cosine,
-        seed,
+impl TrainedNetwork {
+    /// Trains a spiking network from first weights that the recipe's `direct` choices describe, by its `fine-tuning`
+    /// choices.
+    ///
+    /// # Errors
+    /// If training leaves the finite numbers.
+    pub fn direct(context: &StepContext, observer: &mut Observer<'_>) -> Result<Self> {
+        let mut weights = context.text_cnn().weights();
+        let first = &context.recipe.direct;
+        for (leaf, layer) in context.config.chain.leaves().iter().zip(&mut weights.layers) {
+            let shift = if leaf.output == Signal::Positions { first.convolution_shift } else { first.output_shift };
+            layer.synapses.iter_mut().for_each(|weight| *weight = first.gain * *weight + shift);
+        }
+        let mut recipe = context.recipe.clone();
+        recipe.conversion.normalisation = Normalisation::None;
+        let fresh = convert(&recipe, &context.config, &weights, &[])?;
+        let mut snn = SpikingTextCnn::new(&recipe, &fresh, &context.prepared, context.seed);
+        let schedule = context.spiking_schedule(Phase::Direct);
+        let history = schedule.run(&mut snn, &context.prepared.train, Saving::default(), observer)?;
+        Ok(Self { network: snn.network()?, history })
     }
 }
 

@@ -58,17 +58,7 @@ impl Store {
         self.texts.get(name).map(String::as_str)
     }
 
-    /// The same arrays and numbers under names with `prefix` before them.
-    #[must_use]
-    pub fn prefixed(&self, prefix: &str) -> Self {
-        Self {
-            arrays: self.arrays.iter().map(|(name, values)| (format!("{prefix}{name}"), values.clone())).collect(),
-            numbers: self.numbers.iter().map(|(name, value)| (format!("{prefix}{name}"), *value)).collect(),
-            texts: BTreeMap::new(),
-        }
-    }
-
-    /// The arrays and numbers whose names begin with `prefix`, without it: the inverse of [`Self::prefixed`].
+    /// The arrays and numbers whose names begin with `prefix`, without it.
     #[must_use]
     pub fn part(&self, prefix: &str) -> Self {
         let strip = |name: &String| name.strip_prefix(prefix).map(str::to_owned);

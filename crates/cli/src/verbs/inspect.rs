@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde_json::{Map, Value, json};
 use spiketext::{
     engine::LayerExtremes,
-    model::{CONFIG, MODEL_CARD, Model, VOCABULARY, WEIGHTS},
+    model::{CONFIG, Choices, MODEL_CARD, Model, VOCABULARY, WEIGHTS},
     network::{Codes, LayerConfig, Leaf, NetworkConfig, Padding, Readout, UnknownWord},
 };
 
@@ -64,9 +64,12 @@ fn code_bits(model: &Model) -> u32 {
     }
 }
 
-/// The recipe as it is stored: TOML.
+/// The recipe as TOML, the way in which `--set` takes its fields.
 fn recipe(model: &Model) -> anyhow::Result<toml::Table> {
-    model.training().choices.parse().context("the recipe in config.json is no TOML")
+    match &model.training().choices {
+        Choices::Fields(fields) => toml::Table::try_from(fields).context("the recipe in config.json is no recipe"),
+        Choices::Toml(text) => text.parse().context("the recipe in config.json is no TOML"),
+    }
 }
 
 fn json(folder: &Path, model: &Model, files: &[(&str, u64)]) -> anyhow::Result<Value> {

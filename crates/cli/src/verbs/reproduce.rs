@@ -11,7 +11,7 @@ use std::{
 use anyhow::{bail, ensure};
 use serde_json::json;
 use spiketext_attack::resources::wordnet_folder;
-use spiketext_study::{Grid, Limits, PlannedCell, Sources, State, Told};
+use spiketext_study::{Grid, Limits, PlannedCell, Sources, State};
 
 use crate::support::{dataset, progress::Progress, tables::plain, terminal::one_line};
 
@@ -109,9 +109,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut written = Ok(());
     let missing = missing(&grid, &asked, &sources);
     let outcome = spiketext_study::run(&grid, asked, &sources, &arguments.out, &limits, &mut |told| match told {
-        Told::Begun { cell, done, of } => progress.line(&format!("{}/{of} {}", done + 1, one_line(&cell.id(), None))),
-        Told::Training(event) => progress.step(event),
-        Told::Finished { cell, done, of, mean_seconds, seconds_left } => {
+        spiketext_study::Progress::Begun { cell, done, of } => {
+            progress.line(&format!("{}/{of} {}", done + 1, one_line(&cell.id(), None)))
+        }
+        spiketext_study::Progress::Training(event) => progress.step(event),
+        spiketext_study::Progress::Finished { cell, done, of, mean_seconds, seconds_left } => {
             progress.finish();
             let measured = &cell.measured;
             if arguments.json {
@@ -130,11 +132,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 ));
             }
         }
-        Told::Failed { cell, message } => {
+        spiketext_study::Progress::Failed { cell, message } => {
             progress.finish();
             progress.line(&format!("failed: {}: {}", one_line(&cell.id(), None), one_line(&message, None)));
         }
-        Told::Otherwise { cell, message } => progress.line(&format!(
+        spiketext_study::Progress::Otherwise { cell, message } => progress.line(&format!(
             "kept as it is: {}: {} (--again runs it again)",
             one_line(&cell.id(), None),
             one_line(&message, None)

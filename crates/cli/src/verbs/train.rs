@@ -15,8 +15,8 @@ use spiketext::{
     text::Language,
 };
 use spiketext_attack::AttackRecipe;
-use spiketext_study::adversarial::{Hardening, train_hardened};
-use spiketext_train::{CHECKPOINT, Options, Recipe, VectorSource, events::Event, train_both};
+use spiketext_study::adversarial::{Hardening, harden};
+use spiketext_train::{CHECKPOINT, Options, Recipe, VectorSource, events::Event, train, train_with_dnn};
 
 use crate::support::{
     costs,
@@ -150,16 +150,25 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             progress.event(event);
         }
     };
-    let trained = match &hardening {
-        Some(hardening) => train_hardened(&dataset, &vectors, &recipe, &options, hardening, &mut observer),
-        None => train_both(&dataset, &vectors, &recipe, &options, &mut observer),
+    let run = || {
+        let (mut dataset, mut options) = (dataset, options);
+        if let Some(hardening) = &hardening {
+            let (augmented, adversarial) = harden(&dataset, &vectors, &recipe, &options, hardening, &mut observer)?;
+            (dataset, options.adversarial) = (augmented, Some(adversarial));
+        }
+        if arguments.keep_dnn {
+            train_with_dnn(&dataset, &vectors, &recipe, &options, &mut observer)
+                .map(|(model, dnn)| (model, Some(dnn)))
+        } else {
+            train(&dataset, &vectors, &recipe, &options, &mut observer).map(|model| (model, None))
+        }
     };
+    let trained = run();
     progress.finish();
     let saved = trained.and_then(|(model, dnn)| {
-        if arguments.keep_dnn {
-            model.save_with_dnn(&dnn, &folder)?
-        } else {
-            model.save(&folder)?
+        match &dnn {
+            Some(dnn) => model.save_with_dnn(dnn, &folder)?,
+            None => model.save(&folder)?,
         }
         Ok(model)
     });

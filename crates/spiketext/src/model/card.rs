@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use super::Model;
+use serde_json::Value;
+
+use super::{Choices, Model};
 use crate::energy::HOROWITZ_45NM_FP32;
 
 /// The card as Markdown.
@@ -89,6 +91,10 @@ pub(super) fn write(model: &Model) -> String {
         "- DNN: {} epochs, best {}; fine-tuning: {} epochs, best {}",
         t.dnn_epochs[0], t.dnn_epochs[1], t.fine_tuning_epochs[0], t.fine_tuning_epochs[1]
     ));
-    let _ = write!(card, "\n## Every choice\n\n```toml\n{}```\n", t.choices);
+    let (language, choices) = match &t.choices {
+        Choices::Fields(fields) => ("json", format!("{:#}\n", Value::Object(fields.clone()))),
+        Choices::Toml(text) => ("toml", text.clone()),
+    };
+    let _ = write!(card, "\n## Every choice\n\n```{language}\n{choices}```\n");
     card
 }

@@ -1,23 +1,25 @@
 //! A finished classifier: text in, label out; kept in a directory that explains itself.
 //!
-//! `directory` reads and writes it, `card` writes its page for people.
+//! `directory` reads and writes it, `report` is what it tells of its training, `card` writes its page for people.
 
 mod card;
 mod directory;
+mod report;
 mod tensors;
 
 use std::{path::Path, sync::Arc};
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
+pub use report::{Accuracies, Adversarial, Choices, Costs, Training};
 
 use crate::{
     Error, Result,
     dnn::Dnn,
     encode::Noise,
-    engine::{self, Contributions, ExactOperations, Extremes, Firing, Operations, Run, Runner, Trace},
+    engine::{self, Contributions, ExactOperations, Firing, Operations, Run, Runner, Trace},
     loss::softmax,
     network::{Network, Readout},
     slices::argmax,
@@ -35,116 +37,6 @@ pub struct Model {
     network: Network,
     training: Training,
     tokenizer: &'static dyn Tokenizer,
-}
-
-/// How a model came about and how well it did, as its directory keeps it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Training {
-    /// The program that trained it.
-    pub program: String,
-    /// The data set's name.
-    pub dataset: String,
-    /// Where the texts came from.
-    pub source: String,
-    /// Texts of the training, development and test part.
-    pub texts: [usize; 3],
-    /// Name of the word vectors.
-    pub vectors: String,
-    /// Name of the recipe it was made from.
-    pub recipe: String,
-    /// Every choice of the run, as TOML.
-    pub choices: String,
-    /// The run's seed.
-    pub seed: u64,
-    /// Epochs run and the best of them, of the DNN.
-    pub dnn_epochs: [usize; 2],
-    /// Epochs run and the best of them, of fine-tuning; best 0 means that the converted weights were kept.
-    pub fine_tuning_epochs: [usize; 2],
-    /// Accuracies on the development texts.
-    pub development: Accuracies,
-    /// Accuracies on the test texts.
-    pub test: Accuracies,
-    /// Test accuracy in percent of the original TextCNN (maximum pooling), if it was trained beside.
-    pub original: Option<f64>,
-    /// The adversarial examples among the training texts, if there are any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adversarial: Option<Adversarial>,
-    /// Share of the test texts' tokens that are unknown.
-    pub unknown_share: f64,
-    /// Dead and saturated neurons after conversion, on the calibration texts.
-    pub extremes: Extremes,
-    /// What a test text cost on average.
-    pub costs: Costs,
-    /// Seconds the whole run took.
-    pub seconds: f64,
-}
-
-/// Where the adversarial examples among training texts come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Adversarial {
-    /// The attack on an earlier network.
-    pub attack: String,
-    /// Training texts that were attacked.
-    pub attacked: usize,
-    /// Those that fooled the network.
-    pub found: usize,
-}
-
-/// Accuracies in percent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Accuracies {
-    /// Of the real-valued network.
-    pub dnn: f64,
-    /// Of the converted network before fine-tuning.
-    pub converted: f64,
-    /// Of the finished network.
-    pub snn: f64,
-}
-
-/// Activity and operations of a network, a text on average.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Costs {
-    /// Mean firing rate of the input.
-    pub input_rate: f64,
-    /// Mean firing rate of the convolution neurons.
-    pub convolution_rate: f64,
-    /// Mean firing rate of the pooled features.
-    pub feature_rate: f64,
-    /// Mean firing rate of the output neurons; 0 where they do not fire.
-    pub output_rate: f64,
-    /// Multiply-accumulations of the DNN.
-    pub dnn_macs: f64,
-    /// Accumulations of the SNN.
-    pub snn_acs: f64,
-    /// Multiply-accumulations of the SNN: none but those of direct currents and weighted phases. Models from before there
-    /// were such encoders do not name them.
-    #[serde(default)]
-    pub snn_macs: f64,
-    /// Additions of pooling in the SNN, not among its accumulations (NeuroBench leaves pooling out).
-    pub pooling_additions: f64,
-}
-
-impl Costs {
-    /// The average over a run.
-    #[must_use]
-    pub fn of(firing: &Firing, operations: &[Operations]) -> Self {
-        let texts = operations.len().max(1) as f64;
-        let mean = |count: fn(&Operations) -> u64| operations.iter().map(count).sum::<u64>() as f64 / texts;
-        Self {
-            input_rate: firing.input_rate(),
-            convolution_rate: firing.convolution_rate(),
-            feature_rate: firing.feature_rate(),
-            output_rate: firing.output_rate(),
-            dnn_macs: mean(|o| o.dnn_macs),
-            snn_acs: mean(Operations::acs),
-            snn_macs: mean(Operations::macs),
-            pooling_additions: mean(Operations::pooling_additions),
-        }
-    }
 }
 
 /// What a model says of one text.
@@ -435,7 +327,7 @@ pub(crate) mod tests {
             texts: [8, 1, 1],
             vectors: "random".into(),
             recipe: "lean".into(),
-            choices: "name = \"lean\"\n".into(),
+            choices: Choices::Fields([("name".to_owned(), "lean".into())].into_iter().collect()),
             seed: 7,
             dnn_epochs: [3, 2],
             fine_tuning_epochs: [1, 0],
@@ -444,7 +336,7 @@ pub(crate) mod tests {
             original: None,
             adversarial: None,
             unknown_share: 0.25,
-            extremes: Extremes { convolution: layer, features: layer },
+            extremes: engine::Extremes { convolution: layer, features: layer },
             costs: Costs { dnn_macs: 1000.0, snn_acs: 4000.0, ..Costs::default() },
             seconds: 1.5,
         };

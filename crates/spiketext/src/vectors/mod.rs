@@ -230,6 +230,7 @@ mod tests {
         let mut vectors = random(vec!["a".into()], 4, 1).unwrap();
         vectors.values = vec![0.0, 3.0, 4.0, -9.0];
         assert_eq!(vectors.rates(), [0.5, 1.0, 1.0, 0.0]);
+        assert_eq!(vectors.rates_of(0).collect::<Vec<_>>(), vectors.rates());
         assert_eq!(vectors.clipped(), 0.5);
         assert_eq!(vectors.norms().collect::<Vec<_>>(), [106f64.sqrt()]);
         assert_eq!(vectors.spread(1), 0.0);

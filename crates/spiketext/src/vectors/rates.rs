@@ -44,6 +44,15 @@ impl WordVectors {
         self.values.iter().map(|&value| shift(value, self.mean, self.deviation)).collect()
     }
 
+    /// One row of [`Self::rates`]: of the whole table there need not be another copy.
+    ///
+    /// # Panics
+    /// If there is no such word.
+    pub fn rates_of(&self, id: u32) -> impl Iterator<Item = f32> {
+        let vector = &self.values[id as usize * self.dimension..][..self.dimension];
+        vector.iter().map(|&value| shift(value, self.mean, self.deviation))
+    }
+
     /// The share of the kept entries that equation (1) clips.
     #[must_use]
     pub fn clipped(&self) -> f64 {

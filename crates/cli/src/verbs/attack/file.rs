@@ -10,6 +10,7 @@ use std::{
 use crate::support::terminal;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use spiketext::model::Choices;
 use spiketext_attack::{AttackRecipe, Protocol, Record};
 
 /// The version of the format.
@@ -25,7 +26,7 @@ pub struct Conditions {
     /// The seed it was trained with.
     pub model_seed: u64,
     /// The choices it was trained with.
-    pub choices: String,
+    pub choices: Choices,
     /// Which network is attacked: `snn` or `dnn`.
     pub network: String,
     /// Where the texts come from.

@@ -1,0 +1,132 @@
+//! What a model's directory tells of its training: how it came about, how well it did, what it costs.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::engine::{Extremes, Firing, Operations};
+
+/// How a model came about and how well it did, as its directory keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// The program that trained it.
+    pub program: String,
+    /// The data set's name.
+    pub dataset: String,
+    /// Where the texts came from.
+    pub source: String,
+    /// Texts of the training, development and test part.
+    pub texts: [usize; 3],
+    /// Name of the word vectors.
+    pub vectors: String,
+    /// Name of the recipe it was made from.
+    pub recipe: String,
+    /// Every choice of the run.
+    pub choices: Choices,
+    /// The run's seed.
+    pub seed: u64,
+    /// Epochs run and the best of them, of the DNN.
+    pub dnn_epochs: [usize; 2],
+    /// Epochs run and the best of them, of fine-tuning; best 0 means that the converted weights were kept.
+    pub fine_tuning_epochs: [usize; 2],
+    /// Accuracies on the development texts.
+    pub development: Accuracies,
+    /// Accuracies on the test texts.
+    pub test: Accuracies,
+    /// Test accuracy in percent of the original TextCNN (maximum pooling), if it was trained beside.
+    pub original: Option<f64>,
+    /// The adversarial examples among the training texts, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adversarial: Option<Adversarial>,
+    /// Share of the test texts' tokens that are unknown.
+    pub unknown_share: f64,
+    /// Dead and saturated neurons after conversion, on the calibration texts.
+    pub extremes: Extremes,
+    /// What a test text cost on average.
+    pub costs: Costs,
+    /// Seconds the whole run took.
+    pub seconds: f64,
+}
+
+/// Every choice of a training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Choices {
+    /// The fields of the recipe.
+    Fields(Map<String, Value>),
+    /// A recipe as TOML, as models used to have it.
+    Toml(String),
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self::Fields(Map::new())
+    }
+}
+
+/// Where the adversarial examples among training texts come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adversarial {
+    /// The attack on an earlier network.
+    pub attack: String,
+    /// Training texts that were attacked.
+    pub attacked: usize,
+    /// Those that fooled the network.
+    pub found: usize,
+}
+
+/// Accuracies in percent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accuracies {
+    /// Of the real-valued network.
+    pub dnn: f64,
+    /// Of the converted network before fine-tuning.
+    pub converted: f64,
+    /// Of the finished network.
+    pub snn: f64,
+}
+
+/// Activity and operations of a network, a text on average.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Costs {
+    /// Mean firing rate of the input.
+    pub input_rate: f64,
+    /// Mean firing rate of the convolution neurons.
+    pub convolution_rate: f64,
+    /// Mean firing rate of the pooled features.
+    pub feature_rate: f64,
+    /// Mean firing rate of the output neurons; 0 where they do not fire.
+    pub output_rate: f64,
+    /// Multiply-accumulations of the DNN.
+    pub dnn_macs: f64,
+    /// Accumulations of the SNN.
+    pub snn_acs: f64,
+    /// Multiply-accumulations of the SNN: none but those of direct currents and weighted phases. Models from before there
+    /// were such encoders do not name them.
+    #[serde(default)]
+    pub snn_macs: f64,
+    /// Additions of pooling in the SNN, not among its accumulations (NeuroBench leaves pooling out).
+    pub pooling_additions: f64,
+}
+
+impl Costs {
+    /// The average over a run.
+    #[must_use]
+    pub fn of(firing: &Firing, operations: &[Operations]) -> Self {
+        let texts = operations.len().max(1) as f64;
+        let mean = |count: fn(&Operations) -> u64| operations.iter().map(count).sum::<u64>() as f64 / texts;
+        Self {
+            input_rate: firing.input_rate(),
+            convolution_rate: firing.convolution_rate(),
+            feature_rate: firing.feature_rate(),
+            output_rate: firing.output_rate(),
+            dnn_macs: mean(|o| o.dnn_macs),
+            snn_acs: mean(Operations::acs),
+            snn_macs: mean(Operations::macs),
+            pooling_additions: mean(Operations::pooling_additions),
+        }
+    }
+}

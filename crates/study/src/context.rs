@@ -1,0 +1,141 @@
+//! What the cells of a study share: data sets, the languages of their texts, and the results of training steps.
+
+use std::{collections::BTreeMap, path::PathBuf, rc::Rc};
+
+use spiketext::{
+    Error, Result,
+    data::{self, Columns, Dataset},
+    text::{Language, detect_language},
+};
+use spiketext_train::{Options, Pipeline, Recipe, StepCache, VectorSource};
+
+use crate::{
+    attacks::AttackChoices,
+    cell::Settings,
+    grid::{Choices, DatasetSource, PlannedCell, Vectors},
+};
+
+/// What a study's cells are made of: data, vectors, shared work, and the program itself.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The folders of the original files of known data sets, by name.
+    pub data_dirs: BTreeMap<String, PathBuf>,
+    /// Word vectors by language; the built-in ones serve a language without.
+    pub vectors: BTreeMap<&'static str, PathBuf>,
+    /// The folder of what cells share; nothing is kept between runs without.
+    pub work: Option<PathBuf>,
+    /// The folder of WordNet, for attacks that exchange synonyms.
+    pub wordnet: PathBuf,
+    /// The commit that the calling program was built from, which every cell names and kept work belongs to.
+    pub program: String,
+}
+
+/// What cells share: data sets, and what came of steps that another cell needs too.
+pub struct CellContext<'a> {
+    pub(crate) sources: &'a Sources,
+    /// Where the grid's data sets come from.
+    places: &'a BTreeMap<String, DatasetSource>,
+    datasets: BTreeMap<String, Rc<Dataset>>,
+    /// Results of training steps.
+    pub(crate) cache: StepCache,
+}
+
+impl<'a> CellContext<'a> {
+    /// A context that has read nothing yet. `places` are the grid's data sets.
+    #[must_use]
+    pub fn new(sources: &'a Sources, places: &'a BTreeMap<String, DatasetSource>) -> Self {
+        let cache = match &sources.work {
+            Some(folder) => StepCache::in_folder(folder.clone(), sources.program.clone()),
+            None => StepCache::default(),
+        };
+        Self { sources, places, datasets: BTreeMap::new(), cache }
+    }
+
+    /// The data set, read at most once.
+    ///
+    /// # Errors
+    /// If it cannot be read or trained on.
+    pub fn dataset(&mut self, name: &str) -> Result<Rc<Dataset>> {
+        if let Some(dataset) = self.datasets.get(name) {
+            return Ok(Rc::clone(dataset));
+        }
+        let file = self.places.get(name).and_then(|place| place.file.as_ref());
+        let dataset = match file {
+            Some(file) => Dataset::from_files(file, None, &Columns::default())?,
+            None => data::load(name, self.sources.data_dirs.get(name).map(PathBuf::as_path))?,
+        };
+        spiketext_train::check(&dataset)?;
+        let dataset = Rc::new(dataset);
+        self.datasets.insert(name.to_owned(), Rc::clone(&dataset));
+        Ok(dataset)
+    }
+
+    /// The language of the data set: the grid's, the known one, or found from the texts.
+    ///
+    /// # Errors
+    /// If the texts are needed and cannot be read.
+    pub fn language(&mut self, name: &str) -> Result<Language> {
+        let place = self.places.get(name);
+        if let Some(language) = place.and_then(|place| place.language) {
+            return Ok(language);
+        }
+        let known = data::known().iter().find(|set| set.name == name);
+        match known.filter(|_| place.is_none_or(|place| place.file.is_none())) {
+            Some(set) => set.language.parse(),
+            None => Ok(detect_language(self.dataset(name)?.train.iter().map(|example| example.text.as_str()))),
+        }
+    }
+
+    /// The word vectors of a cell.
+    ///
+    /// # Errors
+    /// As [`Self::language`].
+    pub fn vectors(&mut self, cell: &PlannedCell) -> Result<VectorSource> {
+        if cell.vectors == Vectors::Random {
+            return Ok(VectorSource::Random);
+        }
+        let language = self.language(&cell.dataset)?;
+        let file = self.sources.vectors.get(language.name());
+        Ok(file.map_or(VectorSource::BuiltIn(Some(language)), |file| VectorSource::File(file.clone())))
+    }
+
+    /// Everything that a cell is to be made with.
+    ///
+    /// # Errors
+    /// As [`Self::language`].
+    pub fn settings(&mut self, cell: &PlannedCell) -> Result<Settings> {
+        let choices = cell.choices.to_json();
+        let Choices::Network(recipe) = &cell.choices else {
+            return Ok(Settings { choices, ..Settings::default() });
+        };
+        let language = self.language(&cell.dataset)?;
+        let noisy = cell.method.spikes() && recipe.network.encoder.is_random();
+        let attack = |choices: &Option<AttackChoices>| Some(choices.as_ref()?.settings(noisy));
+        Ok(Settings {
+            vectors: Some(self.vectors(cell)?.name(language)),
+            adversarial: attack(&cell.adversarial),
+            attack: attack(&cell.attack),
+            choices,
+        })
+    }
+
+    /// The pipeline of a cell's recipe over `dataset`: the cell's own, or that of adversarial training.
+    ///
+    /// # Errors
+    /// As [`Self::language`], or if a choice cannot be.
+    pub(crate) fn pipeline<'p>(
+        &'p mut self,
+        cell: &PlannedCell,
+        recipe: &Recipe,
+        dataset: &'p Dataset,
+    ) -> Result<Pipeline<'p>> {
+        let (language, vectors) = (self.language(&cell.dataset)?, self.vectors(cell)?);
+        let options = Options { seed: cell.seed, language: Some(language), ..Options::default() };
+        Pipeline::new(dataset, &vectors, recipe, &options, &mut self.cache)
+    }
+}
+
+/// An error of a cell whose method its choices cannot serve.
+pub(crate) fn unfit(expected: &str, got: &str) -> Error {
+    Error::invalid("study cell", expected, got)
+}

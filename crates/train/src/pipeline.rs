@@ -1,0 +1,546 @@
+//! The main job as one pipeline: prepare, train a DNN, convert, fine-tune, measure, put a model together.
+//!
+//! Every step is a method that asks for the steps before it and keeps its result in a [`StepCache`], under a hash of all
+//! that decides it (see [`crate::identity`]). `spiketext train`, adversarial training and studies all run this one.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use spiketext::{
+    Error, Result,
+    data::{Dataset, Split},
+    dnn::Dnn,
+    encode::Noise,
+    engine::Extremes,
+    model::{Accuracies, Adversarial, Choices, Costs, Model, Training},
+    network::{Network, NetworkConfig},
+    text::Language,
+};
+
+use crate::{
+    cache::{Classifier, PreparedWords, StepCache},
+    events::{Event, Observer, Phase},
+    fine_tune::accuracy,
+    identity::Identity,
+    network::network_config,
+    prepare::{PreparedData, VectorSource, prepare},
+    recipe::{Recipe, Step},
+    schedule::{Checkpoint, Saving, TrainingHistory},
+    steps::{ConvertedNetwork, Measurement, StepContext, TrainedDnn, TrainedNetwork},
+    store::Store,
+};
+
+/// The checkpoint's file name in its folder.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+
+/// What a run is told beside data, words and recipe.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The seed of every random choice.
+    pub seed: u64,
+    /// The language of the texts, if it is not to be found from their script.
+    pub language: Option<Language>,
+    /// A folder for a checkpoint after each epoch; none is written without.
+    pub checkpoints: Option<PathBuf>,
+    /// Take up the checkpoint in that folder, if there is one.
+    pub resume: bool,
+    /// Train the original TextCNN (maximum pooling, with biases) too, for comparison.
+    pub original: bool,
+    /// What is known of adversarial examples among the training texts, for the report.
+    pub adversarial: Option<Adversarial>,
+}
+
+/// Trains, converts, fine-tunes and measures.
+///
+/// # Errors
+/// As [`Pipeline::new`] and [`Pipeline::model`].
+pub fn train(
+    dataset: &Dataset,
+    vectors: &VectorSource,
+    recipe: &Recipe,
+    options: &Options,
+    observer: &mut Observer<'_>,
+) -> Result<Model> {
+    let mut cache = StepCache::default();
+    Pipeline::new(dataset, vectors, recipe, options, &mut cache)?.model(SpikingMethod::FineTuned, observer)
+}
+
+/// The same, with the DNN that the network was converted from.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_with_dnn(
+    dataset: &Dataset,
+    vectors: &VectorSource,
+    recipe: &Recipe,
+    options: &Options,
+    observer: &mut Observer<'_>,
+) -> Result<(Model, Dnn)> {
+    let mut cache = StepCache::default();
+    let mut pipeline = Pipeline::new(dataset, vectors, recipe, options, &mut cache)?;
+    let model = pipeline.model(SpikingMethod::FineTuned, observer)?;
+    Ok((model, pipeline.readable_dnn(observer)?))
+}
+
+/// How a spiking network comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpikingMethod {
+    /// A DNN is converted.
+    Converted,
+    /// A converted network is fine-tuned.
+    FineTuned,
+    /// The network is trained from its first weights, without a DNN.
+    Direct,
+}
+
+impl SpikingMethod {
+    /// The last step on the way.
+    #[must_use]
+    pub fn step(self) -> Step {
+        match self {
+            Self::Converted => Step::Conversion,
+            Self::FineTuned => Step::FineTuning,
+            Self::Direct => Step::Direct,
+        }
+    }
+}
+
+/// A spiking network and how it came about.
+#[derive(Clone, Debug)]
+pub struct SpikingNetwork {
+    /// The network.
+    pub network: Network,
+    /// Of the development texts, percent; 0 for networks that are not on the way.
+    pub development: Accuracies,
+    /// Epochs run and the best of them, for each phase on the way.
+    pub epochs: Vec<(Phase, [usize; 2])>,
+    /// Dead and saturated neurons after conversion; none without one.
+    pub extremes: Extremes,
+}
+
+impl SpikingNetwork {
+    fn epochs_of(&self, phases: &[Phase]) -> [usize; 2] {
+        self.epochs.iter().find(|(phase, _)| phases.contains(phase)).map_or([0; 2], |(_, epochs)| *epochs)
+    }
+}
+
+/// One run over one data set by one recipe and seed.
+pub struct Pipeline<'a> {
+    dataset: &'a Dataset,
+    vectors: VectorSource,
+    recipe: Recipe,
+    options: Options,
+    cache: &'a mut StepCache,
+    words: Option<Arc<PreparedWords>>,
+    started: Instant,
+}
+
+impl<'a> Pipeline<'a> {
+    /// A pipeline that has done nothing yet.
+    ///
+    /// # Errors
+    /// If the data set lacks a part or a second class, or a choice cannot be.
+    pub fn new(
+        dataset: &'a Dataset,
+        vectors: &VectorSource,
+        recipe: &Recipe,
+        options: &Options,
+        cache: &'a mut StepCache,
+    ) -> Result<Self> {
+        let started = Instant::now();
+        recipe.check()?;
+        check(dataset)?;
+        network_config(recipe, 1, dataset.labels.len())?;
+        Ok(Self {
+            dataset,
+            vectors: vectors.clone(),
+            recipe: recipe.clone(),
+            options: options.clone(),
+            cache,
+            words: None,
+            started,
+        })
+    }
+
+    /// The data with its words looked up.
+    ///
+    /// # Errors
+    /// If the vectors cannot be read.
+    pub fn prepare(&mut self, observer: &mut Observer<'_>) -> Result<Arc<PreparedData>> {
+        Ok(Arc::clone(&self.words(observer)?.data))
+    }
+
+    fn words(&mut self, observer: &mut Observer<'_>) -> Result<Arc<PreparedWords>> {
+        if let Some(words) = &self.words {
+            return Ok(Arc::clone(words));
+        }
+        let texts = Identity::of("texts").texts(self.dataset);
+        let random_seed = (self.vectors == VectorSource::Random).then_some(self.options.seed);
+        let asked = texts.clone().step(Step::Preparation, &self.recipe).value(&random_seed);
+        let vectors = format!("{:?}", self.vectors);
+        let name = asked.bytes(vectors.as_bytes()).value(&self.options.language).name();
+        let words = match self.cache.prepared.get(&name) {
+            Some(words) => words,
+            None => {
+                let started = Instant::now();
+                self.cache.make_room();
+                let (language, seed) = (self.options.language, self.options.seed);
+                let data = prepare(self.dataset, language, &self.vectors, &self.recipe.words, seed)?;
+                observer(&Event::Prepared {
+                    train: data.train.len(),
+                    development: data.development.len(),
+                    test: data.test.len(),
+                    classes: self.dataset.labels.len(),
+                    language: data.language.name().to_owned(),
+                    vectors: data.vectors.clone(),
+                    words: data.vocabulary.len(),
+                    dimension: data.dimension,
+                    unknown_share: data.unknown_share,
+                });
+                let words = PreparedWords { identity: texts.words(&data), data: Arc::new(data) };
+                self.cache.shared_seconds += started.elapsed().as_secs_f64();
+                self.cache.prepared.put(name, words)
+            }
+        };
+        self.words = Some(Arc::clone(&words));
+        Ok(words)
+    }
+
+    /// The network that the recipe describes.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`], or if there can be no such network.
+    pub fn config(&mut self, observer: &mut Observer<'_>) -> Result<NetworkConfig> {
+        let dimension = self.prepare(observer)?.dimension;
+        network_config(&self.recipe, dimension, self.dataset.labels.len())
+    }
+
+    /// What a step reads, by the recipe as it is for the step.
+    fn context(&mut self, recipe: Recipe, observer: &mut Observer<'_>) -> Result<StepContext> {
+        let prepared = self.prepare(observer)?;
+        let config = network_config(&recipe, prepared.dimension, self.dataset.labels.len())?;
+        Ok(StepContext { recipe, config, prepared, seed: self.options.seed })
+    }
+
+    /// The name under which a step's result is kept.
+    fn name(&mut self, step: Step, observer: &mut Observer<'_>) -> Result<String> {
+        let words = self.words(observer)?;
+        let program = self.cache.folder.as_ref().map_or("", |(_, program)| program.as_str());
+        let identity = words.identity.clone().value(&program).value(&self.options.seed);
+        Ok(identity.step(step, &self.recipe).name())
+    }
+
+    /// The trained DNN.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`], if a checkpoint does not belong to this run or cannot be written, or if training leaves the
+    /// finite numbers.
+    pub fn dnn(&mut self, observer: &mut Observer<'_>) -> Result<Arc<TrainedDnn>> {
+        let name = self.name(Step::Dnn, observer)?;
+        if let Some(trained) = self.cache.dnn.get(&name) {
+            return Ok(trained);
+        }
+        let context = self.context(self.recipe.for_step(Step::Dnn), observer)?;
+        let kept = self.cache.folder.as_ref().map(|(folder, _)| folder.join(format!("dnn-{name}.safetensors")));
+        // One that cannot be read is trained again: it is nothing but time.
+        let found = kept.as_deref().filter(|path| path.is_file());
+        let found = found.and_then(|path| TrainedDnn::from_store(&context, &Store::read(path).ok()?).ok());
+        let trained = match found {
+            Some(trained) => trained,
+            None => {
+                let started = Instant::now();
+                let trained = self.train_dnn(&context, observer)?;
+                self.cache.shared_seconds += started.elapsed().as_secs_f64();
+                if let Some(path) = &kept {
+                    let folder = path.parent().unwrap_or(Path::new("."));
+                    std::fs::create_dir_all(folder).map_err(Error::write(folder))?;
+                    trained.to_store("").write(path)?;
+                }
+                trained
+            }
+        };
+        Ok(self.cache.dnn.replace(name, trained))
+    }
+
+    fn train_dnn(&mut self, context: &StepContext, observer: &mut Observer<'_>) -> Result<TrainedDnn> {
+        let place = self.checkpoint(observer)?;
+        let found = self.found_checkpoint(place.as_ref())?;
+        let phase = found.as_ref().and_then(|store| store.text("phase"));
+        if let Some(store) = found.as_ref().filter(|_| phase == Some(Phase::FineTuning.name())) {
+            // A checkpoint of the later phase carries the finished DNN, so that conversion can be done again.
+            return TrainedDnn::from_store(context, &store.part("dnn."));
+        }
+        let resume = found.as_ref().filter(|_| phase == Some(Phase::Dnn.name()));
+        let saving = Saving { checkpoint: place.as_ref().map(CheckpointPlace::borrowed), carry: None, resume };
+        TrainedDnn::train(context, Phase::Dnn, saving, observer)
+    }
+
+    /// The original TextCNN (Kim 2014): maximum pooling, with biases.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`], or if training leaves the finite numbers.
+    pub fn original(&mut self, observer: &mut Observer<'_>) -> Result<TrainedDnn> {
+        let context = self.context(self.recipe.original().for_step(Step::Dnn), observer)?;
+        TrainedDnn::train(&context, Phase::Original, Saving::default(), observer)
+    }
+
+    /// The converted network.
+    ///
+    /// # Errors
+    /// As [`Self::dnn`], or if the DNN's pooling does not convert.
+    pub fn convert(&mut self, observer: &mut Observer<'_>) -> Result<Arc<ConvertedNetwork>> {
+        if !self.recipe.dnn.pooling.converts() {
+            return Err(Error::invalid(
+                "train",
+                "dnn.pooling = \"average\" or \"bounded\" (spikes cannot compute a maximum over positions; --original \
+                 trains such a network beside)",
+                "\"maximum\"",
+            ));
+        }
+        let name = self.name(Step::Conversion, observer)?;
+        if let Some(converted) = self.cache.converted.get(&name) {
+            return Ok(converted);
+        }
+        let trained = self.dnn(observer)?;
+        let context = self.context(self.recipe.for_step(Step::Conversion), observer)?;
+        let converted = ConvertedNetwork::of(&context, &trained.network.weights(), observer)?;
+        Ok(self.cache.converted.replace(name, converted))
+    }
+
+    /// The fine-tuned network; the converted one where fine-tuning did not improve on it.
+    ///
+    /// # Errors
+    /// As [`Self::convert`].
+    pub fn fine_tune(&mut self, observer: &mut Observer<'_>) -> Result<Arc<TrainedNetwork>> {
+        let name = self.name(Step::FineTuning, observer)?;
+        if let Some(tuned) = self.cache.spiking.get(&name) {
+            return Ok(tuned);
+        }
+        let (converted, trained) = (self.convert(observer)?, self.dnn(observer)?);
+        let context = self.context(self.recipe.for_step(Step::FineTuning), observer)?;
+        let place = self.checkpoint(observer)?;
+        let found = self.found_checkpoint(place.as_ref())?;
+        let resume = found.as_ref().filter(|store| store.text("phase") == Some(Phase::FineTuning.name()));
+        let carry = place.is_some().then(|| trained.to_store("dnn."));
+        let checkpoint = place.as_ref().map(CheckpointPlace::borrowed);
+        let saving = Saving { checkpoint, carry: carry.as_ref(), resume };
+        let tuned = converted.fine_tune(&context, trained.history.best_accuracy, saving, observer)?;
+        Ok(self.cache.spiking.replace(name, tuned))
+    }
+
+    /// The network that is trained from its first weights.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`], or if training leaves the finite numbers.
+    pub fn direct(&mut self, observer: &mut Observer<'_>) -> Result<Arc<TrainedNetwork>> {
+        let name = self.name(Step::Direct, observer)?;
+        if let Some(trained) = self.cache.spiking.get(&name) {
+            return Ok(trained);
+        }
+        let context = self.context(self.recipe.for_step(Step::Direct), observer)?;
+        let trained = TrainedNetwork::direct(&context, observer)?;
+        Ok(self.cache.spiking.replace(name, trained))
+    }
+
+    /// A spiking network by whatever method.
+    ///
+    /// # Errors
+    /// As the method's own step.
+    pub fn spiking(&mut self, method: SpikingMethod, observer: &mut Observer<'_>) -> Result<SpikingNetwork> {
+        let of = |history: &TrainingHistory| [history.epochs, history.best_epoch];
+        if method == SpikingMethod::Direct {
+            let trained = self.direct(observer)?;
+            return Ok(SpikingNetwork {
+                network: trained.network.clone(),
+                development: Accuracies { snn: percent(trained.history.best_accuracy), ..Accuracies::default() },
+                epochs: vec![(Phase::Direct, of(&trained.history))],
+                extremes: Extremes::default(),
+            });
+        }
+        let converted = self.convert(observer)?;
+        let dnn = self.dnn(observer)?.history;
+        let mut spiking = SpikingNetwork {
+            network: converted.network.clone(),
+            development: Accuracies {
+                dnn: percent(dnn.best_accuracy),
+                converted: percent(converted.development_accuracy),
+                snn: percent(converted.development_accuracy),
+            },
+            epochs: vec![(Phase::Dnn, of(&dnn))],
+            extremes: converted.extremes,
+        };
+        if method == SpikingMethod::FineTuned {
+            let tuned = self.fine_tune(observer)?;
+            spiking.network = tuned.network.clone();
+            spiking.development.snn = percent(tuned.history.best_accuracy);
+            spiking.epochs.push((Phase::FineTuning, of(&tuned.history)));
+        }
+        Ok(spiking)
+    }
+
+    /// A spiking network on the test texts.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn measure(&mut self, network: &Network, observer: &mut Observer<'_>) -> Result<Measurement> {
+        Ok(Measurement::of(network, &*self.prepare(observer)?, self.options.seed))
+    }
+
+    /// The finished model with its report.
+    ///
+    /// # Errors
+    /// As [`Self::spiking`].
+    pub fn model(&mut self, method: SpikingMethod, observer: &mut Observer<'_>) -> Result<Model> {
+        let spiking = self.spiking(method, observer)?;
+        let original = match self.options.original {
+            true => Some(self.original(observer)?.network),
+            false => None,
+        };
+        let prepared = self.prepare(observer)?;
+        let test = &prepared.test;
+        let measured = self.measure(&spiking.network, observer)?;
+        let mut accuracies = Accuracies { snn: percent(measured.accuracy), ..Accuracies::default() };
+        if method != SpikingMethod::Direct {
+            let (trained, converted) = (self.dnn(observer)?, self.convert(observer)?);
+            let noise = Noise::inference(self.options.seed);
+            accuracies.dnn = percent(trained.network.accuracy(test));
+            accuracies.converted = percent(accuracy(&converted.network, noise, &prepared, test));
+        }
+        let dataset = self.dataset;
+        let training = Training {
+            program: format!("spiketext {}", env!("CARGO_PKG_VERSION")),
+            dataset: dataset.name.clone(),
+            source: dataset.source.clone(),
+            texts: [prepared.train.len(), prepared.development.len(), test.len()],
+            vectors: prepared.vectors.clone(),
+            recipe: self.recipe.name.clone(),
+            choices: Choices::Fields(self.recipe.to_choices()),
+            seed: self.options.seed,
+            dnn_epochs: spiking.epochs_of(&[Phase::Dnn]),
+            fine_tuning_epochs: spiking.epochs_of(&[Phase::FineTuning, Phase::Direct]),
+            development: spiking.development,
+            test: accuracies,
+            original: original.map(|network| percent(network.accuracy(test))),
+            adversarial: self.options.adversarial.clone(),
+            unknown_share: prepared.unknown_share,
+            extremes: spiking.extremes,
+            costs: Costs::of(&measured.firing, &measured.operations),
+            seconds: self.started.elapsed().as_secs_f64(),
+        };
+        Model::new(
+            prepared.language,
+            dataset.labels.clone(),
+            prepared.priors.clone(),
+            self.options.seed,
+            prepared.vocabulary.clone(),
+            spiking.network,
+            training,
+        )
+    }
+
+    /// The DNN to be questioned.
+    ///
+    /// # Errors
+    /// As [`Self::dnn`].
+    pub fn readable_dnn(&mut self, observer: &mut Observer<'_>) -> Result<Dnn> {
+        let config = self.config(observer)?;
+        self.dnn(observer)?.to_dnn(&config, &self.recipe)
+    }
+
+    /// The finished model with its DNN. It is kept in the cache's folder, if there is one, as a model directory.
+    ///
+    /// # Errors
+    /// As [`Self::model`], or if it cannot be written.
+    pub fn classifier(&mut self, method: SpikingMethod, observer: &mut Observer<'_>) -> Result<Arc<Classifier>> {
+        let name = self.name(method.step(), observer)?;
+        if let Some(classifier) = self.cache.classifier.get(&name) {
+            return Ok(classifier);
+        }
+        let path = self.cache.folder.as_ref().map(|(folder, _)| folder.join(format!("model-{name}")));
+        // One that cannot be read is made again: it is nothing but time.
+        let classifier =
+            match path.as_deref().and_then(|path| Classifier::read(path, method != SpikingMethod::Direct).ok()) {
+                Some(classifier) => classifier,
+                None => {
+                    let model = self.model(method, observer)?;
+                    let dnn = match method {
+                        SpikingMethod::Direct => None,
+                        _ => Some(self.readable_dnn(observer)?),
+                    };
+                    if let Some(path) = &path {
+                        match &dnn {
+                            Some(dnn) => model.save_with_dnn(dnn, path)?,
+                            None => model.save(path)?,
+                        }
+                    }
+                    Classifier { model, dnn }
+                }
+            };
+        Ok(self.cache.classifier.replace(name, classifier))
+    }
+
+    /// Where checkpoints of this run go, if any do.
+    fn checkpoint(&mut self, observer: &mut Observer<'_>) -> Result<Option<CheckpointPlace>> {
+        let Some(folder) = self.options.checkpoints.clone() else { return Ok(None) };
+        let identity = self.words(observer)?.identity.clone();
+        let fingerprint = identity.value(&self.recipe).value(&self.options.seed).name();
+        Ok(Some(CheckpointPlace { path: folder.join(CHECKPOINT), fingerprint }))
+    }
+
+    /// The checkpoint that the run is to go on from, if it is to and there is one.
+    fn found_checkpoint(&self, place: Option<&CheckpointPlace>) -> Result<Option<Store>> {
+        let Some(place) = place.filter(|place| self.options.resume && place.path.exists()) else { return Ok(None) };
+        let store = Store::read(&place.path)?;
+        if store.text("fingerprint") != Some(&place.fingerprint) {
+            return Err(Error::malformed(
+                &place.path,
+                None,
+                "a checkpoint of this data, recipe and seed",
+                "one of another run; choose another --out, or start without --resume",
+            ));
+        }
+        Ok(Some(store))
+    }
+}
+
+/// A checkpoint's file, and what must agree for it to be taken up.
+struct CheckpointPlace {
+    path: PathBuf,
+    fingerprint: String,
+}
+
+impl CheckpointPlace {
+    fn borrowed(&self) -> Checkpoint<'_> {
+        Checkpoint { path: &self.path, fingerprint: &self.fingerprint }
+    }
+}
+
+fn percent(share: f64) -> f64 {
+    100.0 * share
+}
+
+/// Refuses what cannot be trained on. The readers of [`spiketext::data`] let none of it through; a data set put together
+/// by hand may hold it.
+///
+/// # Errors
+/// If there are fewer than two classes, a part has no texts, or a text has a class that is not there.
+pub fn check(dataset: &Dataset) -> Result<()> {
+    let classes = dataset.labels.len();
+    if classes < 2 {
+        return Err(Error::invalid("train", "texts of two classes or more", classes.to_string()));
+    }
+    for (part, name) in [(Split::Train, "training"), (Split::Development, "development"), (Split::Test, "test")] {
+        let examples = dataset.part(part);
+        if examples.is_empty() {
+            return Err(Error::invalid("train", format!("{name} texts"), "none"));
+        }
+        if let Some(example) = examples.iter().find(|example| !example.target.fits(classes)) {
+            let got = format!("{} for a {name} text", example.target.class());
+            return Err(Error::invalid("train", format!("a class from 0 to {}", classes - 1), got));
+        }
+    }
+    Ok(())
+}
