@@ -10,6 +10,7 @@ use std::{io::Write, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 /// What this program was built from: a commit, or a version where there was no repository.
+#[cfg(feature = "attack")]
 const PROGRAM: &str = env!("SPIKETEXT_PROGRAM");
 
 /// Spiking neural networks that classify text: train, convert, fine-tune, run, measure.
@@ -31,11 +32,14 @@ enum Verb {
     Train(Box<verbs::train::Arguments>),
     Predict(verbs::predict::Arguments),
     Evaluate(verbs::evaluate::Arguments),
+    #[cfg(feature = "attack")]
     Attack(Box<verbs::attack::Arguments>),
     Inspect(verbs::inspect::Arguments),
     Data(verbs::data::Arguments),
     Vectors(verbs::vectors::Arguments),
+    #[cfg(feature = "study")]
     Reproduce(Box<verbs::reproduce::Arguments>),
+    #[cfg(feature = "report")]
     Report(verbs::report::Arguments),
 }
 
@@ -46,11 +50,14 @@ fn main() -> ExitCode {
         Verb::Train(arguments) => verbs::train::run(*arguments),
         Verb::Predict(arguments) => verbs::predict::run(&arguments),
         Verb::Evaluate(arguments) => verbs::evaluate::run(&arguments),
+        #[cfg(feature = "attack")]
         Verb::Attack(arguments) => verbs::attack::run(&arguments),
         Verb::Inspect(arguments) => verbs::inspect::run(&arguments),
         Verb::Data(arguments) => verbs::data::run(arguments),
         Verb::Vectors(arguments) => verbs::vectors::run(arguments),
+        #[cfg(feature = "study")]
         Verb::Reproduce(arguments) => verbs::reproduce::run(&arguments),
+        #[cfg(feature = "report")]
         Verb::Report(arguments) => verbs::report::run(&arguments),
     };
     match outcome {

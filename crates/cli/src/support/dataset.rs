@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use spiketext::data::{self, Dataset, KnownDataset};
+#[cfg(feature = "fetch")]
 use spiketext_fetch::cache;
 
 /// A file or a known data set.
@@ -47,10 +48,18 @@ fn named_folder() -> Option<PathBuf> {
     std::env::var_os(DATA_DIR).filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
+/// The cache of fetched data sets; none in a program that cannot fetch.
+pub fn cache_folder() -> Option<PathBuf> {
+    #[cfg(feature = "fetch")]
+    return cache::data().ok();
+    #[cfg(not(feature = "fetch"))]
+    None
+}
+
 /// Where all original files of `set` are, if nobody says where, and that place in words.
 pub fn place(set: &KnownDataset) -> Option<(PathBuf, &'static str)> {
     let named = named_folder().map(|folder| (folder, "data folder"));
-    let cache = cache::data().ok().map(|folder| (folder, "cache"));
+    let cache = cache_folder().map(|folder| (folder, "cache"));
     named.into_iter().chain(cache).find(|(folder, _)| set.is_in(folder)).filter(|_| !set.is_built_in())
 }
 

@@ -61,6 +61,7 @@ pub struct Texts {
     /// Their classes.
     pub targets: Vec<Target>,
     /// The training texts that go with them; where there is no such part, the texts themselves.
+    #[cfg_attr(not(feature = "attack"), allow(dead_code))]
     pub training: Vec<String>,
     /// Empty texts that were left out.
     pub empty: usize,

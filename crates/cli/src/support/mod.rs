@@ -6,6 +6,7 @@
 pub mod confusion;
 pub mod costs;
 pub mod dataset;
+#[cfg(feature = "fetch")]
 pub mod fetching;
 pub mod labelled;
 pub mod progress;

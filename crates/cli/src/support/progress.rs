@@ -102,6 +102,7 @@ impl Progress {
     }
 
     /// Shows the bar of a training that is one of many, and nothing else of it.
+    #[cfg(feature = "study")]
     pub fn step(&mut self, event: &Event) {
         match event {
             Event::Prepared { train, .. } => self.texts = *train,

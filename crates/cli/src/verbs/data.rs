@@ -5,11 +5,16 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use comfy_table::Table;
 use serde_json::json;
 use spiketext::data::{self, Columns, Dataset, Lengths, Summary};
+#[cfg(feature = "fetch")]
 use spiketext_fetch::{cache, catalogue};
 
+#[cfg(feature = "fetch")]
 use crate::support::{
-    dataset::{DATA_DIR, data_folder, find, place},
+    dataset::find,
     fetching::{self, Fetching},
+};
+use crate::support::{
+    dataset::{DATA_DIR, cache_folder, data_folder, place},
     tables, terminal,
 };
 
@@ -32,6 +37,7 @@ enum Action {
     List(ListArguments),
     /// Show what is in a known data set, a file of labelled texts or a folder of class folders.
     Show(ShowArguments),
+    #[cfg(feature = "fetch")]
     Fetch(FetchArguments),
 }
 
@@ -65,6 +71,7 @@ struct ShowArguments {
     json: bool,
 }
 
+#[cfg(feature = "fetch")]
 /// Get the original files of known data sets.
 ///
 /// They come from their official addresses or from a mirror, are compared with their known sums, and go to the cache,
@@ -95,6 +102,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.action {
         Action::List(arguments) => list(&arguments, &mut out)?,
         Action::Show(arguments) => show(arguments, &mut out)?,
+        #[cfg(feature = "fetch")]
         Action::Fetch(arguments) => fetch(&arguments, &mut out)?,
     }
     out.flush()?;
@@ -138,14 +146,19 @@ fn list(arguments: &ListArguments, out: &mut impl Write) -> anyhow::Result<()> {
         out,
         "\nOriginal files are looked for in --data-dir (or ${DATA_DIR}) and in the folder raw below it, then in the"
     )?;
-    match cache::data() {
-        Ok(folder) => writeln!(out, "cache {}.", terminal::one_line(&folder.display().to_string(), None))?,
-        Err(_) => writeln!(out, "cache (there is none: ${} is not set).", cache::VARIABLE)?,
+    match cache_folder() {
+        Some(folder) => writeln!(out, "cache {}.", terminal::one_line(&folder.display().to_string(), None))?,
+        #[cfg(feature = "fetch")]
+        None => writeln!(out, "cache (there is none: ${} is not set).", cache::VARIABLE)?,
+        #[cfg(not(feature = "fetch"))]
+        None => writeln!(out, "cache (there is none: this program was built without `fetch`).")?,
     }
+    #[cfg(feature = "fetch")]
     writeln!(out, "`spiketext data fetch NAME` gets them.")?;
     Ok(())
 }
 
+#[cfg(feature = "fetch")]
 fn fetch(arguments: &FetchArguments, out: &mut impl Write) -> anyhow::Result<()> {
     let names: Vec<&str> = match arguments.all {
         true => catalogue::data().iter().map(|item| item.name).collect(),
@@ -171,6 +184,7 @@ fn fetch(arguments: &FetchArguments, out: &mut impl Write) -> anyhow::Result<()>
     Ok(())
 }
 
+#[cfg(feature = "fetch")]
 fn unknown(name: &str) -> anyhow::Error {
     let known = data::known().iter().map(|set| set.name.to_owned()).collect();
     spiketext::Error::UnknownName { what: "data set", name: name.to_owned(), known }.into()

@@ -1,12 +1,15 @@
 //! One verb a file: its arguments, and `run`, which does it, prints what came of it and gives the exit code. Work
 //! itself is done by the library crates; what verbs share is in `support`.
 
+#[cfg(feature = "attack")]
 pub mod attack;
 pub mod data;
 pub mod evaluate;
 pub mod inspect;
 pub mod predict;
+#[cfg(feature = "report")]
 pub mod report;
+#[cfg(feature = "study")]
 pub mod reproduce;
 pub mod train;
 pub mod vectors;

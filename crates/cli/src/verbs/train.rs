@@ -2,7 +2,6 @@
 
 use std::{
     io::Write,
-    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -14,7 +13,9 @@ use spiketext::{
     model::Model,
     text::Language,
 };
+#[cfg(feature = "study")]
 use spiketext_attack::AttackRecipe;
+#[cfg(feature = "study")]
 use spiketext_study::adversarial::{Hardening, harden};
 use spiketext_train::{CHECKPOINT, Options, Recipe, VectorSource, events::Event, train, train_with_dnn};
 
@@ -85,13 +86,16 @@ pub struct Arguments {
     /// Train the original TextCNN (maximum pooling) too and give its test accuracy, for comparison.
     #[arg(long)]
     original: bool,
+    #[cfg(feature = "study")]
     /// Adversarial training: attack the trained network on its training texts, and train a second one with what
     /// fooled it (attacks: see `spiketext attack --help`).
     #[arg(long, value_name = "ATTACK", value_parser = super::attack::recipe)]
     adversarial: Option<AttackRecipe>,
+    #[cfg(feature = "study")]
     /// With --adversarial: training texts that are attacked, evenly spread.
     #[arg(long, value_name = "N", default_value = "2000", value_parser = super::attack::positive, requires = "adversarial")]
-    adversarial_texts: NonZeroUsize,
+    adversarial_texts: std::num::NonZeroUsize,
+    #[cfg(feature = "study")]
     /// With --adversarial pwws: the folder of WordNet's database files [default: $SPIKETEXT_WORDNET, then
     /// /usr/share/wordnet].
     #[arg(long, value_name = "DIR", requires = "adversarial")]
@@ -128,6 +132,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         original: arguments.original,
         adversarial: None,
     };
+    #[cfg(feature = "study")]
     let hardening = arguments.adversarial.map(|attack| {
         let wordnet = arguments.wordnet.clone();
         Hardening { attack, texts: arguments.adversarial_texts.get(), wordnet }
@@ -151,7 +156,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
     };
     let run = || {
+        #[cfg(feature = "study")]
         let (mut dataset, mut options) = (dataset, options);
+        #[cfg(feature = "study")]
         if let Some(hardening) = &hardening {
             let (augmented, adversarial) = harden(&dataset, &vectors, &recipe, &options, hardening, &mut observer)?;
             (dataset, options.adversarial) = (augmented, Some(adversarial));

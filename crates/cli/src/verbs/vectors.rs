@@ -8,17 +8,19 @@ use std::{
 
 use anyhow::Context;
 use serde::Serialize;
+#[cfg(feature = "fetch")]
 use serde_json::json;
 use spiketext::{
     text::Language,
     vectors::{self, Origin, Selection, WordVectors},
 };
+#[cfg(feature = "fetch")]
 use spiketext_fetch::{cache, catalogue};
 
-use crate::support::{
-    fetching::{self, Fetching},
-    terminal,
-};
+#[cfg(feature = "fetch")]
+use crate::support::fetching::{self, Fetching};
+#[cfg(feature = "fetch")]
+use crate::support::terminal;
 
 /// So many of the most frequent words of a file are looked at one by one; mean and deviation are of all.
 const LOOKED_AT: usize = 100_000;
@@ -34,6 +36,7 @@ pub struct Arguments {
 enum Action {
     Info(Info),
     Shrink(Shrink),
+    #[cfg(feature = "fetch")]
     Fetch(Fetch),
 }
 
@@ -81,6 +84,7 @@ struct Shrink {
     lenient: bool,
 }
 
+#[cfg(feature = "fetch")]
 /// Get well-known word vectors.
 ///
 /// glove.6B: 400,000 English words in 50, 100, 200 and 300 dimensions (822 MiB). The archive comes from its official
@@ -104,6 +108,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.action {
         Action::Info(info) => describe(&info)?,
         Action::Shrink(arguments) => shrink(&arguments)?,
+        #[cfg(feature = "fetch")]
         Action::Fetch(arguments) => fetch(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -215,6 +220,7 @@ fn shrink(arguments: &Shrink) -> anyhow::Result<()> {
     Ok(())
 }
 
+#[cfg(feature = "fetch")]
 fn fetch(arguments: &Fetch) -> anyhow::Result<()> {
     let known = catalogue::vectors();
     let vectors = known.iter().find(|vectors| vectors.item.name == arguments.name).ok_or_else(|| {
