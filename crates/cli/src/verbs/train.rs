@@ -155,7 +155,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             progress.event(event);
         }
     };
-    let run = || {
+    let trained = (|| {
         #[cfg(feature = "study")]
         let (mut dataset, mut options) = (dataset, options);
         #[cfg(feature = "study")]
@@ -169,8 +169,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         } else {
             train(&dataset, &vectors, &recipe, &options, &mut observer).map(|model| (model, None))
         }
-    };
-    let trained = run();
+    })();
     progress.finish();
     let saved = trained.and_then(|(model, dnn)| {
         match &dnn {
