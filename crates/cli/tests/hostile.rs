@@ -68,11 +68,11 @@ fn damaged_models_are_named_by_every_verb() {
     };
     refused("config.json", Some(&edited("\"negative\",", "\"negative\", \"neutral\",")), &["config.json", "labels"]);
     refused("config.json", Some(&edited("\"filters\": 100", "\"filters\": 101")), &["expected", "got"]);
-    refused("config.json", Some(&edited("\"version\": 1", "\"version\": 2")), &["version 1", "version 2"]);
+    refused("config.json", Some(&edited("\"version\": 2", "\"version\": 3")), &["version 1 to 2", "version 3"]);
     // A threshold that is no number.
     let header = 8 + u64::from_le_bytes(*weights.first_chunk().unwrap()) as usize;
     let description: serde_json::Value = serde_json::from_slice(&weights[8..header]).unwrap();
-    let first = description["feature_thresholds"]["data_offsets"][0].as_u64().unwrap() as usize;
+    let first = description["2.thresholds"]["data_offsets"][0].as_u64().unwrap() as usize;
     let mut poisoned = weights.clone();
     poisoned[header + first..][..4].copy_from_slice(&f32::NAN.to_le_bytes());
     refused("model.safetensors", Some(&poisoned), &["model.safetensors", "finite", "NaN"]);

@@ -25,7 +25,7 @@
 //!
 //! # Words
 //! - position: where a kernel lies over a text, `p` above. All silent ones of a text are one.
-//! - strip: at most 64 channels of one width ([`ChannelStrip`]).
+//! - strip: at most 64 channels of one width (`ChannelStrip`).
 //! - chunk: a few steps of time.
 //! - product: `Y` of one (token, step, tap, channel), the token's share of a current.
 //! - row: 32 numbers side by side ([`crate::lanes`]). Channel rows are those that a strip's channels fill, product

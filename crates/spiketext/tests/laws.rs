@@ -390,7 +390,7 @@ proptest! {
         let (classes, outputs_per_class, readout, neuron) = case.config().chain.readout();
         let bias = &case.network.weights().layers[at].bias;
         let mut sums = vec![0.0; classes];
-        for output in 0..outputs {
+        for (output, &bias) in bias.iter().enumerate() {
             let currents = case.currents(&trace, at, output);
             for (t, current) in currents.iter().enumerate() {
                 prop_assert_eq!(f64::from(trace.output_currents[t * outputs + output]), *current);
@@ -400,7 +400,7 @@ proptest! {
                 let positions = if trace.layers[at - 1] == LayerTrace::Sums { case.positions_of(c) } else { 1 };
                 f64::from(contributions.currents[c * outputs + output]) / positions as f64
             });
-            let all = shares.sum::<f64>() + steps as f64 * f64::from(bias[output]);
+            let all = shares.sum::<f64>() + steps as f64 * f64::from(bias);
             let got = currents.iter().sum::<f64>();
             prop_assert!((all - got).abs() < 1e-4 * (1.0 + got.abs()), "output {output}: {all} and {got}");
             let class = output / outputs_per_class;

@@ -13,7 +13,7 @@ use spiketext::{
     network::{LayerConfig, Leaf, NetworkConfig, Readout, Signal},
 };
 use spiketext_kernels::{
-    Drive, NeuronParameters, SILENT, SpikeTrain, Time, TokenBatch, Workspace, drive,
+    NeuronParameters, SILENT, SpikeTrain, TokenBatch, Workspace,
     spiking_convolution::{PackedWeights, Patterns},
     text_convolution::Pooling,
 };
@@ -204,7 +204,7 @@ pub fn spiking_sums(
         let before = values.last().cloned();
         let currents = match (&leaf.layer, before) {
             (LayerConfig::TextConvolution { .. }, _) => {
-                let products = token_products(time, &batch.spikes, own.synapses(), presence());
+                let products = layers::token_products(time, &batch.spikes, own.synapses(), presence());
                 rows.text_convolution(&products, shape.widths[0], shape.filters)
             }
             (LayerConfig::Convolution { width, .. }, Some(before)) => {
@@ -241,30 +241,6 @@ fn fire(neuron: &NeuronParameters, currents: Tensor<3>) -> Tensor<3> {
         factors: None,
     };
     layers::neurons(&layer, currents)
-}
-
-/// What the distinct tokens put into the kernels at each step, `[U, T, M]`.
-pub fn token_products(time: Time, spikes: &SpikeTrain, synapses: Tensor<2>, presence: Tensor<1>) -> Tensor<3> {
-    let device = synapses.device();
-    let (rows, dimension) = (spikes.rows(), spikes.dimension());
-    let mut numbers = vec![0.0; rows * dimension];
-    spikes.expand(0, &mut numbers);
-    let numbers = Tensor::<2>::from_data(TensorData::new(numbers, [rows, dimension]), &device);
-    let numbers = if synapses.is_require_grad() { numbers.autodiff() } else { numbers };
-    let products = numbers.matmul(synapses) + presence.unsqueeze::<2>();
-    let [_, columns] = products.dims();
-    let (tokens, a_token) = (rows / time.rows(), time.rows());
-    let gain = |row: usize| match time.drive {
-        Drive::Spikes | Drive::Phases => time.drive.gains()[row % drive::PHASES],
-        Drive::Current => drive::share(row),
-    };
-    let gains: Vec<f32> = (0..a_token).map(gain).collect();
-    let gains = Tensor::<3>::from_data(TensorData::new(gains, [1, a_token, 1]), &device);
-    let products = products.reshape([tokens, a_token, columns]) * gains.autodiff();
-    match time.drive {
-        Drive::Spikes | Drive::Phases => products,
-        Drive::Current => products.sum_dim(1).repeat_dim(1, time.steps),
-    }
 }
 
 /// The currents of the outputs, `[B T, O]`, from spikes summed over positions, `[B, T, C]`: all the layers that see the whole text.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use spiketext_kernels::{
-    ConvolutionShape, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
-    neuron_scan,
+    ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
+    drive, neuron_scan,
     spiking_convolution::{self, PackedWeights, Patterns, SpikingConvolution},
     text_convolution::{self, Pooling},
 };
@@ -53,6 +53,30 @@ pub fn spiking_convolution(
     match (tracked(synapses.clone()), tracked(presence.clone()), tracked(bias.clone())) {
         (Some(s), Some(p), Some(b)) => apply(layer.clone(), [s, p, b]),
         _ => composed::spiking_convolution(layer, synapses, presence, bias),
+    }
+}
+
+/// What the distinct tokens put into the kernels at each step, `[U, T, M]`.
+pub fn token_products(time: Time, spikes: &SpikeTrain, synapses: Tensor<2>, presence: Tensor<1>) -> Tensor<3> {
+    let device = synapses.device();
+    let (rows, dimension) = (spikes.rows(), spikes.dimension());
+    let mut numbers = vec![0.0; rows * dimension];
+    spikes.expand(0, &mut numbers);
+    let numbers = Tensor::<2>::from_data(TensorData::new(numbers, [rows, dimension]), &device);
+    let numbers = if synapses.is_require_grad() { numbers.autodiff() } else { numbers };
+    let products = numbers.matmul(synapses) + presence.unsqueeze::<2>();
+    let [_, columns] = products.dims();
+    let (tokens, a_token) = (rows / time.rows(), time.rows());
+    let gain = |row: usize| match time.drive {
+        Drive::Spikes | Drive::Phases => time.drive.gains()[row % drive::PHASES],
+        Drive::Current => drive::share(row),
+    };
+    let gains: Vec<f32> = (0..a_token).map(gain).collect();
+    let gains = Tensor::<3>::from_data(TensorData::new(gains, [1, a_token, 1]), &device);
+    let products = products.reshape([tokens, a_token, columns]) * gains.autodiff();
+    match time.drive {
+        Drive::Spikes | Drive::Phases => products,
+        Drive::Current => products.sum_dim(1).repeat_dim(1, time.steps),
     }
 }
 
@@ -256,7 +280,7 @@ pub mod composed {
         bias: Tensor<1>,
     ) -> Tensor<3> {
         let device = synapses.device();
-        let products = crate::graph::token_products(layer.time, &layer.spikes, synapses, presence);
+        let products = super::token_products(layer.time, &layer.spikes, synapses, presence);
         let [tokens, _, _] = products.dims();
         let texts = (0..layer.batch.len()).map(|b| {
             let mut states: Vec<Option<Tensor<2>>> = vec![None; layer.shape.widths.len()];

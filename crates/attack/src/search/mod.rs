@@ -1,5 +1,5 @@
 //! Searches: which substitutions of words are put together, in which order, until the classifier errs. Each kind is
-//! in a file of its own, as methods of [`Space`].
+//! in a file of its own, as methods of `Space`.
 
 mod beam;
 mod greedy;

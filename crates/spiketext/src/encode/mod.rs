@@ -6,7 +6,7 @@
 //!
 //! A file holds a family: `rate` (the count of spikes is the rate), `timing` (when they come), `bits` (which bits of
 //! the rate are set). What rows of spikes become over time is [`spiketext_kernels::drive`]'s matter. A new encoder is
-//! an implementation of [`Code`] in such a file and an entry of the list below.
+//! an implementation of `Code` in such a file and an entry of the list below.
 
 mod bits;
 mod rate;

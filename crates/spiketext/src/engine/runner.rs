@@ -16,7 +16,7 @@ pub struct Runner {
 #[derive(Debug)]
 enum Plan {
     /// With the kernels for chains of one text convolution.
-    TextCnn(text_cnn::Runner),
+    TextCnn(Box<text_cnn::Runner>),
     /// As it stands, a text a thread.
     Plain,
 }
@@ -25,7 +25,8 @@ impl Runner {
     /// A runner of `network` that has met no word yet.
     #[must_use]
     pub fn new(network: &Network, noise: Noise) -> Self {
-        let plan = network.text_cnn().map_or(Plan::Plain, |cnn| Plan::TextCnn(text_cnn::Runner::new(cnn, noise)));
+        let plan =
+            network.text_cnn().map_or(Plan::Plain, |cnn| Plan::TextCnn(Box::new(text_cnn::Runner::new(cnn, noise))));
         Self { noise, plan }
     }
 

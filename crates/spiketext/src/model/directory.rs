@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Model, Training, card,
-    tensors::{self, Exponents},
+    tensors::{self, Exponents, FORMAT},
 };
 use crate::{
     Error, Result,
@@ -29,7 +29,6 @@ pub const VOCABULARY: &str = "vocab.txt";
 /// The page for people.
 pub const MODEL_CARD: &str = "README.md";
 
-pub(super) const FORMAT: &str = "spiketext-model";
 const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]

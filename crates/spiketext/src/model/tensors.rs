@@ -12,6 +12,9 @@ use crate::{
     network::{Codes, Grid, LayerWeights, Leaf, Network, NetworkConfig, SynapseBits, Weights},
 };
 
+/// What model directories say that they are.
+pub(super) const FORMAT: &str = "spiketext-model";
+
 /// The power of two that is the unit of each leaf's synapses, presence currents, biases and shortcut, by path.
 pub(super) type Exponents = BTreeMap<String, i32>;
 
@@ -69,7 +72,7 @@ pub(super) fn to_bytes(network: &Network) -> Result<Vec<u8>> {
         .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?)))
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(wrong)?;
-    let metadata = std::collections::HashMap::from([("format".to_owned(), super::directory::FORMAT.to_owned())]);
+    let metadata = std::collections::HashMap::from([("format".to_owned(), FORMAT.to_owned())]);
     safetensors::serialize(views, Some(metadata)).map_err(wrong)
 }
 

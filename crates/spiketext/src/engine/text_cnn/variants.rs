@@ -112,7 +112,7 @@ impl<'a> VariantRunner<'a> {
     }
 
     /// Scores of every text and class, `[B, K]`, of texts given as word ids ([`UNKNOWN`] for unknown words): those of
-    /// [`super::run`].
+    /// [`crate::engine::run`].
     ///
     /// # Panics
     /// If an id is neither a word of the network nor [`UNKNOWN`].
