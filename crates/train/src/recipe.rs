@@ -15,7 +15,12 @@ use spiketext::{
 use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
 
 /// The files of [`Recipe::NAMES`].
-const TEXTS: [&str; 2] = [include_str!("../recipes/lean.toml"), include_str!("../recipes/paper.toml")];
+const TEXTS: [&str; 4] = [
+    include_str!("../recipes/lean.toml"),
+    include_str!("../recipes/paper.toml"),
+    include_str!("../recipes/pooled.toml"),
+    include_str!("../recipes/deep.toml"),
+];
 
 /// Most epochs of a phase: no run needs more, and steps of a phase can be counted.
 const MOST_EPOCHS: usize = 1_000_000;
@@ -253,7 +258,7 @@ pub enum Step {
 
 impl Recipe {
     /// The names [`Self::named`] knows.
-    pub const NAMES: [&'static str; 2] = ["lean", "paper"];
+    pub const NAMES: [&'static str; 4] = ["lean", "paper", "pooled", "deep"];
 
     /// A recipe by name: a file of the folder `recipes`.
     ///

@@ -58,7 +58,8 @@ pub struct Arguments {
     /// [default: the built-in ones of the texts' language].
     #[arg(long, value_name = "FILE|en|zh|random")]
     vectors: Option<PathBuf>,
-    /// A named recipe: lean (works best) or paper (the published method) [default: lean].
+    /// A named recipe: lean (works best), paper (the published method), pooled (lean without neurons of the pooled
+    /// features) or deep (lean with a residual block) [default: lean].
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
     /// Time steps T [default: the recipe's: lean 8, paper 50].
