@@ -1,5 +1,18 @@
 //! Spiking neural networks that classify text.
 //!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use spiketext::{Model, Result, Session};
+//!
+//! fn main() -> Result<()> {
+//!     let mut session = Session::new(Model::load(Path::new("runs/reviews-en-lean-0"))?);
+//!     let (predictions, _) = session.predict(&["a warm and funny film"]);
+//!     println!("{}", session.model().labels()[predictions[0].label]);
+//!     Ok(())
+//! }
+//! ```
+//!
 //! The modules follow a text through the program, each knowing only those before it.
 //!
 //! Without default features there is what it takes to load a model and label English texts. Features add to it:
@@ -34,5 +47,10 @@ pub mod score;
 #[cfg(feature = "data")]
 pub mod data;
 
+pub use encode::Encoder;
+pub use energy::CostReport;
 pub use error::{Error, Result};
+pub use model::{Model, Prediction, Session};
+pub use network::{Network, NetworkConfig};
 pub use target::Target;
+pub use text::Language;
