@@ -1,7 +1,7 @@
 //! One step of AdamW (Loshchilov and Hutter 2019) in one pass over the memory.
 //!
-//! The operations and their roundings are those of Burn's `AdamW`, one number after the other; a test in the crate
-//! that trains holds the two together. Composed of tensor operations the step passes a dozen times over arrays of the
+//! The operations and their roundings are those of the tensor operations that one would compose it of, one number after
+//! the other; a test in the crate that trains holds the two together. Composed of tensor operations the step passes a dozen times over arrays of the
 //! size of the weights, and costs as much as a third of the convolution itself.
 
 use macro_rules_attribute::apply;

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use spiketext::{
     Result,
     dnn::{self, Dnn, DnnView},

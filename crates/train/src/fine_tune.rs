@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor};
+use burn_tensor::{Device, Tensor};
 use spiketext::{
     Result,
     encode::{Noise, UNKNOWN_RATE, encode},

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Int, Tensor, TensorData, activation::relu};
+use burn_tensor::{Int, Tensor, TensorData, activation::relu};
 use spiketext::{
     dnn::PositionRows,
     network::{LayerConfig, Leaf, NetworkConfig, Readout, Signal},

@@ -6,18 +6,14 @@
 
 use std::fmt::Debug;
 
-use burn::{
-    backend::{
-        Autodiff, Flex,
-        autodiff::{
-            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
-            grads::Gradients,
-            ops::{Backward, Ops, OpsKind},
-        },
-        flex::FlexTensor,
-    },
-    tensor::{Tensor, TensorData},
+use burn_autodiff::{
+    Autodiff,
+    checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
+    grads::Gradients,
+    ops::{Backward, Ops, OpsKind},
 };
+use burn_flex::{Flex, FlexTensor};
+use burn_tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 /// A differentiable function of N arrays, computed on slices.
@@ -36,7 +32,7 @@ pub trait Kernel<const N: usize>: Debug + Clone + Send + Sync + 'static {
 }
 
 /// A tensor on the Flex device inside Burn's autodiff graph.
-pub type Tracked = burn::backend::tensor::FloatTensor<Autodiff<Flex>>;
+pub type Tracked = burn_backend::tensor::FloatTensor<Autodiff<Flex>>;
 
 /// The tracked primitive of a tensor on an autodiff Flex device; `None` on any other device.
 #[must_use]

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn_tensor::{Device, Int, Tensor, TensorData};
 use spiketext_kernels::{
     ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
     drive, neuron_scan,
@@ -260,7 +260,7 @@ pub mod composed {
             let mut widths = Vec::new();
             for (width_index, &width) in shape.widths.iter().enumerate() {
                 let c = positions(shape, batch, b, width_index, &products, &bias, &device);
-                let c = burn::tensor::activation::relu(c);
+                let c = burn_tensor::activation::relu(c);
                 widths.push(match pooling {
                     Pooling::Average => c.sum_dim(0) / batch.positions(b, width) as f32,
                     Pooling::Bounded => (c.sum_dim(0) / batch.positions(b, width) as f32).clamp_max(1.0),

@@ -1,6 +1,6 @@
 //! Losses and masks shared by both networks.
 
-use burn::tensor::{Tensor, TensorData, activation::log_softmax};
+use burn_tensor::{Tensor, TensorData, activation::log_softmax};
 use spiketext::seed::{Purpose, stream, uniform};
 
 /// Mean cross-entropy of the logits `[N, K]` against the labels (equation 8, one term).

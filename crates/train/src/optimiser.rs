@@ -1,7 +1,7 @@
-//! Trainable numbers with their optimiser state: AdamW (Loshchilov and Hutter 2019) with the roundings of Burn's, by the
-//! kernel that passes once over the memory.
+//! Trainable numbers with their optimiser state: AdamW (Loshchilov and Hutter 2019) by the kernel that passes once over
+//! the memory.
 
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn_tensor::{Device, Gradients, Tensor, TensorData};
 use rayon::prelude::*;
 use spiketext::network::{LayerWeights, Leaf};
 use spiketext_kernels::adamw::{AdamW, Learning};
@@ -419,8 +419,6 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
-    use burn::optim::{AdamWConfig, Optimizer};
-
     use std::sync::Arc;
 
     use super::*;
@@ -437,32 +435,56 @@ mod tests {
             .collect()
     }
 
+    /// AdamW composed of tensor operations, one pass over the memory each: what the kernel fuses.
+    struct Composed {
+        value: Tensor<2>,
+        moment_1: Tensor<2>,
+        moment_2: Tensor<2>,
+        time: i32,
+    }
+
+    impl Composed {
+        fn new(value: &Tensor<2>) -> Self {
+            let zeros = value.zeros_like();
+            Self { value: value.clone(), moment_1: zeros.clone(), moment_2: zeros, time: 0 }
+        }
+
+        fn step(&mut self, optimiser: &AdamW, rate: f64, gradient: &Tensor<2>) {
+            let (beta_1, beta_2) = (optimiser.beta_1, optimiser.beta_2);
+            self.time += 1;
+            self.moment_1 = self.moment_1.clone() * beta_1 + gradient.clone() * (1.0 - beta_1);
+            self.moment_2 = self.moment_2.clone() * beta_2 + gradient.clone().square() * (1.0 - beta_2);
+            let mean = self.moment_1.clone() / (1.0 - beta_1.powi(self.time));
+            let square = self.moment_2.clone() / (1.0 - beta_2.powi(self.time));
+            let decay = 1.0 - rate * f64::from(optimiser.weight_decay);
+            self.value = self.value.clone() * decay - mean / (square.sqrt() + optimiser.epsilon) * rate;
+        }
+    }
+
     #[test]
-    fn the_kernel_steps_as_burn_does() {
+    fn the_kernel_steps_as_tensor_operations_do() {
         let device = Device::flex();
         let shape = [37, 11];
         let count = shape.iter().product();
         for decay in [0.0, 1e-2] {
-            let config = AdamWConfig::new().with_beta_1(0.9).with_beta_2(0.999).with_epsilon(1e-8);
-            let theirs = config.with_weight_decay(decay).build();
-            let ours = adamw(decay);
+            let optimiser = adamw(decay);
             let wide = CodeScale { centred: true, range: 1e9 };
             let mut parameter = Parameter::new("p", sequence(count, 1), shape, &device);
             let mut rows = Rows::new(WordCodes::of_codes(sequence(count, 1), shape[1], wide));
-            let (mut value, mut state) = (parameter.value.clone(), None);
+            let mut composed = Composed::new(&parameter.value);
             for step in 2..40 {
                 let rate = 1e-2 / f64::from(step);
                 let gradient = sequence(count, step);
-                let tensor = |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
-                (value, state) = theirs.step(rate, value, tensor(gradient.clone()), state);
+                let tensor = Tensor::<2>::from_data(TensorData::new(gradient.clone(), shape), &device);
+                composed.step(&optimiser, rate, &tensor);
                 let leaf = parameter.leaf();
-                let mut gradients = (leaf.clone() * tensor(gradient.clone()).autodiff()).sum().backward();
-                parameter.update(&ours, rate, leaf, &mut gradients);
+                let mut gradients = (leaf.clone() * tensor.autodiff()).sum().backward();
+                parameter.update(&optimiser, rate, leaf, &mut gradients);
                 // Rows in another order than that of the table.
                 let order: Vec<u32> = (0..shape[0] as u32).rev().collect();
                 let turned: Vec<f32> = gradient.chunks_exact(shape[1]).rev().flatten().copied().collect();
-                rows.update(&ours, rate, &order, &turned);
-                let (want, got) = (numbers(&value), parameter.values());
+                rows.update(&optimiser, rate, &order, &turned);
+                let (want, got) = (numbers(&composed.value), parameter.values());
                 assert!(want.iter().zip(&got).all(|(a, b)| a.to_bits() == b.to_bits()), "step {step}, decay {decay}");
                 assert_eq!(rows.codes().learnt(), got, "step {step}, decay {decay}: rows");
             }

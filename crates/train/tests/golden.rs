@@ -9,7 +9,7 @@ mod reader;
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn_tensor::{Device, Gradients, Tensor, TensorData};
 use reader::{
     LOSS, SPIKING_GRADIENT, TEXT_CNN, assert_close, exchange, golden, integers, number, to_columns, values,
 };

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use spiketext_kernels::{
     ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
     spiking_convolution::{PackedWeights, Patterns},
@@ -60,7 +60,7 @@ fn assert_close(what: &str, fast: &[f32], slow: &[f32]) {
 fn through<const I: usize, const O: usize>(
     output: Tensor<O>,
     upstream: &[f32],
-    gradients_of: impl Fn(&burn::tensor::Gradients) -> [Vec<f32>; I],
+    gradients_of: impl Fn(&burn_tensor::Gradients) -> [Vec<f32>; I],
 ) -> (Vec<f32>, [Vec<f32>; I]) {
     let values = numbers(&output);
     assert_eq!(values.len(), upstream.len(), "the output has the length of its gradient");
@@ -69,7 +69,7 @@ fn through<const I: usize, const O: usize>(
     (values, gradients_of(&gradients))
 }
 
-fn gradient<const D: usize>(leaf: &Tensor<D>, gradients: &burn::tensor::Gradients) -> Vec<f32> {
+fn gradient<const D: usize>(leaf: &Tensor<D>, gradients: &burn_tensor::Gradients) -> Vec<f32> {
     numbers(&leaf.grad(gradients).expect("the output depends on every input"))
 }
 
