@@ -163,10 +163,14 @@ fn places_that_cannot_be_written_are_refused_before_training() {
     fs::write(folder.join("file"), "mine").unwrap();
     fs::create_dir(folder.join("thesis")).unwrap();
     fs::write(folder.join("thesis/chapter.tex"), "years of work").unwrap();
+    fs::create_dir_all(folder.join("project/src")).unwrap();
+    fs::write(folder.join("project/config.json"), "{\"name\": \"project\"}").unwrap();
+    fs::write(folder.join("project/README.md"), "how to build").unwrap();
     let before = everything(folder);
     says(&fails(folder, &quick(&["--out", "file"])), &["file"]);
     says(&fails(folder, &quick(&["--out", "file/model"])), &["file/model", "cannot write"]);
     says(&fails(folder, &quick(&["--out", "thesis"])), &["thesis", "holds other files"]);
+    says(&fails(folder, &quick(&["--out", "project"])), &["project", "no spiketext model"]);
     assert_eq!(everything(folder), before);
 }
 

@@ -123,7 +123,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .clone()
         .unwrap_or_else(|| Path::new("runs").join(format!("{}-{}-{}", dataset.name, recipe.name, arguments.seed)));
     // Better now than after an hour of training.
-    Model::check_target(&folder)?;
+    let replaces = Model::check_target(&folder)?;
     let checkpoints = CheckpointFolder::beside(&folder)?;
     let options = Options {
         seed: arguments.seed,
@@ -142,6 +142,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new(arguments.json);
     for note in notes(&arguments, &dataset, &checkpoints) {
         progress.line(&note);
+    }
+    if replaces {
+        progress.line(&format!("note: the model in {} will be replaced when training has ended", folder.display()));
     }
     let mut failure = None;
     let mut observer = |event: &Event| {

@@ -29,6 +29,9 @@ pub const VOCABULARY: &str = "vocab.txt";
 /// The page for people.
 pub const MODEL_CARD: &str = "README.md";
 
+/// All that a model directory holds.
+const FILES: [&str; 5] = [CONFIG, WEIGHTS, VOCABULARY, MODEL_CARD, dnn::FILE];
+
 const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
@@ -66,20 +69,52 @@ struct Config1 {
     training: Training,
 }
 
-/// Whether [`save`] may write to `folder`.
-pub(super) fn check_target(folder: &Path) -> Result<()> {
+/// Whether [`save`] may write to `folder`: a new one, an empty one, or one that is a model by its own word and holds nothing
+/// else. Whether there is a model that would be replaced.
+pub(super) fn check_target(folder: &Path) -> Result<bool> {
     let refuse =
         |got: String| Err(Error::invalid("save model", "a new folder, an empty one or a model to replace", got));
-    if !folder.exists() || folder.join(CONFIG).is_file() {
-        return Ok(());
+    if !folder.exists() {
+        return Ok(false);
     }
     if !folder.is_dir() {
         return refuse(format!("{}, which is a file", folder.display()));
     }
-    if fs::read_dir(folder).map_err(Error::read(folder))?.next().is_some() {
-        return refuse(format!("{}, which holds other files", folder.display()));
+    let mut others = Vec::new();
+    let mut empty = true;
+    for entry in fs::read_dir(folder).map_err(Error::read(folder))? {
+        let entry = entry.map_err(Error::read(folder))?;
+        let name = entry.file_name();
+        let is_file = entry.file_type().map_err(Error::read(&entry.path()))?.is_file();
+        empty = false;
+        if !is_file || !FILES.iter().any(|&file| name == file) {
+            others.push(name.to_string_lossy().into_owned());
+        }
     }
-    Ok(())
+    if empty {
+        return Ok(false);
+    }
+    if !is_model(&folder.join(CONFIG)) {
+        return refuse(format!("{}, which holds other files and is no spiketext model", folder.display()));
+    }
+    others.sort();
+    match others.as_slice() {
+        [] => Ok(true),
+        [name] => refuse(format!("{}, where {name:?} lies beside the model", folder.display())),
+        [name, more @ ..] => {
+            refuse(format!("{}, where {name:?} and {} more lie beside the model", folder.display(), more.len()))
+        }
+    }
+}
+
+/// Whether the file says of itself that it describes a model, of whatever version.
+fn is_model(config: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Header {
+        format: String,
+    }
+    let header = fs::read(config).ok().and_then(|bytes| serde_json::from_slice::<Header>(&bytes).ok());
+    header.is_some_and(|header| header.format == FORMAT)
 }
 
 pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()> {
@@ -324,6 +359,45 @@ mod tests {
         let error = model(Readout::Membrane).save(&file).expect_err("refused").to_string();
         assert!(error.contains("which is a file"), "{error}");
         assert_eq!(fs::read(&file).expect("read"), b"years of work");
+    }
+
+    #[test]
+    fn only_a_model_and_nothing_beside_it_is_replaced() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let saved = model(Readout::Membrane);
+        let refused = |path: &Path, told: &str| {
+            let names = || {
+                let entries = fs::read_dir(path).expect("list").map(|entry| entry.expect("entry").file_name());
+                entries.collect::<std::collections::BTreeSet<_>>()
+            };
+            let before = names();
+            let error = saved.save(path).expect_err(told).to_string();
+            assert!(error.contains(told), "{error}");
+            assert_eq!(names(), before);
+        };
+        // Someone else's project, whose description happens to have the name of ours.
+        let project = folder.path().join("project");
+        for config in ["{}", "no JSON", "{\"format\": \"another\"}", "{\"format\": 1}"] {
+            fs::create_dir_all(project.join("src")).expect("made");
+            fs::write(project.join(CONFIG), config).expect("written");
+            fs::write(project.join(MODEL_CARD), "ours").expect("written");
+            refused(&project, "no spiketext model");
+        }
+        let path = folder.path().join("model");
+        assert!(!Model::check_target(&path).expect("new"));
+        saved.save(&path).expect("saved");
+        assert!(Model::check_target(&path).expect("a model"));
+        fs::write(path.join("note.txt"), "mine").expect("written");
+        refused(&path, "\"note.txt\" lies beside the model");
+        fs::create_dir(path.join("figures")).expect("made");
+        refused(&path, "\"figures\" and 1 more lie beside");
+        fs::remove_dir(path.join("figures")).expect("removed");
+        fs::remove_file(path.join("note.txt")).expect("removed");
+        // A folder that has the name of a file of a model.
+        fs::create_dir(path.join(dnn::FILE)).expect("made");
+        refused(&path, dnn::FILE);
+        fs::remove_dir(path.join(dnn::FILE)).expect("removed");
+        saved.save(&path).expect("replaced");
     }
 
     /// Damages one file of a good model in many ways; each must be an error that names the file.

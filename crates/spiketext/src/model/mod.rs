@@ -120,11 +120,11 @@ impl Model {
         Dnn::load(folder, self.network.config().clone(), self.vocabulary.len())
     }
 
-    /// Whether [`Model::save`] would take `folder`, to find out before long work.
+    /// Whether [`Model::save`] would take `folder`, to find out before long work; true if it would replace a model.
     ///
     /// # Errors
-    /// If `folder` is a file, or holds something that is not a model.
-    pub fn check_target(folder: &Path) -> Result<()> {
+    /// If `folder` is a file, or holds anything but the files of a model.
+    pub fn check_target(folder: &Path) -> Result<bool> {
         directory::check_target(folder)
     }
 
