@@ -18,6 +18,7 @@ use spiketext::{
     network::{LayerConfig, LayerWeights, Leaf, NetworkConfig, Signal},
     seed::{Purpose, stream, uniform},
     slices::argmax,
+    target::Target,
 };
 use spiketext_kernels::{
     ConvolutionShape, SILENT, TokenBatch, Workspace,
@@ -27,8 +28,9 @@ use spiketext_kernels::{
 
 use crate::{
     codes::{CodeScale, WordCodes},
+    dropout::{Mask, dropout_factors},
     graph::{self, LeafTensors},
-    loss::{Mask, cross_entropy, dropout_factors, sum_groups},
+    objective::{Objective, Outputs},
     optimiser::{Array, LeafParameters, Rows, adamw, into_numbers, numbers},
     prepare::{EncodedText, PreparedData},
     recipe::{DnnChoices, Recipe},
@@ -279,8 +281,8 @@ impl Batches for DnnBatchMaker {
         let channels = graph::pooled_channels(&self.config);
         let mask = (dropout > 0.0)
             .then(|| dropout_factors((self.seed, Mask::Features, step), dropout, texts.len() * channels));
-        let labels = texts.iter().map(|text| text.target.class()).collect();
-        DnnBatch { tokens: Arc::new(batch), rows, kept, factor, mask, labels }
+        let targets = texts.iter().map(|text| text.target).collect();
+        DnnBatch { tokens: Arc::new(batch), rows, kept, factor, mask, targets }
     }
 }
 
@@ -296,7 +298,7 @@ pub struct DnnBatch {
     factor: f32,
     /// Factors of dropout of the pooled features, `[B, C]`.
     mask: Option<Vec<f32>>,
-    labels: Vec<usize>,
+    targets: Vec<Target>,
 }
 
 impl DnnBatch {
@@ -342,8 +344,8 @@ impl Trainable for TextCnn {
                 }
                 None => pooled,
             };
-            let outputs = graph::real_valued_outputs(config, &leaves, features);
-            let loss = cross_entropy(sum_groups(outputs, config.classes()), &batch.labels);
+            let outputs = Outputs::Values(graph::real_valued_outputs(config, &leaves, features));
+            let loss = Objective::of(config).loss(config, outputs, &batch.targets);
             let gradients = loss.backward();
             (loss, gradients)
         };
