@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use spiketext::{
     Error, Result,
     encode::Encoder,
+    files::no_fields,
     network::{CodeBits, Padding, Readout, SynapseBits, UnknownWord},
 };
 use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
@@ -177,10 +178,13 @@ pub struct ConversionChoices {
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Normalisation {
     /// Weights are copied as they are.
+    #[serde(deserialize_with = "no_fields")]
     None,
     /// The paper's model-based rule: convolution weights of each width divided by their largest.
+    #[serde(deserialize_with = "no_fields")]
     Model,
     /// The paper's data-based rule: weights divided by the largest activation of their layer on the calibration texts.
+    #[serde(deserialize_with = "no_fields")]
     Data,
     /// Thresholds at the q-quantile of the pre-activations on the calibration texts (equation 9); q = 1 is the largest.
     Percentile {
@@ -576,6 +580,9 @@ mod tests {
         assert_eq!((recipe.name.as_str(), recipe.dnn.epochs, recipe.network.steps), ("paper", 3, 50));
         std::fs::write(&path, "[dnn]\nepoks = 3\n").expect("written");
         assert!(Recipe::lean().with_file(&path).expect_err("a bad field").to_string().contains("epoks"));
+        let data_rule = "[conversion]\nnormalisation = { kind = \"data\", q = 0.9 }\n";
+        std::fs::write(&path, data_rule).expect("written");
+        assert!(Recipe::lean().with_file(&path).expect_err("a field too many").to_string().contains("`q`"));
         std::fs::write(&path, "[dnn]\n\nepochs = = 3\n").expect("written");
         assert!(Recipe::lean().with_file(&path).expect_err("not TOML").to_string().contains("own.toml:3"));
     }

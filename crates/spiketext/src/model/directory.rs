@@ -299,6 +299,8 @@ mod tests {
             ("\"neurons\": 5", "\"neurons\": 0", "neurons"),
             ("\"classes\": 3", "\"classes\": 99999999", "classes"),
             ("\"kind\": \"dense\"", "\"kind\": \"denser\"", "denser"),
+            ("\"kind\": \"pooling\"", "\"kind\": \"pooling\", \"width\": 3", "unknown field `width`"),
+            ("\"kind\": \"padded\"", "\"kind\": \"valid\"", "unknown field `length`"),
             ("\"1.1\":", "\"1.7\":", "layer 1.7"),
             ("\"1.1\": -", "\"1.1\": -9", "exponents from -100 to 100"),
             ("\"exponents\": {", "\"exponents\": {\"3\": 0,", "layer 3"),

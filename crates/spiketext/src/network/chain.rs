@@ -16,7 +16,7 @@
 use serde::{Deserialize, Serialize};
 use spiketext_kernels::{ConvolutionShape, NeuronParameters};
 
-use crate::{Error, Result};
+use crate::{Error, Result, files::no_fields};
 
 /// How the outputs are read (equation 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,7 @@ pub enum LayerConfig {
         layers: Vec<LayerConfig>,
     },
     /// Spikes summed over positions (equation 5).
+    #[serde(deserialize_with = "no_fields")]
     Pooling,
     /// A neuron a channel, driven by its sum; its threshold is multiplied by the positions and by a number of its own.
     Neurons {
