@@ -117,15 +117,14 @@ fn fit_of(config: &NetworkConfig, codes: &Codes, calibration: &[&EncodedText]) -
 /// Converts a DNN. `calibration` are training texts.
 ///
 /// # Errors
-/// If the DNN's weights are not finite, if weighted phases do not come in whole periods, or if the paper's rules are asked for in
-/// a network that the paper does not have.
+/// If the DNN's weights are not finite, the configuration is out of bounds, or the paper's rules are asked for in a network that
+/// the paper does not have.
 pub fn convert(
     recipe: &Recipe,
     config: &NetworkConfig,
     dnn: &DnnWeights,
     calibration: &[&EncodedText],
 ) -> Result<Network> {
-    config.encoder.check_steps(config.steps)?;
     let shape = config.convolution();
     let CodeScale { centred, range } = dnn.codes.scale();
     let rate = |code: f32| if centred { code / (2.0 * range) + 0.5 } else { code };

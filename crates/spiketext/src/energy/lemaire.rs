@@ -368,8 +368,9 @@ mod tests {
         // Four tokens of 13 inputs, presence among them; 27 and 18 neurons of 2 and 3 taps, 6 outputs of 18 features.
         let (macs, neurons) = (f64::from(27 * 2 * 13 + 18 * 3 * 13), 45.0);
         let (work, phases) = of(Encoder::Phase);
-        assert_eq!((phases.macs, work.layers[0].connections.dense), (6.0 * macs, 6.0 * macs));
-        assert_eq!((phases.additions, phases.outputs.bytes), (6.0 * (neurons + 6.0), 0.0));
+        // Eight steps, a period.
+        assert_eq!((phases.macs, work.layers[0].connections.dense), (8.0 * macs, 8.0 * macs));
+        assert_eq!((phases.additions, phases.outputs.bytes), (8.0 * (neurons + 6.0), 0.0));
         let (work, constant) = of(Encoder::Direct);
         assert_eq!((constant.macs, work.layers[0].connections.dense), (macs, macs));
         // Biases once in the current; the current, and the biases of the outputs, at every step.

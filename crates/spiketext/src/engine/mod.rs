@@ -191,6 +191,11 @@ pub(crate) mod tests {
         seed::{Purpose, normal, stream},
     };
 
+    /// Six time steps, or the fewest that the encoder can do with.
+    pub(crate) fn steps_of(encoder: Encoder) -> usize {
+        (6..).find(|&steps| encoder.check_steps(steps).is_ok()).expect("steps that fit")
+    }
+
     /// A small network of random weights over ten words.
     pub(crate) fn network(readout: Readout, encoder: Encoder, padding: Padding) -> Network {
         let neuron = NeuronParameters { initial: 0.5, ..NeuronParameters::paper() };
@@ -198,7 +203,7 @@ pub(crate) mod tests {
             convolution: ConvolutionShape { widths: vec![2, 3], filters: 9, dimension: 12 },
             classes: 3,
             outputs_per_class: 2,
-            steps: 6,
+            steps: steps_of(encoder),
             encoder,
             unknown: UnknownWord::Mean,
             padding,
@@ -289,6 +294,7 @@ pub(crate) mod tests {
                 layers.extend((0..dense).map(|i| LayerConfig::Dense { neurons: 5 + i, neuron }));
                 layers.push(LayerConfig::Readout { classes: 3, outputs_per_class: 2, read, neuron });
                 let chain = Chain::new(layers).expect("a chain");
+                let steps = if encoder.check_steps(steps).is_ok() { steps } else { 8 };
                 NetworkConfig { steps, encoder, unknown, padding, synapse_bits, chain }
             },
         )
@@ -351,7 +357,7 @@ pub(crate) mod tests {
             for text in texts() {
                 let (run, trace, _) = run_traced(&network, Noise::inference(4), &text);
                 let operations = &run.operations[0];
-                assert!(trace.tokens.iter().all(|train| train.rows() == 6));
+                assert!(trace.tokens.iter().all(|train| train.rows() == steps_of(encoder)));
                 assert_eq!(trace.tokens.iter().map(SpikeTrain::count).sum::<u64>(), operations.input_spikes);
                 assert_eq!(
                     trace.convolution().iter().map(SpikeTrain::count).sum::<u64>(),

@@ -335,7 +335,10 @@ fn share(part: u64, whole: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{run, tests::network};
+    use super::super::{
+        run,
+        tests::{network, steps_of},
+    };
     use super::*;
     use crate::{
         encode::{Encoder, Noise},
@@ -388,7 +391,7 @@ mod tests {
             assert_eq!((o.layers[0].acs == 0, o.layers[0].macs > 0), (graded, graded), "{encoder:?}");
             assert_eq!(o.input_spikes == 0, once);
             // Thirteen inputs, presence among them, at each step.
-            let dense = 17 * 9 * 13 * if once { 1 } else { 6 };
+            let dense = 17 * 9 * 13 * if once { 1 } else { steps_of(encoder) as u64 };
             assert!(o.layers[0].acs + o.macs() <= dense);
             assert_eq!(o.dnn_macs, 17 * 9 * 12 + 18 * 6);
         }

@@ -292,6 +292,11 @@ mod tests {
         for (from, to, told) in [
             ("\"length\": 7", "\"length\": 1048576", "padded tokens"),
             ("\"steps\": 8", "\"steps\": 4097", "time steps"),
+            (
+                "\"steps\": 8,\n    \"encoder\": \"regular\"",
+                "\"steps\": 12,\n    \"encoder\": \"phase\"",
+                "whole periods of 8",
+            ),
             ("\"length\": 7", "\"length\": 1048577", "padded length"),
             ("\"length\": 7", "\"length\": 18446744073709551615", "padded length"),
             ("\"filters\": 4", "\"filters\": 5", "1.0.synapses"),

@@ -132,6 +132,7 @@ impl NetworkConfig {
             }
         };
         bounded("time steps", self.steps, MOST_STEPS)?;
+        self.encoder.check_steps(self.steps)?;
         if let Padding::Padded { length } = self.padding {
             bounded("padded length", length, MOST_PADDED)?;
             let channels = self.dimension() + self.chain.channels_at_positions();
