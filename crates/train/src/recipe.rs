@@ -460,23 +460,40 @@ impl Recipe {
 pub fn with_setting<T: Serialize + DeserializeOwned>(choices: &T, setting: &str) -> Result<T> {
     let refuse = |got: String| Error::invalid("recipe setting", "KEY=VALUE with a key of the recipe", got);
     let (key, value) = setting.split_once('=').ok_or_else(|| refuse(format!("'{setting}'")))?;
-    let parse = |value: &str| format!("value = {value}").parse::<toml::Table>();
-    // A bare word is a string: `encoder=regular` needs no quotes.
-    let parsed = parse(value.trim()).or_else(|_| parse(&format!("{:?}", value.trim())));
-    let mut parsed = parsed.map_err(|error| refuse(format!("'{setting}': {}", error.message())))?;
-    let mut value = parsed.remove("value").unwrap_or(toml::Value::Boolean(false));
-    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let (key, value) = (key.trim(), value.trim());
+    let mut parts: Vec<&str> = key.split('.').collect();
     let mut table = toml::Table::try_from(choices).expect("choices have only values that TOML can hold");
     if !has_field(&table, &parts) {
-        return Err(refuse(format!("'{}'", key.trim())));
+        return Err(refuse(format!("'{key}'")));
     }
+    let now = field(&table, &parts).cloned();
+    let parse = |value: &str| Some(format!("value = {value}").parse::<toml::Table>().ok()?.remove("value")?);
+    let mut value = match (parse(value), &now) {
+        // A bare word is a string, and so is anything bare where a string stands: `encoder=regular` and `bits=16` need no quotes.
+        (None, _) => toml::Value::String(value.to_owned()),
+        (Some(parsed), Some(toml::Value::String(_))) if !parsed.is_str() => toml::Value::String(value.to_owned()),
+        (Some(parsed), _) => parsed,
+    };
     while let Some(part) = parts.pop() {
         value = toml::Value::Table(toml::Table::from_iter([(part.to_owned(), value)]));
     }
     if let toml::Value::Table(over) = value {
         lay_over(&mut table, over);
     }
-    table.try_into().map_err(|error: toml::de::Error| refuse(format!("'{setting}': {}", error.message())))
+    table.try_into().map_err(|error: toml::de::Error| {
+        let wanted =
+            now.map_or_else(|| "a value of its kind".to_owned(), |now| format!("a value like {now}, which it has"));
+        Error::invalid("recipe setting", format!("{wanted} for {key}"), format!("'{setting}': {}", error.message()))
+    })
+}
+
+/// The value at `path` of a table.
+fn field<'a>(table: &'a toml::Table, path: &[&str]) -> Option<&'a toml::Value> {
+    match path {
+        [] => None,
+        [last] => table.get(*last),
+        [first, rest @ ..] => field(table.get(*first)?.as_table()?, rest),
+    }
 }
 
 /// Whether `path` leads to a field of `table`; inside a tagged choice any field may be set.
@@ -491,7 +508,8 @@ fn has_field(table: &toml::Table, path: &[&str]) -> bool {
     }
 }
 
-/// Lays `over` upon `base`: tables merge, except where a tagged choice changes its kind; all else is replaced.
+/// Lays `over` upon `base`: tables merge, except where a tagged choice changes its kind; all else is replaced. A whole number
+/// where a string stands is its digits: `bits = 16` means `bits = "16"`.
 fn lay_over(base: &mut toml::Table, over: toml::Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
@@ -500,6 +518,7 @@ fn lay_over(base: &mut toml::Table, over: toml::Table) {
             {
                 lay_over(base, over);
             }
+            (Some(toml::Value::String(base)), toml::Value::Integer(number)) => *base = number.to_string(),
             (_, value) => {
                 base.insert(key, value);
             }
@@ -541,12 +560,29 @@ mod tests {
     }
 
     #[test]
+    fn strings_that_look_like_numbers_need_no_quotes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("own.toml");
+        for bits in ["16", "\"16\""] {
+            let recipe = Recipe::lean().with_setting(&format!("words.bits={bits}")).expect("two bytes");
+            assert_eq!(recipe.words.bits, CodeBits::Sixteen);
+            std::fs::write(&path, format!("[words]\nbits = {bits}\n")).expect("written");
+            assert_eq!(Recipe::lean().with_file(&path).expect("two bytes"), recipe);
+        }
+        assert_eq!(Recipe::lean().with_setting("name=1.50").expect("any name").name, "1.50");
+    }
+
+    #[test]
     fn bad_settings_say_what_is_wrong() {
         for (setting, word) in [
             ("steps", "steps"),
             ("network.stepz=3", "stepz"),
             ("network.steps=many", "many"),
             ("network.encoder=morse", "morse"),
+            ("network.steps=\"4\"", "a value like 8, which it has for network.steps"),
+            ("network.averaging=5", "kind = \"valid\""),
+            ("words.bits=7", "expected `8` or `16`"),
+            ("network.readout=1", "spike-count"),
         ] {
             let error = Recipe::lean().with_setting(setting).expect_err(setting).to_string();
             assert!(error.contains(word), "{setting}: {error}");
