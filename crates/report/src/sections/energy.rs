@@ -21,7 +21,8 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
     page.paragraph(
         "Operations of a test text were counted in the same run, by NeuroBench's rules: effective ones have a non-zero \
          input, dense ones count every input and weight over all time steps. NeuroBench leaves out weights of zero too; \
-         these cells count them, which bounds the figure from above. Joules are a reading of the operations under a named \
+         these cells count them, which bounds the figure from above. Pooled spikes that the outputs read without neurons \
+         between are counted one by one. Joules are a reading of the operations under a named \
          cost table. A spiking network is compared with the DNN of its own shape, in single precision unless the table \
          says otherwise, on the same texts; a smaller or quantised DNN may cost less than either.",
     );

@@ -10,6 +10,10 @@
 //! activity    outputs of spiking neurons or rectifiers that are not zero, over all of them
 //! ```
 //!
+//! Where pooled spikes go straight into dense layers or outputs, each spike is an accumulation, as if it went there from its
+//! position; to NeuroBench the sum would be one input and a MAC. As a sum is one input among the dense operations, there can be
+//! more effective operations of such a layer than dense ones.
+//!
 //! NeuroBench also leaves out weights that are zero. The engine does not look at weights when it counts, so effective
 //! operations are bounds from above here, and exact where no weight is zero; [`crate::engine::ExactOperations`] leaves them out.
 
