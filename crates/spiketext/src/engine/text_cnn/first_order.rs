@@ -1,5 +1,5 @@
-//! What exchanging words would do to the answer, to first order: the gradient of the loss with respect to the input spikes, with
-//! surrogate derivatives at every neuron (equation 7), times the difference of the spikes.
+//! What exchanging words would do to the answer, to first order: the gradient of the loss with respect to the input
+//! spikes, with surrogate derivatives at every neuron (equation 7), times the difference of the spikes.
 //!
 //! ```text
 //! x[w,t,(d,1)]     spikes of word w with their gains, and its presence
@@ -28,8 +28,8 @@ use crate::{
 };
 
 /// To first order, by how much the cross-entropy loss of a text of this target would grow if the word at a place
-/// became another one, for each (place, word) of `exchanges`. 0 at places that the network does not read. `None` for networks
-/// with further convolutions or dense layers, through which nothing here goes back.
+/// became another one, for each (place, word) of `exchanges`. 0 at places that the network does not read. `None` for
+/// networks with further convolutions or dense layers, through which nothing here goes back.
 ///
 /// # Panics
 /// If an id is neither a word of the network nor [`UNKNOWN`], or the target does not fit the classes.
@@ -332,7 +332,8 @@ mod tests {
         }
     }
 
-    /// No gradient of spikes foretells one exchange for certain; of many, those that it calls bad must be the worse ones.
+    /// No gradient of spikes foretells one exchange for certain; of many, those that it calls bad must be the worse
+    /// ones.
     #[test]
     fn exchanges_that_should_hurt_do_so_more_often_than_not() {
         let network = network(Readout::Membrane, Encoder::Direct, Padding::Valid);
