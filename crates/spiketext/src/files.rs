@@ -13,8 +13,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::{Error, Result};
 
-/// Reads a choice that has no fields of its own, such as `{"kind": "pooling"}`, and refuses any. To be named beside such a
-/// variant of an enum with a tag, where serde takes no notice of `deny_unknown_fields`.
+/// Reads a choice that has no fields of its own, such as `{"kind": "pooling"}`, and refuses any. To be named beside
+/// such a variant of an enum with a tag, where serde takes no notice of `deny_unknown_fields`.
 ///
 /// # Errors
 /// Names the first field that is there.

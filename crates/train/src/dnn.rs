@@ -1,4 +1,5 @@
-//! The real-valued network in training: tailored (ReLU and an average, with a bound or without) or original (maximum pooling).
+//! The real-valued network in training: tailored (ReLU and an average, with a bound or without) or original (maximum
+//! pooling).
 //!
 //! ```text
 //! pooled[b, (k,f)] = pool over p of relu(b[k,f] + sum of taps)         see spiketext_kernels::text_convolution
@@ -73,7 +74,8 @@ impl DnnWeights {
     }
 }
 
-/// The first weights of a leaf: uniform within 1 / sqrt(fan-in), biases too where there are any. `which` names its streams.
+/// The first weights of a leaf: uniform within 1 / sqrt(fan-in), biases too where there are any. `which` names its
+/// streams.
 fn first_weights(leaf: &Leaf, which: u64, biases: bool, seed: u64) -> LayerWeights {
     let sizes = leaf.sizes();
     let draw = |which: u64, count: usize, bound: &dyn Fn(usize) -> f32| -> Vec<f32> {
@@ -115,7 +117,8 @@ impl TextCnn {
     pub fn new(recipe: &Recipe, config: &NetworkConfig, prepared: &Arc<PreparedData>, seed: u64) -> Self {
         let device = Device::flex();
         let leaves = config.chain.leaves();
-        // Streams 0 and 1 are the text convolution's, 2 and 3 the read-out's; what stands between has those after them.
+        // Streams 0 and 1 are the text convolution's, 2 and 3 the read-out's; what stands between has those after
+        // them.
         let of = |(at, leaf): (usize, &Leaf)| {
             let which = match at {
                 0 => 0,
@@ -264,8 +267,8 @@ pub struct DnnBatchMaker {
 impl Batches for DnnBatchMaker {
     type Batch = DnnBatch;
 
-    /// A batch of distinct words, and of those the ones that take part in step `step`. Words that dropout takes away are
-    /// silent, which is what a code of zeros would make them, at no cost.
+    /// A batch of distinct words, and of those the ones that take part in step `step`. Words that dropout takes away
+    /// are silent, which is what a code of zeros would make them, at no cost.
     fn batch(&self, texts: &[&EncodedText], step: u64) -> DnnBatch {
         let (mut batch, rows) = batch_of(&self.config, texts.iter().map(|text| &text.words));
         let DnnChoices { word_dropout, dropout, .. } = self.choices;

@@ -13,8 +13,8 @@ pub enum Mask {
     FeatureSpikes,
 }
 
-/// Factors of dropout: 0 with probability `share`, else `1 / (1 - share)`. The stream is named by the use and the step, so
-/// a resumed run draws the same.
+/// Factors of dropout: 0 with probability `share`, else `1 / (1 - share)`. The stream is named by the use and the
+/// step, so a resumed run draws the same.
 pub fn dropout_factors((seed, mask, step): (u64, Mask, u64), share: f32, count: usize) -> Vec<f32> {
     let mut rng = stream(seed, Purpose::Dropout, mask as u64, step);
     let kept = 1.0 / (1.0 - share);

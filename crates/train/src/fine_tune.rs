@@ -134,8 +134,8 @@ impl<'a> SpikingTextCnn<'a> {
         Network::new(self.frozen.config.clone(), Weights { codes: self.frozen.codes.clone(), layers })
     }
 
-    /// The numbers of a leaf on their grid as leaves of a graph: gradients go to the unrounded ones. Synapses of a text
-    /// convolution that a kernel can look up are not read beside the packed ones, and stay as they are.
+    /// The numbers of a leaf on their grid as leaves of a graph: gradients go to the unrounded ones. Synapses of a
+    /// text convolution that a kernel can look up are not read beside the packed ones, and stay as they are.
     fn rounded(&self, at: usize) -> (LeafTensors, Option<PackedWeights>) {
         let (config, layer) = (&self.frozen.config, &self.layers[at]);
         let bits = config.synapse_bits;
@@ -186,7 +186,8 @@ impl Trainable for SpikingTextCnn<'_> {
 
     fn train(&mut self, batch: Batch, lr_scale: f64, overlap: impl FnOnce() + Send) -> f64 {
         let config = &self.frozen.config;
-        // The forward pass sees the weights on their grid, as they would be saved; gradients go to the unrounded ones.
+        // The forward pass sees the weights on their grid, as they would be saved; gradients go to the unrounded
+        // ones.
         let (mut leaves, mut packed) = (Vec::with_capacity(self.layers.len()), None);
         for at in 0..self.layers.len() {
             let (own, of_this) = self.rounded(at);

@@ -1,5 +1,5 @@
-//! What training brings down (equation 8): how far what the outputs of a batch say is from the targets of its texts. The same
-//! for both networks; only how outputs become a term a class differs.
+//! What training brings down (equation 8): how far what the outputs of a batch say is from the targets of its texts.
+//! The same for both networks; only how outputs become a term a class differs.
 
 use burn_tensor::{Tensor, TensorData, activation::log_softmax};
 use spiketext::{

@@ -116,8 +116,8 @@ pub struct WordChoices {
     pub trained: bool,
     /// Bits of a stored code.
     pub bits: CodeBits,
-    /// Training words without a vector that occur at least so often get a code of their own, all rates 1/2 at first; 0
-    /// gives none. Only where codes are trained.
+    /// Training words without a vector that occur at least so often get a code of their own, all rates 1/2 at first;
+    /// 0 gives none. Only where codes are trained.
     pub fresh_from: usize,
     /// Dimensions of random vectors (only for `--vectors random`).
     pub random_dimension: usize,
@@ -183,10 +183,12 @@ pub enum Normalisation {
     /// The paper's model-based rule: convolution weights of each width divided by their largest.
     #[serde(deserialize_with = "no_fields")]
     Model,
-    /// The paper's data-based rule: weights divided by the largest activation of their layer on the calibration texts.
+    /// The paper's data-based rule: weights divided by the largest activation of their layer on the calibration
+    /// texts.
     #[serde(deserialize_with = "no_fields")]
     Data,
-    /// Thresholds at the q-quantile of the pre-activations on the calibration texts (equation 9); q = 1 is the largest.
+    /// Thresholds at the q-quantile of the pre-activations on the calibration texts (equation 9); q = 1 is the
+    /// largest.
     Percentile {
         /// The quantile in (0, 1]. In double precision, so that 0.99 of 100 values is the 99th of them.
         q: f64,
@@ -207,8 +209,8 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FineTuningChoices {
-    /// Points of development accuracy that conversion must have lost; where it lost less there is nothing to mend, and the
-    /// converted network is kept. 0 fine-tunes always.
+    /// Points of development accuracy that conversion must have lost; where it lost less there is nothing to mend,
+    /// and the converted network is kept. 0 fine-tunes always.
     #[serde(default)]
     pub least_loss: f64,
     /// Most epochs; 0 leaves the converted network as it is.
@@ -225,8 +227,8 @@ pub struct FineTuningChoices {
     pub dropout: f32,
     /// Whether the learning rate falls to zero over the epochs along a half cosine.
     pub cosine: bool,
-    /// Whether biases learn, from zero where the DNN has none: in the published code the spiking network has biases and
-    /// the DNN that it is made from does not.
+    /// Whether biases learn, from zero where the DNN has none: in the published code the spiking network has biases
+    /// and the DNN that it is made from does not.
     pub biases: bool,
 }
 
@@ -235,8 +237,8 @@ pub struct FineTuningChoices {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DirectChoices {
-    /// Bound of the weights times the square root of their inputs: 1 is PyTorch's, sqrt(6) that of He et al. (2015) for
-    /// rectifiers.
+    /// Bound of the weights times the square root of their inputs: 1 is PyTorch's, sqrt(6) that of He et al. (2015)
+    /// for rectifiers.
     pub gain: f32,
     /// Added to each convolution weight.
     pub convolution_shift: f32,
@@ -298,9 +300,10 @@ impl Recipe {
         recipe
     }
 
-    /// The recipe with what `step` does not look at as `lean` has it. Recipes for which this is the same give the same
-    /// result of the step: it is run with this recipe and kept under a hash of it. What is put back here is named field
-    /// by field and all else stays, so that a field that is new to a recipe counts until somebody says otherwise.
+    /// The recipe with what `step` does not look at as `lean` has it. Recipes for which this is the same give the
+    /// same result of the step: it is run with this recipe and kept under a hash of it. What is put back here is
+    /// named field by field and all else stays, so that a field that is new to a recipe counts until somebody says
+    /// otherwise.
     #[must_use]
     pub fn for_step(&self, step: Step) -> Self {
         let lean = Self::lean();
@@ -467,9 +470,10 @@ pub fn with_setting<T: Serialize + DeserializeOwned>(choices: &T, setting: &str)
         return Err(refuse(format!("'{key}'")));
     }
     let now = field(&table, &parts).cloned();
-    let parse = |value: &str| Some(format!("value = {value}").parse::<toml::Table>().ok()?.remove("value")?);
+    let parse = |value: &str| format!("value = {value}").parse::<toml::Table>().ok()?.remove("value");
     let mut value = match (parse(value), &now) {
-        // A bare word is a string, and so is anything bare where a string stands: `encoder=regular` and `bits=16` need no quotes.
+        // A bare word is a string, and so is anything bare where a string stands: `encoder=regular` and `bits=16`
+        // need no quotes.
         (None, _) => toml::Value::String(value.to_owned()),
         (Some(parsed), Some(toml::Value::String(_))) if !parsed.is_str() => toml::Value::String(value.to_owned()),
         (Some(parsed), _) => parsed,
@@ -508,8 +512,8 @@ fn has_field(table: &toml::Table, path: &[&str]) -> bool {
     }
 }
 
-/// Lays `over` upon `base`: tables merge, except where a tagged choice changes its kind; all else is replaced. A whole number
-/// where a string stands is its digits: `bits = 16` means `bits = "16"`.
+/// Lays `over` upon `base`: tables merge, except where a tagged choice changes its kind; all else is replaced. A
+/// whole number where a string stands is its digits: `bits = 16` means `bits = "16"`.
 fn lay_over(base: &mut toml::Table, over: toml::Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {

@@ -1,4 +1,5 @@
-//! Holds the training path through Burn to the golden files: what PyTorch and snnTorch get from the same small inputs.
+//! Holds the training path through Burn to the golden files: what PyTorch and snnTorch get from the same small
+//! inputs.
 //!
 //! The files are `testdata/golden/*.json`; `reference/README.md` lists their keys. The layers are put together as
 //! `fine_tune` and `dnn` do it, and Burn carries the gradients between them. Tolerances are those to which

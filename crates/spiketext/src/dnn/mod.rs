@@ -1,8 +1,8 @@
 //! The real-valued network that a spiking network was converted from, for those who compare the two: its answers, and
 //! what exchanging a word would do to them.
 //!
-//! It reads the words of the spiking network's model and keeps codes of its own, in single precision. A model folder holds it as
-//! `dnn.safetensors` if training was asked to keep it.
+//! It reads the words of the spiking network's model and keeps codes of its own, in single precision. A model folder
+//! holds it as `dnn.safetensors` if training was asked to keep it.
 
 mod forward;
 
@@ -140,10 +140,10 @@ impl Dnn {
         fits.count().max(1)
     }
 
-    /// To first order, by how much the cross-entropy loss of a text of this target would grow if the word at a place became
-    /// another one, for each (place, word) of `exchanges`: the gradient with respect to the code at that place, times the
-    /// difference of the codes. 0 at places that the network does not read. `None` for networks with further convolutions or
-    /// dense layers.
+    /// To first order, by how much the cross-entropy loss of a text of this target would grow if the word at a place
+    /// became another one, for each (place, word) of `exchanges`: the gradient with respect to the code at that
+    /// place, times the difference of the codes. 0 at places that the network does not read. `None` for networks with
+    /// further convolutions or dense layers.
     ///
     /// # Panics
     /// As [`Self::scores`], or if the target does not fit the classes.

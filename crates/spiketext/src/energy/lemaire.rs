@@ -5,9 +5,10 @@
 //! ```text
 //! E          = operations + addressing + memory
 //! operations = add (accumulations by spikes + biases + spikes fired) + (mul + add) (MACs + leaks)
-//! addressing   spikes into Cout channels of K taps (or O outputs): nnz Cout K additions (nnz O), and for a convolution
-//!              2 nnz MACs; real inputs: one addition an input and an output, and Cout K for a convolution
-//! memory     = bytes of inputs, parameters, outputs and membranes x the price of a byte in a memory of that size
+//! addressing   spikes into Cout channels of K taps (or O outputs): nnz Cout K additions (nnz O), and for a
+//!              convolution 2 nnz MACs; real inputs: one addition an input and an output, and Cout K for a
+//! convolution memory     = bytes of inputs, parameters, outputs and membranes x the price of a byte in a memory of
+//! that size
 //!
 //!              spikes in                             real numbers in
 //! inputs       nnz, from a queue of 1000             one a MAC (an output layer: each once), from the whole input
@@ -18,10 +19,11 @@
 //! outputs      spikes, to a queue of 1000            each once, to the whole output
 //! ```
 //!
-//! Numbers have four bytes. Every spike meets K taps, those at a text's edges too. Pooling and rectifiers are left out.
-//! The presence current of a token is one more input that spikes at every step. Weighted phases are real numbers at every
-//! step. A constant current is made of real numbers once, written, and read and added at every step. SpikingJelly before 2.0.0 read the
-//! weights of a real-valued layer once, which made spiking networks look worse by two orders of magnitude.
+//! Numbers have four bytes. Every spike meets K taps, those at a text's edges too. Pooling and rectifiers are left
+//! out. The presence current of a token is one more input that spikes at every step. Weighted phases are real numbers
+//! at every step. A constant current is made of real numbers once, written, and read and added at every step.
+//! SpikingJelly before 2.0.0 read the weights of a real-valued layer once, which made spiking networks look worse by
+//! two orders of magnitude.
 
 use serde::Serialize;
 use spiketext_kernels::Drive;

@@ -198,8 +198,8 @@ proptest! {
         let operations = run(&network, noise, std::slice::from_ref(&text)).operations;
         let work = OperationCounts::spiking(&shape, &operations[0]);
         prop_assert_eq!(work.layers.len(), network.config().chain.leaves().len());
-        let at_positions = operations[0].layers.iter().filter(|layer| layer.output == Signal::Positions);
-        let pooled = at_positions.last().map_or(0, |layer| layer.spikes);
+        let mut at_positions = operations[0].layers.iter().filter(|layer| layer.output == Signal::Positions);
+        let pooled = at_positions.next_back().map_or(0, |layer| layer.spikes);
         for (leaf, layer) in network.config().chain.leaves().iter().zip(&work.layers) {
             let Connections { macs, acs, dense } = layer.connections;
             if leaf.input == Signal::Sums {

@@ -1,8 +1,8 @@
-//! The model directory: `config.json`, `model.safetensors`, `vocab.txt` and a card for people, `README.md`; beside them, if it was to be
-//! kept, the DNN that the network was converted from (see [`crate::dnn`]).
+//! The model directory: `config.json`, `model.safetensors`, `vocab.txt` and a card for people, `README.md`; beside
+//! them, if it was to be kept, the DNN that the network was converted from (see [`crate::dnn`]).
 //!
-//! `docs/FORMAT.md` says what every field, tensor, unit and bound is. Everything is checked on reading: unknown fields,
-//! versions, missing and extra tensors, types, shapes, sizes.
+//! `docs/FORMAT.md` says what every field, tensor, unit and bound is. Everything is checked on reading: unknown
+//! fields, versions, missing and extra tensors, types, shapes, sizes.
 
 use std::{fs, path::Path};
 
