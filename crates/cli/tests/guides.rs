@@ -1,5 +1,5 @@
-//! The commands that README and guides show are commands of this program: each is run in an empty folder, or named here
-//! with what it would need.
+//! The commands that README and guides show are commands of this program: each is run in an empty folder, or named
+//! here with what it would need.
 
 mod common;
 

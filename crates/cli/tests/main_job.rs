@@ -273,9 +273,16 @@ fn pipes(folder: &Path, model: &str, first: &Value) {
 
 fn inspect_tells(folder: &Path, model: &str, trained: &Value) {
     let plain = succeeds(folder, &["inspect", model]);
-    for part in
-        ["negative (50.0 %)", "128 dimensions", "8 time steps", "widths 3, 4, 5", "dnn.epochs = 4", "vocab.txt"]
-    {
+    for part in [
+        "negative (50.0 %)",
+        "128 dimensions",
+        "8 time steps",
+        "3, 4, 5",
+        "128 a token",
+        "300 a position",
+        "dnn.epochs = 4",
+        "vocab.txt",
+    ] {
         assert!(plain.contains(part), "{part}: {plain}");
     }
     let shown: Value = serde_json::from_str(&succeeds(folder, &["inspect", model, "--json"])).unwrap();

@@ -149,7 +149,8 @@ mod tests {
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), spot in 0..400usize, new: u8) {
             let _ = unpack(".zip", &bytes, &["one"]);
             let _ = unpack(".tar.gz", &bytes, &["one"]);
-            for (end, mut archive) in [(".tar.gz", tarred(&[("one", &bytes)])), (".zip", zipped(&[("one", &bytes)]))] {
+            let members = [("one", &bytes[..])];
+            for (end, mut archive) in [(".tar.gz", tarred(&members)), (".zip", zipped(&members))] {
                 if let Some(byte) = archive.get_mut(spot) {
                     *byte = new;
                 }

@@ -81,7 +81,8 @@ impl Study {
     /// Reads the cells at `path` (see [`archive::all`]), and the declared grid at `grid` if that file exists.
     ///
     /// # Errors
-    /// If the cells or the grid cannot be read, there is no cell, or a cell contradicts itself; a file is always named.
+    /// If the cells or the grid cannot be read, there is no cell, or a cell contradicts itself; a file is always
+    /// named.
     pub fn read(path: &Path, grid: &Path) -> Result<Self> {
         let mut cells = Vec::new();
         let mut seen = BTreeMap::new();
@@ -292,8 +293,8 @@ impl<'a> Entry<'a> {
         measured.or_else(|| steps_of(self.key.axis))
     }
 
-    /// Time steps times input spikes a (token, dimension, step): the accumulations a multiplication of the DNN's first
-    /// layer turns into.
+    /// Time steps times input spikes a (token, dimension, step): the accumulations a multiplication of the DNN's
+    /// first layer turns into.
     #[must_use]
     pub fn steps_times_rate(&self) -> Option<f64> {
         self.firing(|firing| firing.steps as f64 * firing.input_rate)

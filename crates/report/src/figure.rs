@@ -109,8 +109,8 @@ pub fn cut(text: &str, size: f64, pixels: i32) -> String {
     short
 }
 
-/// The colour of the series of a number. From the second time round the markers come with other colours, so that no two of the first
-/// fifty look alike.
+/// The colour of the series of a number. From the second time round the markers come with other colours, so that no
+/// two of the first fifty look alike.
 #[must_use]
 pub fn series_colour(kind: usize) -> RGBColor {
     SERIES[(kind + 4 * (kind / SERIES.len())) % SERIES.len()]

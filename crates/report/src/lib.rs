@@ -1,5 +1,5 @@
-//! A study's report: reads the result cells that [`spiketext_study::cell`] describes and writes a Markdown page with SVG
-//! figures beside it.
+//! A study's report: reads the result cells that [`spiketext_study::cell`] describes and writes a Markdown page with
+//! SVG figures beside it.
 //!
 //! The same cells make the same bytes. What is missing is said, never filled in.
 
@@ -22,8 +22,8 @@ use crate::{cells::Study, markdown::Page};
 pub struct Request {
     /// The folder of result cells. A file `grid.json` beside the folder lists the cells that the study was to have.
     pub cells: PathBuf,
-    /// The Markdown file, ending in `.md`; figures and long tables go to `figures` and `tables` in the folder of its name
-    /// (`results/figures` for `results.md`).
+    /// The Markdown file, ending in `.md`; figures and long tables go to `figures` and `tables` in the folder of its
+    /// name (`results/figures` for `results.md`).
     pub out: PathBuf,
 }
 

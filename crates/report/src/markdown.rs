@@ -93,7 +93,8 @@ fn free_name(name: &str, ending: &str, taken: &[(String, String)]) -> String {
     file
 }
 
-/// Prose in lines of at most [`WIDTH`] characters where its words allow it; lines after the first begin with `indent`.
+/// Prose in lines of at most [`WIDTH`] characters where its words allow it; lines after the first begin with
+/// `indent`.
 fn wrapped(text: &str, indent: &str) -> String {
     // A word that may not begin a line stays with the one before it.
     let mut pieces: Vec<String> = Vec::new();

@@ -98,7 +98,8 @@ impl Axis {
         Self { name: name.into(), logarithmic: false, low, high, ticks }
     }
 
-    /// Equal ratios, with ticks at powers of ten and where these are few also between them. All values must be above 0.
+    /// Equal ratios, with ticks at powers of ten and where these are few also between them. All values must be above
+    /// 0.
     pub fn logarithmic(name: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = bounds(values.into_iter().map(f64::log10));
         let margin = (0.08 * (high - low)).max(0.06);

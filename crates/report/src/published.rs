@@ -36,7 +36,8 @@ pub const PUBLISHED: [Line; 4] = [
     },
     Line {
         name: "conversion + fine-tuning, T = 50",
-        source: "Lv, Xu and Zheng, ICLR 2023, as later work quotes it (MR, SST-2 and the mean; the rest by the same notes)",
+        source: "Lv, Xu and Zheng, ICLR 2023, as later work quotes it (MR, SST-2 and the mean; the rest by the same \
+                 notes)",
         accuracy: [75.45, 80.91, 90.60, 41.63, 85.02, 86.66],
         mean: 76.71,
         derived: &[],

@@ -1,9 +1,10 @@
 //! Times what an attack asks for: the scores of a text and of variants of it that differ by one word.
 //!
-//! `cargo bench -p spiketext --bench score_variants`. Networks of random weights in the shapes of the recipes `lean` and
-//! `paper`, texts of 19 words. `whole texts` is a session that runs every text, `remembered windows` a scorer. A typo is a word
-//! that no vocabulary has; new synonyms come from so large a vocabulary that their products must be made each time, frequent
-//! ones from so small a one that they are there already where a memory of words pays (few time steps).
+//! `cargo bench -p spiketext --bench score_variants`. Networks of random weights in the shapes of the recipes `lean`
+//! and `paper`, texts of 19 words. `whole texts` is a session that runs every text, `remembered windows` a scorer. A
+//! typo is a word that no vocabulary has; new synonyms come from so large a vocabulary that their products must be
+//! made each time, frequent ones from so small a one that they are there already where a memory of words pays (few
+//! time steps).
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
@@ -84,7 +85,8 @@ fn model(config: TextCnnConfig) -> Model {
     Model::new(Language::English, labels, vec![0.5; 2], 1, words, network, training).expect("a model")
 }
 
-/// The questions of one examination: the text, then for each of its words the variants without it. `word` makes up words.
+/// The questions of one examination: the text, then for each of its words the variants without it. `word` makes up
+/// words.
 fn questions(round: usize, word: impl Fn(usize) -> String) -> Vec<Vec<String>> {
     let text: Vec<String> = (0..LENGTH).map(|i| format!("word{}", (round * 7 + i * 31) % 1000)).collect();
     let variants = |at: usize| {

@@ -1,4 +1,5 @@
-//! Counts the spikes of each layer on a text, and what they cost: `cargo run --release --example trace -- MODEL "a text"`.
+//! Counts the spikes of each layer on a text, and what they cost: `cargo run --release --example trace -- MODEL "a
+//! text"`.
 
 use std::{env, path::Path};
 

@@ -25,7 +25,7 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// A file's content is not what its format says.
-    #[error("{}{}: expected {expected}, got {got}", path.display(), line.map(|n| format!(":{n}")).unwrap_or_default())]
+    #[error("{}: expected {expected}, got {got}", place(path, *line))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -60,6 +60,12 @@ pub enum Error {
 
 /// The result of a fallible operation of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// A file and, if it is known, a line of it.
+fn place(path: &Path, line: Option<u64>) -> String {
+    let path = path.display();
+    line.map_or_else(|| path.to_string(), |line| format!("{path}:{line}"))
+}
 
 impl Error {
     /// A read failure at `path`; for use with `map_err`.

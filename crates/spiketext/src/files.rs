@@ -9,7 +9,21 @@ use std::{
     path::Path,
 };
 
+use serde::{Deserialize, Deserializer};
+
 use crate::{Error, Result};
+
+/// Reads a choice that has no fields of its own, such as `{"kind": "pooling"}`, and refuses any. To be named beside
+/// such a variant of an enum with a tag, where serde takes no notice of `deny_unknown_fields`.
+///
+/// # Errors
+/// Names the first field that is there.
+pub fn no_fields<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<(), D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    Nothing::deserialize(deserializer).map(|Nothing {}| ())
+}
 
 /// Writes `bytes` to a temporary sibling of `path`, flushes it to the disk and renames it: a reader sees the old file
 /// or the new one, never a part, and a failure leaves the old one.

@@ -1,9 +1,12 @@
-//! Probabilities from scores, and the cross-entropy loss that training and attacks look at.
+//! Probabilities from scores, and the loss that training and attacks look at (equation 8).
 
-/// The gradient of the cross-entropy of `softmax(scale x scores)` against `label` with respect to the scores.
-pub(crate) fn loss_gradient(scores: &[f32], scale: f32, label: usize) -> Vec<f32> {
+use crate::target::Target;
+
+/// The gradient of the cross-entropy of `softmax(scale x scores)` against the class of `target` with respect to
+/// the scores.
+pub(crate) fn loss_gradient(scores: &[f32], scale: f32, target: Target) -> Vec<f32> {
     let mut gradient: Vec<f32> = softmax(scores, scale).into_iter().map(|p| scale * p).collect();
-    gradient[label] -= scale;
+    gradient[target.class()] -= scale;
     gradient
 }
 

@@ -1,7 +1,8 @@
 //! Named random streams: one seed makes every random choice of a run, in any order and on any number of threads.
 //!
 //! A stream is named by a purpose and up to two numbers (an epoch, a token, a text). Streams are ChaCha8 generators
-//! whose 256-bit key is made from (seed, purpose, numbers), so each can be opened anywhere without state to pass along.
+//! whose 256-bit key is made from (seed, purpose, numbers), so each can be opened anywhere without state to pass
+//! along.
 
 use rand_chacha::{
     ChaCha8Rng,

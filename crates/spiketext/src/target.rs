@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 /// What the right answer to a text is: one class, by its number among the names of a data set or a model.
 ///
 /// Whoever wants to know whether an answer is right, how far it is from right, or how often a class is right, asks
-/// here; an objective (the loss of [`Self::class`]) is the read-out's. In files a target is the number of its class.
+/// here; how far a network's outputs are from it in training, the objective of training says. In files a target is
+/// the number of its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Target {

@@ -1,5 +1,5 @@
-//! Holds the accounts of a network's costs to NeuroBench, and the energy with memory traffic to SpikingJelly: the same
-//! small networks, every measure the same.
+//! Holds the accounts of a network's costs to NeuroBench, and the energy with memory traffic to SpikingJelly: the
+//! same small networks, every measure the same.
 //!
 //! The file is `testdata/golden/costs.json`; `reference/make_costs_golden.py` made it.
 

@@ -1,7 +1,8 @@
 //! Laws that every run of a network obeys, checked on the trace of one text against the equations spelled out.
 //!
-//! Nothing here calls a kernel. Weights, thresholds and leaks are numbers that binary fractions hold, so sums are exact
-//! in any order, and equality means equality. Only means over positions are not: they are spelled out as they are rounded.
+//! Nothing here calls a kernel. Weights, thresholds and leaks are numbers that binary fractions hold, so sums are
+//! exact in any order, and equality means equality. Only means over positions are not: they are spelled out as they
+//! are rounded.
 
 use proptest::prelude::*;
 use spiketext::{
@@ -84,7 +85,7 @@ fn config() -> impl Strategy<Value = NetworkConfig> {
     let chain = prop::sample::select(vec![1usize, 3, 18]).prop_flat_map(chain);
     (chain, padding, encoder, unknown, bits, 1usize..7).prop_map(
         |(chain, padding, encoder, unknown, synapse_bits, steps)| NetworkConfig {
-            steps,
+            steps: if encoder.check_steps(steps).is_ok() { steps } else { 8 },
             encoder,
             unknown,
             padding,
@@ -226,8 +227,8 @@ impl Case {
     }
 }
 
-/// Checks one neuron: `spikes` must be what charge, fire and reset make of `currents` (equation 4). Where nothing leaks
-/// and the reset subtracts, charge must be conserved: what came in is in the membrane or left with the spikes.
+/// Checks one neuron: `spikes` must be what charge, fire and reset make of `currents` (equation 4). Where nothing
+/// leaks and the reset subtracts, charge must be conserved: what came in is in the membrane or left with the spikes.
 fn obeys(parameters: &NeuronParameters, threshold: f64, currents: &[f64], spikes: &[bool]) -> Result<(), String> {
     let first = f64::from(parameters.initial) * threshold;
     // Membranes are of single precision, which holds whole numbers of 1/2^14 of such sizes: all currents but means.

@@ -1,5 +1,6 @@
 //! Adversarial training: a network is trained and attacked on its own training texts, and what fooled it joins
-//! those texts, under the right label, for a second network (augmentation as in Jin et al. 2020). Development and test texts stay as they are.
+//! those texts, under the right label, for a second network (augmentation as in Jin et al. 2020). Development and
+//! test texts stay as they are.
 
 use std::path::{Path, PathBuf};
 
@@ -67,8 +68,8 @@ pub fn augmented(
     (dataset, found)
 }
 
-/// Trains, attacks, and gives the data set that a second network is to be trained on, with what is known of its additions.
-/// The first network leaves no checkpoint: it is trained anew when a run is taken up.
+/// Trains, attacks, and gives the data set that a second network is to be trained on, with what is known of its
+/// additions. The first network leaves no checkpoint: it is trained anew when a run is taken up.
 ///
 /// # Errors
 /// As [`train`], or if the attack lacks a resource or is not for the language of the texts.

@@ -1,8 +1,8 @@
 //! The cells of a study, wherever they lie: single files in the folder of a running study, or many in one archive.
 //!
-//! An archive holds one cell a line as JSON, in the order of their ids, compressed by Zstandard: the same cells make the
-//! same bytes. The archive of the folder `study` is `study.jsonl.zst` beside it; a cell that lies in both is that of the
-//! folder, which is the newer one.
+//! An archive holds one cell a line as JSON, in the order of their ids, compressed by Zstandard: the same cells make
+//! the same bytes. The archive of the folder `study` is `study.jsonl.zst` beside it; a cell that lies in both is that
+//! of the folder, which is the newer one.
 
 use std::{
     collections::BTreeMap,

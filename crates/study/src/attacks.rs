@@ -16,7 +16,8 @@ use crate::cell::{AttackResult, AttackSettings, NoiseSettings};
 pub struct AttackChoices {
     /// The attack.
     pub name: AttackRecipe,
-    /// The largest share of words that may change, in the paper's own protocol; 0 for the parameters of the attack's publication.
+    /// The largest share of words that may change, in the paper's own protocol; 0 for the parameters of the attack's
+    /// publication.
     pub share: f64,
     /// What noise a question meets.
     pub noise: Noise,

@@ -2,8 +2,8 @@
 //!
 //! A cell is one network of one data set and one seed, trained and measured once. Its place in the report is named by
 //! `table`, `row` and `axis`; cells that differ in nothing but the seed are averaged. What a cell is (method, recipe,
-//! noise) stands in fields of its own: names are for people. Whoever adds a field gives it a default, so that older files
-//! stay readable. Finished studies lie packed in one file ([`crate::archive`]).
+//! noise) stands in fields of its own: names are for people. Whoever adds a field gives it a default, so that older
+//! files stay readable. Finished studies lie packed in one file ([`crate::archive`]).
 
 use std::{
     collections::BTreeMap,
@@ -186,8 +186,8 @@ pub struct Measurements {
     /// How neurons fire; only for networks that do.
     #[serde(default)]
     pub firing: Option<FiringSummary>,
-    /// What came of an attack, in a cell that is one. Its `test_accuracy` is that of the attacked texts before, and neither
-    /// confusion nor costs are there.
+    /// What came of an attack, in a cell that is one. Its `test_accuracy` is that of the attacked texts before, and
+    /// neither confusion nor costs are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attack: Option<AttackResult>,
 }
@@ -202,8 +202,8 @@ pub struct AttackResult {
     pub accuracy: f64,
     /// Texts that stayed right: the robust accuracy.
     pub accuracy_under_attack: f64,
-    /// The same two where draws of noise that the attack never met decide by majority. Of a network without noise the same
-    /// numbers again.
+    /// The same two where draws of noise that the attack never met decide by majority. Of a network without noise the
+    /// same numbers again.
     pub judged_accuracy: f64,
     /// See `judged_accuracy`.
     pub judged_accuracy_under_attack: f64,
@@ -233,8 +233,8 @@ pub struct CostsPerText {
     pub effective_acs: f64,
     /// Dense operations: every input and weight counted, over all time steps.
     pub dense: f64,
-    /// Neuron updates: every neuron with a membrane at every step, 0 for networks without. A study does not look which
-    /// membranes change; NeuroBench's membrane updates are at most this. (Older files have it under that name.)
+    /// Neuron updates: every neuron with a membrane at every step, 0 for networks without. A study does not look
+    /// which membranes change; NeuroBench's membrane updates are at most this. (Older files have it under that name.)
     #[serde(default, alias = "membrane-updates")]
     pub neuron_updates: f64,
     /// The DNN of the same shape on the same texts: effective multiply-accumulations.
@@ -344,7 +344,8 @@ pub struct Seconds {
 }
 
 impl Cell {
-    /// The name of the cell's file without its ending: table, row, axis, data set and seed in lower case with hyphens.
+    /// The name of the cell's file without its ending: table, row, axis, data set and seed in lower case with
+    /// hyphens.
     #[must_use]
     pub fn id(&self) -> String {
         cell_id(&self.table, &self.row, &self.axis, &self.dataset, self.seed)

@@ -266,8 +266,9 @@ mod tests {
 
     #[test]
     fn settings_tell_of_attacks_and_of_adversarial_training() {
-        let text = "datasets = [\"reviews-en\"]\n[[row]]\ntable = \"a\"\nname = \"b\"\nmethod = \"dnn\"\nrecipe = \"lean\"\n\
-                    attack = { name = \"pwws\" }\nadversarial = { name = \"textfooler\", texts = 7 }\n";
+        let text = "datasets = [\"reviews-en\"]\n[[row]]\ntable = \"a\"\nname = \"b\"\nmethod = \"dnn\"\n\
+                    recipe = \"lean\"\nattack = { name = \"pwws\" }\n\
+                    adversarial = { name = \"textfooler\", texts = 7 }\n";
         let grid = Grid::parse(text, Path::new("grid.toml")).expect("a grid");
         let sources = Sources::default();
         let mut context = CellContext::new(&sources, &grid.datasets);

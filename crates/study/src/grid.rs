@@ -21,7 +21,7 @@
 //! recipe = "lean"
 //! attack = { texts = 100 }            # an attack on the network instead of a measurement
 //! axis = { "attack.name" = ["deepwordbug", "pwws"] }
-//! adversarial = { name = "pwws", texts = 2000 }   # trained with training texts that fooled an earlier network besides
+//! adversarial = { name = "pwws", texts = 2000 }   # trained with texts that fooled an earlier network besides
 //! ```
 
 use std::{
@@ -580,7 +580,8 @@ seeds = 2
     #[test]
     fn attacks_have_choices_of_their_own() {
         let text = "datasets = [\"sst2\"]\n[[row]]\ntable = \"robustness\"\nname = \"a\"\nmethod = \"dnn\"\n\
-                    recipe = \"lean\"\nattack = { texts = 5, noise = \"fresh\" }\nper-dataset = { sst2 = [\"attack.texts=9\"] }\n\
+                    recipe = \"lean\"\nattack = { texts = 5, noise = \"fresh\" }\n\
+                    per-dataset = { sst2 = [\"attack.texts=9\"] }\n\
                     axis = { \"network.steps\" = [4], \"attack.name\" = [\"pwws\", \"bae-ngram\"] }\n";
         let grid = parse(text).expect("a grid");
         let attacks: Vec<_> = grid.cells.iter().filter_map(|cell| cell.attack.clone()).collect();

@@ -1,13 +1,14 @@
 //! Studies: a declared grid of experiments, each a cell with a result file of its own, and what runs them.
 //!
-//! [`cell`] is the file of a result, [`archive`] many of them in one file, [`machine`] says where it was measured; these
-//! are there without the feature `run`, which brings in training and attacks: `grid` says which cells there are and in
-//! what order, `context` holds what cells share, `victims` attacks networks, `cells` makes one cell, `runner` those that
-//! are not there yet: each uses only those before it. `adversarial` trains a network on what fooled an earlier one.
+//! [`cell`] is the file of a result, [`archive`] many of them in one file, [`machine`] says where it was measured;
+//! these are there without the feature `run`, which brings in training and attacks: `grid` says which cells there are
+//! and in what order, `context` holds what cells share, `victims` attacks networks, `cells` makes one cell, `runner`
+//! those that are not there yet: each uses only those before it. `adversarial` trains a network on what fooled an
+//! earlier one.
 //!
 //! A cell's result depends on its data, word vectors, choices and seed alone, not on which cells ran before it: what
-//! cells share is kept under a name made from all that decides it (`spiketext_train::identity`); `identity` says which
-//! choices decide what.
+//! cells share is kept under a name made from all that decides it (`spiketext_train::identity`); `identity` says
+//! which choices decide what.
 
 pub mod archive;
 pub mod cell;

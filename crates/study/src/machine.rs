@@ -60,7 +60,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This one, today. `program` is what the program was built from, `-dirty` behind it where its sources had changes.
+    /// This one, today. `program` is what the program was built from, `-dirty` behind it where its sources had
+    /// changes.
     #[must_use]
     pub fn found(program: &str) -> Self {
         let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -119,8 +120,8 @@ pub fn in_words(threads: usize) -> String {
     format!("{name}, {cores} cores, {threads} threads")
 }
 
-/// How many processes wanted to run over the last minute: more than a measurement's own threads say that others were at
-/// work too.
+/// How many processes wanted to run over the last minute: more than a measurement's own threads say that others were
+/// at work too.
 #[must_use]
 pub fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
@@ -133,8 +134,8 @@ fn today() -> String {
     format!("{year}-{month:02}-{day:02}")
 }
 
-/// The Gregorian date of a day counted from 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms"): years
-/// begin in March there, so that the leap day is the last of its year.
+/// The Gregorian date of a day counted from 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms"):
+/// years begin in March there, so that the leap day is the last of its year.
 fn civil(days: u64) -> (u64, u64, u64) {
     let from_march = days + 719_468;
     let (era, day_of_era) = (from_march / 146_097, from_march % 146_097);

@@ -114,7 +114,8 @@ impl<'a> Results<'a> {
         Ok(Self { folder, packed: cells.into_iter().map(|cell| (cell.id(), cell)).collect() })
     }
 
-    /// The state of a cell that is to be made with `settings`. Where `any_vectors`, those of the result do not matter.
+    /// The state of a cell that is to be made with `settings`. Where `any_vectors`, those of the result do not
+    /// matter.
     fn state_of(&self, cell: &PlannedCell, settings: &Settings, any_vectors: bool) -> State {
         let path = self.folder.join(format!("{}.json", cell.id()));
         let single = match path.exists().then(|| Cell::read(&path)).transpose() {

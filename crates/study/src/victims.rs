@@ -66,8 +66,8 @@ impl AttackCache {
         attack.run(&victim(classifier, cell, attack)?, &resources, &subjects, cell.seed)
     }
 
-    /// The data set of adversarial training: with the training texts that fooled a network without it. The last one is
-    /// kept.
+    /// The data set of adversarial training: with the training texts that fooled a network without it. The last one
+    /// is kept.
     pub(crate) fn hardened(
         &mut self,
         context: &mut CellContext<'_>,

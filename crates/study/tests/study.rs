@@ -1,5 +1,5 @@
-//! Holds the study to its promises: a cell's result does not depend on what ran before it, a finished cell is never run
-//! again, and a study that was cut off goes on to the same files.
+//! Holds the study to its promises: a cell's result does not depend on what ran before it, a finished cell is never
+//! run again, and a study that was cut off goes on to the same files.
 
 use std::{
     collections::BTreeMap,

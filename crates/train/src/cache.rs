@@ -31,8 +31,8 @@ pub struct StepCache {
 }
 
 impl StepCache {
-    /// Keeps trained DNNs and classifiers in `folder` too, for later runs of the same `program`: a name that changes with
-    /// what the program does, such as the commit that it was built from.
+    /// Keeps trained DNNs and classifiers in `folder` too, for later runs of the same `program`: a name that changes
+    /// with what the program does, such as the commit that it was built from.
     #[must_use]
     pub fn in_folder(folder: PathBuf, program: String) -> Self {
         Self { folder: Some((folder, program)), ..Self::default() }

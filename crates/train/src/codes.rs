@@ -1,7 +1,7 @@
 //! Codes of words: the rates that were looked up, once in memory, and over them the codes that training changed.
 //!
-//! All that deals with words during a run shares one table of rates, which is the largest thing that it holds. A network's
-//! code of a word is a fixed function of its rates (equations 1 and 10) until it learns.
+//! All that deals with words during a run shares one table of rates, which is the largest thing that it holds. A
+//! network's code of a word is a fixed function of its rates (equations 1 and 10) until it learns.
 
 use std::sync::Arc;
 

@@ -1,13 +1,13 @@
 //! Conversion: from a trained TextCNN to a spiking network with the same meaning (equations 9 and 10).
 //!
-//! A converted neuron fires at the rate `activation / threshold`, cut off at one spike a step. Thresholds are set to 1
-//! by dividing the weights, and undone in the layer that follows, so only the feature layer keeps thresholds of its own
-//! (spikes a position, one a channel).
+//! A converted neuron fires at the rate `activation / threshold`, cut off at one spike a step. Thresholds are set to
+//! 1 by dividing the weights, and undone in the layer that follows, so only the feature layer keeps thresholds of its
+//! own (spikes a position, one a channel).
 //!
-//! All of this takes the mean input of a word over time for its rates. Codes whose mean is another number are fitted to the
-//! rates first: `r` is taken for `slope m + offset`, by least squares over the tokens of the calibration texts, with one slope for
-//! the layer and an offset for each dimension. The slope goes into the synapses and the offsets into the presence currents,
-//! and activations are measured on the fit.
+//! All of this takes the mean input of a word over time for its rates. Codes whose mean is another number are fitted
+//! to the rates first: `r` is taken for `slope m + offset`, by least squares over the tokens of the calibration
+//! texts, with one slope for the layer and an offset for each dimension. The slope goes into the synapses and the
+//! offsets into the presence currents, and activations are measured on the fit.
 
 use spiketext::{
     Error, Result,
@@ -36,9 +36,9 @@ struct Folded {
     presence: Vec<f32>,
 }
 
-/// Folds the centring into the weights: `W (2 k (r - 1/2)) = (2 k W) r - k sum W`, the last at each tap on a real token; and with it
-/// the fit of a code's means to the rates, if there is one. A network that was not trained centred has no presence currents to
-/// fold anything into: it takes the means as they are.
+/// Folds the centring into the weights: `W (2 k (r - 1/2)) = (2 k W) r - k sum W`, the last at each tap on a real
+/// token; and with it the fit of a code's means to the rates, if there is one. A network that was not trained centred
+/// has no presence currents to fold anything into: it takes the means as they are.
 fn fold(dnn: &DnnWeights, products: usize, fit: Option<&Fit>) -> Folded {
     let CodeScale { centred, range } = dnn.codes.scale();
     if !centred {
@@ -65,8 +65,8 @@ struct Fit {
 }
 
 impl Fit {
-    /// The fit to words, each with its rates and means, one for every time it was met. Where means say nothing of rates (those of
-    /// a first spike are all alike), the slope is 1.
+    /// The fit to words, each with its rates and means, one for every time it was met. Where means say nothing of
+    /// rates (those of a first spike are all alike), the slope is 1.
     fn of(dimension: usize, words: &[(Vec<f32>, Vec<f32>)]) -> Self {
         let count = words.len().max(1) as f64;
         let mean = |values: &mut dyn Iterator<Item = f32>| values.map(f64::from).sum::<f64>() / count;
@@ -117,15 +117,14 @@ fn fit_of(config: &NetworkConfig, codes: &Codes, calibration: &[&EncodedText]) -
 /// Converts a DNN. `calibration` are training texts.
 ///
 /// # Errors
-/// If the DNN's weights are not finite, if weighted phases do not come in whole periods, or if the paper's rules are asked for in
-/// a network that the paper does not have.
+/// If the DNN's weights are not finite, the configuration is out of bounds, or the paper's rules are asked for in a
+/// network that the paper does not have.
 pub fn convert(
     recipe: &Recipe,
     config: &NetworkConfig,
     dnn: &DnnWeights,
     calibration: &[&EncodedText],
 ) -> Result<Network> {
-    config.encoder.check_steps(config.steps)?;
     let shape = config.convolution();
     let CodeScale { centred, range } = dnn.codes.scale();
     let rate = |code: f32| if centred { code / (2.0 * range) + 0.5 } else { code };
@@ -146,8 +145,8 @@ pub fn convert(
         if further == 0 {
             return Ok(());
         }
-        let wanted = "conversion.normalisation percentile (or none) where further layers stand between text convolution \
-                      and read-out";
+        let wanted = "conversion.normalisation percentile (or none) where further layers stand between text \
+                      convolution and read-out";
         Err(Error::invalid("convert", wanted, format!("{further} further layers")))
     };
     match recipe.conversion.normalisation {
@@ -195,9 +194,9 @@ pub fn convert(
     Network::new(config.clone(), Weights { codes, layers })
 }
 
-/// Brings every activation into the range of firing rates (equation 9): each layer's weights are divided by its thresholds and
-/// multiplied by those of the layer before, the shortcut by those of where it comes from. `thresholds_of` finds them in lists of
-/// activations, one a channel.
+/// Brings every activation into the range of firing rates (equation 9): each layer's weights are divided by its
+/// thresholds and multiplied by those of the layer before, the shortcut by those of where it comes from.
+/// `thresholds_of` finds them in lists of activations, one a channel.
 fn balance(
     config: &NetworkConfig,
     layers: &mut [LayerWeights],
@@ -291,8 +290,8 @@ struct Activations {
 }
 
 impl Activations {
-    /// Of the text convolution these are pre-activations at all positions that see a token; of further layers over positions their
-    /// rectified ones, of pooling the features of the texts, of the read-out its outputs.
+    /// Of the text convolution these are pre-activations at all positions that see a token; of further layers over
+    /// positions their rectified ones, of pooling the features of the texts, of the read-out its outputs.
     fn of(
         config: &NetworkConfig,
         dnn: &DnnWeights,
@@ -328,8 +327,8 @@ fn thresholds(lists: &[Vec<f32>], q: f64, scope: Scope) -> Vec<f32> {
     match scope {
         Scope::Layer => vec![positive(all()); lists.len()],
         Scope::Channel => {
-            // A channel that is all but silent would get a threshold so low that its weights, divided by it, leave the
-            // others below the unit of their common grid (see `spiketext::network`).
+            // A channel that is all but silent would get a threshold so low that its weights, divided by it, leave
+            // the others below the unit of their common grid (see `spiketext::network`).
             let least = all() / LEAST_SHARE;
             let own = |list: &Vec<f32>| quantile(list.iter().copied().filter(|&a| a > 0.0).collect(), q);
             lists.iter().map(|list| positive(own(list).max(least))).collect()

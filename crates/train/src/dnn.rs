@@ -1,4 +1,5 @@
-//! The real-valued network in training: tailored (ReLU and an average, with a bound or without) or original (maximum pooling).
+//! The real-valued network in training: tailored (ReLU and an average, with a bound or without) or original (maximum
+//! pooling).
 //!
 //! ```text
 //! pooled[b, (k,f)] = pool over p of relu(b[k,f] + sum of taps)         see spiketext_kernels::text_convolution
@@ -18,6 +19,7 @@ use spiketext::{
     network::{LayerConfig, LayerWeights, Leaf, NetworkConfig, Signal},
     seed::{Purpose, stream, uniform},
     slices::argmax,
+    target::Target,
 };
 use spiketext_kernels::{
     ConvolutionShape, SILENT, TokenBatch, Workspace,
@@ -27,8 +29,9 @@ use spiketext_kernels::{
 
 use crate::{
     codes::{CodeScale, WordCodes},
+    dropout::{Mask, dropout_factors},
     graph::{self, LeafTensors},
-    loss::{Mask, cross_entropy, dropout_factors, sum_groups},
+    objective::{Objective, Outputs},
     optimiser::{Array, LeafParameters, Rows, adamw, into_numbers, numbers},
     prepare::{EncodedText, PreparedData},
     recipe::{DnnChoices, Recipe},
@@ -71,7 +74,8 @@ impl DnnWeights {
     }
 }
 
-/// The first weights of a leaf: uniform within 1 / sqrt(fan-in), biases too where there are any. `which` names its streams.
+/// The first weights of a leaf: uniform within 1 / sqrt(fan-in), biases too where there are any. `which` names its
+/// streams.
 fn first_weights(leaf: &Leaf, which: u64, biases: bool, seed: u64) -> LayerWeights {
     let sizes = leaf.sizes();
     let draw = |which: u64, count: usize, bound: &dyn Fn(usize) -> f32| -> Vec<f32> {
@@ -113,7 +117,8 @@ impl TextCnn {
     pub fn new(recipe: &Recipe, config: &NetworkConfig, prepared: &Arc<PreparedData>, seed: u64) -> Self {
         let device = Device::flex();
         let leaves = config.chain.leaves();
-        // Streams 0 and 1 are the text convolution's, 2 and 3 the read-out's; what stands between has those after them.
+        // Streams 0 and 1 are the text convolution's, 2 and 3 the read-out's; what stands between has those after
+        // them.
         let of = |(at, leaf): (usize, &Leaf)| {
             let which = match at {
                 0 => 0,
@@ -262,8 +267,8 @@ pub struct DnnBatchMaker {
 impl Batches for DnnBatchMaker {
     type Batch = DnnBatch;
 
-    /// A batch of distinct words, and of those the ones that take part in step `step`. Words that dropout takes away are
-    /// silent, which is what a code of zeros would make them, at no cost.
+    /// A batch of distinct words, and of those the ones that take part in step `step`. Words that dropout takes away
+    /// are silent, which is what a code of zeros would make them, at no cost.
     fn batch(&self, texts: &[&EncodedText], step: u64) -> DnnBatch {
         let (mut batch, rows) = batch_of(&self.config, texts.iter().map(|text| &text.words));
         let DnnChoices { word_dropout, dropout, .. } = self.choices;
@@ -279,8 +284,8 @@ impl Batches for DnnBatchMaker {
         let channels = graph::pooled_channels(&self.config);
         let mask = (dropout > 0.0)
             .then(|| dropout_factors((self.seed, Mask::Features, step), dropout, texts.len() * channels));
-        let labels = texts.iter().map(|text| text.target.class()).collect();
-        DnnBatch { tokens: Arc::new(batch), rows, kept, factor, mask, labels }
+        let targets = texts.iter().map(|text| text.target).collect();
+        DnnBatch { tokens: Arc::new(batch), rows, kept, factor, mask, targets }
     }
 }
 
@@ -296,7 +301,7 @@ pub struct DnnBatch {
     factor: f32,
     /// Factors of dropout of the pooled features, `[B, C]`.
     mask: Option<Vec<f32>>,
-    labels: Vec<usize>,
+    targets: Vec<Target>,
 }
 
 impl DnnBatch {
@@ -342,8 +347,8 @@ impl Trainable for TextCnn {
                 }
                 None => pooled,
             };
-            let outputs = graph::real_valued_outputs(config, &leaves, features);
-            let loss = cross_entropy(sum_groups(outputs, config.classes()), &batch.labels);
+            let outputs = Outputs::Values(graph::real_valued_outputs(config, &leaves, features));
+            let loss = Objective::of(config).loss(config, outputs, &batch.targets);
             let gradients = loss.backward();
             (loss, gradients)
         };

@@ -9,6 +9,7 @@ use spiketext::{
     engine::{batch_of, feature_thresholds, run},
     network::{Codes, Grid, LayerConfig, LayerWeights, Network, NetworkConfig, Weights, on_grid},
     seed::Purpose,
+    target::Target,
     text::UNKNOWN,
 };
 use spiketext_kernels::{
@@ -18,8 +19,9 @@ use spiketext_kernels::{
 };
 
 use crate::{
+    dropout::{Mask, dropout_factors},
     graph::{self, LeafTensors, SpikingBatch},
-    loss::{Mask, cross_entropy, dropout_factors, sum_groups},
+    objective::{Objective, Outputs},
     optimiser::{Array, LeafParameters, adamw, numbers},
     prepare::{EncodedText, PreparedData},
     recipe::{FineTuningChoices, Recipe},
@@ -52,7 +54,7 @@ pub struct Frozen {
 
 /// What a step sees of its texts.
 pub struct Batch {
-    labels: Vec<usize>,
+    targets: Vec<Target>,
     read: SpikingBatch,
 }
 
@@ -85,7 +87,7 @@ impl Batches for Arc<Frozen> {
         let patterns =
             graph::is_fused(config).then(|| Arc::new(Patterns::of(shape, config.time(), &spikes, &tokens)));
         Batch {
-            labels: texts.iter().map(|text| text.target.class()).collect(),
+            targets: texts.iter().map(|text| text.target).collect(),
             read: SpikingBatch {
                 tokens: Arc::new(tokens),
                 spikes: Arc::new(spikes),
@@ -132,8 +134,8 @@ impl<'a> SpikingTextCnn<'a> {
         Network::new(self.frozen.config.clone(), Weights { codes: self.frozen.codes.clone(), layers })
     }
 
-    /// The numbers of a leaf on their grid as leaves of a graph: gradients go to the unrounded ones. Synapses of a text
-    /// convolution that a kernel can look up are not read beside the packed ones, and stay as they are.
+    /// The numbers of a leaf on their grid as leaves of a graph: gradients go to the unrounded ones. Synapses of a
+    /// text convolution that a kernel can look up are not read beside the packed ones, and stay as they are.
     fn rounded(&self, at: usize) -> (LeafTensors, Option<PackedWeights>) {
         let (config, layer) = (&self.frozen.config, &self.layers[at]);
         let bits = config.synapse_bits;
@@ -167,20 +169,11 @@ pub fn accuracy(network: &Network, noise: Noise, prepared: &PreparedData, texts:
     prepared.accuracy(network.config(), texts, |words| run(network, noise, words).labels)
 }
 
-/// The loss from the currents of the outputs, `[B T, O]` (equation 8).
-fn loss(config: &NetworkConfig, currents: Tensor<2>, labels: &[usize]) -> Tensor<1> {
-    let (texts, steps, outputs) = (labels.len(), config.steps, config.outputs());
+/// What outputs say, from the currents into them, `[B T, O]`.
+fn outputs(config: &NetworkConfig, texts: usize, currents: Tensor<2>) -> Outputs {
     match graph::output_spikes(config, texts, currents.clone()) {
-        None => {
-            let mean = currents.reshape([texts, steps, outputs]).mean_dim(1).reshape([texts, outputs]);
-            let logits = sum_groups(mean, config.classes()) / config.outputs_per_class() as f32;
-            cross_entropy(logits, labels)
-        }
-        Some(spikes) => {
-            let sums = sum_groups(spikes.reshape([texts * steps, outputs]), config.classes());
-            let each_step: Vec<usize> = labels.iter().flat_map(|&label| std::iter::repeat_n(label, steps)).collect();
-            cross_entropy(sums, &each_step)
-        }
+        None => Outputs::Currents(currents),
+        Some(spikes) => Outputs::Spikes(spikes),
     }
 }
 
@@ -193,7 +186,8 @@ impl Trainable for SpikingTextCnn<'_> {
 
     fn train(&mut self, batch: Batch, lr_scale: f64, overlap: impl FnOnce() + Send) -> f64 {
         let config = &self.frozen.config;
-        // The forward pass sees the weights on their grid, as they would be saved; gradients go to the unrounded ones.
+        // The forward pass sees the weights on their grid, as they would be saved; gradients go to the unrounded
+        // ones.
         let (mut leaves, mut packed) = (Vec::with_capacity(self.layers.len()), None);
         for at in 0..self.layers.len() {
             let (own, of_this) = self.rounded(at);
@@ -203,7 +197,8 @@ impl Trainable for SpikingTextCnn<'_> {
         let sums = graph::spiking_sums(config, &leaves, &batch.read, packed.map(Arc::new), &self.workspace);
         let readout = || {
             let currents = graph::spiking_outputs(config, &leaves, &batch.read, sums);
-            let loss = loss(config, currents, &batch.labels);
+            let outputs = outputs(config, batch.targets.len(), currents);
+            let loss = Objective::of(config).loss(config, outputs, &batch.targets);
             let gradients = loss.backward();
             (loss, gradients)
         };

@@ -1,8 +1,8 @@
 //! Names for what is kept: hashes of all that decides it.
 //!
-//! A finished step is kept under the hash of its inputs: the recipe as [`Recipe::for_step`] leaves it, the seed, the texts
-//! and the rates of their words. The recipe is serialised whole, so that a field that is new to it decides too; no name
-//! lists fields.
+//! A finished step is kept under the hash of its inputs: the recipe as [`Recipe::for_step`] leaves it, the seed, the
+//! texts and the rates of their words. The recipe is serialised whole, so that a field that is new to it decides too;
+//! no name lists fields.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};

@@ -1,21 +1,22 @@
 //! Training: from labelled texts to a spiking classifier.
 //!
 //! [`train`] is the main job: cut and encode the texts, train a TextCNN, convert it, fine-tune the spiking network,
-//! measure. `pipeline` puts the `steps` together and keeps what comes of each in a `cache`, under a name by `identity`;
-//! `layers` and `kernel_operation` join the hand-written kernels to Burn.
+//! measure. `pipeline` puts the `steps` together and keeps what comes of each in a `cache`, under a name by
+//! `identity`; `layers` and `kernel_operation` join the hand-written kernels to Burn.
 
 mod cache;
 pub mod codes;
 pub mod convert;
 pub mod dnn;
+pub mod dropout;
 pub mod events;
 pub mod fine_tune;
 pub mod graph;
 pub mod identity;
 pub mod kernel_operation;
 pub mod layers;
-pub mod loss;
 mod network;
+pub mod objective;
 pub mod optimiser;
 pub mod pipeline;
 pub mod prepare;

@@ -1,5 +1,5 @@
-//! Trainable numbers with their optimiser state: AdamW (Loshchilov and Hutter 2019) by the kernel that passes once over
-//! the memory.
+//! Trainable numbers with their optimiser state: AdamW (Loshchilov and Hutter 2019) by the kernel that passes once
+//! over the memory.
 
 use burn_tensor::{Device, Gradients, Tensor, TensorData};
 use rayon::prelude::*;
@@ -52,8 +52,8 @@ impl<const D: usize> Parameter<D> {
         self.value.clone().autodiff().require_grad()
     }
 
-    /// `values` in the place of the value (as it is after rounding, say) as a leaf of a new graph. [`Self::update`] takes
-    /// its gradient for that of the value.
+    /// `values` in the place of the value (as it is after rounding, say) as a leaf of a new graph. [`Self::update`]
+    /// takes its gradient for that of the value.
     ///
     /// # Panics
     /// If `values` does not fill the shape.
@@ -74,8 +74,8 @@ impl<const D: usize> Parameter<D> {
         numbers(&self.value)
     }
 
-    /// One step of `optimiser` along the gradient of `leaf`, which is taken out of `gradients`; nothing happens if the loss
-    /// did not depend on it. Where this is the last use of the leaf, nothing is copied.
+    /// One step of `optimiser` along the gradient of `leaf`, which is taken out of `gradients`; nothing happens if
+    /// the loss did not depend on it. Where this is the last use of the leaf, nothing is copied.
     pub fn update(&mut self, optimiser: &AdamW, learning_rate: f64, leaf: Tensor<D>, gradients: &mut Gradients) {
         let Some(gradient) = leaf.grad_remove(gradients) else { return };
         drop(leaf);

@@ -1,7 +1,8 @@
 //! The main job as one pipeline: prepare, train a DNN, convert, fine-tune, measure, put a model together.
 //!
-//! Every step is a method that asks for the steps before it and keeps its result in a [`StepCache`], under a hash of all
-//! that decides it (see [`crate::identity`]). `spiketext train`, adversarial training and studies all run this one.
+//! Every step is a method that asks for the steps before it and keeps its result in a [`StepCache`], under a hash of
+//! all that decides it (see [`crate::identity`]). `spiketext train`, adversarial training and studies all run this
+//! one.
 
 use std::{
     path::{Path, PathBuf},
@@ -236,8 +237,8 @@ impl<'a> Pipeline<'a> {
     /// The trained DNN.
     ///
     /// # Errors
-    /// As [`Self::prepare`], if a checkpoint does not belong to this run or cannot be written, or if training leaves the
-    /// finite numbers.
+    /// As [`Self::prepare`], if a checkpoint does not belong to this run or cannot be written, or if training leaves
+    /// the finite numbers.
     pub fn dnn(&mut self, observer: &mut Observer<'_>) -> Result<Arc<TrainedDnn>> {
         let name = self.name(Step::Dnn, observer)?;
         if let Some(trained) = self.cache.dnn.get(&name) {
@@ -295,8 +296,8 @@ impl<'a> Pipeline<'a> {
         if !self.recipe.dnn.pooling.converts() {
             return Err(Error::invalid(
                 "train",
-                "dnn.pooling = \"average\" or \"bounded\" (spikes cannot compute a maximum over positions; --original \
-                 trains such a network beside)",
+                "dnn.pooling = \"average\" or \"bounded\" (spikes cannot compute a maximum over positions; \
+                 --original trains such a network beside)",
                 "\"maximum\"",
             ));
         }
@@ -522,8 +523,8 @@ fn percent(share: f64) -> f64 {
     100.0 * share
 }
 
-/// Refuses what cannot be trained on. The readers of [`spiketext::data`] let none of it through; a data set put together
-/// by hand may hold it.
+/// Refuses what cannot be trained on. The readers of [`spiketext::data`] let none of it through; a data set put
+/// together by hand may hold it.
 ///
 /// # Errors
 /// If there are fewer than two classes, a part has no texts, or a text has a class that is not there.

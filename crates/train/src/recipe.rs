@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use spiketext::{
     Error, Result,
     encode::Encoder,
+    files::no_fields,
     network::{CodeBits, Padding, Readout, SynapseBits, UnknownWord},
 };
 use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
@@ -115,8 +116,8 @@ pub struct WordChoices {
     pub trained: bool,
     /// Bits of a stored code.
     pub bits: CodeBits,
-    /// Training words without a vector that occur at least so often get a code of their own, all rates 1/2 at first; 0
-    /// gives none. Only where codes are trained.
+    /// Training words without a vector that occur at least so often get a code of their own, all rates 1/2 at first;
+    /// 0 gives none. Only where codes are trained.
     pub fresh_from: usize,
     /// Dimensions of random vectors (only for `--vectors random`).
     pub random_dimension: usize,
@@ -177,12 +178,17 @@ pub struct ConversionChoices {
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Normalisation {
     /// Weights are copied as they are.
+    #[serde(deserialize_with = "no_fields")]
     None,
     /// The paper's model-based rule: convolution weights of each width divided by their largest.
+    #[serde(deserialize_with = "no_fields")]
     Model,
-    /// The paper's data-based rule: weights divided by the largest activation of their layer on the calibration texts.
+    /// The paper's data-based rule: weights divided by the largest activation of their layer on the calibration
+    /// texts.
+    #[serde(deserialize_with = "no_fields")]
     Data,
-    /// Thresholds at the q-quantile of the pre-activations on the calibration texts (equation 9); q = 1 is the largest.
+    /// Thresholds at the q-quantile of the pre-activations on the calibration texts (equation 9); q = 1 is the
+    /// largest.
     Percentile {
         /// The quantile in (0, 1]. In double precision, so that 0.99 of 100 values is the 99th of them.
         q: f64,
@@ -203,8 +209,8 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FineTuningChoices {
-    /// Points of development accuracy that conversion must have lost; where it lost less there is nothing to mend, and the
-    /// converted network is kept. 0 fine-tunes always.
+    /// Points of development accuracy that conversion must have lost; where it lost less there is nothing to mend,
+    /// and the converted network is kept. 0 fine-tunes always.
     #[serde(default)]
     pub least_loss: f64,
     /// Most epochs; 0 leaves the converted network as it is.
@@ -221,8 +227,8 @@ pub struct FineTuningChoices {
     pub dropout: f32,
     /// Whether the learning rate falls to zero over the epochs along a half cosine.
     pub cosine: bool,
-    /// Whether biases learn, from zero where the DNN has none: in the published code the spiking network has biases and
-    /// the DNN that it is made from does not.
+    /// Whether biases learn, from zero where the DNN has none: in the published code the spiking network has biases
+    /// and the DNN that it is made from does not.
     pub biases: bool,
 }
 
@@ -231,8 +237,8 @@ pub struct FineTuningChoices {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DirectChoices {
-    /// Bound of the weights times the square root of their inputs: 1 is PyTorch's, sqrt(6) that of He et al. (2015) for
-    /// rectifiers.
+    /// Bound of the weights times the square root of their inputs: 1 is PyTorch's, sqrt(6) that of He et al. (2015)
+    /// for rectifiers.
     pub gain: f32,
     /// Added to each convolution weight.
     pub convolution_shift: f32,
@@ -294,9 +300,10 @@ impl Recipe {
         recipe
     }
 
-    /// The recipe with what `step` does not look at as `lean` has it. Recipes for which this is the same give the same
-    /// result of the step: it is run with this recipe and kept under a hash of it. What is put back here is named field
-    /// by field and all else stays, so that a field that is new to a recipe counts until somebody says otherwise.
+    /// The recipe with what `step` does not look at as `lean` has it. Recipes for which this is the same give the
+    /// same result of the step: it is run with this recipe and kept under a hash of it. What is put back here is
+    /// named field by field and all else stays, so that a field that is new to a recipe counts until somebody says
+    /// otherwise.
     #[must_use]
     pub fn for_step(&self, step: Step) -> Self {
         let lean = Self::lean();
@@ -456,23 +463,41 @@ impl Recipe {
 pub fn with_setting<T: Serialize + DeserializeOwned>(choices: &T, setting: &str) -> Result<T> {
     let refuse = |got: String| Error::invalid("recipe setting", "KEY=VALUE with a key of the recipe", got);
     let (key, value) = setting.split_once('=').ok_or_else(|| refuse(format!("'{setting}'")))?;
-    let parse = |value: &str| format!("value = {value}").parse::<toml::Table>();
-    // A bare word is a string: `encoder=regular` needs no quotes.
-    let parsed = parse(value.trim()).or_else(|_| parse(&format!("{:?}", value.trim())));
-    let mut parsed = parsed.map_err(|error| refuse(format!("'{setting}': {}", error.message())))?;
-    let mut value = parsed.remove("value").unwrap_or(toml::Value::Boolean(false));
-    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let (key, value) = (key.trim(), value.trim());
+    let mut parts: Vec<&str> = key.split('.').collect();
     let mut table = toml::Table::try_from(choices).expect("choices have only values that TOML can hold");
     if !has_field(&table, &parts) {
-        return Err(refuse(format!("'{}'", key.trim())));
+        return Err(refuse(format!("'{key}'")));
     }
+    let now = field(&table, &parts).cloned();
+    let parse = |value: &str| format!("value = {value}").parse::<toml::Table>().ok()?.remove("value");
+    let mut value = match (parse(value), &now) {
+        // A bare word is a string, and so is anything bare where a string stands: `encoder=regular` and `bits=16`
+        // need no quotes.
+        (None, _) => toml::Value::String(value.to_owned()),
+        (Some(parsed), Some(toml::Value::String(_))) if !parsed.is_str() => toml::Value::String(value.to_owned()),
+        (Some(parsed), _) => parsed,
+    };
     while let Some(part) = parts.pop() {
         value = toml::Value::Table(toml::Table::from_iter([(part.to_owned(), value)]));
     }
     if let toml::Value::Table(over) = value {
         lay_over(&mut table, over);
     }
-    table.try_into().map_err(|error: toml::de::Error| refuse(format!("'{setting}': {}", error.message())))
+    table.try_into().map_err(|error: toml::de::Error| {
+        let wanted =
+            now.map_or_else(|| "a value of its kind".to_owned(), |now| format!("a value like {now}, which it has"));
+        Error::invalid("recipe setting", format!("{wanted} for {key}"), format!("'{setting}': {}", error.message()))
+    })
+}
+
+/// The value at `path` of a table.
+fn field<'a>(table: &'a toml::Table, path: &[&str]) -> Option<&'a toml::Value> {
+    match path {
+        [] => None,
+        [last] => table.get(*last),
+        [first, rest @ ..] => field(table.get(*first)?.as_table()?, rest),
+    }
 }
 
 /// Whether `path` leads to a field of `table`; inside a tagged choice any field may be set.
@@ -487,7 +512,8 @@ fn has_field(table: &toml::Table, path: &[&str]) -> bool {
     }
 }
 
-/// Lays `over` upon `base`: tables merge, except where a tagged choice changes its kind; all else is replaced.
+/// Lays `over` upon `base`: tables merge, except where a tagged choice changes its kind; all else is replaced. A
+/// whole number where a string stands is its digits: `bits = 16` means `bits = "16"`.
 fn lay_over(base: &mut toml::Table, over: toml::Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
@@ -496,6 +522,7 @@ fn lay_over(base: &mut toml::Table, over: toml::Table) {
             {
                 lay_over(base, over);
             }
+            (Some(toml::Value::String(base)), toml::Value::Integer(number)) => *base = number.to_string(),
             (_, value) => {
                 base.insert(key, value);
             }
@@ -537,12 +564,29 @@ mod tests {
     }
 
     #[test]
+    fn strings_that_look_like_numbers_need_no_quotes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("own.toml");
+        for bits in ["16", "\"16\""] {
+            let recipe = Recipe::lean().with_setting(&format!("words.bits={bits}")).expect("two bytes");
+            assert_eq!(recipe.words.bits, CodeBits::Sixteen);
+            std::fs::write(&path, format!("[words]\nbits = {bits}\n")).expect("written");
+            assert_eq!(Recipe::lean().with_file(&path).expect("two bytes"), recipe);
+        }
+        assert_eq!(Recipe::lean().with_setting("name=1.50").expect("any name").name, "1.50");
+    }
+
+    #[test]
     fn bad_settings_say_what_is_wrong() {
         for (setting, word) in [
             ("steps", "steps"),
             ("network.stepz=3", "stepz"),
             ("network.steps=many", "many"),
             ("network.encoder=morse", "morse"),
+            ("network.steps=\"4\"", "a value like 8, which it has for network.steps"),
+            ("network.averaging=5", "kind = \"valid\""),
+            ("words.bits=7", "expected `8` or `16`"),
+            ("network.readout=1", "spike-count"),
         ] {
             let error = Recipe::lean().with_setting(setting).expect_err(setting).to_string();
             assert!(error.contains(word), "{setting}: {error}");
@@ -576,6 +620,9 @@ mod tests {
         assert_eq!((recipe.name.as_str(), recipe.dnn.epochs, recipe.network.steps), ("paper", 3, 50));
         std::fs::write(&path, "[dnn]\nepoks = 3\n").expect("written");
         assert!(Recipe::lean().with_file(&path).expect_err("a bad field").to_string().contains("epoks"));
+        let data_rule = "[conversion]\nnormalisation = { kind = \"data\", q = 0.9 }\n";
+        std::fs::write(&path, data_rule).expect("written");
+        assert!(Recipe::lean().with_file(&path).expect_err("a field too many").to_string().contains("`q`"));
         std::fs::write(&path, "[dnn]\n\nepochs = = 3\n").expect("written");
         assert!(Recipe::lean().with_file(&path).expect_err("not TOML").to_string().contains("own.toml:3"));
     }

@@ -31,8 +31,8 @@ pub trait Trainable: Send + Sync {
     /// What makes its batches, whatever the weights become.
     fn batches(&self) -> Self::Batches;
 
-    /// Trains on one batch with the learning rates times `lr_scale` and returns its loss. `overlap` is work that depends on
-    /// nothing here; it is given to the other threads where this one has little to share with them.
+    /// Trains on one batch with the learning rates times `lr_scale` and returns its loss. `overlap` is work that
+    /// depends on nothing here; it is given to the other threads where this one has little to share with them.
     fn train(
         &mut self,
         batch: <Self::Batches as Batches>::Batch,
@@ -141,7 +141,8 @@ impl Schedule {
         while history.epochs < self.epochs && history.epochs - history.best_epoch < self.patience.max(1) {
             let started = Instant::now();
             let epoch = history.epochs + 1;
-            // All of it on a thread of the pool: from outside, every kernel or every step would wait for one to wake up.
+            // All of it on a thread of the pool: from outside, every kernel or every step would wait for one to wake
+            // up.
             let train_loss = rayon::scope(|_| self.epoch(network, texts, epoch, observer))?;
             let accuracy = network.development_accuracy()?;
             let better = accuracy > history.best_accuracy;

@@ -77,8 +77,8 @@ impl Store {
         Self::write_all(&[self], path)
     }
 
-    /// [`Self::write`] of several stores, which have no name in common, as one. Nothing is copied: the arrays of a checkpoint are
-    /// the largest thing in memory.
+    /// [`Self::write`] of several stores, which have no name in common, as one. Nothing is copied: the arrays of a
+    /// checkpoint are the largest thing in memory.
     ///
     /// # Errors
     /// As [`Self::write`].

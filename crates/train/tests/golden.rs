@@ -1,4 +1,5 @@
-//! Holds the training path through Burn to the golden files: what PyTorch and snnTorch get from the same small inputs.
+//! Holds the training path through Burn to the golden files: what PyTorch and snnTorch get from the same small
+//! inputs.
 //!
 //! The files are `testdata/golden/*.json`; `reference/README.md` lists their keys. The layers are put together as
 //! `fine_tune` and `dnn` do it, and Burn carries the gradients between them. Tolerances are those to which
@@ -14,13 +15,14 @@ use reader::{
     LOSS, SPIKING_GRADIENT, TEXT_CNN, assert_close, exchange, golden, integers, number, to_columns, values,
 };
 use serde_json::Value;
+use spiketext::target::Target;
 use spiketext_kernels::{
     ConvolutionShape, NeuronParameters, Reset, SpikeTrain, Surrogate, TokenBatch, Workspace,
     text_convolution::Pooling,
 };
 use spiketext_train::{
     layers::{self, NeuronLayer, SpikingLayer},
-    loss::cross_entropy,
+    objective::Objective,
     optimiser::numbers,
 };
 
@@ -119,9 +121,9 @@ fn the_paper_network_through_burn() {
     let want = exchange(&values(&file["output_spikes"]), steps, texts, classes);
     assert_eq!(numbers(&output_spikes), want, "output spikes");
 
-    let labels = integers(&file["labels"]);
-    let each_step: Vec<usize> = labels.into_iter().flat_map(|label| std::iter::repeat_n(label, steps)).collect();
-    let loss = cross_entropy(output_spikes.reshape([texts * steps, classes]), &each_step);
+    let labels = integers(&file["labels"]).into_iter().map(Target::of);
+    let each_step: Vec<Target> = labels.flat_map(|target| std::iter::repeat_n(target, steps)).collect();
+    let loss = Objective::OneClass.of_logits(output_spikes.reshape([texts * steps, classes]), &each_step);
     assert_close("loss", &numbers(&loss), &[number(&file["loss"])], LOSS);
 
     let gradients = loss.backward();
@@ -143,7 +145,7 @@ fn the_text_cnn_through_burn() {
     for (b, own) in integers(&file["lengths"]).into_iter().enumerate() {
         batch.push((b * length..b * length + own).map(|row| row as u32));
     }
-    let labels = integers(&file["labels"]);
+    let targets: Vec<Target> = integers(&file["labels"]).into_iter().map(Target::of).collect();
     let (shape, batch) = (Arc::new(shape), Arc::new(batch));
     for (pooling, variant) in [(Pooling::Average, "average"), (Pooling::Maximum, "max")] {
         let codes = leaf(&values(&file["input"]), [texts * length, d]);
@@ -161,7 +163,7 @@ fn the_text_cnn_through_burn() {
             &Workspace::default(),
         );
         let logits = pooled.clone().matmul(output.clone()) + output_bias.clone().unsqueeze::<2>();
-        let loss = cross_entropy(logits.clone(), &labels);
+        let loss = Objective::OneClass.of_logits(logits.clone(), &targets);
 
         let want = &file[variant];
         let check = |what: &str, got: &[f32], want: &[f32]| {

@@ -1,8 +1,9 @@
 //! Holds the two bodies of each layer to one another: the fast kernel with its hand-written backward pass, and the
 //! composition of tensor operations that Burn differentiates. One case list goes through both.
 //!
-//! Everything that reaches a neuron lies on a coarse binary grid, so that membranes are exact in any order of summation
-//! and spikes must be equal, not close. Many membranes then stand exactly on their threshold: that is on purpose.
+//! Everything that reaches a neuron lies on a coarse binary grid, so that membranes are exact in any order of
+//! summation and spikes must be equal, not close. Many membranes then stand exactly on their threshold: that is on
+//! purpose.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Holds the main job to its promises: one seed makes one result on any number of threads, a resumed run equals one that
-//! never stopped, what cannot be trained on is refused in words, and a finished model does what its report says.
+//! Holds the main job to its promises: one seed makes one result on any number of threads, a resumed run equals one
+//! that never stopped, what cannot be trained on is refused in words, and a finished model does what its report says.
 //!
 //! All runs are small: some of the built-in reviews, few channels and few epochs. Two runs are the same if their last
 //! checkpoints have the same bytes: those hold every weight before rounding and every moment of the optimiser.
@@ -175,7 +175,8 @@ fn run_for_a_parent() {
     std::fs::write(folder.join("result"), bytes).expect("written");
 }
 
-/// A run is stopped after each of its epochs in turn, by keeping the checkpoint of that moment, and taken up elsewhere.
+/// A run is stopped after each of its epochs in turn, by keeping the checkpoint of that moment, and taken up
+/// elsewhere.
 #[test]
 fn a_resumed_run_equals_one_that_never_stopped() {
     let dataset = reviews("reviews-en", 80, 40);

@@ -68,8 +68,8 @@ pub fn data_folder(name: &str, asked: Option<&Path>) -> anyhow::Result<Option<Pa
     let Some(set) = find(name) else { return Ok(asked.map(Path::to_owned)) };
     match folder(set, asked) {
         None if !set.is_built_in() => anyhow::bail!(
-            "'{name}' is not built in and no data folder was given: `spiketext data fetch {name}` gets it, or --data-dir \
-             DIR (or ${DATA_DIR}) with {} (from {})",
+            "'{name}' is not built in and no data folder was given: `spiketext data fetch {name}` gets it, or \
+             --data-dir DIR (or ${DATA_DIR}) with {} (from {})",
             set.files().join(", "),
             set.source
         ),

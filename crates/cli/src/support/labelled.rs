@@ -90,7 +90,8 @@ impl Arguments {
                 &training.dataset
             }
             None => anyhow::bail!(
-                "no texts to measure on: the model was trained on {}, which goes by no name; give FILE or --dataset NAME",
+                "no texts to measure on: the model was trained on {}, which goes by no name; give FILE or --dataset \
+                 NAME",
                 training.source
             ),
         };

@@ -49,7 +49,8 @@ impl Progress {
             } => {
                 self.texts = *train;
                 self.line(&format!(
-                    "{train} training, {development} development and {test} test texts ({language}), {classes} classes"
+                    "{train} training, {development} development and {test} test texts ({language}), {classes} \
+                     classes"
                 ));
                 self.line(&format!(
                     "{words} words of {dimension} dimensions ({vectors}); {:.1} % of the test tokens are unknown",
@@ -80,15 +81,16 @@ impl Progress {
             Event::Epoch { phase, epoch, train_loss, development_accuracy, best, seconds } => {
                 self.finish();
                 self.line(&format!(
-                    "{:<11} epoch {epoch:>3}: loss {train_loss:.4}, development {development_accuracy:.2} %{} ({seconds:.1} s)",
+                    "{:<11} epoch {epoch:>3}: loss {train_loss:.4}, development {development_accuracy:.2} %{} \
+                     ({seconds:.1} s)",
                     phase.name(),
                     if *best { ", best so far" } else { "" },
                 ));
             }
             Event::Converted { development_accuracy, extremes } => {
                 self.line(&format!(
-                    "converted: development {development_accuracy:.2} %; never / always firing: {} / {} of {} convolution \
-                     channels, {} / {} of {} features",
+                    "converted: development {development_accuracy:.2} %; never / always firing: {} / {} of {} \
+                     convolution channels, {} / {} of {} features",
                     extremes.convolution.dead,
                     extremes.convolution.saturated,
                     extremes.convolution.neurons,

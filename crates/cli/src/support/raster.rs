@@ -49,8 +49,8 @@ pub struct TraceAnswer {
     /// The current into each output, for each step.
     output_currents: Vec<Vec<f32>>,
     outputs_per_class: usize,
-    /// The inputs of the read-out that said most for the answer, then those against it, as (input, share of the score);
-    /// none where outputs fire.
+    /// The inputs of the read-out that said most for the answer, then those against it, as (input, share of the
+    /// score); none where outputs fire.
     contributions: Vec<(usize, f32)>,
 }
 
@@ -150,8 +150,8 @@ impl<'a> Raster<'a> {
         writeln!(out, "  {decides}\n")
     }
 
-    /// The inputs of a membrane read-out that said most for the class with the largest mean current and most against it, each
-    /// with what it gave to the score of that class; `None` where outputs fire.
+    /// The inputs of a membrane read-out that said most for the class with the largest mean current and most against
+    /// it, each with what it gave to the score of that class; `None` where outputs fire.
     fn strongest(&self) -> Option<Vec<(usize, f32)>> {
         const EACH: usize = 3;
         let config = self.model.network().config();

@@ -55,10 +55,10 @@ Examples:
   spiketext attack MODEL --dataset sst2 --data-dir DIR --attack pwws --wordnet /usr/share/wordnet --out pwws.jsonl
   spiketext attack MODEL --attack pwws --protocol spiking-paper --share 0.1 --vectors FILE
 
-A model with a random encoder (bernoulli) may answer the same text in two ways. --noise says what the attack meets: the noise
-the model is delivered with (fixed), new noise for each text of each question (fresh), or the mean over --draws draws
-(mean). Whatever it met, --judges draws that it never saw decide over each text before and at the end; the table has
-both. Without a random encoder there is one answer and one judge.
+A model with a random encoder (bernoulli) may answer the same text in two ways. --noise says what the attack meets:
+the noise the model is delivered with (fixed), new noise for each text of each question (fresh), or the mean over
+--draws draws (mean). Whatever it met, --judges draws that it never saw decide over each text before and at the end;
+the table has both. Without a random encoder there is one answer and one judge.
 
 --out writes one record a line as JSON and goes on where an earlier run with the same choices stopped. Keys: index,
 label, original, ending (skipped, failed, succeeded), text, changes (place, from, to), words, queries, before, after

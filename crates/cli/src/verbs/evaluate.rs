@@ -42,15 +42,16 @@ const TIMED: Duration = Duration::from_millis(500);
 --json prints one object: model, data, texts_used, texts, accuracy (percent), macro_f1, classes (label, texts,
 precision, recall, f1 in percent; null where there is nothing to divide by), confusion (rows are the texts' classes,
 columns the answers), unknown_texts, unknown_share (of the tokens), input_rate, convolution_rate, feature_rate,
-output_rate, dnn_macs_per_text, snn_acs_per_text, snn_macs_per_text, pooling_additions_per_text, energy_table, dnn_microjoules_per_text,
-snn_microjoules_per_text, energy_ratio, texts_per_second (tokenising included, loading the model not), timed_texts,
-seconds (that timed_texts took), at_least, passed; and what a text costs: footprint_bytes, footprint_of_word_codes,
-parameters, parameters_of_word_codes, connection_sparsity, activation_sparsity, activation_sparsity_by_layer,
-effective_macs_per_text, effective_acs_per_text, effective_acs_are_exact, dense_operations_per_text,
-dnn_dense_operations_per_text, neuron_updates_per_text, membrane_updates_per_text and neuron_operations_per_text (null
-without --exact), dense_neuron_operations_per_text, energies (table, source, counts, snn_microjoules, dnn_microjoules,
-ratio, break_even: the time steps times input rate below which the SNN's first layer costs less, null where there is no
-such number). Shares are from 0 to 1. A ratio above 1 means that the SNN costs more than the DNN of its shape.
+output_rate, dnn_macs_per_text, snn_acs_per_text, snn_macs_per_text, pooling_additions_per_text, energy_table,
+dnn_microjoules_per_text, snn_microjoules_per_text, energy_ratio, texts_per_second (tokenising included, loading the
+model not), timed_texts, seconds (that timed_texts took), at_least, passed; and what a text costs: footprint_bytes,
+footprint_of_word_codes, parameters, parameters_of_word_codes, connection_sparsity, activation_sparsity,
+activation_sparsity_by_layer, effective_macs_per_text, effective_acs_per_text, effective_acs_are_exact,
+dense_operations_per_text, dnn_dense_operations_per_text, neuron_updates_per_text, membrane_updates_per_text and
+neuron_operations_per_text (null without --exact), dense_neuron_operations_per_text, energies (table, source, counts,
+snn_microjoules, dnn_microjoules, ratio, break_even: the time steps times input rate below which the SNN's first layer
+costs less, null where there is no such number). Shares are from 0 to 1. A ratio above 1 means that the SNN costs more
+than the DNN of its shape.
 
 Exit code: 0 done, 1 the accuracy is below --at-least, 2 an error.")]
 pub struct Arguments {

@@ -7,11 +7,12 @@ use std::{
 };
 
 use anyhow::Context;
+use comfy_table::Table;
 use serde_json::{Map, Value, json};
 use spiketext::{
     engine::LayerExtremes,
     model::{CONFIG, Choices, MODEL_CARD, Model, VOCABULARY, WEIGHTS},
-    network::{Codes, LayerConfig, Leaf, NetworkConfig, Padding, Readout, UnknownWord},
+    network::{Codes, LayerConfig, Network, Padding, Readout, Signal, UnknownWord},
 };
 
 use crate::support::{costs, tables, terminal};
@@ -109,6 +110,8 @@ fn print(folder: &Path, model: &Model, files: &[(&str, u64)], out: &mut impl Wri
     let t = model.training();
     writeln!(out, "{}: a spiking text classifier", folder.display())?;
     section("What it is", &what_it_is(model, files), out)?;
+    writeln!(out, "\nLayers, numbers at a time step\n")?;
+    writeln!(out, "{}", layers(model.network()).trim_fmt())?;
     section("How it came about", &how_it_came_about(model), out)?;
     writeln!(out, "\nHow well it did\n")?;
     let mut table = tables::plain(&["accuracy", "test", "development"], &[1, 2]);
@@ -150,7 +153,6 @@ fn what_it_is(model: &Model, files: &[(&str, u64)]) -> Vec<(&'static str, String
     let network = model.network();
     let config = network.config();
     let (shape, neuron) = config.chain.text_convolution();
-    let widths = shape.widths.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
     let kind = if neuron.beta == 1.0 {
         "integrate-and-fire".to_owned()
     } else {
@@ -172,7 +174,7 @@ fn what_it_is(model: &Model, files: &[(&str, u64)]) -> Vec<(&'static str, String
     };
     let total: u64 = files.iter().map(|file| file.1).sum();
     let sizes: Vec<String> = files.iter().map(|(name, bytes)| format!("{name} {}", size(*bytes))).collect();
-    let mut rows = vec![
+    vec![
         ("language", model.language().to_string()),
         ("labels", labels(model)),
         (
@@ -185,35 +187,52 @@ fn what_it_is(model: &Model, files: &[(&str, u64)]) -> Vec<(&'static str, String
             ),
         ),
         ("encoder", format!("{}, {} time steps", config.encoder.name(), config.steps)),
-        ("convolution", format!("widths {widths}, {} filters each", shape.filters)),
-    ];
-    rows.extend(further_layers(config).into_iter().map(|layer| ("then", layer)));
-    rows.extend([
         ("pooling", pooling),
         ("neurons", format!("{kind}, threshold {}", neuron.threshold)),
         ("read-out", outputs),
         ("parameters", format!("{}, and {} of word codes", network.parameters(), network.weights().codes.len())),
         ("files", format!("{} ({})", size(total), sizes.join(", "))),
-    ]);
-    rows
+    ]
 }
 
-/// The layers that `lean` and `paper` do not have, or what they have and this network has not.
-fn further_layers(config: &NetworkConfig) -> Vec<String> {
-    let of = |leaf: &Leaf| match &leaf.layer {
-        LayerConfig::Convolution { width, filters, .. } => {
-            let around = if leaf.shortcut.is_some() { ", with what came into the block" } else { "" };
-            Some(format!("convolution of width {width}, {filters} filters{around}"))
-        }
-        LayerConfig::Pooling | LayerConfig::Neurons { .. } | LayerConfig::Readout { .. } => None,
-        LayerConfig::Dense { neurons, .. } => Some(format!("{neurons} neurons that read all that is pooled")),
-        _ => None,
-    };
-    let mut layers: Vec<String> = config.chain.leaves().iter().filter_map(of).collect();
-    if !config.chain.leaves().iter().any(|leaf| matches!(leaf.layer, LayerConfig::Neurons { .. })) {
-        layers.push("no neurons of the pooled features: their spikes go on as they are".to_owned());
+/// A row a layer: what it is, what comes in and goes out at a step, its neurons that fire, and the numbers that it
+/// holds.
+fn layers(network: &Network) -> Table {
+    let mut table = tables::plain(&["layer", "kind", "width", "in", "out", "neurons", "weights"], &[3, 4, 5, 6]);
+    for (leaf, weights) in network.layers() {
+        let around = if leaf.shortcut.is_some() { ", and what came into the block" } else { "" };
+        let width = match &leaf.layer {
+            LayerConfig::TextConvolution { shape, .. } => list(&shape.widths),
+            LayerConfig::Convolution { width, .. } => width.to_string(),
+            _ => String::new(),
+        };
+        let neurons =
+            if leaf.layer.firing_neuron().is_some() { of(leaf.outputs, leaf.output) } else { "none".into() };
+        let numbers = weights.parameters() + weights.thresholds.len();
+        table.add_row([
+            leaf.path.clone(),
+            format!("{}{around}", leaf.layer.kind()),
+            width,
+            of(leaf.inputs, leaf.input),
+            of(leaf.outputs, leaf.output),
+            neurons,
+            numbers.to_string(),
+        ]);
     }
-    layers
+    table
+}
+
+/// How many numbers of a signal there are at a step.
+fn of(count: usize, signal: Signal) -> String {
+    match signal {
+        Signal::Tokens => format!("{count} a token"),
+        Signal::Positions => format!("{count} a position"),
+        Signal::Sums | Signal::Spikes | Signal::Scores => format!("{count} a text"),
+    }
+}
+
+fn list(numbers: &[usize]) -> String {
+    numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Labels with their shares in training, the first of many.

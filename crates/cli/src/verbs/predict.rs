@@ -32,10 +32,10 @@ use crate::support::{
   spiketext predict MODEL \"not bad at all\" --trace
 
 --json prints one object a text: text, label, probability (of the label), probabilities (of each label), unknown,
-tokens, known_tokens, acs (accumulations it took). With --trace also trace: tokens with the input dimensions that fired
-at each step, the neurons that fired at each step in convolution, features and outputs, and contributions: the inputs
-of the read-out that said most for the answer and most against it, with their shares of its score; null for unknown
-texts.")]
+tokens, known_tokens, acs (accumulations it took). With --trace also trace: tokens with the input dimensions that
+fired at each step, the neurons that fired at each step in convolution, features and outputs, and contributions: the
+inputs of the read-out that said most for the answer and most against it, with their shares of its score; null for
+unknown texts.")]
 pub struct Arguments {
     /// The model directory.
     model: PathBuf,

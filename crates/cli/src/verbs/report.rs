@@ -26,8 +26,8 @@ docs/results/figures for docs/results.md. A file grid.json beside the folder of 
 dataset, seed}, names the cells that the study is to have. --json prints one object: report, figures, tables, cells,
 missing (null without a grid); with --pack archive, cells.")]
 pub struct Arguments {
-    /// The folder of result files, one JSON file a cell; cells in the archive FOLDER.jsonl.zst beside it count too. An
-    /// archive can be named itself.
+    /// The folder of result files, one JSON file a cell; cells in the archive FOLDER.jsonl.zst beside it count too.
+    /// An archive can be named itself.
     #[arg(long, value_name = "FOLDER", default_value = "docs/results/study")]
     cells: PathBuf,
     /// Write all these cells into one file, whose name ends in .jsonl.zst, and no report. The single files stay.

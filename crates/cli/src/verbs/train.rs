@@ -94,7 +94,8 @@ pub struct Arguments {
     adversarial: Option<AttackRecipe>,
     #[cfg(feature = "study")]
     /// With --adversarial: training texts that are attacked, evenly spread.
-    #[arg(long, value_name = "N", default_value = "2000", value_parser = super::attack::positive, requires = "adversarial")]
+    #[arg(long, value_name = "N", default_value = "2000", requires = "adversarial")]
+    #[arg(value_parser = super::attack::positive)]
     adversarial_texts: std::num::NonZeroUsize,
     #[cfg(feature = "study")]
     /// With --adversarial pwws: the folder of WordNet's database files [default: $SPIKETEXT_WORDNET, then

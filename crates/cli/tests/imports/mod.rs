@@ -339,7 +339,8 @@ mod tests {
             ),
             (
                 "b.rs",
-                "#[cfg(test)]\nuse crate::a::{x};\n#[cfg(test)]\nmod tests { use crate::a; }\nfn late() { crate::a::f() }",
+                "#[cfg(test)]\nuse crate::a::{x};\n#[cfg(test)]\nmod tests { use crate::a; }\nfn late() { \
+                 crate::a::f() }",
             ),
         ]);
         let pair = |user: &str, used: &str| (user.to_owned(), used.to_owned());

@@ -59,9 +59,9 @@ pub fn main_table(study: &Study, page: &mut Page) {
     let sampling: Vec<String> = lean_choice(study).iter().filter_map(sampling).collect();
     if !sampling.is_empty() {
         page.paragraph(&format!(
-            "All networks of a data set are measured on the same test texts, so the deviations, which are over the seeds, \
-             leave out what the choice of these texts makes. For {} that is, at 95 %: {}. No difference between rows is \
-             corrected for the number of comparisons.",
+            "All networks of a data set are measured on the same test texts, so the deviations, which are over the \
+             seeds, leave out what the choice of these texts makes. For {} that is, at 95 %: {}. No difference \
+             between rows is corrected for the number of comparisons.",
             escaped(&lean_choice(study)[0].key.name()),
             listed(&sampling)
         ));

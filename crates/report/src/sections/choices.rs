@@ -57,13 +57,14 @@ pub fn section(study: &Study, page: &mut Page) {
         table.row([escaped(row)].into_iter().chain(values));
     }
     page.paragraph(
-        "Training ends after `patience` epochs without a better development accuracy, and the best epoch stays; where no \
-         epoch of fine-tuning is better, the converted network does. Several learning rates are those of several data sets.",
+        "Training ends after `patience` epochs without a better development accuracy, and the best epoch stays; \
+         where no epoch of fine-tuning is better, the converted network does. Several learning rates are those of \
+         several data sets.",
     );
     if shortened {
         page.paragraph(&format!(
-            "**A departure from the published recipe**, for time: it fine-tunes for {FINE_TUNING_EPOCHS} epochs and trains \
-             directly for at least {DIRECT_EPOCHS}.",
+            "**A departure from the published recipe**, for time: it fine-tunes for {FINE_TUNING_EPOCHS} epochs and \
+             trains directly for at least {DIRECT_EPOCHS}.",
         ));
     }
     page.table(&table);

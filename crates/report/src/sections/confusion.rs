@@ -48,8 +48,10 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
         .collect();
     if !drawn.is_empty() {
         page.figure("confusion", "Confusion matrices, a panel for each data set", draw(&drawn))?;
-        page.paragraph("Rows are true classes, columns found ones; numbers are percent of the row. Columns with numbers are in the \
-             order of the rows.");
+        page.paragraph(
+            "Rows are true classes, columns found ones; numbers are percent of the row. Columns with \
+             numbers are in the order of the rows.",
+        );
     }
     let mut table = Table::new(2, ["data set", "class", "precision", "recall", "F1", "test texts"]);
     for (entry, (labels, matrix)) in &matrices {

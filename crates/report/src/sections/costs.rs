@@ -44,8 +44,8 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
         ["table", "row", "data set", "seeds", "seconds", "of them shared", "development accuracy", "epochs"];
     let link = page.csv("cells", &columns, &rows)?;
     page.paragraph(&format!(
-        "Each row, means over the seeds: {link}. Shared seconds made what other cells start from too. Epochs are those \
-         trained and, in brackets, the best of them by the development texts.",
+        "Each row, means over the seeds: {link}. Shared seconds made what other cells start from too. Epochs are \
+         those trained and, in brackets, the best of them by the development texts.",
     ));
     Ok(())
 }

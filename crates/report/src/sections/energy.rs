@@ -19,11 +19,12 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
     }
     page.heading(2, "Operations and energy");
     page.paragraph(
-        "Operations of a test text were counted in the same run, by NeuroBench's rules: effective ones have a non-zero \
-         input, dense ones count every input and weight over all time steps. NeuroBench leaves out weights of zero too; \
-         these cells count them, which bounds the figure from above. Joules are a reading of the operations under a named \
-         cost table. A spiking network is compared with the DNN of its own shape, in single precision unless the table \
-         says otherwise, on the same texts; a smaller or quantised DNN may cost less than either.",
+        "Operations of a test text were counted in the same run, by NeuroBench's rules: effective ones have a \
+         non-zero input, dense ones count every input and weight over all time steps. NeuroBench leaves out weights \
+         of zero too; these cells count them, which bounds the figure from above. Pooled spikes that the outputs \
+         read without neurons between are counted one by one. Joules are a reading of the operations under a named \
+         cost table. A spiking network is compared with the DNN of its own shape, in single precision unless the \
+         table says otherwise, on the same texts; a smaller or quantised DNN may cost less than either.",
     );
     let link = operations(study, &entries, page)?;
     page.paragraph(&format!("Operations, bytes and sparsities of each row: {link}."));
@@ -88,8 +89,8 @@ fn verdicts(entries: &[Entry<'_>], tables: &[&str], page: &mut Page) -> Result<(
         ["data set", "row", "cost table", "microjoules a text", "microjoules of the DNN of its shape", "ratio"];
     let link = page.csv("energy", &columns, &rows)?;
     page.paragraph(&format!(
-        "Energy of a spiking network divided by that of the DNN of its shape, means over the data sets; **bold** where the \
-         spiking network costs more. Each data set, in microjoules: {link}.",
+        "Energy of a spiking network divided by that of the DNN of its shape, means over the data sets; **bold** \
+         where the spiking network costs more. Each data set, in microjoules: {link}.",
     ));
     page.table(&shown);
     Ok(())
@@ -149,9 +150,10 @@ fn over_energy(study: &Study, entries: &[Entry<'_>], table: &str, page: &mut Pag
     let svg = draw(&format!("Test accuracy over energy, {table}"), &panels, &x, accuracy_axis);
     page.figure("accuracy-over-energy", "Test accuracy over energy a text, a panel for each data set", svg)?;
     page.paragraph(&format!(
-        "Energy under the table {}; bag of words and other rows without counted operations are not on it. Numbers beside the points of spiking networks are their time steps, where there is \
-         room; bars are one standard deviation over the seeds. The stepped line joins the networks that no other beats \
-         in both accuracy and energy:",
+        "Energy under the table {}; bag of words and other rows without counted operations are not on it. Numbers \
+         beside the points of spiking networks are their time steps, where there is room; bars are one standard \
+         deviation over the seeds. The stepped line joins the networks that no other beats in both accuracy and \
+         energy:",
         escaped(table)
     ));
     page.folded("Networks on the line", |page| page.table(&best));
@@ -261,9 +263,9 @@ fn break_even(entries: &[Entry<'_>], table: &str, page: &mut Page) -> Result<()>
     page.figure("energy-ratio", "Energy of the SNN divided by its DNN's, over time steps times input rate", svg)?;
     page.paragraph(
         "A point is a network on a data set. Above the level line the SNN costs more than its DNN, below it less. A \
-         multiply-accumulation of the DNN's first layer becomes T x rate accumulations of the SNN's, so that layer alone \
-         lies on the rising line, and breaks even at the upright one. Points lie off the rising line by what the later \
-         layers cost.",
+         multiply-accumulation of the DNN's first layer becomes T x rate accumulations of the SNN's, so that layer \
+         alone lies on the rising line, and breaks even at the upright one. Points lie off the rising line by what \
+         the later layers cost.",
     );
     let mut table = Table::new(1, ["cost table", "pJ a MAC", "pJ an AC", "breaks even at T x rate"]);
     for name in cost_tables(entries) {

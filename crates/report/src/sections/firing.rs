@@ -53,8 +53,8 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
         page.figure(&format!("firing-{file}"), &alternative, draw(&title, &panels, &x, y))?;
     }
     page.paragraph(
-        "Share of the convolution channels (first figure) and of the pooled features (second) by their mean firing rate \
-         on the test texts, over all seeds.",
+        "Share of the convolution channels (first figure) and of the pooled features (second) by their mean firing \
+         rate on the test texts, over all seeds.",
     );
     let columns = [
         "data set",
@@ -90,8 +90,8 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
         .collect();
     let link = page.csv("firing-rates", &columns, &rows)?;
     page.paragraph(&format!(
-        "Mean spikes a neuron and step of every spiking row, and how many neurons never or always fire, means over the \
-         seeds: {link}.",
+        "Mean spikes a neuron and step of every spiking row, and how many neurons never or always fire, means over \
+         the seeds: {link}.",
     ));
     Ok(())
 }

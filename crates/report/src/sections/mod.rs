@@ -29,10 +29,10 @@ const SHOWN_STEPS: usize = 8;
 pub fn all(study: &Study, spikes_of: Option<(&Model, &str)>, page: &mut Page) -> Result<Option<usize>> {
     page.heading(1, "Results");
     page.paragraph(
-        "Made by `spiketext report` from the cells of the study. Accuracies are percent of the test texts, means and sample \
-         standard deviations over the seeds; `n` tells the number of seeds where it is smaller than the table's largest. A \
-         run chooses its epoch, thresholds and vocabulary without the test texts. How the recipes came about, and what \
-         these figures do not show, is in `docs/notebook/claims.md`.",
+        "Made by `spiketext report` from the cells of the study. Accuracies are percent of the test texts, means \
+         and sample standard deviations over the seeds; `n` tells the number of seeds where it is smaller than the \
+         table's largest. A run chooses its epoch, thresholds and vocabulary without the test texts. How the \
+         recipes came about, and what these figures do not show, is in `docs/notebook/claims.md`.",
     );
     provenance::cells(study, page)?;
     let missing = provenance::missing(study, page);

@@ -44,13 +44,17 @@ pub fn section(model: &Model, text: &str, page: &mut Page) -> Result<()> {
     let shown = tokens.len().min(DRAWN_TOKENS);
     let features = trace.features().next().map_or(0, SpikeTrain::dimension);
     page.paragraph(&format!(
-        "Time goes from left to right, {} steps. Left: the first {} of {} input dimensions of each of {}. Middle: the \
-         features that fire at least once, of {features}. Right: the current into the output of each class, mean up to \
-         each step; {}.",
+        "Time goes from left to right, {} steps. Left: the first {} of {} input dimensions of each of {}. Middle: \
+         the features that fire at least once, of {features}. Right: the current into the output of each class, \
+         mean up to each step; {}.",
         config.steps,
         config.dimension().min(DRAWN_DIMENSIONS),
         config.dimension(),
-        if shown < tokens.len() { format!("the first {shown} tokens of {}", tokens.len()) } else { format!("{shown} tokens") },
+        if shown < tokens.len() {
+            format!("the first {shown} tokens of {}", tokens.len())
+        } else {
+            format!("{shown} tokens")
+        },
         match config.readout() {
             spiketext::network::Readout::Membrane => "the largest at the end decides",
             spiketext::network::Readout::SpikeCount => "the most output spikes decide",

@@ -1,4 +1,5 @@
-//! Robust accuracy: what attacks leave of each network's accuracy, and of the claim that spikes withstand them better.
+//! Robust accuracy: what attacks leave of each network's accuracy, and of the claim that spikes withstand them
+//! better.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,12 +46,12 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
     page.heading(2, "Robustness");
     let texts = entries.iter().flat_map(|entry| &entry.cells).filter_map(|cell| Some(attacked(cell)?.texts));
     page.paragraph(&format!(
-        "Percent of test texts that a network still labels right when an attack has changed them until it errs or gives \
-         up ([what the attacks do](attacks.md)); the same {} texts for every network and seed. `before`: the texts as they \
-         are. Of a network with a random code, `fixed`, `fresh` and `mean` say what noise the attack's questions meet: \
-         always the same, new for each question, or the mean over draws; what the attack took for its end is in the first \
-         line, and below it what most of {} other draws of noise say of the same texts. Where the two differ, the \
-         difference is luck.",
+        "Percent of test texts that a network still labels right when an attack has changed them until it errs or \
+         gives up ([what the attacks do](attacks.md)); the same {} texts for every network and seed. `before`: the \
+         texts as they are. Of a network with a random code, `fixed`, `fresh` and `mean` say what noise the \
+         attack's questions meet: always the same, new for each question, or the mean over draws; what the attack \
+         took for its end is in the first line, and below it what most of {} other draws of noise say of the same \
+         texts. Where the two differ, the difference is luck.",
         span(texts),
         judges_of(&entries),
     ));
@@ -215,12 +216,12 @@ fn claim(entries: &[Entry<'_>], page: &mut Page) {
     }
     page.heading(3, "What is left of the claim");
     page.paragraph(&format!(
-        "One secondary source, whose table could not be found, gives the paper's spiking networks {CLAIMED} points more \
-         robust accuracy than a TextCNN. Here is how many points each spiking network keeps more than the DNN of its \
-         recipe, the same seed, texts and attack: the mean over all pairs of attack and data set with its 95 % interval \
-         over the seeds, how many of these pairs lie above or below zero by more than a standard deviation over the seeds, \
-         and how many reach the claim. Once by the attack's own count, and once by what most of {} other draws of noise \
-         say of the texts where it ended.",
+        "One secondary source, whose table could not be found, gives the paper's spiking networks {CLAIMED} points \
+         more robust accuracy than a TextCNN. Here is how many points each spiking network keeps more than the DNN \
+         of its recipe, the same seed, texts and attack: the mean over all pairs of attack and data set with its 95 \
+         % interval over the seeds, how many of these pairs lie above or below zero by more than a standard \
+         deviation over the seeds, and how many reach the claim. Once by the attack's own count, and once by what \
+         most of {} other draws of noise say of the texts where it ended.",
         judges_of(entries),
     ));
     let head = [
@@ -266,9 +267,9 @@ fn claim(entries: &[Entry<'_>], page: &mut Page) {
     let (overall, reached) = (mean_of(&all), all.iter().copied().filter(|d| reaches(d)).count());
     let verdict = if overall >= CLAIMED { "Such a lead was found here" } else { "No such lead was found here" };
     page.paragraph(&format!(
-        "**{verdict}: by the attacks' own count, spiking networks keep {overall:+.2} points more than their DNNs over {} of \
-         network, attack and data set, and {reached} of these reach {CLAIMED}.** That mean is of unlike noises and ways of \
-         training; each line stands for itself.",
+        "**{verdict}: by the attacks' own count, spiking networks keep {overall:+.2} points more than their DNNs \
+         over {} of network, attack and data set, and {reached} of these reach {CLAIMED}.** That mean is of unlike \
+         noises and ways of training; each line stands for itself.",
         plural(all.len(), "pair")
     ));
     protocol(&as_attacked, entries, page);
@@ -285,10 +286,10 @@ fn claim(entries: &[Entry<'_>], page: &mut Page) {
         .collect();
     if !noisy.is_empty() {
         page.paragraph(&format!(
-            "Noise can pass for robustness. An attack ends as soon as the answers it gets are wrong, at the edge where the \
-             draw of noise decides, and many other draws still answer rightly there: in points more than the DNN, {}. These \
-             are texts where answers are split, not texts that the network withstands; where the attack meets the mean over \
-             draws, its own count is the fair one.",
+            "Noise can pass for robustness. An attack ends as soon as the answers it gets are wrong, at the edge \
+             where the draw of noise decides, and many other draws still answer rightly there: in points more than \
+             the DNN, {}. These are texts where answers are split, not texts that the network withstands; where the \
+             attack meets the mean over draws, its own count is the fair one.",
             listed(&noisy)
         ));
     }
@@ -309,15 +310,16 @@ fn protocol(differences: &[Difference<'_>], entries: &[Entry<'_>], page: &mut Pa
         .collect();
     if !own.is_empty() {
         page.paragraph(&format!(
-            "The paper's own protocol (a share of the words may change) with fresh noise on the published recipe comes \
-             nearest to the comparison that was published: there the spiking network keeps {} points more than its DNN.",
+            "The paper's own protocol (a share of the words may change) with fresh noise on the published recipe \
+             comes nearest to the comparison that was published: there the spiking network keeps {} points more \
+             than its DNN.",
             listed(&own)
         ));
     }
     if !entries.iter().any(|entry| entry.key.kind.method == Method::Original) {
         page.paragraph(
-            "The published comparison is with the TextCNN with maximum pooling, which was not attacked here: the DNNs above \
-             are those that were converted.",
+            "The published comparison is with the TextCNN with maximum pooling, which was not attacked here: the \
+             DNNs above are those that were converted.",
         );
     }
 }

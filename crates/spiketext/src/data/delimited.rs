@@ -300,15 +300,16 @@ mod tests {
                     Err(_) => return Ok(()),
                 }
             }
-            let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(content.as_bytes());
+            let mut reader = csv::ReaderBuilder::new();
+            let mut reader = reader.has_headers(false).flexible(true).from_reader(content.as_bytes());
+            // A line of spaces is a record to the csv crate and blank to us.
+            let is_filled = |fields: &Vec<String>| fields.len() > 1 || !fields[0].trim_matches(' ').is_empty();
             let theirs: Vec<Vec<String>> = reader
                 .records()
                 .map(|record| record.unwrap().iter().map(str::to_owned).collect::<Vec<String>>())
-                // A line of spaces is a record to the csv crate and blank to us.
-                .filter(|fields: &Vec<String>| fields.len() > 1 || !fields[0].trim_matches(' ').is_empty())
+                .filter(is_filled)
                 .collect();
-            let ours: Vec<Vec<String>> =
-                ours.into_iter().filter(|fields| fields.len() > 1 || !fields[0].trim_matches(' ').is_empty()).collect();
+            let ours: Vec<Vec<String>> = ours.into_iter().filter(is_filled).collect();
             prop_assert_eq!(ours, theirs);
         }
 

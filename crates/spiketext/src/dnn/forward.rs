@@ -1,10 +1,10 @@
-//! The forward pass of the real-valued network along its chain: rectifiers where the spiking network has neurons, averages
-//! where it sums spikes.
+//! The forward pass of the real-valued network along its chain: rectifiers where the spiking network has neurons,
+//! averages where it sums spikes.
 //!
 //! ```text
-//! text convolution   relu(b + sum of taps)            convolution   relu(b + sum of taps + what goes around the block)
-//! pooling            mean over positions              neurons       as it is, or at most 1 (`bounded`)
-//! dense              relu(b + x W)                    read-out      b + x W
+//! text convolution   relu(b + sum of taps)      convolution   relu(b + sum of taps + what goes around the block)
+//! pooling            mean over positions        neurons       as it is, or at most 1 (`bounded`)
+//! dense              relu(b + x W)              read-out      b + x W
 //! ```
 //!
 //! A text convolution with pooling right behind it is one kernel; anything else goes position by position.
@@ -69,7 +69,8 @@ impl PositionRows {
         rows
     }
 
-    /// For a tap of a kernel of `width` centred on each row, the row that it sees, [`SILENT`] past the ends of the text.
+    /// For a tap of a kernel of `width` centred on each row, the row that it sees, [`SILENT`] past the ends of the
+    /// text.
     #[must_use]
     pub fn neighbours(&self, width: usize, tap: usize) -> Vec<u32> {
         let mut rows = Vec::with_capacity(self.len());
@@ -83,8 +84,8 @@ impl PositionRows {
     }
 }
 
-/// Runs a batch whose distinct words have `codes`, `[U, D]`, and returns the outputs, `[B, O]`. `see` is shown what each leaf
-/// gives after its rectifiers, `[rows, C]`; a text convolution that is pooled at once is not shown.
+/// Runs a batch whose distinct words have `codes`, `[U, D]`, and returns the outputs, `[B, O]`. `see` is shown what
+/// each leaf gives after its rectifiers, `[rows, C]`; a text convolution that is pooled at once is not shown.
 pub fn forward(
     dnn: DnnView<'_>,
     batch: &TokenBatch,

@@ -1,8 +1,8 @@
 //! The real-valued network that a spiking network was converted from, for those who compare the two: its answers, and
 //! what exchanging a word would do to them.
 //!
-//! It reads the words of the spiking network's model and keeps codes of its own, in single precision. A model folder holds it as
-//! `dnn.safetensors` if training was asked to keep it.
+//! It reads the words of the spiking network's model and keeps codes of its own, in single precision. A model folder
+//! holds it as `dnn.safetensors` if training was asked to keep it.
 
 mod forward;
 
@@ -20,6 +20,7 @@ use crate::{
     engine::batch_of,
     loss::loss_gradient,
     network::{LayerWeights, Leaf, NetworkConfig, TextCnnConfig},
+    target::Target,
     text::UNKNOWN,
 };
 
@@ -139,15 +140,15 @@ impl Dnn {
         fits.count().max(1)
     }
 
-    /// To first order, by how much the cross-entropy loss of a text with class `label` would grow if the word at a place became
-    /// another one, for each (place, word) of `exchanges`: the gradient with respect to the code at that place, times the
-    /// difference of the codes. 0 at places that the network does not read. `None` for networks with further convolutions or
-    /// dense layers.
+    /// To first order, by how much the cross-entropy loss of a text of this target would grow if the word at a place
+    /// became another one, for each (place, word) of `exchanges`: the gradient with respect to the code at that
+    /// place, times the difference of the codes. 0 at places that the network does not read. `None` for networks with
+    /// further convolutions or dense layers.
     ///
     /// # Panics
-    /// As [`Self::scores`], or if there is no such class.
+    /// As [`Self::scores`], or if the target does not fit the classes.
     #[must_use]
-    pub fn first_order(&self, text: &[u32], label: usize, exchanges: &[(usize, u32)]) -> Option<Vec<f32>> {
+    pub fn first_order(&self, text: &[u32], target: Target, exchanges: &[(usize, u32)]) -> Option<Vec<f32>> {
         let form = TextCnnConfig::of(&self.config)?;
         let (first, output) = (&self.weights.layers[0], &self.weights.layers[self.weights.layers.len() - 1]);
         let shape = &form.convolution;
@@ -178,7 +179,7 @@ impl Dnn {
         for (feature, row) in pooled.iter().zip(output.synapses.chunks_exact(outputs)) {
             sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += feature * weight);
         }
-        let d_scores = loss_gradient(&sums_of_classes(&self.config, &sums), 1.0, label);
+        let d_scores = loss_gradient(&sums_of_classes(&self.config, &sums), 1.0, target);
         let d_pooled: Vec<f32> = output
             .synapses
             .chunks_exact(outputs)
@@ -435,7 +436,10 @@ pub(crate) mod tests {
                 let bytes = network.to_bytes().expect("bytes");
                 let back = Dnn::from_bytes(Path::new("dnn"), &bytes, network.config.clone(), WORDS).expect("read");
                 assert_eq!(back.weights(), network.weights());
-                assert!(network.first_order(&texts[0], 1, &[(0, 1)]).is_none(), "one text convolution only");
+                assert!(
+                    network.first_order(&texts[0], Target::of(1), &[(0, 1)]).is_none(),
+                    "one text convolution only"
+                );
             }
         }
     }
@@ -464,7 +468,7 @@ pub(crate) mod tests {
                         loss(&network, &other, 1)
                     };
                     let want = (with(8) - with(9)) / 2.0;
-                    let got = network.first_order(&text, 1, &[(place, 8), (place, 2), (place + 99, 8)]);
+                    let got = network.first_order(&text, Target::of(1), &[(place, 8), (place, 2), (place + 99, 8)]);
                     let got = got.expect("a text convolution");
                     assert!(
                         (got[0] - want).abs() < 2e-5 + 0.05 * want.abs(),

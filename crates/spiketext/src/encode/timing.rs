@@ -106,7 +106,10 @@ mod tests {
         }
 
         #[test]
-        fn bursts_have_the_spikes_that_are_in_time(rates in prop::collection::vec(0u16..=65_535, 1..80), steps in 1usize..60) {
+        fn bursts_have_the_spikes_that_are_in_time(
+            rates in prop::collection::vec(0u16..=65_535, 1..80),
+            steps in 1usize..60,
+        ) {
             for (count, &rate) in counts(Encoder::Burst, &rates, steps, 0).into_iter().zip(&rates) {
                 let (spikes, apart) = Burst::of(rate, steps);
                 let exact = 5.0 * f64::from(rate) / 65_535.0;

@@ -10,8 +10,13 @@
 //! activity    outputs of spiking neurons or rectifiers that are not zero, over all of them
 //! ```
 //!
+//! Where pooled spikes go straight into dense layers or outputs, each spike is an accumulation, as if it went there
+//! from its position; to NeuroBench the sum would be one input and a MAC. As a sum is one input among the dense
+//! operations, there can be more effective operations of such a layer than dense ones.
+//!
 //! NeuroBench also leaves out weights that are zero. The engine does not look at weights when it counts, so effective
-//! operations are bounds from above here, and exact where no weight is zero; [`crate::engine::ExactOperations`] leaves them out.
+//! operations are bounds from above here, and exact where no weight is zero; [`crate::engine::ExactOperations`]
+//! leaves them out.
 
 use std::ops::{Add, Mul};
 
@@ -75,8 +80,8 @@ pub struct OperationCounts {
     pub active_inputs: f64,
     /// Each leaf of the chain, in order.
     pub layers: Vec<LayerCounts>,
-    /// Neuron updates over all steps: every neuron with a membrane at every step, integrators of the membrane read-out
-    /// too. NeuroBench's count of membranes that changed is at most this.
+    /// Neuron updates over all steps: every neuron with a membrane at every step, integrators of the membrane
+    /// read-out too. NeuroBench's count of membranes that changed is at most this.
     pub neuron_updates: f64,
 }
 
@@ -136,8 +141,8 @@ impl OperationCounts {
         }
     }
 
-    /// Of the real-valued network beside a spiking one, on a text of which the engine counted `operations`. Word rates
-    /// are not zero; silent tokens and padding are.
+    /// Of the real-valued network beside a spiking one, on a text of which the engine counted `operations`. Word
+    /// rates are not zero; silent tokens and padding are.
     #[must_use]
     pub fn beside(shape: &Shape<'_>, operations: &Operations, shares: RectifierShares) -> Self {
         if was_not_run(operations) {

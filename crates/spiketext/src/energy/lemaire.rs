@@ -5,9 +5,10 @@
 //! ```text
 //! E          = operations + addressing + memory
 //! operations = add (accumulations by spikes + biases + spikes fired) + (mul + add) (MACs + leaks)
-//! addressing   spikes into Cout channels of K taps (or O outputs): nnz Cout K additions (nnz O), and for a convolution
-//!              2 nnz MACs; real inputs: one addition an input and an output, and Cout K for a convolution
-//! memory     = bytes of inputs, parameters, outputs and membranes x the price of a byte in a memory of that size
+//! addressing   spikes into Cout channels of K taps (or O outputs): nnz Cout K additions (nnz O), and for a
+//!              convolution 2 nnz MACs; real inputs: one addition an input and an output, and Cout K for a
+//! convolution memory     = bytes of inputs, parameters, outputs and membranes x the price of a byte in a memory of
+//! that size
 //!
 //!              spikes in                             real numbers in
 //! inputs       nnz, from a queue of 1000             one a MAC (an output layer: each once), from the whole input
@@ -18,10 +19,11 @@
 //! outputs      spikes, to a queue of 1000            each once, to the whole output
 //! ```
 //!
-//! Numbers have four bytes. Every spike meets K taps, those at a text's edges too. Pooling and rectifiers are left out.
-//! The presence current of a token is one more input that spikes at every step. Weighted phases are real numbers at every
-//! step. A constant current is made of real numbers once, written, and read and added at every step. SpikingJelly before 2.0.0 read the
-//! weights of a real-valued layer once, which made spiking networks look worse by two orders of magnitude.
+//! Numbers have four bytes. Every spike meets K taps, those at a text's edges too. Pooling and rectifiers are left
+//! out. The presence current of a token is one more input that spikes at every step. Weighted phases are real numbers
+//! at every step. A constant current is made of real numbers once, written, and read and added at every step.
+//! SpikingJelly before 2.0.0 read the weights of a real-valued layer once, which made spiking networks look worse by
+//! two orders of magnitude.
 
 use serde::Serialize;
 use spiketext_kernels::Drive;
@@ -368,8 +370,9 @@ mod tests {
         // Four tokens of 13 inputs, presence among them; 27 and 18 neurons of 2 and 3 taps, 6 outputs of 18 features.
         let (macs, neurons) = (f64::from(27 * 2 * 13 + 18 * 3 * 13), 45.0);
         let (work, phases) = of(Encoder::Phase);
-        assert_eq!((phases.macs, work.layers[0].connections.dense), (6.0 * macs, 6.0 * macs));
-        assert_eq!((phases.additions, phases.outputs.bytes), (6.0 * (neurons + 6.0), 0.0));
+        // Eight steps, a period.
+        assert_eq!((phases.macs, work.layers[0].connections.dense), (8.0 * macs, 8.0 * macs));
+        assert_eq!((phases.additions, phases.outputs.bytes), (8.0 * (neurons + 6.0), 0.0));
         let (work, constant) = of(Encoder::Direct);
         assert_eq!((constant.macs, work.layers[0].connections.dense), (macs, macs));
         // Biases once in the current; the current, and the biases of the outputs, at every step.

@@ -3,8 +3,8 @@
 //! Operations come first; joules are a reading of them, and every one goes with its table's name.
 //!
 //! ```text
-//! Shape             sizes of a network                     Footprint    what it holds: bytes, parameters, zero weights
-//! OperationCounts   operations and activity of a text      Table        prices of operations
+//! Shape             sizes of a network                  Footprint    what it holds: bytes, parameters, zero weights
+//! OperationCounts   operations and activity of a text   Table        prices of operations
 //! CostReport        all of it, means over texts, and its Energy under every table
 //! ```
 

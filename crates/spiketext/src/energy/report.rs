@@ -83,7 +83,8 @@ impl CostReport {
         }
     }
 
-    /// Of a real-valued network; the work of each text is [`OperationCounts::real_valued`] or, where it was not run, the default.
+    /// Of a real-valued network; the work of each text is [`OperationCounts::real_valued`] or, where it was not run,
+    /// the default.
     #[must_use]
     pub fn real_valued(shape: &Shape<'_>, footprint: Footprint, works: &[OperationCounts]) -> Self {
         let energies = TABLES.iter().map(|table| {
@@ -115,7 +116,8 @@ impl CostReport {
         Self { exact: Some(exact), ..self }
     }
 
-    /// NeuroBench's activation sparsity: the share of outputs that are zero, counted over all layers, steps and texts.
+    /// NeuroBench's activation sparsity: the share of outputs that are zero, counted over all layers, steps and
+    /// texts.
     #[must_use]
     pub fn activation_sparsity(&self) -> f64 {
         self.work.outputs().sparsity()

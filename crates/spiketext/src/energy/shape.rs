@@ -96,8 +96,8 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Connections of a leaf. In the text convolution those of one input of every row: zeros around a text shorter than the
-    /// kernel are no inputs; rows of padding are, as in NeuroBench, which sets every input to 1.
+    /// Connections of a leaf. In the text convolution those of one input of every row: zeros around a text shorter
+    /// than the kernel are no inputs; rows of padding are, as in NeuroBench, which sets every input to 1.
     #[must_use]
     pub fn connections(&self, leaf: &Leaf, rows: usize) -> usize {
         match &leaf.layer {

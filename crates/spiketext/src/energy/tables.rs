@@ -1,7 +1,7 @@
 //! Cost tables: what an operation costs, by whom it was measured, and what is counted.
 //!
-//! All of them leave out leakage, control, and data that go on and off a chip. They differ by orders of magnitude, and
-//! in which of the two networks they favour.
+//! All of them leave out leakage, control, and data that go on and off a chip. They differ by orders of magnitude,
+//! and in which of the two networks they favour.
 
 use serde::Serialize;
 
@@ -70,8 +70,8 @@ const HOROWITZ: &str = "Horowitz, Computing's energy problem, ISSCC 2014";
 const ARITHMETIC: &str = "effective MACs and ACs; no memory, no neurons";
 const KERAS_SPIKING: &str = "keras-spiking, ModelEnergy.devices";
 const DENSE_DEVICE: &str = "every synapse and every neuron at every step, zero or not";
-const EVENT_DEVICE: &str = "synaptic operations of inputs that are not zero, and every neuron at every step; the DNN as \
-                            if each of its effective MACs were one, which such a chip cannot do";
+const EVENT_DEVICE: &str = "synaptic operations of inputs that are not zero, and every neuron at every step; the \
+                            DNN as if each of its effective MACs were one, which such a chip cannot do";
 
 const fn arithmetic(name: &'static str, source: &'static str, mac: f64, ac: f64) -> Table {
     Table { name, source, counts: ARITHMETIC, prices: Prices::Operations(CostTable { name, mac, ac }) }
@@ -102,8 +102,8 @@ pub const TABLES: [Table; 11] = [
         counts: "32-bit integer arithmetic, addresses, and bytes read and written in memories of their size",
         prices: Prices::Memory,
     },
-    // keras-spiking takes any network on these three for a real-valued one of one step; here a spiking one runs all its
-    // steps.
+    // keras-spiking takes any network on these three for a real-valued one of one step; here a spiking one runs all
+    // its steps.
     device("CPU (keras-spiking)", 8600.0, 8600.0, false),
     device("GPU (keras-spiking)", 300.0, 300.0, false),
     device("ARM (keras-spiking)", 900.0, 900.0, false),

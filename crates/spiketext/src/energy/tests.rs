@@ -10,8 +10,8 @@ use crate::{
         tests::{chain, network, random},
     },
     network::{
-        Codes, LayerWeights, Network, NetworkConfig, Padding, Readout, SynapseBits, TextCnnConfig, UnknownWord,
-        Weights,
+        Codes, LayerWeights, Network, NetworkConfig, Padding, Readout, Signal, SynapseBits, TextCnnConfig,
+        UnknownWord, Weights,
     },
     text::UNKNOWN,
 };
@@ -198,15 +198,20 @@ proptest! {
         let operations = run(&network, noise, std::slice::from_ref(&text)).operations;
         let work = OperationCounts::spiking(&shape, &operations[0]);
         prop_assert_eq!(work.layers.len(), network.config().chain.leaves().len());
-        for layer in &work.layers {
+        let mut at_positions = operations[0].layers.iter().filter(|layer| layer.output == Signal::Positions);
+        let pooled = at_positions.next_back().map_or(0, |layer| layer.spikes);
+        for (leaf, layer) in network.config().chain.leaves().iter().zip(&work.layers) {
             let Connections { macs, acs, dense } = layer.connections;
+            if leaf.input == Signal::Sums {
+                // A sum is taken spike by spike, so that there may be more spikes than sums.
+                prop_assert_eq!(acs, (pooled * leaf.sizes().synapses[1] as u64) as f64);
+            } else {
+                prop_assert!(acs + macs <= dense, "layer {}", leaf.path);
+            }
             prop_assert!(acs == 0.0 || macs == 0.0);
-            // Spikes that are pooled are counted one by one, though a position and a filter make but one input of the mean.
             prop_assert!(layer.outputs.active <= layer.outputs.all);
             prop_assert!(dense > 0.0 || acs + macs == 0.0);
         }
-        let first = work.layers[0].connections;
-        prop_assert!(first.acs + first.macs <= first.dense);
         let beside = Shape::real_valued(network.config(), shape.has_biases());
         let real = OperationCounts::real_valued(&beside, &text, RectifierShares::ALL);
         prop_assert_eq!(&real, &OperationCounts::beside(&beside, &operations[0], RectifierShares::ALL));

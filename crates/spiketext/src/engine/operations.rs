@@ -1,13 +1,14 @@
 //! What a text costs: spikes, accumulations, and the multiplications of the real-valued network beside it.
 //!
-//! Counted as NeuroBench does: an input times a weight is one operation if the input is not zero; inputs of 0 and 1 make
-//! accumulations (ACs), real inputs make multiply-accumulations (MACs); biases and pooling are left out. The spikes that
-//! pooling adds up are given beside it, so that nobody need guess.
+//! Counted as NeuroBench does: an input times a weight is one operation if the input is not zero; inputs of 0 and 1
+//! make accumulations (ACs), real inputs make multiply-accumulations (MACs); biases and pooling are left out. The
+//! spikes that pooling adds up are given beside it, so that nobody need guess.
 //!
-//! Spikes of weighted phases are inputs of 4, 2, 1, 1/2 and so on, and count as MACs, though a shift and an addition would
-//! do. A constant current is a product of real inputs, made once a text: its MACs are counted once, as in the energy of
-//! networks whose first layer reads real numbers (Yao et al. 2023), not at each step, where it is added like a bias.
-//! Where pooled spikes go straight into dense layers or outputs, each spike is accumulated into each of their neurons.
+//! Spikes of weighted phases are inputs of 4, 2, 1, 1/2 and so on, and count as MACs, though a shift and an addition
+//! would do. A constant current is a product of real inputs, made once a text: its MACs are counted once, as in the
+//! energy of networks whose first layer reads real numbers (Yao et al. 2023), not at each step, where it is added
+//! like a bias. Where pooled spikes go straight into dense layers or outputs, each spike is accumulated into each of
+//! their neurons.
 
 use serde::{Deserialize, Serialize};
 use spiketext_kernels::{Drive, SILENT, TokenBatch};
@@ -95,9 +96,9 @@ impl Operations {
         self.layers.iter().map(|layer| layer.additions).sum()
     }
 
-    /// What can be said of a text before anything ran: its tokens, what they put into the text convolution, and the real-valued
-    /// network. `token_spikes` holds the spikes (of a constant current, the inputs that are not zero) of each token that the
-    /// batch names.
+    /// What can be said of a text before anything ran: its tokens, what they put into the text convolution, and the
+    /// real-valued network. `token_spikes` holds the spikes (of a constant current, the inputs that are not zero) of
+    /// each token that the batch names.
     pub(super) fn before(network: &Network, batch: &TokenBatch, b: usize, token_spikes: &[u64]) -> Self {
         let (config, text) = (network.config(), batch.text(b));
         let (shape, steps, drive) = (config.convolution(), config.steps as u64, config.encoder.drive());
@@ -132,8 +133,9 @@ impl Operations {
     }
 }
 
-/// Connections of all layers after the text convolution, for a text of so many positions (where layers over positions follow, there
-/// is one kernel width): what a real-valued network multiplies. The identity around a residual block multiplies nothing.
+/// Connections of all layers after the text convolution, for a text of so many positions (where layers over positions
+/// follow, there is one kernel width): what a real-valued network multiplies. The identity around a residual block
+/// multiplies nothing.
 pub(crate) fn later_connections(config: &NetworkConfig, positions: usize) -> u64 {
     config.chain.leaves()[1..].iter().map(|leaf| connections(leaf, positions)).sum()
 }
@@ -335,7 +337,10 @@ fn share(part: u64, whole: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{run, tests::network};
+    use super::super::{
+        run,
+        tests::{network, steps_of},
+    };
     use super::*;
     use crate::{
         encode::{Encoder, Noise},
@@ -369,7 +374,8 @@ mod tests {
         let network = network(Readout::Membrane, Encoder::Regular, Padding::Valid);
         let run = run(&network, Noise::inference(0), &[vec![0, 1, 2, 3, 4]]);
         let o = &run.operations[0];
-        // Widths 2 and 3, five tokens: (4 x 2 + 3 x 3) (token, position) pairs, 9 filters, 12 dimensions; 18 x 6 output.
+        // Widths 2 and 3, five tokens: (4 x 2 + 3 x 3) (token, position) pairs, 9 filters, 12 dimensions; 18 x 6
+        // output.
         assert_eq!(o.dnn_macs, 17 * 9 * 12 + 18 * 6);
         assert_eq!(o.layers[3].acs, o.feature_spikes() * 6);
         let presence = 17 * 9 * 6;
@@ -388,7 +394,7 @@ mod tests {
             assert_eq!((o.layers[0].acs == 0, o.layers[0].macs > 0), (graded, graded), "{encoder:?}");
             assert_eq!(o.input_spikes == 0, once);
             // Thirteen inputs, presence among them, at each step.
-            let dense = 17 * 9 * 13 * if once { 1 } else { 6 };
+            let dense = 17 * 9 * 13 * if once { 1 } else { steps_of(encoder) as u64 };
             assert!(o.layers[0].acs + o.macs() <= dense);
             assert_eq!(o.dnn_macs, 17 * 9 * 12 + 18 * 6);
         }

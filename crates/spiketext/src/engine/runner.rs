@@ -36,8 +36,8 @@ impl Runner {
         Self { noise, plan: Plan::Plain }
     }
 
-    /// Runs the network on texts given as word ids ([`crate::text::UNKNOWN`] for unknown words). It must be the network that
-    /// the runner was made for.
+    /// Runs the network on texts given as word ids ([`crate::text::UNKNOWN`] for unknown words). It must be the
+    /// network that the runner was made for.
     ///
     /// # Panics
     /// If an id is neither a word of the network nor [`crate::text::UNKNOWN`].

@@ -69,7 +69,8 @@ pub(super) fn write(model: &Model) -> String {
     line(format!("| energy, {}: SNN | {snn:.2} uJ ({:.2} of the DNN) |", table.name, snn / dnn));
     line("\nThe energy is that of the arithmetic alone: no memory traffic, no idle current.\n".into());
     line(format!(
-        "Neurons that never fired on the calibration texts: {} of {} convolution channels, {} of {} features; that always fired: {} and {}.\n",
+        "Neurons that never fired on the calibration texts: {} of {} convolution channels, {} of {} features; that \
+         always fired: {} and {}.\n",
         t.extremes.convolution.dead,
         t.extremes.convolution.neurons,
         t.extremes.features.dead,

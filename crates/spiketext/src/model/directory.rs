@@ -1,8 +1,8 @@
-//! The model directory: `config.json`, `model.safetensors`, `vocab.txt` and a card for people, `README.md`; beside them, if it was to be
-//! kept, the DNN that the network was converted from (see [`crate::dnn`]).
+//! The model directory: `config.json`, `model.safetensors`, `vocab.txt` and a card for people, `README.md`; beside
+//! them, if it was to be kept, the DNN that the network was converted from (see [`crate::dnn`]).
 //!
-//! `docs/FORMAT.md` says what every field, tensor, unit and bound is. Everything is checked on reading: unknown fields,
-//! versions, missing and extra tensors, types, shapes, sizes.
+//! `docs/FORMAT.md` says what every field, tensor, unit and bound is. Everything is checked on reading: unknown
+//! fields, versions, missing and extra tensors, types, shapes, sizes.
 
 use std::{fs, path::Path};
 
@@ -327,6 +327,11 @@ mod tests {
         for (from, to, told) in [
             ("\"length\": 7", "\"length\": 1048576", "padded tokens"),
             ("\"steps\": 8", "\"steps\": 4097", "time steps"),
+            (
+                "\"steps\": 8,\n    \"encoder\": \"regular\"",
+                "\"steps\": 12,\n    \"encoder\": \"phase\"",
+                "whole periods of 8",
+            ),
             ("\"length\": 7", "\"length\": 1048577", "padded length"),
             ("\"length\": 7", "\"length\": 18446744073709551615", "padded length"),
             ("\"filters\": 4", "\"filters\": 5", "1.0.synapses"),
@@ -334,6 +339,8 @@ mod tests {
             ("\"neurons\": 5", "\"neurons\": 0", "neurons"),
             ("\"classes\": 3", "\"classes\": 99999999", "classes"),
             ("\"kind\": \"dense\"", "\"kind\": \"denser\"", "denser"),
+            ("\"kind\": \"pooling\"", "\"kind\": \"pooling\", \"width\": 3", "unknown field `width`"),
+            ("\"kind\": \"padded\"", "\"kind\": \"valid\"", "unknown field `length`"),
             ("\"1.1\":", "\"1.7\":", "layer 1.7"),
             ("\"1.1\": -", "\"1.1\": -9", "exponents from -100 to 100"),
             ("\"exponents\": {", "\"exponents\": {\"3\": 0,", "layer 3"),

@@ -170,8 +170,8 @@ impl Model {
         self.predict_with(self.noise(), texts)
     }
 
-    /// Labels texts with the noise that is given: what another run of the same model would have answered. Without a random
-    /// encoder all noise is the same.
+    /// Labels texts with the noise that is given: what another run of the same model would have answered. Without a
+    /// random encoder all noise is the same.
     #[must_use]
     pub fn predict_with<S: AsRef<str> + Sync>(&self, noise: Noise, texts: &[S]) -> (Vec<Prediction>, Firing) {
         self.predict_by(texts, |words| engine::run(&self.network, noise, words))
@@ -218,8 +218,8 @@ impl Model {
         (tokens, trace, contributions)
     }
 
-    /// Counts a text neuron by neuron, see [`ExactOperations`]: slow. Nothing for a text without a known word, which is not run,
-    /// and where the network's inputs are no plain spikes.
+    /// Counts a text neuron by neuron, see [`ExactOperations`]: slow. Nothing for a text without a known word, which
+    /// is not run, and where the network's inputs are no plain spikes.
     #[must_use]
     pub fn count_exactly(&self, text: &str) -> Option<ExactOperations> {
         let (_, words) = self.words(text);
@@ -268,9 +268,9 @@ impl Model {
     }
 }
 
-/// Labels one batch of texts after the other, faster than [`Model::predict`] from the second on: it keeps what it has computed
-/// of the words it met last, in some tens of megabytes. Answers do not depend on what it has met before. It owns its share of
-/// the model, so it can go to another thread and stay there.
+/// Labels one batch of texts after the other, faster than [`Model::predict`] from the second on: it keeps what it has
+/// computed of the words it met last, in some tens of megabytes. Answers do not depend on what it has met before. It
+/// owns its share of the model, so it can go to another thread and stay there.
 #[derive(Debug)]
 pub struct Session {
     model: Arc<Model>,

@@ -104,8 +104,8 @@ pub struct Costs {
     pub dnn_macs: f64,
     /// Accumulations of the SNN.
     pub snn_acs: f64,
-    /// Multiply-accumulations of the SNN: none but those of direct currents and weighted phases. Models from before there
-    /// were such encoders do not name them.
+    /// Multiply-accumulations of the SNN: none but those of direct currents and weighted phases. Models from before
+    /// there were such encoders do not name them.
     #[serde(default)]
     pub snn_macs: f64,
     /// Additions of pooling in the SNN, not among its accumulations (NeuroBench leaves pooling out).

@@ -1,7 +1,8 @@
-//! The numbers of a network as tensors of whole numbers, `model.safetensors` of a model directory (see `docs/FORMAT.md`).
+//! The numbers of a network as tensors of whole numbers, `model.safetensors` of a model directory (see
+//! `docs/FORMAT.md`).
 //!
-//! Format 2 names each array of each leaf of the chain by the leaf's path: `0.synapses`, `1.0.bias`. Format 1 knew one chain, under
-//! seven names of its own; it is read for ever.
+//! Format 2 names each array of each leaf of the chain by the leaf's path: `0.synapses`, `1.0.bias`. Format 1 knew
+//! one chain, under seven names of its own; it is read for ever.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -180,7 +181,8 @@ pub(super) fn read(path: &Path, bytes: &[u8], config: &NetworkConfig, exponents:
     Ok(Weights { codes: file.codes(config.dimension())?, layers })
 }
 
-/// Takes the weights of format 1 out of the file's bytes: one text convolution, neurons of the pooled features, a read-out.
+/// Takes the weights of format 1 out of the file's bytes: one text convolution, neurons of the pooled features, a
+/// read-out.
 pub(super) fn read_format_1(
     path: &Path,
     bytes: &[u8],

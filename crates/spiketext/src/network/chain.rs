@@ -16,7 +16,7 @@
 use serde::{Deserialize, Serialize};
 use spiketext_kernels::{ConvolutionShape, NeuronParameters};
 
-use crate::{Error, Result};
+use crate::{Error, Result, files::no_fields};
 
 /// How the outputs are read (equation 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +40,8 @@ pub enum LayerConfig {
         /// The neurons at every position.
         neuron: NeuronParameters,
     },
-    /// A kernel over the positions of the layer before, as many positions out as in: past the ends there is silence. Tap j
-    /// of position p sees position `p + j - (width - 1) / 2`.
+    /// A kernel over the positions of the layer before, as many positions out as in: past the ends there is silence.
+    /// Tap j of position p sees position `p + j - (width - 1) / 2`.
     Convolution {
         /// Kernel width in positions.
         width: usize,
@@ -50,15 +50,17 @@ pub enum LayerConfig {
         /// The neurons at every position.
         neuron: NeuronParameters,
     },
-    /// Convolutions whose last one is also driven by the spikes that came into the first, channel by channel (He et al.
-    /// 2016; for text, Johnson and Zhang 2017).
+    /// Convolutions whose last one is also driven by the spikes that came into the first, channel by channel (He et
+    /// al. 2016; for text, Johnson and Zhang 2017).
     Residual {
         /// The layers inside, all [`LayerConfig::Convolution`].
         layers: Vec<LayerConfig>,
     },
     /// Spikes summed over positions (equation 5).
+    #[serde(deserialize_with = "no_fields")]
     Pooling,
-    /// A neuron a channel, driven by its sum; its threshold is multiplied by the positions and by a number of its own.
+    /// A neuron a channel, driven by its sum; its threshold is multiplied by the positions and by a number of its
+    /// own.
     Neurons {
         /// The neurons.
         neuron: NeuronParameters,
@@ -229,8 +231,8 @@ impl Chain {
     /// Puts layers together.
     ///
     /// # Errors
-    /// If a layer cannot read what the one before gives, a size is out of bounds, or the chain does not end with its only
-    /// read-out.
+    /// If a layer cannot read what the one before gives, a size is out of bounds, or the chain does not end with its
+    /// only read-out.
     pub fn new(layers: Vec<LayerConfig>) -> Result<Self> {
         let mut making = Making::default();
         for (at, layer) in layers.iter().enumerate() {

@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 use spiketext_kernels::{ConvolutionShape, Time};
 
 use super::{Chain, Readout, SynapseBits};
-use crate::{Error, Result, encode::Encoder};
+use crate::{Error, Result, encode::Encoder, files::no_fields};
 
 /// Over which positions the pooled average goes (equation 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Padding {
     /// The valid positions of the text itself; texts of any length.
+    #[serde(deserialize_with = "no_fields")]
     Valid,
     /// Texts are cut to `length` tokens, padded up to it, and padding counts (the published network).
     Padded {
@@ -131,6 +132,7 @@ impl NetworkConfig {
             }
         };
         bounded("time steps", self.steps, MOST_STEPS)?;
+        self.encoder.check_steps(self.steps)?;
         if let Padding::Padded { length } = self.padding {
             bounded("padded length", length, MOST_PADDED)?;
             let channels = self.dimension() + self.chain.channels_at_positions();

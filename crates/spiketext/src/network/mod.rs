@@ -7,8 +7,8 @@
 //! TextCnn          the form of chain for which there are fast kernels                    text_cnn
 //! ```
 //!
-//! Weights live on a binary grid: each is a whole number of units `2^-e`, small enough that every sum the network forms
-//! is exact in `f32`. So no order of summation, batch, thread count or instruction set can change a spike.
+//! Weights live on a binary grid: each is a whole number of units `2^-e`, small enough that every sum the network
+//! forms is exact in `f32`. So no order of summation, batch, thread count or instruction set can change a spike.
 
 mod chain;
 mod codes;
@@ -58,8 +58,8 @@ impl LayerWeights {
         self.synapses.len() + self.presence.len() + self.bias.len() + self.shortcut.len()
     }
 
-    /// Rounds synapses to the finest grid for so many bits, and the currents that are added to theirs to the same. Synapses of
-    /// a shortcut drive the same neurons, so they share the grid and have a say in it.
+    /// Rounds synapses to the finest grid for so many bits, and the currents that are added to theirs to the same.
+    /// Synapses of a shortcut drive the same neurons, so they share the grid and have a say in it.
     pub fn round(&mut self, bits: SynapseBits) -> Grid {
         let Self { synapses, presence, bias, shortcut, .. } = self;
         let grid = if shortcut.is_empty() {
@@ -107,8 +107,8 @@ pub struct Network {
     grids: Vec<Grid>,
     /// The same network laid out flat, if the fast kernels know its form.
     text_cnn: Option<TextCnnConfig>,
-    /// The first layer's synapses once more, as the whole numbers that kernels read, unless the currents that go with them
-    /// fit no unit of theirs.
+    /// The first layer's synapses once more, as the whole numbers that kernels read, unless the currents that go with
+    /// them fit no unit of theirs.
     packed: Option<PackedWeights>,
     /// Arrays that one run leaves for the next.
     workspace: Workspace,

@@ -1,8 +1,9 @@
 //! Synapses on a binary grid: whole numbers of a unit `2^exponent`, at most 2^11 units in size (or 127, in 8 bits).
 //!
 //! Sums of 0/1 spikes times such weights are sums of whole numbers. `f32` holds whole numbers up to 2^24 without
-//! rounding, and a current of five taps of 300 dense inputs at full size stays below 2^22, so currents are exact in any
-//! order of summation and membranes are exact as long as they stay below 2^24 units (8,192 of the largest weight).
+//! rounding, and a current of five taps of 300 dense inputs at full size stays below 2^22, so currents are exact in
+//! any order of summation and membranes are exact as long as they stay below 2^24 units (8,192 of the largest
+//! weight).
 
 use serde::{Deserialize, Serialize};
 use spiketext_kernels::rounding::{largest_magnitude, to_units};

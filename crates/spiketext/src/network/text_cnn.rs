@@ -1,5 +1,5 @@
-//! The form of network that the fast kernels know: a text convolution, pooling, perhaps neurons of the pooled features, and
-//! the read-out. `lean` and `paper` have this form, and so has every network of format 1.
+//! The form of network that the fast kernels know: a text convolution, pooling, perhaps neurons of the pooled
+//! features, and the read-out. `lean` and `paper` have this form, and so has every network of format 1.
 
 use serde::{Deserialize, Serialize};
 use spiketext_kernels::{ConvolutionShape, NeuronParameters, Time, Workspace, spiking_convolution::PackedWeights};
@@ -30,8 +30,8 @@ pub struct TextCnnConfig {
     pub readout: Readout,
     /// Neurons at every convolution position.
     pub convolution_neuron: NeuronParameters,
-    /// Neurons of the pooled features, their thresholds multiplied by those of the layer; `None` where pooled spikes go
-    /// straight into the outputs.
+    /// Neurons of the pooled features, their thresholds multiplied by those of the layer; `None` where pooled spikes
+    /// go straight into the outputs.
     pub feature_neuron: Option<NeuronParameters>,
     /// Output neurons of the spike-count read-out.
     pub output_neuron: NeuronParameters,

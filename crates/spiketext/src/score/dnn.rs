@@ -39,7 +39,7 @@ impl Scorer for DnnScorer<'_> {
     }
 
     fn first_order(&mut self, text: &str, target: Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
-        gains(self.model, text, substitutions, |words, placed| self.dnn.first_order(words, target.class(), placed))
+        gains(self.model, text, substitutions, |words, placed| self.dnn.first_order(words, target, placed))
     }
 }
 

@@ -111,7 +111,7 @@ impl Scorer for ModelScorer<'_> {
         let mean = |words: &[u32], placed: &[(usize, u32)]| {
             let mut means = vec![0.0; placed.len()];
             for noise in &noises {
-                let gains = engine::first_order(network, *noise, words, target.class(), placed)?;
+                let gains = engine::first_order(network, *noise, words, target, placed)?;
                 means.iter_mut().zip(gains).for_each(|(mean, gain)| *mean += gain / noises.len() as f32);
             }
             Some(means)

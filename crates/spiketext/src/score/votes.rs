@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use super::noise::{JUDGES, noise};
 use crate::{model::Model, slices::argmax};
 
-/// How many of `draws` draws of noise, which no question to a [`super::ModelScorer`] of this seed has met, leave each class
-/// the most probable one. Without a random encoder there is one answer and one vote.
+/// How many of `draws` draws of noise, which no question to a [`super::ModelScorer`] of this seed has met, leave each
+/// class the most probable one. Without a random encoder there is one answer and one vote.
 #[must_use]
 pub fn votes(model: &Model, seed: u64, text: &str, draws: usize) -> Vec<usize> {
     let mut votes = vec![0; model.labels().len()];

@@ -168,7 +168,8 @@ mod tests {
         fn words_are_those_of_the_whole_text(
             texts in prop::collection::vec(prop_oneof![
                 any::<String>(),
-                "[ab no.10's\\-&:é中\u{301} \\t\\n\u{a0}\u{200b}\u{fe0f}\u{200d}\u{20e3}\u{604}…\u{1}mru\\\\/*wcom]{0,24}",
+                "[ab no.10's\\-&:é中\u{301} \
+                 \\t\\n\u{a0}\u{200b}\u{fe0f}\u{200d}\u{20e3}\u{604}…\u{1}mru\\\\/*wcom]{0,24}",
                 "((a|b|no|mr|u\\.s|1|0|x)(\\.|,|'s|n't|\u{301}|…|\\.\\.)?[ \u{a0}\u{200b}\\n\u{b}]{1,2}){0,8}",
             ], 1..6),
             most in prop::sample::select(vec![0usize, 600, 1 << 20]),

@@ -151,7 +151,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rubbish_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..80), header in "[0-9]{1,3} [0-3]\n") {
+        fn rubbish_never_panics(
+            bytes in proptest::collection::vec(any::<u8>(), 0..80),
+            header in "[0-9]{1,3} [0-3]\n",
+        ) {
             let _ = parse(&bytes);
             let _ = parse(&[header.as_bytes(), &bytes].concat());
         }

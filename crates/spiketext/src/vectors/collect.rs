@@ -227,7 +227,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn moments_are_those_of_all_numbers(rows in proptest::collection::vec(proptest::collection::vec(-9f32..9.0, 0..20), 1..9)) {
+        fn moments_are_those_of_all_numbers(
+            rows in proptest::collection::vec(proptest::collection::vec(-9f32..9.0, 0..20), 1..9),
+        ) {
             let mut moments = Moments::default();
             rows.iter().for_each(|row| moments.merge(Moments::of(row)));
             let all: Vec<f64> = rows.concat().into_iter().map(f64::from).collect();

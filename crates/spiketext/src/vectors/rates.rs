@@ -82,7 +82,12 @@ mod tests {
     proptest! {
         /// Whatever the range, a rate is what equation (1) says of it, and a code is the entry in deviations.
         #[test]
-        fn other_ranges_are_equation_1_too(value in -9f32..9.0, mean in -1f32..1.0, deviation in 0.1f32..3.0, k in 0.1f32..=3.0) {
+        fn other_ranges_are_equation_1_too(
+            value in -9f32..9.0,
+            mean in -1f32..1.0,
+            deviation in 0.1f32..3.0,
+            k in 0.1f32..=3.0,
+        ) {
             let z = (value - mean) / deviation;
             let rate = shift(value, mean, deviation);
             let want = z.clamp(-k, k) / (2.0 * k) + 0.5;

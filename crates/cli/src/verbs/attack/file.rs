@@ -147,7 +147,8 @@ fn same(path: &Path, found: &Conditions, wanted: &Conditions) -> anyhow::Result<
         Some((key, value)) => {
             let had = found.get(key).map(ToString::to_string).unwrap_or_default();
             anyhow::bail!(
-                "{}: its records have another {key} ({} instead of {}); --again begins anew, another --out keeps both",
+                "{}: its records have another {key} ({} instead of {}); --again begins anew, another --out keeps \
+                 both",
                 path.display(),
                 terminal::one_line(&had, Some(80)),
                 terminal::one_line(&value.to_string(), Some(80)),

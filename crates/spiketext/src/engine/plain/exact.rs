@@ -11,13 +11,15 @@ use crate::{encode::Noise, network::Network};
 pub struct ExactOperations {
     /// Spikes (and presence currents) times weights that are not zero.
     pub acs: Vec<u64>,
-    /// Membrane updates: every membrane at the first step, and at later ones those that are not what they were a step before.
+    /// Membrane updates: every membrane at the first step, and at later ones those that are not what they were a step
+    /// before.
     pub membrane_updates: Vec<u64>,
 }
 
 impl ExactOperations {
-    /// Counts a text of word ids ([`crate::text::UNKNOWN`] for unknown words), neuron by neuron, which takes many times as long
-    /// as a run: so nothing asks for it unless a user does. `None` for graded codes, whose operations are no accumulations.
+    /// Counts a text of word ids ([`crate::text::UNKNOWN`] for unknown words), neuron by neuron, which takes many
+    /// times as long as a run: so nothing asks for it unless a user does. `None` for graded codes, whose operations
+    /// are no accumulations.
     ///
     /// # Panics
     /// As [`crate::engine::run`].

@@ -1,11 +1,11 @@
-//! The plain engine: runs any chain of layers on one text, neuron by neuron and step by step, as the equations say. It is the
-//! meaning of a network; the plans that are faster are held to it, bit for bit.
+//! The plain engine: runs any chain of layers on one text, neuron by neuron and step by step, as the equations say.
+//! It is the meaning of a network; the plans that are faster are held to it, bit for bit.
 //!
-//! A layer runs over all time before the next begins, which is the same thing in a network without loops. Whoever wants to
-//! see what happens gives an [`Observer`].
+//! A layer runs over all time before the next begins, which is the same thing in a network without loops. Whoever
+//! wants to see what happens gives an [`Observer`].
 //!
-//! Sums of synapses are formed in double precision, which holds them exactly whatever the encoder's gains are, and rounded
-//! to single precision once, before the bias is added; kernels round at the same place.
+//! Sums of synapses are formed in double precision, which holds them exactly whatever the encoder's gains are, and
+//! rounded to single precision once, before the bias is added; kernels round at the same place.
 
 mod exact;
 mod observer;
@@ -294,8 +294,8 @@ impl Layer<'_> {
     }
 }
 
-/// The currents of a dense layer or a read-out from spikes summed over positions `[C]`: the mean over the positions of each
-/// kernel width. Sums of whole numbers are exact until they are divided, width by width.
+/// The currents of a dense layer or a read-out from spikes summed over positions `[C]`: the mean over the positions
+/// of each kernel width. Sums of whole numbers are exact until they are divided, width by width.
 pub(super) fn mean_currents(sums: &[f32], positions: &[usize], weights: &LayerWeights) -> Vec<f32> {
     let outputs = weights.bias.len();
     let filters = sums.len() / positions.len();
@@ -369,8 +369,8 @@ impl<'a> TokenProducts<'a> {
         &self.values[at * self.columns..][..self.columns]
     }
 
-    /// Shows the observer each synapse that a word's spikes meet in some columns; inputs that are no plain spikes are no
-    /// accumulations.
+    /// Shows the observer each synapse that a word's spikes meet in some columns; inputs that are no plain spikes are
+    /// no accumulations.
     fn show(
         &self,
         leaf: usize,

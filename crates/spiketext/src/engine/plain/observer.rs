@@ -9,8 +9,8 @@ pub(in crate::engine) trait Observer {
         false
     }
 
-    /// At a step, a spike of input `c` met a row of synapses (`(t, c)`; `c` is past the last dimension for the presence current
-    /// of a token). Only spikes that weigh 1 are shown.
+    /// At a step, a spike of input `c` met a row of synapses (`(t, c)`; `c` is past the last dimension for the
+    /// presence current of a token). Only spikes that weigh 1 are shown.
     fn synapses(&mut self, _leaf: usize, (_t, _c): (usize, usize), _row: &[f32]) {}
 
     /// Membranes before and after a step, after what the spikes took away.

@@ -88,14 +88,15 @@ impl Observer for Trace {
     }
 }
 
-/// What each input of the read-out added to the currents of the outputs over all time: with the biases, that is all they got.
+/// What each input of the read-out added to the currents of the outputs over all time: with the biases, that is all
+/// they got.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contributions {
     leaf: usize,
     /// Outputs O.
     pub outputs: usize,
-    /// Currents from each input, summed over time, `[C, O]`. Where spikes come summed over positions, those of one spike at
-    /// each of them are not yet divided by their number.
+    /// Currents from each input, summed over time, `[C, O]`. Where spikes come summed over positions, those of one
+    /// spike at each of them are not yet divided by their number.
     pub currents: Vec<f32>,
 }
 

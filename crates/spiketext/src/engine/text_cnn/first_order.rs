@@ -1,5 +1,5 @@
-//! What exchanging words would do to the answer, to first order: the gradient of the loss with respect to the input spikes, with
-//! surrogate derivatives at every neuron (equation 7), times the difference of the spikes.
+//! What exchanging words would do to the answer, to first order: the gradient of the loss with respect to the input
+//! spikes, with surrogate derivatives at every neuron (equation 7), times the difference of the spikes.
 //!
 //! ```text
 //! x[w,t,(d,1)]     spikes of word w with their gains, and its presence
@@ -23,21 +23,22 @@ use crate::{
     engine::{batch_of, feature_thresholds, spikes_of},
     loss::loss_gradient,
     network::{Network, Readout, TextCnn, UnknownWord},
+    target::Target,
     text::UNKNOWN,
 };
 
-/// To first order, by how much the cross-entropy loss of a text with class `label` would grow if the word at a place
-/// became another one, for each (place, word) of `exchanges`. 0 at places that the network does not read. `None` for networks
-/// with further convolutions or dense layers, through which nothing here goes back.
+/// To first order, by how much the cross-entropy loss of a text of this target would grow if the word at a place
+/// became another one, for each (place, word) of `exchanges`. 0 at places that the network does not read. `None` for
+/// networks with further convolutions or dense layers, through which nothing here goes back.
 ///
 /// # Panics
-/// If an id is neither a word of the network nor [`UNKNOWN`], or there is no such class.
+/// If an id is neither a word of the network nor [`UNKNOWN`], or the target does not fit the classes.
 #[must_use]
 pub fn first_order(
     network: &Network,
     noise: Noise,
     text: &[u32],
-    label: usize,
+    target: Target,
     exchanges: &[(usize, u32)],
 ) -> Option<Vec<f32>> {
     let cnn = network.text_cnn()?;
@@ -54,7 +55,7 @@ pub fn first_order(
         places.dedup();
         places
     };
-    let back = Backward::of(cnn, &inputs, &text[..read], label);
+    let back = Backward::of(cnn, &inputs, &text[..read], target);
     let (rows, columns) = (config.steps, config.convolution.products());
     let width = inputs.width;
     let d_products = back.of_places(cnn, &places);
@@ -134,7 +135,7 @@ struct Backward {
 }
 
 impl Backward {
-    fn of(cnn: TextCnn<'_>, inputs: &Inputs, text: &[u32], label: usize) -> Self {
+    fn of(cnn: TextCnn<'_>, inputs: &Inputs, text: &[u32], target: Target) -> Self {
         let (config, weights) = (cnn.config, cnn.convolution);
         let (shape, steps) = (&config.convolution, config.steps);
         let (filters, channels, columns) = (shape.filters, shape.channels(), shape.products());
@@ -174,7 +175,7 @@ impl Backward {
             }
             layers.push((currents, values, scales));
         }
-        let d_counts = d_counts(cnn, &batch, &counts, label);
+        let d_counts = d_counts(cnn, &batch, &counts, target);
         let d_currents = layers
             .iter()
             .enumerate()
@@ -213,7 +214,7 @@ impl Backward {
 }
 
 /// From the loss back to the spikes summed over positions, `[T, C]`.
-fn d_counts(cnn: TextCnn<'_>, batch: &TokenBatch, counts: &[f32], label: usize) -> Vec<f32> {
+fn d_counts(cnn: TextCnn<'_>, batch: &TokenBatch, counts: &[f32], target: Target) -> Vec<f32> {
     let (config, output) = (cnn.config, cnn.output);
     let (steps, channels) = (config.steps, config.convolution.channels());
     let (outputs, group) = (config.outputs(), config.outputs_per_class);
@@ -250,7 +251,7 @@ fn d_counts(cnn: TextCnn<'_>, batch: &TokenBatch, counts: &[f32], label: usize) 
     for (i, answer) in answers.iter().enumerate() {
         scores[i % outputs / group] += answer / (steps * group) as f32;
     }
-    let d_scores = loss_gradient(&scores, scale, label);
+    let d_scores = loss_gradient(&scores, scale, target);
     let d_answers: Vec<f32> =
         (0..answers.len()).map(|i| d_scores[i % outputs / group] / (steps * group) as f32).collect();
     let d_currents = match config.readout {
@@ -300,13 +301,13 @@ mod tests {
                 let spikes = spikes_of(&network, noise, &words);
                 let layer = convolution(cnn);
                 let (counts, saved) = layer.forward_for_training(&spikes, &batch);
-                let d_counts = d_counts(cnn, &batch, &counts, 1);
+                let d_counts = d_counts(cnn, &batch, &counts, Target::of(1));
                 let want = layer.backward(&spikes, &batch, &saved, &d_counts);
                 let mut distinct = words.clone();
                 distinct.sort_unstable();
                 let inputs = Inputs::of(cnn, noise, &distinct);
                 let read = text.len().min(config.padding.longest());
-                let back = Backward::of(cnn, &inputs, &text[..read], 1);
+                let back = Backward::of(cnn, &inputs, &text[..read], Target::of(1));
                 let places: Vec<usize> = (0..read).collect();
                 let d_products = back.of_places(cnn, &places);
                 let (d, m) = (shape.dimension, shape.products());
@@ -331,7 +332,8 @@ mod tests {
         }
     }
 
-    /// No gradient of spikes foretells one exchange for certain; of many, those that it calls bad must be the worse ones.
+    /// No gradient of spikes foretells one exchange for certain; of many, those that it calls bad must be the worse
+    /// ones.
     #[test]
     fn exchanges_that_should_hurt_do_so_more_often_than_not() {
         let network = network(Readout::Membrane, Encoder::Direct, Padding::Valid);
@@ -345,7 +347,7 @@ mod tests {
             let text: Vec<u32> = (0..7).map(|i| (start + i * i) % 10).collect();
             let exchanges: Vec<(usize, u32)> =
                 (0..7).flat_map(|place| (0..10).map(move |word| (place, word))).collect();
-            let gains = first_order(&network, noise, &text, 2, &exchanges).expect("a text convolution");
+            let gains = first_order(&network, noise, &text, Target::of(2), &exchanges).expect("a text convolution");
             for (&(place, word), gain) in exchanges.iter().zip(gains) {
                 let mut other = text.clone();
                 other[place] = word;

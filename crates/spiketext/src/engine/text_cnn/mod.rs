@@ -1,13 +1,12 @@
-//! The plan for chains of one text convolution, pooling and a read-out, with or without neurons of the pooled features.
+//! The plan for chains of one text convolution, pooling and a read-out, with or without neurons of the pooled
+//! features.
 //!
-//! A word's spikes and products are made once for each batch of texts, however often the word stands in it; a [`Runner`]
-//! keeps those of the words it met last, a [`VariantRunner`] those of whole windows of words.
+//! A word's spikes and products are made once for each batch of texts, however often the word stands in it; a
+//! [`Runner`] keeps those of the words it met last.
 
 mod first_order;
 mod runner;
-mod variants;
-mod windows;
-mod words;
+pub(super) mod words;
 
 use spiketext_kernels::{
     TokenBatch, neuron_scan,
@@ -16,7 +15,6 @@ use spiketext_kernels::{
 
 pub use first_order::first_order;
 pub(super) use runner::Runner;
-pub use variants::{VariantRunner, WINDOW_BYTES};
 
 use super::{Operations, Run, feature_thresholds, plain, readout::Answer};
 use crate::network::{Readout, TextCnn, TextCnnConfig};
@@ -145,7 +143,7 @@ impl Layers {
 }
 
 /// Spikes of the outputs, `[B, T, O]`, from their currents; `None` for the membrane read-out.
-fn output_spikes(config: &TextCnnConfig, currents: &[f32]) -> Option<Vec<f32>> {
+pub(super) fn output_spikes(config: &TextCnnConfig, currents: &[f32]) -> Option<Vec<f32>> {
     (config.readout == Readout::SpikeCount).then(|| {
         let (steps, outputs) = (config.steps, config.outputs());
         let thresholds = vec![config.output_neuron.threshold; currents.len() / steps];

@@ -17,8 +17,8 @@ use crate::{
     network::TextCnn,
 };
 
-/// Texts that are run together for each thread: with fewer, threads wait for one another; with more, what one has made leaves
-/// its caches.
+/// Texts that are run together for each thread: with fewer, threads wait for one another; with more, what one has
+/// made leaves its caches.
 const TEXTS_A_THREAD: usize = 64;
 /// Texts that are run together at most: memory must not grow with the machine.
 const TEXTS_A_BATCH: usize = 512;
@@ -26,7 +26,8 @@ const TEXTS_A_BATCH: usize = 512;
 const TEXTS_A_PART: usize = 16;
 /// And at least, but for what is left: fewer take longer each.
 const LEAST_TEXTS_A_PART: usize = 4;
-/// A memory must hold so many words. With fewer (more time steps), it costs more to fetch products than to make them again.
+/// A memory must hold so many words. With fewer (more time steps), it costs more to fetch products than to make them
+/// again.
 const LEAST_WORDS: usize = 1024;
 
 /// Runs a network on texts, with one noise. What it keeps between calls makes it faster and changes no result.
@@ -112,8 +113,8 @@ struct Whole {
 }
 
 impl Batch<Prepared> {
-    /// The next batch of those that are left, which end with it; nothing if there is none. Touches no products, so it can run
-    /// while another batch is finished: what a slot has does not change before the convolution.
+    /// The next batch of those that are left, which end with it; nothing if there is none. Touches no products, so it
+    /// can run while another batch is finished: what a slot has does not change before the convolution.
     fn prepare<T: AsRef<[u32]>>(
         cnn: TextCnn<'_>,
         noise: Noise,
@@ -160,7 +161,8 @@ impl Batch<Prepared> {
 }
 
 impl Batch<Convolved> {
-    /// Runs the rest of the network, a part of the texts a thread. `remembered` holds the spikes of the word in each slot.
+    /// Runs the rest of the network, a part of the texts a thread. `remembered` holds the spikes of the word in each
+    /// slot.
     fn finish(&self, cnn: TextCnn<'_>, remembered: Option<&[u64]>, all: &mut Run) {
         let config = cnn.config;
         let run = |range: Range<usize>, run: &mut Run| {
@@ -187,8 +189,8 @@ impl Batch<Convolved> {
     }
 }
 
-/// Cuts a batch into parts that `threads` take one after the other, smaller ones towards the end: nobody waits long for who took
-/// the last. One thread waits for nobody.
+/// Cuts a batch into parts that `threads` take one after the other, smaller ones towards the end: nobody waits long
+/// for who took the last. One thread waits for nobody.
 fn parts_of(texts: usize, threads: usize) -> impl Iterator<Item = Range<usize>> {
     let mut first = 0;
     std::iter::from_fn(move || {
@@ -233,7 +235,8 @@ mod tests {
             let network = network(Readout::SpikeCount, encoder, Padding::Padded { length: 6 });
             let mut runner = narrow(&network, capacity);
             for texts in calls {
-                let fresh = Runner { words: None, ..Runner::new(form(&network), Noise::inference(3)) }.run(form(&network), &texts);
+                let mut fresh = Runner { words: None, ..Runner::new(form(&network), Noise::inference(3)) };
+                let fresh = fresh.run(form(&network), &texts);
                 prop_assert_eq!(runner.run(form(&network), &texts), fresh);
             }
         }

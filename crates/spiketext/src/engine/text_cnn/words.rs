@@ -10,24 +10,24 @@ use crate::{
 };
 
 /// The most memory for products of words (twice as much where they leave 16 bits).
-pub(super) const MEMORY_BYTES: usize = 64 << 20;
+pub(in crate::engine) const MEMORY_BYTES: usize = 64 << 20;
 
 /// Words with their products.
 #[derive(Debug)]
-pub(super) struct Words {
-    pub(super) slots: Slots,
-    pub(super) products: Products,
+pub(in crate::engine) struct Words {
+    pub(in crate::engine) slots: Slots,
+    pub(in crate::engine) products: Products,
 }
 
-/// Which word has which slot. A word that was not met since the hand last passed it gives up its slot to a new one (the clock
-/// algorithm, Corbato 1968).
+/// Which word has which slot. A word that was not met since the hand last passed it gives up its slot to a new one
+/// (the clock algorithm, Corbato 1968).
 #[derive(Debug)]
-pub(super) struct Slots {
+pub(in crate::engine) struct Slots {
     /// The most words.
-    pub(super) capacity: usize,
-    pub(super) slot_of: FxHashMap<u32, u32>,
+    pub(in crate::engine) capacity: usize,
+    pub(in crate::engine) slot_of: FxHashMap<u32, u32>,
     /// The word in each slot but the first, which is silence.
-    pub(super) words: Vec<u32>,
+    pub(in crate::engine) words: Vec<u32>,
     /// The batch in which each slot was met last, and whether the hand has passed it since.
     met: Vec<(u64, bool)>,
     batch: u64,
@@ -36,24 +36,24 @@ pub(super) struct Slots {
 
 /// What is known of the word in each slot.
 #[derive(Debug)]
-pub(super) struct Products {
-    pub(super) memory: WordMemory,
+pub(in crate::engine) struct Products {
+    pub(in crate::engine) memory: WordMemory,
     /// Spikes of the word in each slot, those of silence first.
-    pub(super) spikes: Vec<u64>,
+    pub(in crate::engine) spikes: Vec<u64>,
 }
 
 /// Words that have a slot but no products there yet.
 #[derive(Debug)]
-pub(super) struct NewWords {
+pub(in crate::engine) struct NewWords {
     words: spiking_convolution::NewWords,
     /// How often each spikes.
     spikes: Vec<u64>,
 }
 
 impl Words {
-    /// A memory of so many bytes (twice as many where products leave 16 bits). Nothing where the network's weights cannot be
-    /// looked up, or fewer than `least` words would fit.
-    pub(super) fn new(cnn: TextCnn<'_>, bytes: usize, least: usize) -> Option<Self> {
+    /// A memory of so many bytes (twice as many where products leave 16 bits). Nothing where the network's weights
+    /// cannot be looked up, or fewer than `least` words would fit.
+    pub(in crate::engine) fn new(cnn: TextCnn<'_>, bytes: usize, least: usize) -> Option<Self> {
         let config = cnn.config;
         let shape = &config.convolution;
         let capacity = bytes / WordMemory::bytes_a_word(shape, config.time()).max(1);
@@ -64,7 +64,7 @@ impl Words {
     }
 
     /// The slots of distinct words, at most as many as there is room for; products of new ones are made.
-    pub(super) fn take_in(&mut self, cnn: TextCnn<'_>, noise: Noise, words: &[u32]) -> Vec<u32> {
+    pub(in crate::engine) fn take_in(&mut self, cnn: TextCnn<'_>, noise: Noise, words: &[u32]) -> Vec<u32> {
         let (slots, new) = self.slots.take_in(cnn, noise, words);
         self.products.fill(cnn, new);
         slots
@@ -76,9 +76,14 @@ impl Slots {
         Self { capacity, slot_of: FxHashMap::default(), words: Vec::new(), met: Vec::new(), batch: 0, hand: 0 }
     }
 
-    /// The slots of distinct words, at most as many as there is room for, and those words whose products must be made before
-    /// the slots are read. Until then each slot has what it had before, whatever word that was.
-    pub(super) fn take_in(&mut self, cnn: TextCnn<'_>, noise: Noise, words: &[u32]) -> (Vec<u32>, Option<NewWords>) {
+    /// The slots of distinct words, at most as many as there is room for, and those words whose products must be made
+    /// before the slots are read. Until then each slot has what it had before, whatever word that was.
+    pub(in crate::engine) fn take_in(
+        &mut self,
+        cnn: TextCnn<'_>,
+        noise: Noise,
+        words: &[u32],
+    ) -> (Vec<u32>, Option<NewWords>) {
         self.batch += 1;
         for word in words {
             if let Some(&slot) = self.slot_of.get(word) {
@@ -134,14 +139,19 @@ impl Slots {
 
 impl Products {
     /// Makes the products of new words.
-    pub(super) fn fill(&mut self, cnn: TextCnn<'_>, new: Option<NewWords>) {
+    pub(in crate::engine) fn fill(&mut self, cnn: TextCnn<'_>, new: Option<NewWords>) {
         let (Some(packed), Some(new)) = (cnn.packed, new) else { return };
         self.memory.fill(packed, &new.words);
         self.count(new);
     }
 
     /// Makes the products of new words and runs the convolution of texts whose rows are slots.
-    pub(super) fn forward(&mut self, cnn: TextCnn<'_>, new: Option<NewWords>, texts: &TextPositions) -> Counts {
+    pub(in crate::engine) fn forward(
+        &mut self,
+        cnn: TextCnn<'_>,
+        new: Option<NewWords>,
+        texts: &TextPositions,
+    ) -> Counts {
         let packed = cnn.packed.expect("a memory is of a network that can be looked up");
         let given = new.as_ref().map(|new| &new.words);
         let (neuron, bias) = (&cnn.config.convolution_neuron, &cnn.convolution.bias);

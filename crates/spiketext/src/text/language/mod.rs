@@ -70,8 +70,8 @@ struct Script {
     share: f64,
 }
 
-/// Declares [`Language`]: a line holds a variant, its name in files and flags, the feature that builds it, if it is not
-/// always there, and its [`LanguagePack`].
+/// Declares [`Language`]: a line holds a variant, its name in files and flags, the feature that builds it, if it is
+/// not always there, and its [`LanguagePack`].
 macro_rules! languages {
     ($($(#[$about:meta])* $variant:ident = $name:literal $(in $feature:literal)? => $pack:expr;)*) => {
         /// The languages that texts are cut in.

@@ -15,14 +15,20 @@ use spiketext_kernels::{
     },
 };
 
+mod windows;
+
+use windows::Windows;
+
 use super::{
-    output_spikes,
-    windows::Windows,
-    words::{MEMORY_BYTES as WORD_BYTES, Words},
+    readout::class_means,
+    runner::Runner,
+    text_cnn::{
+        output_spikes,
+        words::{MEMORY_BYTES as WORD_BYTES, Words},
+    },
 };
 use crate::{
     encode::Noise,
-    engine::{Runner, readout::class_means},
     network::{Network, TextCnn, TextCnnConfig, UnknownWord},
     text::UNKNOWN,
 };

@@ -7,7 +7,7 @@
 use rustc_hash::FxHashMap;
 use spiketext_kernels::{SILENT, lanes::LANES, spiking_convolution::windows::rows_a_step};
 
-use super::words::Words;
+use crate::engine::text_cnn::words::Words;
 use crate::{
     encode::Noise,
     network::{TextCnn, TextCnnConfig},

@@ -1,0 +1,135 @@
+//! What training brings down (equation 8): how far what the outputs of a batch say is from the targets of its texts.
+//! The same for both networks; only how outputs become a term a class differs.
+
+use burn_tensor::{Tensor, TensorData, activation::log_softmax};
+use spiketext::{
+    network::{NetworkConfig, Readout},
+    target::Target,
+};
+
+/// What the outputs of a batch of texts say.
+pub enum Outputs {
+    /// Values of a real-valued network, `[B, O]`.
+    Values(Tensor<2>),
+    /// Currents into outputs of a spiking network that only integrate, `[B T, O]`.
+    Currents(Tensor<2>),
+    /// Spikes of outputs that fire, `[B, T, O]`.
+    Spikes(Tensor<3>),
+}
+
+/// What a network is trained towards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Objective {
+    /// Of all classes one is right: the cross-entropy of the softmax over the classes.
+    OneClass,
+}
+
+impl Objective {
+    /// The objective of a network, which its read-out decides.
+    #[must_use]
+    pub fn of(config: &NetworkConfig) -> Self {
+        match config.readout() {
+            Readout::SpikeCount | Readout::Membrane => Self::OneClass,
+        }
+    }
+
+    /// The loss of a batch, `[1]`: the mean over its texts and, where outputs fire, over the time steps too.
+    ///
+    /// # Panics
+    /// If there is not a target a text, or one does not fit the classes.
+    #[must_use]
+    pub fn loss(self, config: &NetworkConfig, outputs: Outputs, targets: &[Target]) -> Tensor<1> {
+        let (texts, steps, classes) = (targets.len(), config.steps, config.classes());
+        match outputs {
+            Outputs::Values(values) => self.of_logits(sum_groups(values, classes), targets),
+            Outputs::Currents(currents) => {
+                let outputs = config.outputs();
+                let mean = currents.reshape([texts, steps, outputs]).mean_dim(1).reshape([texts, outputs]);
+                self.of_logits(sum_groups(mean, classes) / config.outputs_per_class() as f32, targets)
+            }
+            Outputs::Spikes(spikes) => {
+                let sums = sum_groups(spikes.reshape([texts * steps, config.outputs()]), classes);
+                let each_step: Vec<Target> =
+                    targets.iter().flat_map(|&target| std::iter::repeat_n(target, steps)).collect();
+                self.of_logits(sums, &each_step)
+            }
+        }
+    }
+
+    /// The mean loss of logits `[N, K]` against a target each, `[1]`.
+    ///
+    /// # Panics
+    /// If there are not N targets, or one does not fit the classes.
+    #[must_use]
+    pub fn of_logits(self, logits: Tensor<2>, targets: &[Target]) -> Tensor<1> {
+        let [rows, classes] = logits.dims();
+        assert_eq!(rows, targets.len(), "a target for each row of logits");
+        match self {
+            Self::OneClass => {
+                let mut one_hot = vec![0.0f32; rows * classes];
+                for (row, target) in one_hot.chunks_exact_mut(classes).zip(targets) {
+                    row[target.class()] = 1.0;
+                }
+                let one_hot = Tensor::<2>::from_data(TensorData::new(one_hot, [rows, classes]), &logits.device());
+                (log_softmax(logits, 1) * one_hot).sum() * (-1.0 / rows as f32)
+            }
+        }
+    }
+}
+
+/// Adds up the output neurons of each class: `[N, O]` to `[N, K]`.
+fn sum_groups(outputs: Tensor<2>, classes: usize) -> Tensor<2> {
+    let [rows, all] = outputs.dims();
+    if all == classes {
+        return outputs;
+    }
+    outputs.reshape([rows, classes, all / classes]).sum_dim(2).reshape([rows, classes])
+}
+
+#[cfg(test)]
+mod tests {
+    use burn_tensor::Device;
+
+    use super::*;
+    use crate::{network_config, optimiser::numbers, recipe::Recipe};
+
+    fn config(outputs_per_class: usize) -> NetworkConfig {
+        let mut recipe = Recipe::lean();
+        (recipe.network.outputs_per_class, recipe.network.steps) = (outputs_per_class, 2);
+        network_config(&recipe, 4, 2).expect("a network")
+    }
+
+    fn tensor<const D: usize>(values: &[f32], shape: [usize; D]) -> Tensor<D> {
+        Tensor::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
+    }
+
+    /// Cross-entropy of two logits, by hand.
+    fn term(right: f32, wrong: f32) -> f32 {
+        (1.0 + (wrong - right).exp()).ln()
+    }
+
+    #[test]
+    fn outputs_of_every_kind_become_the_terms_of_equation_8() {
+        let targets = [1, 0].map(Target::of);
+        let one = config(1);
+        let loss =
+            |config: &NetworkConfig, outputs| numbers(&Objective::of(config).loss(config, outputs, &targets))[0];
+        let near = |got: f32, want: f32| assert!((got - want).abs() < 1e-6, "{got} {want}");
+        let values = Outputs::Values(tensor(&[0.5, 2.0, 1.0, -1.0], [2, 2]));
+        near(loss(&one, values), (term(2.0, 0.5) + term(1.0, -1.0)) / 2.0);
+        // Of two steps: the mean of the currents, but a term for each step of spikes.
+        let steps = [0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0];
+        let means = (term(0.5, 0.0) + term(1.0, 0.5)) / 2.0;
+        near(loss(&one, Outputs::Currents(tensor(&steps, [4, 2]))), means);
+        let each = (term(1.0, 0.0) + term(0.0, 0.0) + term(1.0, 1.0) + term(1.0, 0.0)) / 4.0;
+        near(loss(&one, Outputs::Spikes(tensor(&steps, [2, 2, 2]))), each);
+        // Of two outputs a class: sums, but the mean of the currents.
+        let two = config(2);
+        let outputs = [1.0, 0.0, 3.0, 1.0, 0.0, 2.0, 0.0, 0.0];
+        near(loss(&two, Outputs::Values(tensor(&outputs, [2, 4]))), (term(4.0, 1.0) + term(2.0, 0.0)) / 2.0);
+        let twice = [outputs[..4].repeat(2), outputs[4..].repeat(2)].concat();
+        near(loss(&two, Outputs::Currents(tensor(&twice, [4, 4]))), (term(2.0, 0.5) + term(1.0, 0.0)) / 2.0);
+        near(loss(&two, Outputs::Spikes(tensor(&twice, [2, 2, 4]))), (term(4.0, 1.0) + term(2.0, 0.0)) / 2.0);
+    }
+}
