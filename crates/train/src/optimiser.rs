@@ -19,6 +19,9 @@ pub fn adamw(weight_decay: f32) -> AdamW {
     AdamW { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay }
 }
 
+/// More steps than any training has: past them the bias of the moments is long none.
+const MOST_STEPS: usize = i32::MAX as usize;
+
 /// A trainable array and the moments of its gradient.
 #[derive(Clone)]
 pub struct Parameter<const D: usize> {
@@ -118,11 +121,12 @@ impl<const D: usize> Parameter<D> {
         let (shape, device) = (self.value.dims(), self.value.device());
         let length = shape.iter().product();
         self.value = Tensor::from_data(TensorData::new(store.get(&name, length)?, shape), &device);
-        self.moments = match store.number(&format!("{name}.time")) {
-            Some(time) => Some(Moments {
+        let time = format!("{name}.time");
+        self.moments = match store.number(&time) {
+            Some(_) => Some(Moments {
                 first: store.get(&format!("{name}.moment_1"), length)?,
                 second: store.get(&format!("{name}.moment_2"), length)?,
-                time: time as usize,
+                time: store.count(&time, MOST_STEPS)?,
             }),
             None => None,
         };
@@ -405,9 +409,10 @@ impl Rows {
     pub fn load(&mut self, prefix: &str, store: &Store) -> spiketext::Result<()> {
         let length = self.codes.learnt().len();
         self.codes.learnt_mut().copy_from_slice(&store.get(&format!("{prefix}codes"), length)?);
-        let time = store.number(&format!("{prefix}codes.time"));
-        self.time = time.unwrap_or(0) as usize;
-        if time.is_some() {
+        let time = format!("{prefix}codes.time");
+        let is_kept = store.number(&time).is_some();
+        self.time = if is_kept { store.count(&time, MOST_STEPS)? } else { 0 };
+        if is_kept {
             self.moment_1 = store.get(&format!("{prefix}codes.moment_1"), length)?;
             self.moment_2 = store.get(&format!("{prefix}codes.moment_2"), length)?;
         } else {

@@ -89,6 +89,35 @@ pub struct TrainingHistory {
     pub epochs: usize,
 }
 
+impl TrainingHistory {
+    /// Keeps it, under names with `prefix` before them.
+    pub fn put(&self, prefix: &str, store: &mut Store) {
+        store.put_number(format!("{prefix}best-accuracy"), self.best_accuracy.to_bits());
+        store.put_number(format!("{prefix}best-epoch"), self.best_epoch as u64);
+        store.put_number(format!("{prefix}epochs"), self.epochs as u64);
+    }
+
+    /// What [`Self::put`] kept, of a phase of at most `epochs` epochs.
+    ///
+    /// # Errors
+    /// If a part is missing, or there are more epochs than the phase has, or a best one that was not run.
+    pub fn of_store(store: &Store, epochs: usize) -> Result<Self> {
+        let epochs = store.count("epochs", epochs)?;
+        let best_epoch = store.count("best-epoch", epochs)?;
+        let best_accuracy = store.number("best-accuracy").map(f64::from_bits);
+        match best_accuracy {
+            // -1 before any epoch was run.
+            Some(best_accuracy) if (-1.0..=1.0).contains(&best_accuracy) => {
+                Ok(Self { best_accuracy, best_epoch, epochs })
+            }
+            other => {
+                let got = other.map_or_else(|| "none".to_owned(), |accuracy| accuracy.to_string());
+                Err(Error::invalid("checkpoint", "'best-accuracy' from -1 to 1", got))
+            }
+        }
+    }
+}
+
 /// Where a phase leaves its checkpoints, and the one that it goes on from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Saving<'a> {
@@ -128,9 +157,7 @@ impl Schedule {
             network.load("best.", store)?;
             network.save_values("best.", &mut best);
             network.load("now.", store)?;
-            history.best_accuracy = f64::from_bits(store.number("best-accuracy").unwrap_or(0));
-            history.best_epoch = store.number("best-epoch").unwrap_or(0) as usize;
-            history.epochs = store.number("epochs").unwrap_or(0) as usize;
+            history = TrainingHistory::of_store(store, self.epochs)?;
             observer(&Event::Resumed { phase: self.phase, epochs_done: history.epochs });
         } else {
             network.save_values("best.", &mut best);
@@ -156,9 +183,7 @@ impl Schedule {
             if let Some(checkpoint) = checkpoint {
                 let mut store = Store::default();
                 network.save("now.", &mut store);
-                store.put_number("best-accuracy".into(), history.best_accuracy.to_bits());
-                store.put_number("best-epoch".into(), history.best_epoch as u64);
-                store.put_number("epochs".into(), history.epochs as u64);
+                history.put("", &mut store);
                 store.put_text("phase", self.phase.name().into());
                 store.put_text("fingerprint", checkpoint.fingerprint.into());
                 let stores: Vec<&Store> = [&best, &store].into_iter().chain(carry).collect();
@@ -223,5 +248,34 @@ impl Schedule {
             });
         }
         Ok(loss / texts.len().max(1) as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by the fuzz target of checkpoints: a best epoch after the last one ran below zero.
+    #[test]
+    fn a_history_comes_back_or_is_refused() {
+        let history = TrainingHistory { best_accuracy: 0.75, best_epoch: 2, epochs: 3 };
+        let mut store = Store::default();
+        history.put("dnn.", &mut store);
+        let part = store.part("dnn.");
+        let again = TrainingHistory::of_store(&part, 3).expect("as it was");
+        assert_eq!((again.best_accuracy, again.best_epoch, again.epochs), (0.75, 2, 3));
+        let refused = |history: TrainingHistory, most: usize, told: &str| {
+            let mut store = Store::default();
+            history.put("", &mut store);
+            let error = TrainingHistory::of_store(&store, most).map(|_| ()).expect_err(told).to_string();
+            assert!(error.contains(told), "{error}");
+        };
+        let of = |best_accuracy, best_epoch, epochs| TrainingHistory { best_accuracy, best_epoch, epochs };
+        refused(of(0.5, 4, 3), 9, "best-epoch");
+        refused(of(0.5, 1, usize::MAX), 9, "epochs");
+        refused(of(f64::NAN, 1, 3), 9, "best-accuracy");
+        refused(of(1.5, 1, 3), 9, "best-accuracy");
+        let empty = TrainingHistory::of_store(&Store::default(), 3).map(|_| ()).expect_err("nothing there");
+        assert!(empty.to_string().contains("none"), "{empty}");
     }
 }

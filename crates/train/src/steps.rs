@@ -100,11 +100,7 @@ impl TrainedDnn {
     pub fn from_store(context: &StepContext, store: &Store) -> Result<Self> {
         let mut network = context.text_cnn();
         network.load("", store)?;
-        let history = TrainingHistory {
-            best_accuracy: f64::from_bits(store.number("best-accuracy").unwrap_or(0)),
-            best_epoch: store.number("best-epoch").unwrap_or(0) as usize,
-            epochs: store.number("epochs").unwrap_or(0) as usize,
-        };
+        let history = TrainingHistory::of_store(store, context.recipe.dnn.epochs)?;
         Ok(Self { network, history })
     }
 
@@ -113,9 +109,7 @@ impl TrainedDnn {
     pub fn to_store(&self, prefix: &str) -> Store {
         let mut store = Store::default();
         self.network.save_values(prefix, &mut store);
-        store.put_number(format!("{prefix}best-accuracy"), self.history.best_accuracy.to_bits());
-        store.put_number(format!("{prefix}best-epoch"), self.history.best_epoch as u64);
-        store.put_number(format!("{prefix}epochs"), self.history.epochs as u64);
+        self.history.put(prefix, &mut store);
         store
     }
 

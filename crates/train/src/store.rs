@@ -52,6 +52,18 @@ impl Store {
         self.numbers.get(name).copied()
     }
 
+    /// A number of epochs or steps: as it was kept, no more than `most`.
+    ///
+    /// # Errors
+    /// If it is missing or larger.
+    pub fn count(&self, name: &str, most: usize) -> Result<usize> {
+        let kept = self.number(name);
+        kept.and_then(|number| usize::try_from(number).ok()).filter(|&number| number <= most).ok_or_else(|| {
+            let got = kept.map_or_else(|| "none".to_owned(), |number| number.to_string());
+            Error::invalid("checkpoint", format!("'{name}' of at most {most}"), got)
+        })
+    }
+
     /// A text, if it was kept.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
