@@ -104,8 +104,13 @@ fn weights(config: &NetworkConfig, seed: u64) -> Weights {
     let codes = draw(WORDS * config.dimension(), 1.0).into_iter().map(|x| (127.5 * (x + 1.0)) as u8).collect();
     let layers = config.chain.leaves().iter().map(|leaf| {
         let sizes = leaf.sizes();
+        let mut synapses = draw(sizes.synapses[0] * sizes.synapses[1], 1.0);
+        // Zeros alone have a grid of whole numbers, which holds no bias.
+        if synapses.iter().all(|&weight| weight == 0.0) {
+            synapses.fill(1.0);
+        }
         LayerWeights {
-            synapses: draw(sizes.synapses[0] * sizes.synapses[1], 1.0),
+            synapses,
             presence: draw(sizes.presence, 0.5),
             bias: draw(sizes.bias, 0.5),
             shortcut: draw(sizes.shortcut, 1.0),
