@@ -91,6 +91,25 @@ pub fn shared_product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
     });
 }
 
+/// Rows of the result that one thread makes at a time at most in [`shared_product_by_rows`]: enough of them that to
+/// pack `b` for each part costs little beside the products.
+const ROWS_A_PART: usize = 192;
+
+/// `out = a b` as [`shared_product`] makes it, but cut into parts of rows: for results with few columns.
+///
+/// # Panics
+/// If the shapes do not agree.
+pub fn shared_product_by_rows(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
+    check(a, b, out);
+    // Equal parts, in whole register tiles of 6 rows.
+    let parts = a.rows.div_ceil(ROWS_A_PART).max(1);
+    let rows = a.rows.div_ceil(parts).next_multiple_of(6);
+    out.par_chunks_mut((rows * b.columns).max(1)).enumerate().for_each(|(part, out)| {
+        let first = part * rows;
+        product(a.transposed().some_columns(first, rows.min(a.rows - first)).transposed(), b, out, false);
+    });
+}
+
 /// Where the parts of a product go.
 #[derive(Clone, Copy)]
 struct Target(*mut f32);
@@ -193,7 +212,7 @@ mod tests {
 
     #[test]
     fn shared_products_are_products() {
-        for (m, n, k) in [(1, 1, 1), (3, 300, 7), (50, 129, 33), (2, 128, 0), (0, 200, 3), (2, 0, 4)] {
+        for (m, n, k) in [(1, 1, 1), (3, 300, 7), (50, 129, 33), (2, 128, 0), (0, 200, 3), (2, 0, 4), (403, 5, 7)] {
             let a: Vec<f32> = (0..m * k).map(|i| ((i * 7 % 13) as f32) - 6.0).collect();
             let b: Vec<f32> = (0..k * n).map(|i| ((i * 5 % 11) as f32) - 5.0).collect();
             let bt: Vec<f32> = (0..k * n).map(|i| b[i % k * n + i / k]).collect();
@@ -203,6 +222,13 @@ mod tests {
             assert_eq!(out, want);
             out.fill(f32::NAN);
             shared_product(Matrix::new(&a, m, k), Matrix::new(&bt, n, k).transposed(), &mut out);
+            assert_eq!(out, want);
+            out.fill(f32::NAN);
+            shared_product_by_rows(Matrix::new(&a, m, k), Matrix::new(&b, k, n), &mut out);
+            assert_eq!(out, want);
+            let at: Vec<f32> = (0..m * k).map(|i| a[i % m * k + i / m]).collect();
+            out.fill(f32::NAN);
+            shared_product_by_rows(Matrix::new(&at, k, m).transposed(), Matrix::new(&b, k, n), &mut out);
             assert_eq!(out, want);
         }
     }

@@ -369,7 +369,7 @@ fn unpool(
 }
 
 /// Where each token row occurs in the texts.
-struct Occurrences {
+pub(crate) struct Occurrences {
     /// For each row the end of its occurrences; they begin where those of the row before end.
     ends: Vec<usize>,
     /// (text, index within it), in the order of the texts.
@@ -377,7 +377,8 @@ struct Occurrences {
 }
 
 impl Occurrences {
-    fn of(batch: &TokenBatch, tokens: usize) -> Self {
+    /// Of the `tokens` rows of a batch's table.
+    pub(crate) fn of(batch: &TokenBatch, tokens: usize) -> Self {
         let mut starts = vec![0; tokens + 1];
         let named = || (0..batch.len()).flat_map(|b| batch.text(b)).filter(|&&row| row != SILENT);
         named().for_each(|&row| starts[row as usize + 1] += 1);
@@ -394,7 +395,8 @@ impl Occurrences {
         Self { ends, occurrences }
     }
 
-    fn of_row(&self, row: usize) -> &[(u32, u32)] {
+    /// Those of one row.
+    pub(crate) fn of_row(&self, row: usize) -> &[(u32, u32)] {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
         &self.occurrences[start..self.ends[row]]
     }

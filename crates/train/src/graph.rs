@@ -1,24 +1,24 @@
-//! The graph of a network along its chain, for both networks in training: what Burn differentiates, and the kernels that bring
-//! their own way back where there are such.
+//! The graph of a network along its chain, for both networks in training: what Burn differentiates, and the kernels
+//! that bring their own way back where there are such.
 //!
-//! A text convolution that is pooled at once is one kernel. Anything else goes by rows, one a position of a text of the batch
-//! ([`PositionRows`]): `[N, C]` in the real-valued network, `[N, T, C]` in the spiking one, where a convolution sees all steps at
-//! once and a kernel runs the neurons of all rows.
+//! A text convolution that is pooled at once is one kernel. Anything else goes by rows, one a position of a text of
+//! the batch (`row_layers`): `[N, C]` in the real-valued network, `[N, T, C]` in the spiking one, where a convolution
+//! sees all steps at once and a kernel runs the neurons of all rows.
 
 use std::sync::Arc;
 
-use burn_tensor::{Int, Tensor, TensorData, activation::relu};
-use spiketext::{
-    dnn::PositionRows,
-    network::{LayerConfig, Leaf, NetworkConfig, Readout, Signal},
-};
+use burn_tensor::{Tensor, TensorData, activation::relu};
+use spiketext::network::{LayerConfig, Leaf, NetworkConfig, Readout, Signal};
 use spiketext_kernels::{
-    NeuronParameters, SILENT, SpikeTrain, TokenBatch, Workspace,
+    ConvolutionShape, NeuronParameters, RowPooling, SpikeTrain, TokenBatch, Workspace,
     spiking_convolution::{PackedWeights, Patterns},
     text_convolution::Pooling,
 };
 
-use crate::layers::{self, NeuronLayer, SpikingLayer};
+use crate::{
+    layers::{self, NeuronLayer, SpikingLayer},
+    row_layers::{self, ConvolutionLayer, ConvolutionTensors, Rows, TextLayer},
+};
 
 /// The numbers of a leaf as leaves of a graph; `None` where it has none of a kind.
 #[derive(Clone, Default)]
@@ -48,64 +48,6 @@ pub fn is_fused(config: &NetworkConfig) -> bool {
     config.chain.leaves()[1].output == Signal::Sums
 }
 
-/// The rows of a batch, and what convolutions see from them.
-struct Rows {
-    rows: PositionRows,
-    batch: Arc<TokenBatch>,
-}
-
-impl Rows {
-    fn of(config: &NetworkConfig, batch: &Arc<TokenBatch>) -> Self {
-        Self { rows: PositionRows::of(batch, config.convolution().widths[0]), batch: batch.clone() }
-    }
-
-    fn texts(&self) -> usize {
-        self.rows.starts.len() - 1
-    }
-
-    /// Rows of `values` `[U, ...]` as each row sees them; nothing where it is [`SILENT`].
-    fn select<const D: usize>(values: Tensor<D>, seen: &[u32]) -> Tensor<D> {
-        let (mut dims, device) = (values.dims(), values.device());
-        let silent = dims[0];
-        dims[0] = 1;
-        let values = Tensor::cat(vec![values, Tensor::zeros(dims, &device)], 0);
-        let index = |&row: &u32| if row == SILENT { silent as i64 } else { i64::from(row) };
-        let indices = TensorData::new(seen.iter().map(index).collect::<Vec<i64>>(), [seen.len()]);
-        values.select(0, Tensor::<1, Int>::from_data(indices, &device))
-    }
-
-    /// What the taps of the text convolution give each row, `[N, ..., F]`, from the products of the tokens `[U, ..., M]`.
-    fn text_convolution<const D: usize>(&self, products: &Tensor<D>, width: usize, filters: usize) -> Tensor<D> {
-        let taps = (0..width).map(|tap| {
-            let own = products.clone().narrow(D - 1, tap * filters, filters);
-            Self::select(own, &self.rows.tokens(&self.batch, tap))
-        });
-        taps.reduce(|sum, tap| sum + tap).expect("a kernel has taps")
-    }
-
-    /// The rows under each tap side by side, `[N, ..., w C']`.
-    fn windows<const D: usize>(&self, values: &Tensor<D>, width: usize) -> Tensor<D> {
-        let taps = (0..width).map(|tap| Self::select(values.clone(), &self.rows.neighbours(width, tap)));
-        Tensor::cat(taps.collect(), D - 1)
-    }
-
-    /// Sums over the rows of each text, `[B, X]`, of values `[N, X]`, each row times a number of its text.
-    fn sum(&self, values: Tensor<2>, factor: impl Fn(usize) -> f32) -> Tensor<2> {
-        let (texts, rows, device) = (self.texts(), self.rows.len(), values.device());
-        let mut weights = vec![0.0; texts * rows];
-        for (b, ends) in self.rows.starts.windows(2).enumerate() {
-            weights[b * rows + ends[0]..b * rows + ends[1]].fill(factor(ends[1] - ends[0]));
-        }
-        Tensor::<2>::from_data(TensorData::new(weights, [texts, rows]), &device).autodiff().matmul(values)
-    }
-}
-
-/// Synapses `[C', (tap, C)]` as `[(tap, C'), C]`.
-fn tap_major(synapses: Tensor<2>, width: usize, filters: usize) -> Tensor<2> {
-    let [inputs, _] = synapses.dims();
-    synapses.reshape([inputs, width, filters]).swap_dims(0, 1).reshape([width * inputs, filters])
-}
-
 /// The pooled features `[B, C]` of a real-valued network: all the layers over positions.
 pub fn real_valued_features(
     config: &NetworkConfig,
@@ -120,27 +62,37 @@ pub fn real_valued_features(
         let (weights, bias) = (layers[0].synapses(), layers[0].bias());
         return layers::text_convolution(&shape, pooling, batch, codes, weights, bias, workspace);
     }
-    let rows = Rows::of(config, batch);
+    let rows = Rows::of(batch, shape.widths[0], workspace);
     let mut values: Vec<Tensor<2>> = Vec::new();
-    for (leaf, own) in config.chain.leaves().iter().zip(layers) {
-        let sum = match (&leaf.layer, values.last()) {
+    let leaves = config.chain.leaves();
+    for (at, (leaf, own)) in leaves.iter().zip(layers).enumerate() {
+        let next = match (&leaf.layer, values.last()) {
             (LayerConfig::TextConvolution { .. }, _) => {
-                let products = codes.clone().matmul(own.synapses());
-                rows.text_convolution(&products, shape.widths[0], shape.filters)
+                row_layers::text_convolution(&text_layer(&rows, shape), codes.clone(), own.synapses(), own.bias())
             }
             (LayerConfig::Convolution { width, .. }, Some(before)) => {
-                let sum = rows.windows(before, *width).matmul(tap_major(own.synapses(), *width, leaf.outputs));
-                match leaf.shortcut {
-                    Some(from) => sum + values[from].clone(),
-                    None => sum,
-                }
+                let shortcut = leaf.shortcut.map(|from| (values[from].clone(), None));
+                let own = ConvolutionTensors { synapses: own.synapses(), bias: own.bias(), shortcut };
+                row_layers::convolution(&convolution_layer(&rows, leaves, (at, *width), true), before.clone(), own)
             }
             _ => break,
         };
-        values.push(relu(sum + own.bias().unsqueeze::<2>()));
+        values.push(next);
     }
-    let means = rows.sum(values.pop().expect("a chain begins with a text convolution"), |n| 1.0 / n as f32);
-    if pooling == Pooling::Bounded { means.clamp_max(1.0) } else { means }
+    let pooling = if pooling == Pooling::Bounded { RowPooling::Bounded } else { RowPooling::Mean };
+    row_layers::pool(&rows, pooling, values.pop().expect("a chain begins with a text convolution"))
+}
+
+fn text_layer(rows: &Rows, shape: &ConvolutionShape) -> TextLayer {
+    TextLayer { rows: rows.clone(), width: shape.widths[0], filters: shape.filters }
+}
+
+/// Leaf `at` of the chain, a convolution of `width`, which is never the first.
+fn convolution_layer(rows: &Rows, leaves: &[Leaf], (at, width): (usize, usize), rectified: bool) -> ConvolutionLayer {
+    let Leaf { inputs, outputs, .. } = leaves[at];
+    // It reads what the leaf before it gives.
+    let around = leaves[at + 1..].iter().any(|behind| behind.shortcut == Some(at - 1));
+    ConvolutionLayer { rows: rows.clone(), width, inputs, outputs, rectified, around }
 }
 
 /// The outputs `[B, O]` of a real-valued network from its pooled features: all the layers that see the whole text.
@@ -198,34 +150,29 @@ pub fn spiking_sums(
         };
         return layers::spiking_convolution(&layer, first.synapses(), presence(), first.bias());
     }
-    let rows = Rows::of(config, &batch.tokens);
+    let rows = Rows::of(&batch.tokens, shape.widths[0], workspace);
     let mut values: Vec<Tensor<3>> = Vec::new();
-    for (leaf, own) in config.chain.leaves().iter().zip(layers) {
-        let before = values.last().cloned();
-        let currents = match (&leaf.layer, before) {
+    let leaves = config.chain.leaves();
+    for (at, (leaf, own)) in leaves.iter().zip(layers).enumerate() {
+        let currents = match (&leaf.layer, values.last()) {
             (LayerConfig::TextConvolution { .. }, _) => {
-                let products = layers::token_products(time, &batch.spikes, own.synapses(), presence());
-                rows.text_convolution(&products, shape.widths[0], shape.filters)
+                let (layer, synapses) = (text_layer(&rows, shape), own.synapses());
+                row_layers::spiking_text_convolution(&layer, time, &batch.spikes, synapses, presence(), own.bias())
             }
             (LayerConfig::Convolution { width, .. }, Some(before)) => {
-                let windows = rows.windows(&before, *width);
-                let [n, steps, columns] = windows.dims();
-                let weights = tap_major(own.synapses(), *width, leaf.outputs);
-                let sum = windows.reshape([n * steps, columns]).matmul(weights).reshape([n, steps, leaf.outputs]);
-                match (leaf.shortcut, &own.shortcut) {
-                    (Some(from), Some(gains)) => sum + values[from].clone() * gains.clone().unsqueeze::<3>(),
-                    _ => sum,
-                }
+                let shortcut = leaf.shortcut.map(|from| (values[from].clone(), own.shortcut.clone()));
+                let own = ConvolutionTensors { synapses: own.synapses(), bias: own.bias(), shortcut };
+                row_layers::convolution(&convolution_layer(&rows, leaves, (at, *width), false), before.clone(), own)
             }
             _ => break,
         };
         let neuron = leaf.layer.firing_neuron().expect("layers over positions fire");
-        let currents = currents + own.bias().unsqueeze::<3>();
         values.push(fire(neuron, currents));
     }
     let spikes = values.pop().expect("a chain begins with a text convolution");
     let [n, steps, channels] = spikes.dims();
-    rows.sum(spikes.reshape([n, steps * channels]), |_| 1.0).reshape([rows.texts(), steps, channels])
+    let sums = row_layers::pool(&rows, RowPooling::Sum, spikes.reshape([n, steps * channels]));
+    sums.reshape([batch.tokens.len(), steps, channels])
 }
 
 /// Neurons with one threshold.
@@ -243,7 +190,8 @@ fn fire(neuron: &NeuronParameters, currents: Tensor<3>) -> Tensor<3> {
     layers::neurons(&layer, currents)
 }
 
-/// The currents of the outputs, `[B T, O]`, from spikes summed over positions, `[B, T, C]`: all the layers that see the whole text.
+/// The currents of the outputs, `[B T, O]`, from spikes summed over positions, `[B, T, C]`: all the layers that see
+/// the whole text.
 pub fn spiking_outputs(
     config: &NetworkConfig,
     layers: &[LeafTensors],

@@ -2,7 +2,7 @@
 //!
 //! [`train`] is the main job: cut and encode the texts, train a TextCNN, convert it, fine-tune the spiking network,
 //! measure. `pipeline` puts the `steps` together and keeps what comes of each in a `cache`, under a name by
-//! `identity`; `layers` and `kernel_operation` join the hand-written kernels to Burn.
+//! `identity`; `layers`, `row_layers` and `kernel_operation` join the hand-written kernels to Burn.
 
 mod cache;
 pub mod codes;
@@ -21,6 +21,7 @@ pub mod optimiser;
 pub mod pipeline;
 pub mod prepare;
 pub mod recipe;
+pub mod row_layers;
 mod schedule;
 pub mod steps;
 mod store;

@@ -10,7 +10,7 @@
 //! A text convolution with pooling right behind it is one kernel; anything else goes position by position.
 
 use spiketext_kernels::{
-    SILENT, TokenBatch, Workspace,
+    PositionRows, SILENT, TokenBatch, Workspace,
     matrix::{Matrix, product},
     text_convolution::{Pooling, TextConvolution},
 };
@@ -26,62 +26,6 @@ pub struct DnnView<'a> {
     pub pooling: Pooling,
     /// The numbers of each leaf: synapses and biases, nothing else.
     pub layers: &'a [LayerWeights],
-}
-
-/// Rows of a batch, one a position of a text, texts one after the other; for layers over positions.
-pub struct PositionRows {
-    /// The first row of each text, and the end.
-    pub starts: Vec<usize>,
-}
-
-impl PositionRows {
-    /// Of a batch under a kernel of `width`.
-    #[must_use]
-    pub fn of(batch: &TokenBatch, width: usize) -> Self {
-        let mut starts = vec![0];
-        for b in 0..batch.len() {
-            starts.push(starts[b] + batch.positions(b, width));
-        }
-        Self { starts }
-    }
-
-    /// All rows.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.starts[self.starts.len() - 1]
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// For each tap of the first kernel, the token row that each row sees, [`SILENT`] where there is none.
-    #[must_use]
-    pub fn tokens(&self, batch: &TokenBatch, tap: usize) -> Vec<u32> {
-        let mut rows = Vec::with_capacity(self.len());
-        for b in 0..batch.len() {
-            let text = batch.text(b);
-            let own = 0..self.starts[b + 1] - self.starts[b];
-            rows.extend(own.map(|p| text.get(p + tap).copied().unwrap_or(SILENT)));
-        }
-        rows
-    }
-
-    /// For a tap of a kernel of `width` centred on each row, the row that it sees, [`SILENT`] past the ends of the
-    /// text.
-    #[must_use]
-    pub fn neighbours(&self, width: usize, tap: usize) -> Vec<u32> {
-        let mut rows = Vec::with_capacity(self.len());
-        for ends in self.starts.windows(2) {
-            for row in ends[0]..ends[1] {
-                let seen = (row + tap).checked_sub((width - 1) / 2).filter(|seen| (ends[0]..ends[1]).contains(seen));
-                rows.push(seen.map_or(SILENT, |seen| seen as u32));
-            }
-        }
-        rows
-    }
 }
 
 /// Runs a batch whose distinct words have `codes`, `[U, D]`, and returns the outputs, `[B, O]`. `see` is shown what

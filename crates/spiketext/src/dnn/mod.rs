@@ -8,7 +8,7 @@ mod forward;
 
 use std::{collections::HashMap, fs, path::Path};
 
-pub use forward::{DnnView, PositionRows, forward};
+pub use forward::{DnnView, forward};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use spiketext_kernels::{
     SILENT, TokenBatch, Workspace,
