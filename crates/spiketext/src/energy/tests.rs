@@ -205,7 +205,8 @@ proptest! {
             if leaf.input == Signal::Sums {
                 // A sum is taken spike by spike, so that there may be more spikes than sums.
                 prop_assert_eq!(acs, (pooled * leaf.sizes().synapses[1] as u64) as f64);
-            } else {
+            } else if leaf.input != Signal::Positions {
+                // A spike at the end of a text is counted at all taps of a further convolution, also past the end.
                 prop_assert!(acs + macs <= dense, "layer {}", leaf.path);
             }
             prop_assert!(acs == 0.0 || macs == 0.0);
