@@ -121,7 +121,7 @@ impl OperationCounts {
                 connections: Connections {
                     macs: counted.macs as f64,
                     acs: counted.acs as f64,
-                    dense: times * shape.connections(leaf, rows) as f64,
+                    dense: times * (shape.connections(leaf, rows) + shape.shortcut_connections(leaf, rows)) as f64,
                 },
                 outputs: if neurons > 0 {
                     Outputs { all: steps * neurons as f64, active: counted.spikes as f64 }

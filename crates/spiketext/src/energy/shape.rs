@@ -108,6 +108,13 @@ impl<'a> Shape<'a> {
             _ => connections(leaf, self.first_positions(rows)) as usize,
         }
     }
+
+    /// Connections of the shortcut that ends in a leaf of a spiking network: one a channel and position, since its spikes
+    /// have weights of their own there. In a real-valued network it is an identity, and multiplies nothing.
+    #[must_use]
+    pub fn shortcut_connections(&self, leaf: &Leaf, rows: usize) -> usize {
+        leaf.shortcut.map_or(0, |_| self.first_positions(rows) * leaf.outputs)
+    }
 }
 
 #[cfg(test)]

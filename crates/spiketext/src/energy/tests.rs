@@ -186,6 +186,28 @@ fn a_text_that_is_not_run_halves_the_means() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
+    /// Where everything fires, everything that is connected adds: the dense operations of a layer are no more and no
+    /// fewer than those of constant firing, at the ends of a text and along shortcuts too.
+    #[test]
+    fn dense_operations_are_those_of_constant_firing(config in chain(), text in prop::collection::vec(0u32..10, 1..12)) {
+        let network = random(config, 5);
+        let mut weights = network.weights().clone();
+        for layer in &mut weights.layers {
+            layer.synapses.fill(0.0);
+            layer.presence.fill(0.0);
+            layer.shortcut.fill(0.0);
+            layer.bias.fill(8.0);
+        }
+        let network = Network::new(network.config().clone(), weights).expect("a network");
+        let operations = run(&network, Noise::inference(1), std::slice::from_ref(&text)).operations;
+        let work = OperationCounts::spiking(&Shape::of(&network), &operations[0]);
+        for (leaf, layer) in network.config().chain.leaves().iter().zip(&work.layers) {
+            if [Signal::Positions, Signal::Spikes].contains(&leaf.input) && layer.connections.dense > 0.0 {
+                prop_assert_eq!(layer.connections.acs, layer.connections.dense, "layer {}", leaf.path);
+            }
+        }
+    }
+
     /// Whatever layers there are: nothing is more than all of it, and what a real-valued network does needs no run.
     #[test]
     fn counts_of_any_chain_hold_together(
@@ -205,8 +227,7 @@ proptest! {
             if leaf.input == Signal::Sums {
                 // A sum is taken spike by spike, so that there may be more spikes than sums.
                 prop_assert_eq!(acs, (pooled * leaf.sizes().synapses[1] as u64) as f64);
-            } else if leaf.input != Signal::Positions {
-                // A spike at the end of a text is counted at all taps of a further convolution, also past the end.
+            } else {
                 prop_assert!(acs + macs <= dense, "layer {}", leaf.path);
             }
             prop_assert!(acs == 0.0 || macs == 0.0);
