@@ -28,6 +28,7 @@ use spiketext_kernels::{
 use crate::{
     codes::{CodeScale, WordCodes},
     graph::{self, LeafTensors},
+    layers,
     loss::{Mask, cross_entropy, dropout_factors, sum_groups},
     optimiser::{Array, LeafParameters, Rows, adamw, into_numbers, numbers},
     prepare::{EncodedText, PreparedData},
@@ -336,10 +337,7 @@ impl Trainable for TextCnn {
         let pooled = graph::real_valued_features(config, self.choices.pooling, &leaves, read, &self.workspace);
         let readout = || {
             let features = match batch.mask.take() {
-                Some(mask) => {
-                    let mask = TensorData::new(mask, pooled.dims());
-                    pooled * Tensor::<2>::from_data(mask, &self.device).autodiff()
-                }
+                Some(mask) => layers::scale(pooled, mask),
                 None => pooled,
             };
             let outputs = graph::real_valued_outputs(config, &leaves, features);

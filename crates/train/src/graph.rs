@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use burn_tensor::{Tensor, TensorData, activation::relu};
+use burn_tensor::{Tensor, activation::relu};
 use spiketext::network::{LayerConfig, Leaf, NetworkConfig, Readout, Signal};
 use spiketext_kernels::{
     ConvolutionShape, NeuronParameters, RowPooling, SpikeTrain, TokenBatch, Workspace,
@@ -235,7 +235,7 @@ pub fn spiking_outputs(
 
 /// Sums over positions as means over them, with what dropout makes of them.
 fn means(config: &NetworkConfig, batch: &SpikingBatch, sums: Tensor<3>) -> Tensor<3> {
-    let ([texts, _, channels], device) = (sums.dims(), sums.device());
+    let [texts, _, channels] = sums.dims();
     let shape = config.convolution();
     let filters = channels / shape.widths.len();
     let mut factors = Vec::with_capacity(texts * channels);
@@ -245,7 +245,7 @@ fn means(config: &NetworkConfig, batch: &SpikingBatch, sums: Tensor<3>) -> Tenso
     if let Some(dropout) = &batch.factors {
         factors.iter_mut().zip(dropout.iter()).for_each(|(factor, dropout)| *factor *= dropout);
     }
-    sums * Tensor::<3>::from_data(TensorData::new(factors, [texts, 1, channels]), &device).autodiff()
+    layers::scale(sums, factors)
 }
 
 /// The spikes of output neurons `[B, T, O]` from their currents `[B T, O]`; `None` where they only integrate.

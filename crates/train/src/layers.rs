@@ -88,6 +88,46 @@ pub fn neurons(layer: &NeuronLayer, currents: Tensor<3>) -> Tensor<3> {
     }
 }
 
+/// Values `[B, T, C]` or `[B, C]`, those of all steps times the factors of their text, `[B, C]`.
+pub fn scale<const D: usize>(values: Tensor<D>, factors: Vec<f32>) -> Tensor<D> {
+    match tracked(values.clone()) {
+        Some(tracked) => apply(Scale { shape: values.dims().into(), factors: factors.into() }, [tracked]),
+        None => composed::scale(values, factors),
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Scale {
+    shape: Vec<usize>,
+    factors: Arc<[f32]>,
+}
+
+impl Scale {
+    fn times(&self, values: &[f32]) -> Vec<f32> {
+        let mut scaled = values.to_vec();
+        let (steps, channels) =
+            (self.shape[1..self.shape.len() - 1].iter().product(), self.shape[self.shape.len() - 1]);
+        multiply(&mut scaled, &self.factors, steps, channels);
+        scaled
+    }
+}
+
+impl Kernel<1> for Scale {
+    type Kept = ();
+
+    fn output_shape(&self) -> Vec<usize> {
+        self.shape.clone()
+    }
+
+    fn forward(&self, [values]: [&[f32]; 1]) -> (Vec<f32>, ()) {
+        (self.times(values), ())
+    }
+
+    fn backward(&self, _: [&[f32]; 1], (): &(), gradient: &[f32], _: [bool; 1]) -> [Vec<f32>; 1] {
+        [self.times(gradient)]
+    }
+}
+
 #[derive(Debug, Clone)]
 struct TextConvolution {
     shape: Arc<ConvolutionShape>,
@@ -205,12 +245,18 @@ impl NeuronLayer {
 
     /// Multiplies `[B, T, C]` by the factors, if there are any.
     fn multiply(&self, values: &mut [f32]) {
-        let Some(factors) = &self.factors else { return };
-        let texts = values.chunks_exact_mut((self.steps * self.channels).max(1));
-        for (text, factors) in texts.zip(factors.chunks_exact(self.channels.max(1))) {
-            for step in text.chunks_exact_mut(self.channels) {
-                step.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
-            }
+        if let Some(factors) = &self.factors {
+            multiply(values, factors, self.steps, self.channels);
+        }
+    }
+}
+
+/// Multiplies values `[B, T, C]` by factors `[B, C]`.
+fn multiply(values: &mut [f32], factors: &[f32], steps: usize, channels: usize) {
+    let texts = values.chunks_exact_mut((steps * channels).max(1));
+    for (text, factors) in texts.zip(factors.chunks_exact(channels.max(1))) {
+        for step in text.chunks_exact_mut(channels) {
+            step.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
         }
     }
 }
@@ -320,6 +366,14 @@ pub mod composed {
             Some(factors) => spikes * fixed(factors).unsqueeze_dim::<3>(1),
             None => spikes,
         }
+    }
+
+    /// See [`super::scale`].
+    pub fn scale<const D: usize>(values: Tensor<D>, factors: Vec<f32>) -> Tensor<D> {
+        let mut shape = values.dims();
+        shape[1..D - 1].fill(1);
+        let factors = Tensor::<D>::from_data(TensorData::new(factors, shape), &values.device());
+        values.clone() * if values.is_require_grad() { factors.autodiff() } else { factors }
     }
 
     /// Token products with a last row of zeros for silent tokens.

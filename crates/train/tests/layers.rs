@@ -249,6 +249,20 @@ fn neurons_agree() {
     }
 }
 
+#[test]
+fn scalings_agree() {
+    let factors: Vec<f32> = (0..15).map(|i| [0.0, 1.5, -2.0, 0.25][i % 4]).collect();
+    let (text, steps) = (leaf(&numbers_of(15, 31), [3, 5]), leaf(&numbers_of(60, 32), [3, 4, 5]));
+    let upstream = numbers_of(60, 33);
+    let of_text = |g: &_| [gradient(&text, g)];
+    let of_steps = |g: &_| [gradient(&steps, g)];
+    let fast = through(layers::scale(text.clone(), factors.clone()), &upstream[..15], of_text);
+    assert_eq!(fast, through(composed::scale(text.clone(), factors.clone()), &upstream[..15], of_text));
+    let fast = through(layers::scale(steps.clone(), factors.clone()), &upstream, of_steps);
+    assert_eq!(fast, through(composed::scale(steps.clone(), factors.clone()), &upstream, of_steps));
+    assert!(fast.0.iter().any(|&value| value != 0.0) && fast.0[..5] != fast.0[5..10]);
+}
+
 /// A layer whose inputs are not all tracked on the Flex device goes the composed way, and gives the same numbers.
 #[test]
 fn untracked_inputs_take_the_composed_body() {
