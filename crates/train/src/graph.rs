@@ -99,7 +99,7 @@ fn convolution_layer(rows: &Rows, leaves: &[Leaf], (at, width): (usize, usize), 
 pub fn real_valued_outputs(config: &NetworkConfig, layers: &[LeafTensors], features: Tensor<2>) -> Tensor<2> {
     let mut values = features;
     for (leaf, own) in config.chain.leaves().iter().zip(layers) {
-        let dense = |values: Tensor<2>| values.matmul(own.synapses()) + own.bias().unsqueeze::<2>();
+        let dense = |values: Tensor<2>| layers::dense(values, own.synapses(), own.bias());
         match &leaf.layer {
             LayerConfig::Dense { .. } => values = relu(dense(values)),
             LayerConfig::Readout { .. } => values = dense(values),
@@ -207,9 +207,8 @@ pub fn spiking_outputs(
     }
     for (leaf, own) in leaves[after..].iter().zip(&layers[after..]) {
         let [_, _, inputs] = values.dims();
-        let dense = |values: Tensor<3>| {
-            values.reshape([texts * steps, inputs]).matmul(own.synapses()) + own.bias().unsqueeze::<2>()
-        };
+        let dense =
+            |values: Tensor<3>| layers::dense(values.reshape([texts * steps, inputs]), own.synapses(), own.bias());
         match &leaf.layer {
             LayerConfig::Neurons { neuron } => {
                 let layer = NeuronLayer {

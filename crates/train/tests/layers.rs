@@ -14,6 +14,7 @@ use spiketext_kernels::{
 };
 use spiketext_train::{
     layers::{self, NeuronLayer, SpikingLayer, composed},
+    loss,
     optimiser::numbers,
 };
 
@@ -246,6 +247,42 @@ fn neurons_agree() {
         assert!(fast.contains(&spike) && fast.contains(&0.0), "{kind}: no spikes or nothing else");
         assert_eq!(fast, slow, "{kind}: spikes");
         assert_close(&format!("{kind}: currents"), &fast_gradient, &slow_gradient);
+    }
+}
+
+#[test]
+fn dense_layers_agree() {
+    for [rows, inputs, outputs] in [[7, 5, 3], [300, 4, 1]] {
+        let (values, weights) =
+            (leaf(&numbers_of(rows * inputs, 41), [rows, inputs]), numbers_of(inputs * outputs, 42));
+        let (weights, bias) = (leaf(&weights, [inputs, outputs]), leaf(&numbers_of(outputs, 43), [outputs]));
+        let gradients = |g: &_| [gradient(&values, g), gradient(&weights, g), gradient(&bias, g)];
+        let inputs = || (values.clone(), weights.clone(), bias.clone());
+        let upstream = numbers_of(rows * outputs, 44);
+        let (v, w, b) = inputs();
+        let (fast, fast_gradients) = through(layers::dense(v, w, b), &upstream, gradients);
+        let (v, w, b) = inputs();
+        let (slow, slow_gradients) = through(composed::dense(v, w, b), &upstream, gradients);
+        assert_close("outputs", &fast, &slow);
+        for (fast, slow) in fast_gradients.iter().zip(&slow_gradients) {
+            assert_close("gradients", fast, slow);
+        }
+    }
+}
+
+#[test]
+fn losses_agree() {
+    for classes in [2, 5, 14] {
+        // Some logits are far apart.
+        let logits: Vec<f32> = numbers_of(9 * classes, 51).iter().map(|logit| 30.0 * logit * logit * logit).collect();
+        let logits = leaf(&logits, [9, classes]);
+        let labels: Vec<usize> = (0..9).map(|i| i * 5 % classes).collect();
+        let gradients = |g: &_| [gradient(&logits, g)];
+        let (fast, [fast_gradient]) = through(loss::cross_entropy(logits.clone(), &labels), &[0.75], gradients);
+        let slow = loss::composed_cross_entropy(logits.clone(), &labels);
+        let (slow, [slow_gradient]) = through(slow, &[0.75], gradients);
+        assert_close("loss", &fast, &slow);
+        assert_close("logits", &fast_gradient, &slow_gradient);
     }
 }
 
