@@ -31,6 +31,7 @@ use crate::{
     codes::{CodeScale, WordCodes},
     dropout::{Mask, dropout_factors},
     graph::{self, LeafTensors},
+    layers,
     objective::{Objective, Outputs},
     optimiser::{Array, LeafParameters, Rows, adamw, into_numbers, numbers},
     prepare::{EncodedText, PreparedData},
@@ -341,10 +342,7 @@ impl Trainable for TextCnn {
         let pooled = graph::real_valued_features(config, self.choices.pooling, &leaves, read, &self.workspace);
         let readout = || {
             let features = match batch.mask.take() {
-                Some(mask) => {
-                    let mask = TensorData::new(mask, pooled.dims());
-                    pooled * Tensor::<2>::from_data(mask, &self.device).autodiff()
-                }
+                Some(mask) => layers::scale(pooled, mask),
                 None => pooled,
             };
             let outputs = Outputs::Values(graph::real_valued_outputs(config, &leaves, features));

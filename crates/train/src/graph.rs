@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use burn_tensor::{Tensor, TensorData, activation::relu};
+use burn_tensor::{Tensor, activation::relu};
 use spiketext::network::{LayerConfig, Leaf, NetworkConfig, Readout, Signal};
 use spiketext_kernels::{
     ConvolutionShape, NeuronParameters, RowPooling, SpikeTrain, TokenBatch, Workspace,
@@ -99,7 +99,7 @@ fn convolution_layer(rows: &Rows, leaves: &[Leaf], (at, width): (usize, usize), 
 pub fn real_valued_outputs(config: &NetworkConfig, layers: &[LeafTensors], features: Tensor<2>) -> Tensor<2> {
     let mut values = features;
     for (leaf, own) in config.chain.leaves().iter().zip(layers) {
-        let dense = |values: Tensor<2>| values.matmul(own.synapses()) + own.bias().unsqueeze::<2>();
+        let dense = |values: Tensor<2>| layers::dense(values, own.synapses(), own.bias());
         match &leaf.layer {
             LayerConfig::Dense { .. } => values = relu(dense(values)),
             LayerConfig::Readout { .. } => values = dense(values),
@@ -207,9 +207,8 @@ pub fn spiking_outputs(
     }
     for (leaf, own) in leaves[after..].iter().zip(&layers[after..]) {
         let [_, _, inputs] = values.dims();
-        let dense = |values: Tensor<3>| {
-            values.reshape([texts * steps, inputs]).matmul(own.synapses()) + own.bias().unsqueeze::<2>()
-        };
+        let dense =
+            |values: Tensor<3>| layers::dense(values.reshape([texts * steps, inputs]), own.synapses(), own.bias());
         match &leaf.layer {
             LayerConfig::Neurons { neuron } => {
                 let layer = NeuronLayer {
@@ -235,7 +234,7 @@ pub fn spiking_outputs(
 
 /// Sums over positions as means over them, with what dropout makes of them.
 fn means(config: &NetworkConfig, batch: &SpikingBatch, sums: Tensor<3>) -> Tensor<3> {
-    let ([texts, _, channels], device) = (sums.dims(), sums.device());
+    let [texts, _, channels] = sums.dims();
     let shape = config.convolution();
     let filters = channels / shape.widths.len();
     let mut factors = Vec::with_capacity(texts * channels);
@@ -245,7 +244,7 @@ fn means(config: &NetworkConfig, batch: &SpikingBatch, sums: Tensor<3>) -> Tenso
     if let Some(dropout) = &batch.factors {
         factors.iter_mut().zip(dropout.iter()).for_each(|(factor, dropout)| *factor *= dropout);
     }
-    sums * Tensor::<3>::from_data(TensorData::new(factors, [texts, 1, channels]), &device).autodiff()
+    layers::scale(sums, factors)
 }
 
 /// The spikes of output neurons `[B, T, O]` from their currents `[B T, O]`; `None` where they only integrate.

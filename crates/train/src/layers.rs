@@ -9,7 +9,9 @@ use std::sync::Arc;
 use burn_tensor::{Device, Int, Tensor, TensorData};
 use spiketext_kernels::{
     ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
-    drive, neuron_scan,
+    drive,
+    matrix::{Matrix, shared_product_by_rows},
+    neuron_scan,
     spiking_convolution::{self, PackedWeights, Patterns, SpikingConvolution},
     text_convolution::{self, Pooling},
 };
@@ -85,6 +87,106 @@ pub fn neurons(layer: &NeuronLayer, currents: Tensor<3>) -> Tensor<3> {
     match tracked(currents.clone()) {
         Some(currents) => apply(layer.clone(), [currents]),
         None => composed::neurons(layer, currents),
+    }
+}
+
+/// Values `[B, T, C]` or `[B, C]`, those of all steps times the factors of their text, `[B, C]`.
+pub fn scale<const D: usize>(values: Tensor<D>, factors: Vec<f32>) -> Tensor<D> {
+    match tracked(values.clone()) {
+        Some(tracked) => apply(Scale { shape: values.dims().into(), factors: factors.into() }, [tracked]),
+        None => composed::scale(values, factors),
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Scale {
+    shape: Vec<usize>,
+    factors: Arc<[f32]>,
+}
+
+impl Scale {
+    fn times(&self, values: &[f32]) -> Vec<f32> {
+        let mut scaled = values.to_vec();
+        let (steps, channels) =
+            (self.shape[1..self.shape.len() - 1].iter().product(), self.shape[self.shape.len() - 1]);
+        multiply(&mut scaled, &self.factors, steps, channels);
+        scaled
+    }
+}
+
+impl Kernel<1> for Scale {
+    type Kept = ();
+
+    fn output_shape(&self) -> Vec<usize> {
+        self.shape.clone()
+    }
+
+    fn forward(&self, [values]: [&[f32]; 1]) -> (Vec<f32>, ()) {
+        (self.times(values), ())
+    }
+
+    fn backward(&self, _: [&[f32]; 1], (): &(), gradient: &[f32], _: [bool; 1]) -> [Vec<f32>; 1] {
+        [self.times(gradient)]
+    }
+}
+
+/// Outputs `[R, O]` of a dense layer from values `[R, I]`: `values weights + bias`.
+///
+/// # Shapes
+/// weights `[I, O]`, bias `[O]`.
+pub fn dense(values: Tensor<2>, weights: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    let ([rows, inputs], [_, outputs]) = (values.dims(), weights.dims());
+    match (tracked(values.clone()), tracked(weights.clone()), tracked(bias.clone())) {
+        (Some(v), Some(w), Some(b)) => apply(Dense { rows, inputs, outputs }, [v, w, b]),
+        _ => composed::dense(values, weights, bias),
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Dense {
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Kernel<3> for Dense {
+    type Kept = ();
+
+    fn output_shape(&self) -> Vec<usize> {
+        vec![self.rows, self.outputs]
+    }
+
+    fn forward(&self, [values, weights, bias]: [&[f32]; 3]) -> (Vec<f32>, ()) {
+        let Self { rows, inputs, outputs } = *self;
+        let mut out = vec![0.0; rows * outputs];
+        let (values, weights) = (Matrix::new(values, rows, inputs), Matrix::new(weights, inputs, outputs));
+        shared_product_by_rows(values, weights, &mut out);
+        for row in out.chunks_exact_mut(outputs.max(1)) {
+            row.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
+        }
+        (out, ())
+    }
+
+    fn backward(
+        &self,
+        [values, weights, _]: [&[f32]; 3],
+        (): &(),
+        gradient: &[f32],
+        [values_asked, ..]: [bool; 3],
+    ) -> [Vec<f32>; 3] {
+        let Self { rows, inputs, outputs } = *self;
+        let mut d_values = vec![0.0; if values_asked { values.len() } else { 0 }];
+        let (mut d_weights, mut d_bias) = (vec![0.0; weights.len()], vec![0.0; outputs]);
+        for row in gradient.chunks_exact(outputs.max(1)) {
+            d_bias.iter_mut().zip(row).for_each(|(sum, gradient)| *sum += gradient);
+        }
+        let (values, weights) = (Matrix::new(values, rows, inputs), Matrix::new(weights, inputs, outputs));
+        let gradient = Matrix::new(gradient, rows, outputs);
+        if values_asked {
+            shared_product_by_rows(gradient, weights.transposed(), &mut d_values);
+        }
+        shared_product_by_rows(values.transposed(), gradient, &mut d_weights);
+        [d_values, d_weights, d_bias]
     }
 }
 
@@ -205,12 +307,18 @@ impl NeuronLayer {
 
     /// Multiplies `[B, T, C]` by the factors, if there are any.
     fn multiply(&self, values: &mut [f32]) {
-        let Some(factors) = &self.factors else { return };
-        let texts = values.chunks_exact_mut((self.steps * self.channels).max(1));
-        for (text, factors) in texts.zip(factors.chunks_exact(self.channels.max(1))) {
-            for step in text.chunks_exact_mut(self.channels) {
-                step.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
-            }
+        if let Some(factors) = &self.factors {
+            multiply(values, factors, self.steps, self.channels);
+        }
+    }
+}
+
+/// Multiplies values `[B, T, C]` by factors `[B, C]`.
+fn multiply(values: &mut [f32], factors: &[f32], steps: usize, channels: usize) {
+    let texts = values.chunks_exact_mut((steps * channels).max(1));
+    for (text, factors) in texts.zip(factors.chunks_exact(channels.max(1))) {
+        for step in text.chunks_exact_mut(channels) {
+            step.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
         }
     }
 }
@@ -320,6 +428,19 @@ pub mod composed {
             Some(factors) => spikes * fixed(factors).unsqueeze_dim::<3>(1),
             None => spikes,
         }
+    }
+
+    /// See [`super::dense`].
+    pub fn dense(values: Tensor<2>, weights: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+        values.matmul(weights) + bias.unsqueeze::<2>()
+    }
+
+    /// See [`super::scale`].
+    pub fn scale<const D: usize>(values: Tensor<D>, factors: Vec<f32>) -> Tensor<D> {
+        let mut shape = values.dims();
+        shape[1..D - 1].fill(1);
+        let factors = Tensor::<D>::from_data(TensorData::new(factors, shape), &values.device());
+        values.clone() * if values.is_require_grad() { factors.autodiff() } else { factors }
     }
 
     /// Token products with a last row of zeros for silent tokens.

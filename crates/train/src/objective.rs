@@ -1,11 +1,15 @@
 //! What training brings down (equation 8): how far what the outputs of a batch say is from the targets of its texts.
 //! The same for both networks; only how outputs become a term a class differs.
 
+use std::sync::Arc;
+
 use burn_tensor::{Tensor, TensorData, activation::log_softmax};
 use spiketext::{
     network::{NetworkConfig, Readout},
     target::Target,
 };
+
+use crate::kernel_operation::{Kernel, apply, tracked};
 
 /// What the outputs of a batch of texts say.
 pub enum Outputs {
@@ -65,16 +69,73 @@ impl Objective {
     pub fn of_logits(self, logits: Tensor<2>, targets: &[Target]) -> Tensor<1> {
         let [rows, classes] = logits.dims();
         assert_eq!(rows, targets.len(), "a target for each row of logits");
-        match self {
-            Self::OneClass => {
-                let mut one_hot = vec![0.0f32; rows * classes];
-                for (row, target) in one_hot.chunks_exact_mut(classes).zip(targets) {
-                    row[target.class()] = 1.0;
-                }
-                let one_hot = Tensor::<2>::from_data(TensorData::new(one_hot, [rows, classes]), &logits.device());
-                (log_softmax(logits, 1) * one_hot).sum() * (-1.0 / rows as f32)
+        match (self, tracked(logits.clone())) {
+            (Self::OneClass, Some(tracked)) => {
+                let labels = targets.iter().map(|target| target.class()).collect();
+                apply(CrossEntropy { classes, labels }, [tracked])
             }
+            (Self::OneClass, None) => composed_cross_entropy(logits, targets),
         }
+    }
+}
+
+/// Mean cross-entropy of logits `[N, K]` from tensor operations: any device, gradients by Burn.
+pub fn composed_cross_entropy(logits: Tensor<2>, targets: &[Target]) -> Tensor<1> {
+    let [rows, classes] = logits.dims();
+    let mut one_hot = vec![0.0f32; rows * classes];
+    for (row, target) in one_hot.chunks_exact_mut(classes).zip(targets) {
+        row[target.class()] = 1.0;
+    }
+    let one_hot = Tensor::<2>::from_data(TensorData::new(one_hot, [rows, classes]), &logits.device());
+    (log_softmax(logits, 1) * one_hot).sum() * (-1.0 / rows as f32)
+}
+
+/// The same on slices, for the batches of training: a dozen small steps in one.
+#[derive(Clone, Debug)]
+struct CrossEntropy {
+    classes: usize,
+    labels: Arc<[usize]>,
+}
+
+impl CrossEntropy {
+    /// The part of each text in the mean, with the sign of the loss.
+    fn share(&self) -> f32 {
+        -1.0 / self.labels.len() as f32
+    }
+
+    /// For each text its label, its logits less the largest of them, and the sum of their exponentials.
+    fn shifted<'a>(&'a self, logits: &'a [f32]) -> impl Iterator<Item = (usize, Vec<f32>, f32)> + 'a {
+        self.labels.iter().zip(logits.chunks_exact(self.classes)).map(|(&label, logits)| {
+            let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let shifted: Vec<f32> = logits.iter().map(|logit| logit - largest).collect();
+            let sum = shifted.iter().map(|shifted| shifted.exp()).sum();
+            (label, shifted, sum)
+        })
+    }
+}
+
+impl Kernel<1> for CrossEntropy {
+    type Kept = ();
+
+    fn output_shape(&self) -> Vec<usize> {
+        vec![1]
+    }
+
+    fn forward(&self, [logits]: [&[f32]; 1]) -> (Vec<f32>, ()) {
+        let sum: f32 = self.shifted(logits).map(|(label, shifted, sum)| shifted[label] - sum.ln()).sum();
+        (vec![sum * self.share()], ())
+    }
+
+    fn backward(&self, [logits]: [&[f32]; 1], (): &(), gradient: &[f32], _: [bool; 1]) -> [Vec<f32>; 1] {
+        let share = gradient[0] * self.share();
+        let mut d_logits = Vec::with_capacity(logits.len());
+        for (label, shifted, sum) in self.shifted(logits) {
+            let of_sum = -share * (1.0 / sum);
+            let of =
+                |(class, shifted): (usize, &f32)| of_sum * shifted.exp() + if class == label { share } else { 0.0 };
+            d_logits.extend(shifted.iter().enumerate().map(of));
+        }
+        [d_logits]
     }
 }
 

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use burn_tensor::{Device, Tensor, TensorData};
+use spiketext::target::Target;
 use spiketext_kernels::{
     ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
     spiking_convolution::{PackedWeights, Patterns},
@@ -15,6 +16,7 @@ use spiketext_kernels::{
 };
 use spiketext_train::{
     layers::{self, NeuronLayer, SpikingLayer, composed},
+    objective::{Objective, composed_cross_entropy},
     optimiser::numbers,
 };
 
@@ -248,6 +250,57 @@ fn neurons_agree() {
         assert_eq!(fast, slow, "{kind}: spikes");
         assert_close(&format!("{kind}: currents"), &fast_gradient, &slow_gradient);
     }
+}
+
+#[test]
+fn dense_layers_agree() {
+    for [rows, inputs, outputs] in [[7, 5, 3], [300, 4, 1]] {
+        let (values, weights) =
+            (leaf(&numbers_of(rows * inputs, 41), [rows, inputs]), numbers_of(inputs * outputs, 42));
+        let (weights, bias) = (leaf(&weights, [inputs, outputs]), leaf(&numbers_of(outputs, 43), [outputs]));
+        let gradients = |g: &_| [gradient(&values, g), gradient(&weights, g), gradient(&bias, g)];
+        let inputs = || (values.clone(), weights.clone(), bias.clone());
+        let upstream = numbers_of(rows * outputs, 44);
+        let (v, w, b) = inputs();
+        let (fast, fast_gradients) = through(layers::dense(v, w, b), &upstream, gradients);
+        let (v, w, b) = inputs();
+        let (slow, slow_gradients) = through(composed::dense(v, w, b), &upstream, gradients);
+        assert_close("outputs", &fast, &slow);
+        for (fast, slow) in fast_gradients.iter().zip(&slow_gradients) {
+            assert_close("gradients", fast, slow);
+        }
+    }
+}
+
+#[test]
+fn losses_agree() {
+    for classes in [2, 5, 14] {
+        // Some logits are far apart.
+        let logits: Vec<f32> = numbers_of(9 * classes, 51).iter().map(|logit| 30.0 * logit * logit * logit).collect();
+        let logits = leaf(&logits, [9, classes]);
+        let targets: Vec<Target> = (0..9).map(|i| Target::of(i * 5 % classes)).collect();
+        let gradients = |g: &_| [gradient(&logits, g)];
+        let (fast, [fast_gradient]) =
+            through(Objective::OneClass.of_logits(logits.clone(), &targets), &[0.75], gradients);
+        let slow = composed_cross_entropy(logits.clone(), &targets);
+        let (slow, [slow_gradient]) = through(slow, &[0.75], gradients);
+        assert_close("loss", &fast, &slow);
+        assert_close("logits", &fast_gradient, &slow_gradient);
+    }
+}
+
+#[test]
+fn scalings_agree() {
+    let factors: Vec<f32> = (0..15).map(|i| [0.0, 1.5, -2.0, 0.25][i % 4]).collect();
+    let (text, steps) = (leaf(&numbers_of(15, 31), [3, 5]), leaf(&numbers_of(60, 32), [3, 4, 5]));
+    let upstream = numbers_of(60, 33);
+    let of_text = |g: &_| [gradient(&text, g)];
+    let of_steps = |g: &_| [gradient(&steps, g)];
+    let fast = through(layers::scale(text.clone(), factors.clone()), &upstream[..15], of_text);
+    assert_eq!(fast, through(composed::scale(text.clone(), factors.clone()), &upstream[..15], of_text));
+    let fast = through(layers::scale(steps.clone(), factors.clone()), &upstream, of_steps);
+    assert_eq!(fast, through(composed::scale(steps.clone(), factors.clone()), &upstream, of_steps));
+    assert!(fast.0.iter().any(|&value| value != 0.0) && fast.0[..5] != fast.0[5..10]);
 }
 
 /// A layer whose inputs are not all tracked on the Flex device goes the composed way, and gives the same numbers.
