@@ -41,6 +41,8 @@ mod spike_patterns;
 pub mod spike_train;
 pub mod spiking_convolution;
 pub mod surrogate;
+#[cfg(test)]
+mod testing;
 pub mod text_convolution;
 pub mod text_rows;
 mod workspace;

@@ -351,21 +351,10 @@ pub mod reference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TokenBatch;
-
-    /// Numbers in [-1, 1) without a pattern.
-    fn some(count: usize, seed: u64) -> Vec<f32> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-        };
-        (0..count).map(|_| next()).collect()
-    }
-
-    fn wide(values: &[f32]) -> Vec<f64> {
-        values.iter().map(|&value| value.into()).collect()
-    }
+    use crate::{
+        TokenBatch,
+        testing::{assert_near, assert_slopes, some, wide},
+    };
 
     /// Texts of several lengths, enough of them for more than one block where there is time.
     fn rows() -> PositionRows {
@@ -413,26 +402,15 @@ mod tests {
                 reference::forward(&rows, lengths, (values, synapses, bias), shortcut, rectified)
             };
             let arrays = arrays.each_ref().map(|array| wide(array));
-            let want = reference(&arrays);
-            for (i, (got, want)) in out.iter().zip(&want).enumerate() {
-                assert!((f64::from(*got) - want).abs() < 1e-5, "{lengths:?} {i}: {got} and {want}");
-            }
-            assert_eq!(out.len(), want.len());
+            assert_near(&format!("{lengths:?}"), &out, &reference(&arrays));
             assert_eq!(rectified, out.iter().all(|&value| value >= 0.0));
-            let loss = |arrays: &[Vec<f64>; 5]| -> f64 {
-                reference(arrays).iter().zip(&upstream).map(|(value, &up)| value * f64::from(up)).sum()
-            };
             let all = [&got.values, &got.synapses, &got.bias, &got.shortcut, &got.gains];
             for (which, got) in all.into_iter().enumerate() {
-                let asked = [true, true, true, around > 0, around == 2][which];
-                assert_eq!(got.len(), if asked { arrays[which].len() } else { 0 }, "{lengths:?} {which}");
-                for (i, &got) in got.iter().enumerate().step_by(if which == 0 { 7 } else { 1 }) {
-                    let (mut high, mut low) = (arrays.clone(), arrays.clone());
-                    high[which][i] += 1e-6;
-                    low[which][i] -= 1e-6;
-                    let slope = (loss(&high) - loss(&low)) / 2e-6;
-                    let near = (slope - f64::from(got)).abs() < 1e-4 * (1.0 + slope.abs());
-                    assert!(near, "{lengths:?} {which} {i}: {slope} and {got}");
+                if [true, true, true, around > 0, around == 2][which] {
+                    let every = if which == 0 { 7 } else { 1 };
+                    assert_slopes(&format!("{lengths:?}"), &arrays, reference, &upstream, (which, got, every));
+                } else {
+                    assert!(got.is_empty(), "{lengths:?} {which}: not asked for");
                 }
             }
         }

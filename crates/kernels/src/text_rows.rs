@@ -296,16 +296,7 @@ pub mod reference {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Numbers in [-1, 1) without a pattern.
-    fn some(count: usize, seed: u64) -> Vec<f32> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-        };
-        (0..count).map(|_| next()).collect()
-    }
+    use crate::testing::{assert_near, assert_slopes, some, wide};
 
     /// Texts over five tokens: longer and shorter than the kernel, empty, with silent tokens inside and alone.
     fn batch(padded_length: usize) -> TokenBatch {
@@ -354,31 +345,16 @@ mod tests {
             let (out, open) = layer.forward(numbers);
             let got = layer.backward(numbers, &open, &upstream, true);
             assert!(layer.backward(numbers, &open, &upstream, false).numbers.is_empty());
-            let wide = |values: &[f32]| -> Vec<f64> { values.iter().map(|&value| value.into()).collect() };
             let wide_gains = wide(&gains);
             let reference = |[numbers, weights, presence, bias]: &[Vec<f64>; 4]| {
                 let lengths = [width, filters, dimension, steps];
                 reference::forward(&batch, lengths, (numbers, weights, presence, bias), &wide_gains, rectified)
             };
             let arrays = arrays.each_ref().map(|array| wide(array));
-            let want = reference(&arrays);
-            assert_eq!(out.len(), want.len());
-            for (i, (got, want)) in out.iter().zip(&want).enumerate() {
-                assert!((f64::from(*got) - want).abs() < 1e-5, "{padded} {steps} {i}: {got} and {want}");
-            }
-            let loss = |arrays: &[Vec<f64>; 4]| -> f64 {
-                reference(arrays).iter().zip(&upstream).map(|(value, &up)| value * f64::from(up)).sum()
-            };
+            let what = format!("{padded} {steps}");
+            assert_near(&what, &out, &reference(&arrays));
             for (which, got) in [&got.numbers, &got.weights, &got.presence, &got.bias].into_iter().enumerate() {
-                assert_eq!(got.len(), arrays[which].len());
-                for (i, &got) in got.iter().enumerate() {
-                    let (mut high, mut low) = (arrays.clone(), arrays.clone());
-                    high[which][i] += 1e-6;
-                    low[which][i] -= 1e-6;
-                    let slope = (loss(&high) - loss(&low)) / 2e-6;
-                    let near = (slope - f64::from(got)).abs() < 1e-4 * (1.0 + slope.abs());
-                    assert!(near, "{padded} {steps} {which} {i}: {slope} and {got}");
-                }
+                assert_slopes(&what, &arrays, reference, &upstream, (which, got, 1));
             }
         }
     }

@@ -5,12 +5,15 @@
 //! summation and spikes must be equal, not close. Many membranes then stand exactly on their threshold: that is on
 //! purpose.
 
+mod shared;
+
 use std::sync::Arc;
 
 use burn_tensor::{Device, Tensor, TensorData};
+use shared::{TOKENS, assert_close, batch, gradient, leaf, numbers_of, sequence, through};
 use spiketext::target::Target;
 use spiketext_kernels::{
-    ConvolutionShape, Drive, NeuronParameters, Reset, SILENT, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
+    ConvolutionShape, Drive, NeuronParameters, Reset, SpikeTrain, Surrogate, Time, TokenBatch, Workspace,
     spiking_convolution::{PackedWeights, Patterns},
     text_convolution::Pooling,
 };
@@ -20,79 +23,15 @@ use spiketext_train::{
     optimiser::numbers,
 };
 
-/// What two f32 sums of the same terms in another order may differ by, as a share of the largest number of the array:
-/// the longest sums here have a few hundred terms of mixed sign, each with a rounding of 6e-8; surrogates add a few
-/// roundings of their own.
-const ANOTHER_ORDER: f32 = 1e-5;
-
-/// A fixed sequence of 24-bit numbers.
-fn sequence(seed: u64) -> impl FnMut() -> u32 {
-    let mut state = seed;
-    move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as u32
-    }
-}
-
-/// `count` numbers in [-1, 1) without a grid, so that no two pre-activations tie for a maximum.
-fn numbers_of(count: usize, seed: u64) -> Vec<f32> {
-    let mut next = sequence(seed);
-    (0..count).map(|_| next() as f32 / (1 << 23) as f32 - 1.0).collect()
-}
-
 /// `count` multiples of 1/8 from -`most` to `most` eighths.
 fn grid_of(count: usize, most: u32, seed: u64) -> Vec<f32> {
     let mut next = sequence(seed);
     (0..count).map(|_| ((next() % (2 * most + 1)) as f32 - most as f32) / 8.0).collect()
 }
 
-fn leaf<const D: usize>(values: &[f32], shape: [usize; D]) -> Tensor<D> {
-    Tensor::<D>::from_data(TensorData::new(values.to_vec(), shape), &Device::flex()).autodiff().require_grad()
+fn batches() -> [(&'static str, TokenBatch); 2] {
+    [("ragged", batch(0)), ("padded", batch(7))]
 }
-
-fn assert_close(what: &str, fast: &[f32], slow: &[f32]) {
-    assert_eq!(fast.len(), slow.len(), "{what}: lengths");
-    assert!(fast.iter().chain(slow).all(|value| value.is_finite()), "{what}: not finite");
-    let size = slow.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-    for (i, (fast, slow)) in fast.iter().zip(slow).enumerate() {
-        assert!((fast - slow).abs() <= ANOTHER_ORDER * size, "{what}[{i}]: {fast} and {slow}, the largest {size}");
-    }
-}
-
-/// The output of a layer and the gradients of its inputs, for the loss `sum of output x upstream`.
-fn through<const I: usize, const O: usize>(
-    output: Tensor<O>,
-    upstream: &[f32],
-    gradients_of: impl Fn(&burn_tensor::Gradients) -> [Vec<f32>; I],
-) -> (Vec<f32>, [Vec<f32>; I]) {
-    let values = numbers(&output);
-    assert_eq!(values.len(), upstream.len(), "the output has the length of its gradient");
-    let upstream = Tensor::<O>::from_data(TensorData::new(upstream.to_vec(), output.dims()), &Device::flex());
-    let gradients = (output * upstream.autodiff()).sum().backward();
-    (values, gradients_of(&gradients))
-}
-
-fn gradient<const D: usize>(leaf: &Tensor<D>, gradients: &burn_tensor::Gradients) -> Vec<f32> {
-    numbers(&leaf.grad(gradients).expect("the output depends on every input"))
-}
-
-/// Texts over five rows: longer and shorter than every kernel, empty, with silent tokens inside and alone.
-fn batches() -> Vec<(&'static str, TokenBatch)> {
-    [("ragged", 0), ("padded", 7)]
-        .map(|(name, padded_length)| {
-            let mut batch = TokenBatch::new(padded_length);
-            batch.push([0, 1, 2, 3, 1, 4, 0, 0, 2]);
-            batch.push([2]);
-            batch.push([]);
-            batch.push([SILENT, 3, SILENT, 3, 4]);
-            batch.push([SILENT]);
-            batch.push([4, 1, 0]);
-            (name, batch)
-        })
-        .into()
-}
-
-const ROWS: usize = 5;
 
 /// Few channels, and more of them than a block of the fast kernel holds.
 fn shapes() -> [ConvolutionShape; 2] {
@@ -131,7 +70,7 @@ fn text_convolutions_agree() {
         for shape in shapes() {
             for (name, batch) in batches() {
                 let (d, m, c) = (shape.dimension, shape.products(), shape.channels());
-                let codes = leaf(&numbers_of(ROWS * d, 1), [ROWS, d]);
+                let codes = leaf(&numbers_of(TOKENS * d, 1), [TOKENS, d]);
                 let weights = leaf(&numbers_of(d * m, 2), [d, m]);
                 let bias = leaf(&numbers_of(c, 3), [c]);
                 let upstream = numbers_of(batch.len() * c, 4);
@@ -167,7 +106,7 @@ fn spiking_convolutions_agree() {
             for (name, batch) in batches() {
                 let (d, m, c) = (shape.dimension, shape.products(), shape.channels());
                 let mut next = sequence(11);
-                let rows = ROWS * drive.rows(STEPS);
+                let rows = TOKENS * drive.rows(STEPS);
                 let mut spikes = SpikeTrain::silent(rows, d);
                 for (row, column) in (0..rows).flat_map(|row| (0..d).map(move |column| (row, column))) {
                     if next().is_multiple_of(2) {

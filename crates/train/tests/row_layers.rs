@@ -1,72 +1,36 @@
 //! Holds the two bodies of each layer over rows to one another: the kernel with its hand-written backward pass, and
 //! the composition of tensor operations that Burn differentiates.
 
+mod shared;
+
 use std::sync::Arc;
 
-use burn_tensor::{Device, Gradients, Tensor, TensorData};
-use spiketext_kernels::{Drive, RowPooling, SILENT, SpikeTrain, Time, TokenBatch, Workspace};
-use spiketext_train::{
-    optimiser::numbers,
-    row_layers::{self, ConvolutionLayer, ConvolutionTensors, Rows, TextLayer, composed},
-};
-
-/// Two f32 sums of the same few hundred terms in another order, as a share of the largest number of the array.
-const ANOTHER_ORDER: f32 = 1e-5;
-
-/// `count` numbers in [-1, 1) without a grid, so that none is exactly a bound.
-fn some(count: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
-}
+use burn_tensor::{Gradients, Tensor};
+use shared::{TOKENS, batch, gradient, numbers_of};
+use spiketext_kernels::{Drive, RowPooling, SpikeTrain, Time, Workspace};
+use spiketext_train::row_layers::{self, ConvolutionLayer, ConvolutionTensors, Rows, TextLayer, composed};
 
 fn leaf<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
-    let values = TensorData::new(some(shape.iter().product(), seed), shape);
-    Tensor::<D>::from_data(values, &Device::flex()).autodiff().require_grad()
+    shared::leaf(&numbers_of(shape.iter().product(), seed), shape)
 }
 
-fn gradient<const D: usize>(leaf: &Tensor<D>, gradients: &Gradients) -> Vec<f32> {
-    numbers(&leaf.grad(gradients).expect("the output depends on every input"))
-}
-
-/// The output of a layer, and the gradients of its inputs for the loss `sum of output x upstream`.
+/// The output of a layer, and the gradients of its inputs for a fixed gradient of the output.
 fn through<const O: usize>(output: Tensor<O>, gradients_of: impl Fn(&Gradients) -> Vec<Vec<f32>>) -> Vec<Vec<f32>> {
-    let shape = output.dims();
-    let upstream = TensorData::new(some(shape.iter().product(), 99), shape);
-    let upstream = Tensor::<O>::from_data(upstream, &Device::flex()).autodiff();
-    let mut all = vec![numbers(&output)];
-    all.extend(gradients_of(&(output * upstream).sum().backward()));
-    all
+    let upstream = numbers_of(output.dims().iter().product(), 99);
+    let (values, gradients) = shared::through(output, &upstream, gradients_of);
+    std::iter::once(values).chain(gradients).collect()
 }
 
 fn assert_close(what: &str, fast: &[Vec<f32>], slow: &[Vec<f32>]) {
     assert_eq!(fast.len(), slow.len(), "{what}: arrays");
     for (which, (fast, slow)) in fast.iter().zip(slow).enumerate() {
-        assert_eq!(fast.len(), slow.len(), "{what} {which}: lengths");
-        let size = slow.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-        assert!(size.is_finite() && size > 0.0, "{what} {which}: nothing to compare");
-        for (i, (fast, slow)) in fast.iter().zip(slow).enumerate() {
-            let near = (fast - slow).abs() <= ANOTHER_ORDER * size;
-            assert!(near, "{what} {which}[{i}]: {fast} and {slow}, the largest {size}");
-        }
+        assert!(slow.iter().any(|&value| value != 0.0), "{what} {which}: nothing to compare");
+        shared::assert_close(&format!("{what} {which}"), fast, slow);
     }
 }
 
-const TOKENS: usize = 5;
-
-/// Texts over five tokens: longer and shorter than every kernel, empty, with silent tokens inside and alone.
 fn rows(padded_length: usize, width: usize) -> Rows {
-    let mut batch = TokenBatch::new(padded_length);
-    batch.push([0, 1, 2, 3, 1, 4, 0, 0, 2]);
-    batch.push([2]);
-    batch.push([]);
-    batch.push([SILENT, 3, SILENT, 3, 4]);
-    batch.push([SILENT]);
-    batch.push([4, 1, 0]);
-    Rows::of(&Arc::new(batch), width, &Workspace::default())
+    Rows::of(&Arc::new(batch(padded_length)), width, &Workspace::default())
 }
 
 #[test]
@@ -91,7 +55,7 @@ fn spiking_text_convolutions_agree() {
             let time = Time { steps, drive };
             let mut spikes = SpikeTrain::silent(TOKENS * time.rows(), 6);
             let places = (0..spikes.rows()).flat_map(|row| (0..6).map(move |column| (row, column)));
-            for ((row, column), number) in places.zip(some(TOKENS * time.rows() * 6, 4)) {
+            for ((row, column), number) in places.zip(numbers_of(TOKENS * time.rows() * 6, 4)) {
                 if number > 0.0 {
                     spikes.set(row, column);
                 }
@@ -132,7 +96,7 @@ fn convolutions_agree() {
             };
             let fast = through(row_layers::convolution(&layer, values.clone(), tensors()), gradients);
             let slow = through(composed::convolution(&layer, values.clone(), tensors()), gradients);
-            assert_close(&format!("{padded} {width}, shortcut: {}", shortcut.is_some()), &fast, &slow);
+            assert_close(&format!("{padded} {width}, shortcut: {}", shortcut.is_numbers_of()), &fast, &slow);
         }
         // With both, as the spiking network has them.
         let (values, around, gains) = (leaf([n, 6, inputs], 5), leaf([n, 6, outputs], 6), leaf([outputs], 7));
