@@ -96,7 +96,7 @@ fn convolutions_agree() {
             };
             let fast = through(row_layers::convolution(&layer, values.clone(), tensors()), gradients);
             let slow = through(composed::convolution(&layer, values.clone(), tensors()), gradients);
-            assert_close(&format!("{padded} {width}, shortcut: {}", shortcut.is_numbers_of()), &fast, &slow);
+            assert_close(&format!("{padded} {width}, shortcut: {}", shortcut.is_some()), &fast, &slow);
         }
         // With both, as the spiking network has them.
         let (values, around, gains) = (leaf([n, 6, inputs], 5), leaf([n, 6, outputs], 6), leaf([outputs], 7));
