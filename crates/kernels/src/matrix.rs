@@ -1,4 +1,4 @@
-//! Matrix products on slices, over the `gemm` crate: one thread each, so that a caller's cut of the work alone
+//! Matrix products on slices, over the `gemm-f32` crate: one thread each, so that a caller's cut of the work alone
 //! decides the order of every sum.
 
 use rayon::prelude::*;
@@ -64,7 +64,7 @@ pub fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], accumulate: bool) 
 }
 
 /// Columns of the result that one thread makes at a time in [`shared_product`]: two rows of register tiles of the
-/// AVX-512 kernel, for which `gemm` need not copy `b` twice over, and parts enough that the last of them does not
+/// AVX-512 kernel, for which `gemm-f32` need not copy `b` twice over, and parts enough that the last of them does not
 /// wait for long.
 const PART: usize = 128;
 
@@ -148,17 +148,24 @@ unsafe fn product_at(a: Matrix<'_>, b: Matrix<'_>, out: *mut f32, stride: usize,
         }
         return;
     }
+    // The kernels write columns of neighbouring numbers, so the transposed product is asked for: out' = b' a'. With
+    // rows of one number, out is such a column already.
+    let (a, b, across, along) = match stride {
+        0 | 1 => (a, b, 1, stride as isize),
+        _ => (b.transposed(), a.transposed(), stride as isize, 1),
+    };
+    let kernel = gemm_f32::gemm::f32::get_gemm_fn();
     // SAFETY: no length is 0 here. `Matrix::new` checked, without wrapping around, that an operand's slice holds rows
     // x columns values with these strides; transposing exchanges both, and `some_columns` leaves the columns it names
     // within what remains of the slice. `out` is the caller's promise.
     unsafe {
-        gemm::gemm(
+        kernel(
             a.rows,
             b.columns,
             a.columns,
             out,
-            1,
-            stride as isize,
+            across,
+            along,
             accumulate,
             a.values.as_ptr(),
             a.column_stride,
@@ -171,7 +178,7 @@ unsafe fn product_at(a: Matrix<'_>, b: Matrix<'_>, out: *mut f32, stride: usize,
             false,
             false,
             false,
-            gemm::Parallelism::None,
+            gemm_common::Parallelism::None,
         );
     }
 }
