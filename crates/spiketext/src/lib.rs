@@ -47,6 +47,9 @@ pub mod score;
 #[cfg(feature = "data")]
 pub mod data;
 
+#[cfg(feature = "compressed")]
+mod unpack;
+
 pub use encode::Encoder;
 pub use energy::CostReport;
 pub use error::{Error, Result};
