@@ -238,13 +238,13 @@ impl Columns<'_> {
         if !self.named {
             return;
         }
-        let mut others = |what: &str, chosen: usize, usual: &[&str], taken: &[usize], way: &str| {
+        let mut others = |what: &str, chosen: usize, usual: &[&str], taken: &[usize], flag: &str, joins: &str| {
             let others: Vec<usize> = self.all_of(usual, taken).into_iter().filter(|&other| other != chosen).collect();
             let (twins, others): (Vec<usize>, Vec<usize>) =
                 others.into_iter().partition(|&other| same(&self.names[other], &self.names[chosen]));
             if let Some(&twin) = twins.first() {
                 reading.notes.push(format!(
-                    "{} columns are called '{}'; number {} is read as {what}, {way} {} would take the next",
+                    "{} columns are called '{}'; the first, number {}, is read as {what}; {flag} {} takes the next",
                     twins.len() + 1,
                     shown(&name(chosen)),
                     chosen + 1,
@@ -253,15 +253,15 @@ impl Columns<'_> {
             }
             if !others.is_empty() {
                 let names = listed(others.iter().map(|&other| self.names[other].trim()));
-                reading.notes.push(format!("the {what} could also be in {names}; {way} NAME chooses"));
+                reading.notes.push(format!("the {what} could also be in {names}; {flag} NAME chooses{joins}"));
             }
         };
         if let ([text], true) = (chosen.text.as_slice(), self.options.text.is_empty()) {
-            let way = "--text-column (more than once to join columns)";
-            others("text", *text, &TEXT_NAMES, chosen.label.as_slice(), way);
+            let joins = ", and joins columns if it is given more than once";
+            others("text", *text, &TEXT_NAMES, chosen.label.as_slice(), "--text-column", joins);
         }
         if let (Some(label), None) = (chosen.label, &self.options.label) {
-            others("label", label, &LABEL_NAMES, &chosen.text, "--label-column");
+            others("label", label, &LABEL_NAMES, &chosen.text, "--label-column", "");
         }
     }
 }

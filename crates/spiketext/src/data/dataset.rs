@@ -107,7 +107,10 @@ impl Dataset {
     pub(crate) fn assemble(name: String, source: String, table: Table, labels: Option<Vec<String>>) -> Result<Self> {
         let trained = classes(&table.rows);
         let place = table.readings.first().map_or(Path::new(""), |reading| reading.path.as_path()).to_owned();
-        let refuse = |expected: &str, got: String| Err(Error::malformed(&place, None, expected, got));
+        let how =
+            table.readings.first().map(|reading| format!(" (read as {})", reading.explained())).unwrap_or_default();
+        let refuse =
+            |expected: &str, got: String| Err(Error::malformed(&place, None, expected, format!("{got}{how}")));
         if trained.is_empty() {
             return refuse("training texts", "texts marked for other parts only".to_owned());
         }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, BufRead, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -122,18 +122,17 @@ fn packed(magic: &[u8]) -> Option<&'static str> {
 }
 
 /// The encoding that the first two bytes mark, and the content behind the mark; all of it without one.
-fn marked(mut reader: impl Read) -> io::Result<(Option<&'static encoding_rs::Encoding>, impl Read)> {
-    let mut start = Vec::new();
-    reader.by_ref().take(2).read_to_end(&mut start)?;
-    let encoding = match start.as_slice() {
-        b"\xff\xfe" => Some(encoding_rs::UTF_16LE),
-        b"\xfe\xff" => Some(encoding_rs::UTF_16BE),
+fn marked(reader: impl Read) -> io::Result<(Option<&'static encoding_rs::Encoding>, impl Read)> {
+    let mut reader = io::BufReader::with_capacity(HEAD, reader);
+    let encoding = match reader.fill_buf()? {
+        [0xff, 0xfe, ..] => Some(encoding_rs::UTF_16LE),
+        [0xfe, 0xff, ..] => Some(encoding_rs::UTF_16BE),
         _ => None,
     };
     if encoding.is_some() {
-        start.clear();
+        reader.consume(2);
     }
-    Ok((encoding, io::Cursor::new(start).chain(reader)))
+    Ok((encoding, reader))
 }
 
 /// UTF-16 as UTF-8. Halves of a character that stand alone become U+FFFD.

@@ -73,6 +73,17 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// What was chosen and noticed, for an error: what is wrong with a file may be how it was read.
+    pub(crate) fn explained(&self) -> String {
+        let mut told = self.to_string();
+        if let Some(how) = told.strip_prefix(&format!("{}: ", self.path.display())) {
+            told = how.to_owned();
+        }
+        std::iter::once(told).chain(self.notes.iter().cloned()).collect::<Vec<_>>().join("; ")
+    }
+}
+
 /// One line: the file, its form, its columns, its rows.
 impl fmt::Display for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
