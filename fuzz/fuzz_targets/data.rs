@@ -2,19 +2,20 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use spiketext::data::{Columns, Dataset, read_file, read_texts};
+use spiketext::data::{Dataset, ReadOptions, read_file, read_texts};
 use spiketext_fuzz::DATA_NAMES;
 
 fuzz_target!(init: spiketext_fuzz::pass_over_caught_panics(), |bytes: &[u8]| {
     let Some((&choice, content)) = bytes.split_first() else { return };
     let file = spiketext_fuzz::file(DATA_NAMES[usize::from(choice) % DATA_NAMES.len()], content);
-    let named = Columns { text: Some("text".into()), label: Some("label".into()) };
-    for columns in [Columns::default(), named] {
+    let mut named = ReadOptions::default();
+    (named.text, named.label, named.skip_bad) = (vec!["text".into()], Some("label".into()), true);
+    for columns in [ReadOptions::default(), named] {
         if let Ok(table) = read_file(file.path(), &columns) {
             assert!(table.rows.iter().all(|row| !row.text.trim().is_empty() && !row.label.trim().is_empty()));
         }
         let _ = read_texts(file.path(), &columns);
-        if let Ok(dataset) = Dataset::from_files(file.path(), None, &columns) {
+        if let Ok(dataset) = Dataset::from_files(&[file.path()], None, &columns) {
             assert!(dataset.labels.len() > 1);
             for examples in [&dataset.train, &dataset.development, &dataset.test] {
                 assert!(!examples.is_empty());

@@ -91,7 +91,7 @@ pub fn train(folder: &Path, resume: bool) -> spiketext::Result<Model> {
         .flat_map(|i| ["train", "dev", "test"].map(|part| format!("{part},{},good bad film {i}\n", i % 2)))
         .collect();
     let data = file("data.csv", format!("split,label,text\n{rows}").as_bytes());
-    let mut dataset = Dataset::from_files(data.path(), None, &Default::default())?;
+    let mut dataset = Dataset::from_files(&[data.path()], None, &Default::default())?;
     // The temporary name must not show.
     dataset.name = "fuzz".into();
     dataset.source = "fuzz".into();

@@ -17,7 +17,8 @@
 //!
 //! Without default features there is what it takes to load a model and label English texts. Features add to it:
 //! `chinese` (the other language), `vectors` (files of word vectors), `built-in-vectors` (a small set for each
-//! language), `data` (files of labelled texts) and `parquet` (such files in Parquet).
+//! language), `data` (files of labelled texts), `parquet` (such files in Parquet) and `compressed` (files packed with gzip
+//! or zstd).
 
 pub mod error;
 pub mod files;
@@ -46,6 +47,9 @@ pub mod score;
 
 #[cfg(feature = "data")]
 pub mod data;
+
+#[cfg(feature = "compressed")]
+mod unpack;
 
 pub use encode::Encoder;
 pub use energy::CostReport;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, rc::Rc};
 
 use spiketext::{
     Error, Result,
-    data::{self, Columns, Dataset},
+    data::{self, Dataset, ReadOptions},
     text::{Language, detect_language},
 };
 use spiketext_train::{Options, Pipeline, Recipe, StepCache, VectorSource};
@@ -61,7 +61,7 @@ impl<'a> CellContext<'a> {
         }
         let file = self.places.get(name).and_then(|place| place.file.as_ref());
         let dataset = match file {
-            Some(file) => Dataset::from_files(file, None, &Columns::default())?,
+            Some(file) => Dataset::from_files(&[file], None, &ReadOptions::default())?,
             None => data::load(name, self.sources.data_dirs.get(name).map(PathBuf::as_path))?,
         };
         spiketext_train::check(&dataset)?;

@@ -16,7 +16,7 @@ use spiketext::{
     dnn::Dnn,
     encode::Noise,
     engine::Extremes,
-    model::{Accuracies, Adversarial, Choices, Costs, Model, Training},
+    model::{Accuracies, Adversarial, Choices, ColumnNames, Costs, Model, Training},
     network::{Network, NetworkConfig},
     text::Language,
 };
@@ -415,6 +415,7 @@ impl<'a> Pipeline<'a> {
             program: format!("spiketext {}", env!("CARGO_PKG_VERSION")),
             dataset: dataset.name.clone(),
             source: dataset.source.clone(),
+            columns: columns(dataset),
             texts: [prepared.train.len(), prepared.development.len(), test.len()],
             vectors: prepared.vectors.clone(),
             recipe: self.recipe.name.clone(),
@@ -517,6 +518,12 @@ impl CheckpointPlace {
     fn borrowed(&self) -> Checkpoint<'_> {
         Checkpoint { path: &self.path, fingerprint: &self.fingerprint }
     }
+}
+
+/// The names of the columns that the texts were read from, for whoever reads more of such files.
+fn columns(dataset: &Dataset) -> Option<ColumnNames> {
+    let named = dataset.readings.iter().find(|reading| reading.header != Some(false) && !reading.text.is_empty())?;
+    Some(ColumnNames { text: named.text.clone(), label: named.label.clone() })
 }
 
 fn percent(share: f64) -> f64 {

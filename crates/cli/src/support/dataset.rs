@@ -9,9 +9,10 @@ use spiketext_fetch::cache;
 /// A file or a known data set.
 #[derive(Debug, clap::Args)]
 pub struct DatasetArgs {
-    /// Labelled texts: CSV, TSV, JSON lines, Parquet, fastText lines, or a folder with a folder a class.
+    /// Labelled texts: CSV, TSV, JSON, Parquet, fastText lines (packed with gzip or zstd or not), a folder of such
+    /// files or with a folder a class; `-` is standard input. Several are read as one.
     #[arg(value_name = "FILE", conflicts_with = "dataset")]
-    pub file: Option<PathBuf>,
+    pub files: Vec<PathBuf>,
     /// A known data set (see `spiketext data list`).
     #[arg(long, value_name = "NAME")]
     pub dataset: Option<String>,

@@ -1,16 +1,16 @@
 //! Labelled texts for verbs that examine a model: a file, or the data set that the model was trained on.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use spiketext::{
-    data::{self, Columns, Dataset, Example, Split},
+    data::{self, Dataset, Example, ReadOptions, Reading, Split},
     model::Model,
     target::Target,
 };
 
 use super::{
     dataset::{self, DatasetArgs},
-    terminal,
+    reading, terminal,
 };
 
 /// Where the texts come from.
@@ -21,12 +21,10 @@ pub struct Arguments {
     /// Which texts; a FILE without a column `split` is divided as `train` does.
     #[arg(long, value_enum)]
     split: Option<Part>,
-    /// The column of the text in FILE [default: text, sentence, review and the like].
-    #[arg(long, value_name = "COLUMN", requires = "file")]
-    text_column: Option<String>,
-    /// The column of the label in FILE [default: label, class, category and the like].
-    #[arg(long, value_name = "COLUMN", requires = "file")]
-    label_column: Option<String>,
+    #[command(flatten)]
+    reading: reading::Arguments,
+    #[command(flatten)]
+    labels: reading::LabelArguments,
 }
 
 /// What `--split` can ask for.
@@ -65,6 +63,8 @@ pub struct Texts {
     pub training: Vec<String>,
     /// Empty texts that were left out.
     pub empty: usize,
+    /// How the files were read; none for a data set that goes by a name.
+    pub readings: Vec<Reading>,
 }
 
 impl Arguments {
@@ -73,12 +73,15 @@ impl Arguments {
     /// # Errors
     /// If there are none, they cannot be read, or have a label that the model does not know.
     pub fn texts(&self, model: &Model) -> anyhow::Result<Texts> {
-        if let Some(file) = &self.source.file {
-            let columns = Columns { text: self.text_column.clone(), label: self.label_column.clone() };
+        let files = &self.source.files;
+        if !files.is_empty() {
+            let options = self.reading.options(&self.labels, Some(model));
             return match self.split {
-                None | Some(Part::All) => from_file(file, &columns, self.split, model),
+                None | Some(Part::All) => from_files(files, &options, self.split, model),
                 Some(part) => {
-                    from_dataset(Dataset::from_files(file, None, &columns)?, &file.display().to_string(), part, model)
+                    let dataset = Dataset::from_files(files, None, &options)?;
+                    let readings = dataset.readings.clone();
+                    Ok(Texts { readings, ..from_dataset(dataset, &names(files), part, model)? })
                 }
             };
         }
@@ -100,9 +103,15 @@ impl Arguments {
     }
 }
 
-/// The texts of a file as it stands.
-fn from_file(file: &Path, columns: &Columns, part: Option<Part>, model: &Model) -> anyhow::Result<Texts> {
-    let mut table = data::read_file(file, columns)?;
+/// Files in a line.
+fn names(files: &[PathBuf]) -> String {
+    files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The texts of files as they stand.
+fn from_files(files: &[PathBuf], options: &ReadOptions, part: Option<Part>, model: &Model) -> anyhow::Result<Texts> {
+    let mut table = data::read_files(files, options)?;
+    let data = names(files);
     let all: Vec<String> = table.rows.iter().map(|row| row.text.clone()).collect();
     let marked = table.rows.iter().filter(|row| row.part == Some(Split::Train)).map(|row| row.text.clone());
     let training = Some(marked.collect::<Vec<_>>()).filter(|marked| !marked.is_empty()).unwrap_or(all);
@@ -110,16 +119,17 @@ fn from_file(file: &Path, columns: &Columns, part: Option<Part>, model: &Model) 
     if part.is_none() && table.rows.iter().any(|row| row.part == Some(Split::Test)) {
         table.rows.retain(|row| row.part == Some(Split::Test));
         used = "the texts that the file marks test".to_owned();
-    } else if model.training().source == file.display().to_string() {
+    } else if model.training().source == data {
         used.push_str(", among them those that the model was trained on (--split test: only those held out)");
     }
     let targets = table
         .rows
         .iter()
-        .map(|row| target_of(model, &row.label, file.display(), row.line))
+        .map(|row| target_of(model, &row.label, table.path(row).display(), row.line))
         .collect::<anyhow::Result<_>>()?;
+    let empty = table.left_out().empty;
     let texts = table.rows.into_iter().map(|row| row.text).collect();
-    Ok(Texts { data: file.display().to_string(), used, texts, targets, training, empty: table.empty })
+    Ok(Texts { data, used, texts, targets, training, empty, readings: table.readings })
 }
 
 /// One part of a data set, or all of them.
@@ -138,7 +148,7 @@ fn from_dataset(dataset: Dataset, name: &str, part: Part, model: &Model) -> anyh
         anyhow::bail!("{name}: expected texts to measure on, got none in {used}");
     }
     let training = dataset.part(Split::Train).iter().map(|example| example.text.clone()).collect();
-    Ok(Texts { data: name.to_owned(), used, texts, targets, training, empty: 0 })
+    Ok(Texts { data: name.to_owned(), used, texts, targets, training, empty: 0, readings: Vec::new() })
 }
 
 /// The model's number for a label.

@@ -1,4 +1,5 @@
-//! What several verbs share: `dataset` and `labelled` (texts to train and to examine a model on), `fetching` (files
+//! What several verbs share: `dataset` and `labelled` (texts to train and to examine a model on), `reading` (how
+//! files are read), `fetching` (files
 //! from the network), `terminal` (text for a terminal), `tables`, `progress`, `costs` (operations and energy in a
 //! report); and parts of one verb that are a thing of their own: `confusion` (of `evaluate`), `raster` and
 //! `stdin_batches` (of `predict`). Nothing here knows a verb.
@@ -11,6 +12,7 @@ pub mod fetching;
 pub mod labelled;
 pub mod progress;
 pub mod raster;
+pub mod reading;
 pub mod stdin_batches;
 pub mod tables;
 pub mod terminal;

@@ -4,7 +4,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use comfy_table::Table;
 use serde_json::json;
-use spiketext::data::{self, Columns, Dataset, Lengths, Summary};
+use spiketext::data::{self, Dataset, Lengths, ReadOptions, Summary};
 #[cfg(feature = "fetch")]
 use spiketext_fetch::{cache, catalogue};
 
@@ -15,7 +15,7 @@ use crate::support::{
 };
 use crate::support::{
     dataset::{DATA_DIR, cache_folder, data_folder, place},
-    tables, terminal,
+    reading, tables, terminal,
 };
 
 /// More classes than this are counted, not shown one by one: they are most often a wrong label column.
@@ -57,12 +57,10 @@ struct ShowArguments {
     /// `spiketext data fetch`].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// The column of the text [default: text, sentence, review and the like].
-    #[arg(long, value_name = "COLUMN")]
-    text_column: Option<String>,
-    /// The column of the label [default: label, class, category and the like].
-    #[arg(long, value_name = "COLUMN")]
-    label_column: Option<String>,
+    #[command(flatten)]
+    reading: reading::Arguments,
+    #[command(flatten)]
+    labels: reading::LabelArguments,
     /// How many training texts of each class to print.
     #[arg(long, value_name = "N", default_value_t = 2)]
     count: usize,
@@ -191,14 +189,14 @@ fn unknown(name: &str) -> anyhow::Error {
 }
 
 fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
-    let columns = Columns { text: arguments.text_column, label: arguments.label_column };
-    let folder = if columns == Columns::default() {
+    let options = arguments.reading.options(&arguments.labels, None);
+    let folder = if options == ReadOptions::default() {
         data_folder(&arguments.name, arguments.data_dir.as_deref())?
     } else {
         // Columns are for files, which need no folder.
         arguments.data_dir
     };
-    let dataset = data::open(&arguments.name, folder.as_deref(), &columns)?;
+    let dataset = data::open(&arguments.name, folder.as_deref(), &options)?;
     let summary = dataset.summary();
     if arguments.json {
         let examples: Vec<_> = (0..dataset.labels.len())
@@ -206,13 +204,16 @@ fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
             .collect();
         let shown = json!({
             "name": dataset.name, "source": dataset.source, "rule": dataset.rule, "labels": dataset.labels,
-            "summary": summary, "report": dataset.report, "examples": examples,
+            "readings": dataset.readings, "summary": summary, "report": dataset.report, "examples": examples,
         });
         writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
         return Ok(());
     }
     writeln!(out, "{}: {} texts, {} classes", dataset.name, summary.texts, dataset.labels.len())?;
     writeln!(out, "source: {}", dataset.source)?;
+    for line in reading::told(&dataset.readings) {
+        writeln!(out, "{line}")?;
+    }
     writeln!(out, "parts: {}\n", dataset.rule)?;
     writeln!(out, "{}\n", class_table(&dataset, &summary).trim_fmt())?;
     writeln!(out, "{}", length_table(&summary).trim_fmt())?;
@@ -304,6 +305,7 @@ fn remarks(dataset: &Dataset) -> Vec<String> {
     .into_iter()
     .filter(|remark| remark.0 > 0)
     .map(|(count, what)| format!("texts {what}: {count}"))
+    .chain(reading::alike(report))
     .collect()
 }
 

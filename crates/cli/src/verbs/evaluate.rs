@@ -18,7 +18,7 @@ use crate::support::{
     confusion::Confusion,
     costs,
     labelled::{self, Texts},
-    tables, terminal,
+    reading, tables, terminal,
 };
 
 /// Matrices of more classes are told by their largest entries.
@@ -84,6 +84,9 @@ struct Outcome {
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let model = Model::load(&arguments.model)?;
     let texts = arguments.labelled.texts(&model)?;
+    for line in reading::told(&texts.readings) {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
     let outcome = measure(&model, &texts, arguments.exact)?;
     let accuracy = outcome.confusion.accuracy();
     let passed = arguments.at_least.map(|least| accuracy >= least);

@@ -2,19 +2,20 @@
 
 use std::{
     io::{BufWriter, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use spiketext::{
-    data::{self, Columns},
+    data,
     model::{Model, Prediction, Session},
 };
 
 use crate::support::{
     raster::{Raster, TraceAnswer},
+    reading,
     stdin_batches::{BATCH_TEXTS, StdinBatches},
     terminal,
 };
@@ -31,7 +32,8 @@ use crate::support::{
   spiketext predict MODEL --file reviews.csv --text-column body --json
   spiketext predict MODEL \"not bad at all\" --trace
 
---json prints one object a text: text, label, probability (of the label), probabilities (of each label), unknown,
+--json prints one object a text: text, label, probability (of the label), probabilities (of each label; of the ten most probable ones
+where there are more, unless --all), unknown,
 tokens, known_tokens, acs (accumulations it took). With --trace also trace: tokens with the input dimensions that
 fired at each step, the neurons that fired at each step in convolution, features and outputs, and contributions: the
 inputs of the read-out that said most for the answer and most against it, with their shares of its score; null for
@@ -42,24 +44,35 @@ pub struct Arguments {
     /// Texts to label; `-` reads one text a line from standard input, and so does no text at all in a pipe.
     #[arg(value_name = "TEXT")]
     texts: Vec<String>,
-    /// A file of texts: CSV, TSV, JSON lines or Parquet (labels are not needed), or plain text with one text a line.
+    /// A file of texts: CSV, TSV, JSON or Parquet (labels are not needed), fastText lines, or plain text with one text
+    /// a line.
     #[arg(long, value_name = "FILE", conflicts_with = "texts")]
     file: Option<PathBuf>,
-    /// The column of the text in FILE [default: text, sentence, review and the like].
-    #[arg(long, value_name = "COLUMN", requires = "file")]
-    text_column: Option<String>,
+    #[command(flatten)]
+    reading: reading::Arguments,
     /// Show the spikes of each text, layer by layer and step by step.
     #[arg(long)]
     trace: bool,
     /// Print JSON, one object a text.
     #[arg(long)]
     json: bool,
+    /// With --json: the probabilities of all classes, not of the ten most probable ones.
+    #[arg(long, requires = "json")]
+    all: bool,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let from_pipe = arguments.texts.is_empty() && arguments.file.is_none();
     if from_pipe && std::io::stdin().is_terminal() {
         anyhow::bail!("no text to label: give TEXT, --file FILE, or `-` to type or pipe one text a line");
+    }
+    // A path is hardly ever what somebody wants to know the sentiment of.
+    if let Some(file) = arguments.texts.iter().find(|text| Path::new(text).is_file()) {
+        anyhow::bail!(
+            "'{file}' is a file: `spiketext predict {} --file {file}` labels the texts in it (`-` takes any text from \
+             standard input, one a line)",
+            arguments.model.display()
+        );
     }
     let model = Arc::new(Model::load(&arguments.model)?);
     let mut answers = Answers {
@@ -70,8 +83,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         columns: terminal::terminal_columns(),
     };
     if let Some(file) = &arguments.file {
-        let columns = Columns { text: arguments.text_column.clone(), label: None };
-        for texts in data::read_texts(file, &columns)?.chunks(BATCH_TEXTS) {
+        let options = arguments.reading.options(&reading::LabelArguments::default(), Some(&model));
+        let table = data::read_texts(file, &options)?;
+        for line in reading::told(&table.readings) {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+        let texts: Vec<String> = table.rows.into_iter().map(|row| row.text).collect();
+        for texts in texts.chunks(BATCH_TEXTS) {
             answers.write(texts)?;
         }
     } else if from_pipe {
@@ -148,7 +166,7 @@ impl<W: Write> Answers<'_, W> {
             text,
             label: &labels[prediction.label],
             probability: prediction.probabilities[prediction.label],
-            probabilities: Probabilities { labels, values: &prediction.probabilities },
+            probabilities: Probabilities { labels, values: &prediction.probabilities, all: self.arguments.all },
             unknown: prediction.unknown,
             tokens: prediction.tokens,
             known_tokens: prediction.known_tokens,
@@ -176,16 +194,25 @@ struct Answer<'a> {
     trace: Option<Option<TraceAnswer>>,
 }
 
-/// Probabilities under the names of their labels, in the model's order.
+/// Classes whose probabilities are given, unless all are asked for.
+const TOP: usize = 10;
+
+/// Probabilities under the names of their labels: all in the model's order, or the largest if there are many.
 struct Probabilities<'a> {
     labels: &'a [String],
     values: &'a [f32],
+    all: bool,
 }
 
 impl Serialize for Probabilities<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.labels.len()))?;
-        for (label, value) in self.labels.iter().zip(self.values) {
+        let mut classes: Vec<(&String, &f32)> = self.labels.iter().zip(self.values).collect();
+        if !self.all && classes.len() > TOP {
+            classes.sort_by(|a, b| b.1.total_cmp(a.1));
+            classes.truncate(TOP);
+        }
+        let mut map = serializer.serialize_map(Some(classes.len()))?;
+        for (label, value) in classes {
             map.serialize_entry(label, value)?;
         }
         map.end()

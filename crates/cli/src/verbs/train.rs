@@ -8,11 +8,7 @@ use std::{
 
 use anyhow::Context;
 use serde_json::json;
-use spiketext::{
-    data::{Columns, Dataset},
-    model::Model,
-    text::Language,
-};
+use spiketext::{data::Dataset, model::Model, text::Language};
 #[cfg(feature = "study")]
 use spiketext_attack::AttackRecipe;
 #[cfg(feature = "study")]
@@ -23,7 +19,7 @@ use crate::support::{
     costs,
     dataset::{self, DatasetArgs},
     progress::Progress,
-    tables,
+    reading, tables,
 };
 
 /// Train a spiking classifier on labelled texts.
@@ -34,23 +30,23 @@ use crate::support::{
 #[command(after_help = "Examples:
   spiketext train                                         the built-in reviews
   spiketext train reviews.csv --out models/reviews        your own file, split 80/10/10
+  spiketext train tickets-*.jsonl --text-column subject --text-column body --label-column queue
+  spiketext train ag_news.csv --no-header --label-column 1 --text-column 2 --text-column 3
   spiketext train --dataset sst2 --data-dir DIR --vectors glove.6B.300d.txt
   spiketext train reviews.csv --adversarial textfooler
   spiketext train reviews.csv --set dnn.epochs=20 --set network.encoder=bernoulli
 
---json prints one object a line: 'event' is prepared, resumed, epoch, converted, note, and last result.")]
+--json prints one object a line: 'event' is read (how a file was read), prepared, resumed, epoch, converted, note, and last result.")]
 pub struct Arguments {
     #[command(flatten)]
     source: DatasetArgs,
     /// Test texts in a file of their own; without it FILE is split.
-    #[arg(long, value_name = "FILE", requires = "file")]
+    #[arg(long, value_name = "FILE", requires = "files")]
     test: Option<PathBuf>,
-    /// The column of the text [default: text, sentence, review and the like].
-    #[arg(long, value_name = "COLUMN")]
-    text_column: Option<String>,
-    /// The column of the label [default: label, class, category and the like].
-    #[arg(long, value_name = "COLUMN")]
-    label_column: Option<String>,
+    #[command(flatten)]
+    reading: reading::Arguments,
+    #[command(flatten)]
+    labels: reading::LabelArguments,
     /// The language of the texts: en or zh [default: found from their script].
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<Language>,
@@ -65,6 +61,9 @@ pub struct Arguments {
     /// Time steps T [default: the recipe's: lean 8, paper 50].
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
+    /// Most epochs of the DNN, as `--set dnn.epochs=N`.
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
     /// The seed of every random choice.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -78,7 +77,7 @@ pub struct Arguments {
     #[arg(long)]
     print_recipe: bool,
     /// The model directory to write [default: runs/NAME-RECIPE-SEED].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on from the checkpoint of an interrupted run with the same arguments; the result is the same as without the
     /// interruption.
@@ -125,6 +124,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .unwrap_or_else(|| Path::new("runs").join(format!("{}-{}-{}", dataset.name, recipe.name, arguments.seed)));
     // Better now than after an hour of training.
     let replaces = Model::check_target(&folder)?;
+    if replaces && arguments.out.is_none() {
+        check_same_data(&folder, &dataset)?;
+    }
     let checkpoints = CheckpointFolder::beside(&folder)?;
     let options = Options {
         seed: arguments.seed,
@@ -141,8 +143,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     });
     let vectors = vectors(&arguments);
     let mut progress = Progress::new(arguments.json);
-    for note in notes(&arguments, &dataset, &checkpoints) {
-        progress.line(&note);
+    if arguments.json {
+        for reading in &dataset.readings {
+            writeln!(out, "{}", serde_json::to_string(&ReadEvent { event: "read", reading })?)?;
+        }
+    }
+    for line in reading::told(&dataset.readings).into_iter().chain(notes(&arguments, &dataset, &checkpoints)) {
+        progress.line(&line);
     }
     if replaces {
         progress.line(&format!("note: the model in {} will be replaced when training has ended", folder.display()));
@@ -207,13 +214,30 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// How a file was read, as a line of `--json`.
+#[derive(serde::Serialize)]
+struct ReadEvent<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    reading: &'a spiketext::data::Reading,
+}
+
+/// Refuses to replace a model of other data in a folder that nobody named: files in different folders may have one
+/// name.
+fn check_same_data(folder: &Path, dataset: &Dataset) -> anyhow::Result<()> {
+    let other = match Model::load(folder) {
+        Ok(model) if model.training().source == dataset.source => return Ok(()),
+        Ok(model) => format!("a model of {}", model.training().source),
+        Err(_) => "a model that this program cannot read".to_owned(),
+    };
+    anyhow::bail!("{} holds {other}: --out DIR names another folder, or this one to replace it", folder.display())
+}
+
 /// What a person should know before training begins.
 fn notes(arguments: &Arguments, dataset: &Dataset, checkpoints: &CheckpointFolder) -> Vec<String> {
     let mut notes = Vec::new();
     let report = &dataset.report;
-    if report.empty > 0 {
-        notes.push(format!("note: empty texts left out: {}", report.empty));
-    }
+    notes.extend(reading::alike(report).map(|line| format!("note: {line}")));
     if report.straddling > 0 {
         notes.push(format!(
             "note: development or test texts that stand in an earlier part too, as the parts were given: {}",
@@ -249,6 +273,9 @@ fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
     for setting in &arguments.set {
         recipe = recipe.with_setting(setting)?;
     }
+    if let Some(epochs) = arguments.epochs {
+        recipe.dnn.epochs = epochs;
+    }
     if let Some(steps) = arguments.steps {
         recipe.network.steps = steps;
     }
@@ -259,10 +286,12 @@ fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
 }
 
 fn dataset(arguments: &Arguments) -> anyhow::Result<Dataset> {
-    let columns = Columns { text: arguments.text_column.clone(), label: arguments.label_column.clone() };
-    match (&arguments.source.file, &arguments.source.dataset) {
-        (Some(file), _) => Ok(Dataset::from_files(file, arguments.test.as_deref(), &columns)?),
-        (None, name) => dataset::load(name.as_deref().unwrap_or("reviews-en"), arguments.source.data_dir.as_deref()),
+    match (arguments.source.files.as_slice(), &arguments.source.dataset) {
+        ([], name) => dataset::load(name.as_deref().unwrap_or("reviews-en"), arguments.source.data_dir.as_deref()),
+        (files, _) => {
+            let options = arguments.reading.options(&arguments.labels, None);
+            Ok(Dataset::from_files(files, arguments.test.as_deref(), &options)?)
+        }
     }
 }
 

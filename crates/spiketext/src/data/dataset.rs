@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::Path,
 };
 
@@ -11,9 +11,11 @@ use serde::Serialize;
 
 use super::{
     lines::shown,
-    read::read_file,
+    options::ReadOptions,
+    read::{read_file, read_files},
+    reading::Reading,
     split::{Split, SplitRule, divide, text_hash},
-    table::{Columns, Row, Table},
+    table::{Row, Table},
 };
 use crate::{Error, Result, target::Target};
 
@@ -43,13 +45,15 @@ pub struct Dataset {
     pub source: String,
     /// How the parts came about.
     pub rule: SplitRule,
+    /// How each of its files was read; none for a known set.
+    pub readings: Vec<Reading>,
     /// What was left out or looks odd.
     pub report: Report,
 }
 
 /// What was noticed while a data set was put together. Two texts are equal here if they have one
 /// [`super::canonical_form`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Empty texts, left out.
     pub empty: usize,
@@ -62,35 +66,36 @@ pub struct Report {
     pub straddling: usize,
     /// Different texts that occur under more than one class, kept.
     pub contradictory: usize,
+    /// Classes whose names differ in case or blanks alone, kept apart: most often a slip of the pen.
+    pub alike: Vec<Vec<String>>,
 }
 
 impl Dataset {
-    /// Reads a data set from the file or folder `train`, and its test texts from `test` where given.
+    /// Reads a data set from the files or folders `train`, and its test texts from `test` where given.
     ///
-    /// Without a test file, a `split` column (or folders `train`, `dev`, `test`) is respected; a part that it does
-    /// not fill is taken from the training texts by hash, and a file without one is divided 80/10/10. With a test
-    /// file, the development texts are those the training file marks so, or a tenth of it by hash; what it marks
+    /// Without a test file, a `split` column (or folders or files `train`, `dev`, `test`) is respected; a part that it
+    /// does not fill is taken from the training texts by hash, and files without one are divided 80/10/10. With a test
+    /// file, the development texts are those the training files mark so, or a tenth of them by hash; what they mark
     /// `test` is left out and counted as [`Report::unused`], as are texts of the test file that are marked for
     /// another part.
     ///
     /// # Errors
-    /// Those of [`read_file`]; fewer than two classes; a class among development or test texts that training lacks;
+    /// Those of [`read_files`]; fewer than two classes; a class among development or test texts that training lacks;
     /// too few texts for three parts.
-    pub fn from_files(train: impl AsRef<Path>, test: Option<&Path>, columns: &Columns) -> Result<Self> {
-        let train = train.as_ref();
-        let name = train.file_stem().unwrap_or(train.as_os_str()).to_string_lossy().into_owned();
-        let mut source = train.display().to_string();
-        let mut table = read_file(train, columns)?;
+    pub fn from_files(train: &[impl AsRef<Path>], test: Option<&Path>, options: &ReadOptions) -> Result<Self> {
+        let mut table = read_files(train, options)?;
+        let name = train.first().map(|path| name_of(path.as_ref())).unwrap_or_default();
+        let mut source = train.iter().map(|path| path.as_ref().display().to_string()).collect::<Vec<_>>().join(", ");
         let mut unused = 0;
         if let Some(test) = test {
-            let mut test_table = read_file(test, columns)?;
+            let mut test_table = read_file(test, options)?;
             if test_table.rows.iter().any(|row| row.part == Some(Split::Test)) {
                 unused += keep(&mut test_table.rows, |row| row.part == Some(Split::Test));
             }
             unused += keep(&mut table.rows, |row| row.part != Some(Split::Test));
             check_classes(&test_table, &classes(&table.rows))?;
-            table.empty += test_table.empty;
-            table.rows.extend(test_table.rows.into_iter().map(|row| Row { part: Some(Split::Test), ..row }));
+            test_table.rows.iter_mut().for_each(|row| row.part = Some(Split::Test));
+            table = Table::joined([table, test_table]);
             source = format!("{source}, test {}", test.display());
         }
         let mut dataset = Self::assemble(name, source, table, None)?;
@@ -101,7 +106,11 @@ impl Dataset {
     /// Divides a table and orders its classes, by `labels` where given.
     pub(crate) fn assemble(name: String, source: String, table: Table, labels: Option<Vec<String>>) -> Result<Self> {
         let trained = classes(&table.rows);
-        let refuse = |expected: &str, got: String| Err(Error::malformed(&table.path, None, expected, got));
+        let place = table.readings.first().map_or(Path::new(""), |reading| reading.path.as_path()).to_owned();
+        let how =
+            table.readings.first().map(|reading| format!(" (read as {})", reading.explained())).unwrap_or_default();
+        let refuse =
+            |expected: &str, got: String| Err(Error::malformed(&place, None, expected, format!("{got}{how}")));
         if trained.is_empty() {
             return refuse("training texts", "texts marked for other parts only".to_owned());
         }
@@ -139,9 +148,18 @@ impl Dataset {
         for (row, part) in pool.into_iter().zip(divided) {
             parts[row] = part;
         }
-        let report = Report { empty: table.empty, ..compare(&keys, &parts) };
-        let mut dataset =
-            Self { name, labels, train: Vec::new(), development: Vec::new(), test: Vec::new(), source, rule, report };
+        let report = Report { empty: table.left_out().empty, alike: alike(&labels), ..compare(&keys, &parts) };
+        let mut dataset = Self {
+            name,
+            labels,
+            train: Vec::new(),
+            development: Vec::new(),
+            test: Vec::new(),
+            source,
+            rule,
+            readings: table.readings,
+            report,
+        };
         for ((row, (_, label)), part) in table.rows.into_iter().zip(keys).zip(parts) {
             dataset.part_mut(part).push(Example { text: row.text, target: Target::of(label) });
         }
@@ -165,6 +183,16 @@ impl Dataset {
             Split::Test => &mut self.test,
         }
     }
+}
+
+/// A short name for the data of a file: its own without its extension and that of packing.
+fn name_of(path: &Path) -> String {
+    if path.as_os_str() == "-" {
+        return "standard-input".to_owned();
+    }
+    let packed = path.extension().is_some_and(|extension| extension == "gz" || extension == "zst");
+    let path = if packed { path.with_extension("") } else { path.to_owned() };
+    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Whether a row can be trained on.
@@ -191,7 +219,7 @@ fn check_classes(table: &Table, trained: &BTreeSet<String>) -> Result<()> {
         Some(row) => {
             let known = super::lines::listed(trained.iter().map(String::as_str));
             let expected = format!("a label that training has ({known})");
-            Err(Error::malformed(&table.path, row.line, expected, format!("'{}'", shown(&row.label))))
+            Err(Error::malformed(table.path(row), row.line, expected, format!("'{}'", shown(&row.label))))
         }
     }
 }
@@ -205,6 +233,16 @@ fn ordered(labels: &BTreeSet<String>) -> Vec<String> {
         ordered.sort_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(Ordering::Equal));
     }
     ordered
+}
+
+/// Labels that are the same but for case and blanks, in groups.
+fn alike(labels: &[String]) -> Vec<Vec<String>> {
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for label in labels {
+        let folded = label.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        groups.entry(folded).or_default().push(label.clone());
+    }
+    groups.into_values().filter(|group| group.len() > 1).collect()
 }
 
 /// Counts equal texts, given by (hash, class) and part.
@@ -250,7 +288,7 @@ mod tests {
 
     fn from(content: &str) -> Result<Dataset> {
         let folder = tempfile::tempdir().unwrap();
-        Dataset::from_files(write(folder.path(), "f.csv", content), None, &Columns::default())
+        Dataset::from_files(&[write(folder.path(), "f.csv", content)], None, &ReadOptions::default())
     }
 
     #[test]
@@ -258,6 +296,14 @@ mod tests {
         assert_eq!(from(&numbered(40, &["10", "9", "-1.5"])).unwrap().labels, ["-1.5", "9", "10"]);
         assert_eq!(from(&numbered(40, &["positive", "negative"])).unwrap().labels, ["negative", "positive"]);
         assert_eq!(from(&numbered(40, &["10", "9", "x"])).unwrap().labels, ["10", "9", "x"]);
+    }
+
+    #[test]
+    fn classes_that_differ_in_case_or_blanks_are_told() {
+        let dataset = from(&numbered(60, &["Spam", "ham", "spam", " news  desk", "News desk"])).unwrap();
+        assert_eq!(dataset.labels.len(), 5);
+        assert_eq!(dataset.report.alike, [["News desk", "news  desk"], ["Spam", "spam"]]);
+        assert!(from(&numbered(20, &["a", "b"])).unwrap().report.alike.is_empty());
     }
 
     #[test]
@@ -308,7 +354,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let train = write(folder.path(), "train.csv", &numbered(100, &["a", "b"]));
         let test = write(folder.path(), "test.tsv", "sentence\tclass\nnew\ta\ntext 3\tb\n");
-        let dataset = Dataset::from_files(&train, Some(&test), &Columns::default()).unwrap();
+        let dataset = Dataset::from_files(&[&train], Some(&test), &ReadOptions::default()).unwrap();
         assert_eq!(
             dataset.test,
             [("new", 0), ("text 3", 1)].map(|(text, class)| Example { text: text.into(), target: Target::of(class) })
@@ -317,7 +363,7 @@ mod tests {
         assert_eq!(dataset.train.len() + dataset.development.len(), 100);
         assert!(!dataset.development.is_empty());
         let bad = write(folder.path(), "bad.csv", "text,label\nx,a\ny,c\n");
-        let message = Dataset::from_files(&train, Some(&bad), &Columns::default()).unwrap_err().to_string();
+        let message = Dataset::from_files(&[&train], Some(&bad), &ReadOptions::default()).unwrap_err().to_string();
         assert!(message.contains("bad.csv:3: ") && message.contains("'c'"), "{message}");
     }
 

@@ -11,35 +11,43 @@ use crate::Result;
 /// What a label begins with.
 pub(crate) const PREFIX: &str = "__label__";
 
-/// Reads all of `lines` into `rows`; the label may stand anywhere in its line, and only once.
-pub(crate) fn read<R: Read>(mut lines: Lines<R>, rows: &mut Rows) -> Result<()> {
+/// Reads all of `lines` into `rows`; the label may stand anywhere in its line, and only once. Where no labels are asked
+/// for, what labels there are is left out of the texts.
+pub(crate) fn read<R: Read>(mut lines: Lines<R>, rows: &mut Rows<'_>) -> Result<()> {
     while let Some((line, content)) = lines.next()? {
+        if !rows.labelled {
+            rows.push(Some(line), &without_labels(content), None, None)?;
+            continue;
+        }
         if content.trim().is_empty() {
             continue;
         }
         let mut labels = content.split_whitespace().filter_map(|word| word.strip_prefix(PREFIX));
-        let label = match (labels.next(), labels.next()) {
-            (Some(label), None) if !label.is_empty() => label,
+        match (labels.next(), labels.next()) {
+            (Some(label), None) if !label.is_empty() => {
+                rows.push(Some(line), &without_labels(content), Some(label), None)?;
+            }
             (Some(first), Some(second)) => {
                 let got = format!("'{}' and '{}'", shown(first), shown(second));
-                return rows.refuse(Some(line), "one label (several labels for one text are not supported)", got);
+                rows.broken(Some(line), "one label (several labels for one text are not supported)", got);
             }
-            _ => {
-                let got = format!("'{}'", shown(content));
-                return rows.refuse(Some(line), format!("{PREFIX}NAME and a text"), got);
-            }
-        };
-        // With the label at the head, as it nearly always is, the text keeps its inner white space.
-        let marked = format!("{PREFIX}{label}");
-        match content.trim_start().strip_prefix(marked.as_str()) {
-            Some(text) => rows.push(Some(line), text, Some(label), None)?,
-            None => {
-                let words: Vec<&str> = content.split_whitespace().filter(|word| *word != marked).collect();
-                rows.push(Some(line), &words.join(" "), Some(label), None)?;
-            }
+            _ => rows.broken(Some(line), format!("{PREFIX}NAME and a text"), format!("'{}'", shown(content))),
         }
     }
     Ok(())
+}
+
+/// A line without its labels. With all of them at the head, as nearly always, the text keeps its inner white space.
+pub(crate) fn without_labels(line: &str) -> String {
+    let mut rest = line.trim_start();
+    while rest.starts_with(PREFIX) {
+        rest = rest.find(char::is_whitespace).map_or("", |end| rest[end..].trim_start());
+    }
+    let is_label = |word: &&str| word.starts_with(PREFIX);
+    match rest.split_whitespace().any(|word| is_label(&word)) {
+        true => rest.split_whitespace().filter(|word| !is_label(word)).collect::<Vec<_>>().join(" "),
+        false => rest.trim_end().to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -47,11 +55,15 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::data::table::{Format, Table};
+    use crate::data::{
+        options::{Format, ReadOptions},
+        table::Table,
+    };
 
     fn read_all(content: &str) -> Result<Table> {
         let path = Path::new("f.txt");
-        let mut rows = Rows::new(path, Format::FastText, true);
+        let options = ReadOptions::default();
+        let mut rows = Rows::new(path, Format::FastText, &options, true);
         read(Lines::new(path, content.as_bytes()), &mut rows)?;
         rows.finish()
     }
@@ -61,7 +73,7 @@ mod tests {
         let table = read_all("__label__good a  fine film\n\nbad one __label__bad\n__label__bad\n").unwrap();
         let found: Vec<_> = table.rows.iter().map(|r| (r.text.as_str(), r.label.as_str(), r.line)).collect();
         assert_eq!(found, [("a  fine film", "good", Some(1)), ("bad one", "bad", Some(3))]);
-        assert_eq!(table.empty, 1);
+        assert_eq!(table.left_out().empty, 1);
     }
 
     #[test]
@@ -74,5 +86,15 @@ mod tests {
             let message = read_all(content).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");
         }
+    }
+
+    #[test]
+    fn texts_for_prediction_come_without_labels() {
+        let options = ReadOptions::default();
+        let mut rows = Rows::new(Path::new("f.ft"), Format::FastText, &options, false);
+        let content = "__label__a __label__b a  film\n\nno label\nbad __label__c one\n";
+        read(Lines::new(Path::new("f.ft"), content.as_bytes()), &mut rows).unwrap();
+        let texts: Vec<String> = rows.finish().unwrap().rows.into_iter().map(|row| row.text).collect();
+        assert_eq!(texts, ["a  film", "", "no label", "bad one"]);
     }
 }

@@ -5,9 +5,23 @@ use std::path::{Path, PathBuf};
 use super::{lines, split::Split, table::Rows};
 use crate::{Error, Result};
 
+/// The files of a folder that has no folders and whose extension `is_data` knows, in the order of their names; none
+/// if it has folders. A file called like a part (`train.csv`, `test.csv`) is that part if all of them are.
+pub(crate) fn files(path: &Path, is_data: impl Fn(&Path) -> bool) -> Result<Vec<(PathBuf, Option<Split>)>> {
+    let Entries { mut files, folders } = entries(path)?;
+    if !folders.is_empty() {
+        return Ok(Vec::new());
+    }
+    files.retain(|(file, _)| is_data(file));
+    let part = |file: &Path| Split::parse(file.file_name()?.to_str()?.split('.').next()?);
+    let parts: Vec<Option<Split>> = files.iter().map(|(file, _)| part(file)).collect();
+    let all = parts.iter().all(Option::is_some) && parts.contains(&Some(Split::Train));
+    Ok(files.into_iter().zip(parts).map(|((file, _), part)| (file, part.filter(|_| all))).collect())
+}
+
 /// Reads all texts below `path` into `rows`, in the order of their names. Names that begin with a dot and loose files
 /// beside class folders (licences, word lists) are passed over.
-pub(crate) fn read(path: &Path, rows: &mut Rows) -> Result<()> {
+pub(crate) fn read(path: &Path, rows: &mut Rows<'_>) -> Result<()> {
     let folders = entries(path)?.folders;
     let parts: Vec<Option<Split>> = folders.iter().map(|(_, name)| Split::parse(name)).collect();
     let nested = !parts.is_empty() && parts.iter().all(Option::is_some) && parts.contains(&Some(Split::Train));
@@ -22,9 +36,14 @@ pub(crate) fn read(path: &Path, rows: &mut Rows) -> Result<()> {
 }
 
 /// Reads the class folders in `folder`, of the part that the folder `part` names.
-fn read_classes(folder: &Path, classes: Vec<(PathBuf, String)>, part: Option<&str>, rows: &mut Rows) -> Result<()> {
+fn read_classes(
+    folder: &Path,
+    classes: Vec<(PathBuf, String)>,
+    part: Option<&str>,
+    rows: &mut Rows<'_>,
+) -> Result<()> {
     if classes.is_empty() {
-        return Err(Error::malformed(folder, None, "a sub-folder for each class", "none"));
+        return Err(Error::malformed(folder, None, "a sub-folder for each class, or files of texts", "none"));
     }
     for (class, name) in classes {
         let Entries { files, folders } = entries(&class)?;
@@ -80,10 +99,7 @@ fn read_text(path: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{
-        read_file,
-        table::{Columns, Table},
-    };
+    use crate::data::{options::ReadOptions, read_file, table::Table};
 
     fn read_tree(files: &[(&str, &[u8])]) -> Result<Table> {
         let root = tempfile::tempdir().unwrap();
@@ -92,7 +108,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, content).unwrap();
         }
-        read_file(root.path(), &Columns::default())
+        read_file(root.path(), &ReadOptions::default())
     }
 
     fn found(table: &Table) -> Vec<(&str, &str, Option<Split>)> {
@@ -111,7 +127,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(found(&table), [("neg", "d", None), ("pos", "a", None), ("pos", "b\r\nc", None)]);
-        assert_eq!(table.empty, 1);
+        assert_eq!(table.left_out().empty, 1);
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use super::{
     dataset::Dataset,
     delimited,
+    input::Input,
     lines::{self, Lines, shown},
+    options::{Format, ReadOptions},
     read::read_file,
     split::{Split, SplitRule},
-    table::{Columns, Format, Rows, Table},
+    table::{Rows, Table},
 };
 use crate::{Error, Result};
 
@@ -146,17 +148,17 @@ pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Dataset> {
 ///
 /// # Errors
 /// Those of [`load`] and [`Dataset::from_files`]; columns asked for in a known set, which has its own.
-pub fn open(name: &str, data_dir: Option<&Path>, columns: &Columns) -> Result<Dataset> {
+pub fn open(name: &str, data_dir: Option<&Path>, options: &ReadOptions) -> Result<Dataset> {
     let known = KNOWN.iter().any(|set| set.name == name);
-    if known && *columns != Columns::default() {
-        let got = format!("columns for the known data set '{name}'");
-        return Err(Error::invalid("open data set", "columns for files only", got));
+    if known && *options != ReadOptions::default() {
+        let got = format!("some for the known data set '{name}'");
+        return Err(Error::invalid("open data set", "columns and formats for files only", got));
     }
     // A name that is neither gets the error that lists the names.
     if known || !Path::new(name).exists() && !name.contains(['/', '\\', '.']) {
         return load(name, data_dir);
     }
-    Dataset::from_files(name, None, columns)
+    Dataset::from_files(&[name], None, options)
 }
 
 impl KnownDataset {
@@ -201,13 +203,14 @@ impl KnownDataset {
     /// # Errors
     /// Those of [`load`].
     pub fn load(&self, data_dir: Option<&Path>) -> Result<Dataset> {
-        let mut rows = Rows::new(data_dir.unwrap_or(Path::new(self.name)), Format::FastText, true);
+        let options = ReadOptions::default();
+        let mut rows = Rows::new(data_dir.unwrap_or(Path::new(self.name)), Format::Lines, &options, true);
         let mut empty = 0;
         let table = match self.form {
             Form::BuiltIn(csv) => {
                 let lines = Lines::new(Path::new(self.name), csv.as_bytes());
-                let mut rows = Rows::new(Path::new(self.name), Format::Csv, true);
-                delimited::read(lines, None, &Columns::default(), &mut rows)?;
+                let mut rows = Rows::new(Path::new(self.name), Format::Csv, &options, true);
+                delimited::read(lines, &mut rows)?;
                 rows.finish()?
             }
             Form::ClassFiles(files) => {
@@ -228,19 +231,27 @@ impl KnownDataset {
             }
             Form::Reviews((file, texts)) => {
                 let path = self.find(file, data_dir)?;
-                let columns = Columns { text: Some("review".to_owned()), label: Some("label".to_owned()) };
-                let table = read_file(&path, &columns)?;
-                check_count(&path, table.rows.len() + table.empty, texts)?;
+                let options = ReadOptions {
+                    text: vec!["review".to_owned()],
+                    label: Some("label".to_owned()),
+                    delimiter: Some(','),
+                    ..ReadOptions::default()
+                };
+                let table = read_file(&path, &options)?;
+                empty = table.left_out().empty;
+                check_count(&path, table.rows.len() + empty, texts)?;
                 for row in &table.rows {
                     rows.push(row.line, &row.text, Some(self.class(&path, row.line, &row.label)?), None)?;
                 }
-                empty = table.empty;
                 rows.finish()?
             }
         };
-        let table = Table { empty: table.empty + empty, ..table };
+        let mut table: Table = table;
+        table.readings.iter_mut().for_each(|reading| reading.left_out.empty += empty);
         let labels = self.classes.iter().map(|&class| class.to_owned()).collect();
-        Dataset::assemble(self.name.to_owned(), self.source.to_owned(), table, Some(labels))
+        let dataset = Dataset::assemble(self.name.to_owned(), self.source.to_owned(), table, Some(labels))?;
+        // How its files are to be read is known.
+        Ok(Dataset { readings: Vec::new(), ..dataset })
     }
 
     /// The place of an original file.
@@ -264,8 +275,8 @@ impl KnownDataset {
     }
 
     /// Reads lines of a class number and a text; returns how many.
-    fn read_part(&self, path: &Path, part: Split, rows: &mut Rows) -> Result<usize> {
-        let mut lines = Lines::open(path)?;
+    fn read_part(&self, path: &Path, part: Split, rows: &mut Rows<'_>) -> Result<usize> {
+        let mut lines = Input::of(path)?.lines()?;
         let mut read = 0;
         while let Some((line, content)) = lines.next()? {
             let (number, text) = content.split_once(' ').unwrap_or((content, ""));
@@ -282,7 +293,7 @@ fn places(file: &str, folder: &Path) -> [PathBuf; 2] {
 }
 
 /// Reads the texts of one class, one on each line in Windows-1252; returns how many.
-fn read_class(path: &Path, class: &str, rows: &mut Rows) -> Result<usize> {
+fn read_class(path: &Path, class: &str, rows: &mut Rows<'_>) -> Result<usize> {
     let bytes = lines::read_bytes(path)?;
     // Every byte means something in this encoding, so nothing can be malformed.
     let (text, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes);
@@ -374,11 +385,11 @@ mod tests {
         );
         let message = load("mr", None).unwrap_err().to_string();
         assert!(message.contains("rt-polarity.neg") && message.contains("no data folder"), "{message}");
-        assert!(matches!(open("mrr", None, &Columns::default()), Err(Error::UnknownName { .. })));
-        assert!(matches!(open("mrr.csv", None, &Columns::default()), Err(Error::Read { .. })));
-        let columns = Columns { text: Some("x".to_owned()), label: None };
+        assert!(matches!(open("mrr", None, &ReadOptions::default()), Err(Error::UnknownName { .. })));
+        assert!(matches!(open("mrr.csv", None, &ReadOptions::default()), Err(Error::Read { .. })));
+        let columns = ReadOptions { text: vec!["x".to_owned()], ..ReadOptions::default() };
         assert!(matches!(open("reviews-en", None, &columns), Err(Error::Invalid { .. })));
-        assert_eq!(open("reviews-en", None, &Columns::default()).unwrap().name, "reviews-en");
+        assert_eq!(open("reviews-en", None, &ReadOptions::default()).unwrap().name, "reviews-en");
         let folder = tempfile::tempdir().unwrap();
         let message = load("chnsenti", Some(folder.path())).unwrap_err().to_string();
         for part in ["ChnSentiCorp_htl_all.csv", "raw", "SophonPlus", "no such file"] {
@@ -393,7 +404,7 @@ mod tests {
             let summary = loaded.summary();
             assert_eq!(set.texts(), summary.texts, "{}", set.name);
             assert!(summary.texts >= 600, "{}: {} texts", set.name, summary.texts);
-            assert_eq!((loaded.rule, loaded.report), (set.rule, Default::default()), "{}", set.name);
+            assert_eq!((loaded.rule, &loaded.report), (set.rule, &Default::default()), "{}", set.name);
             for part in &summary.parts {
                 let (least, most) = (part.classes.iter().min().unwrap(), part.classes.iter().max().unwrap());
                 assert!(most - least <= 2 && *least >= 25, "{} {:?}: {:?}", set.name, part.split, part.classes);

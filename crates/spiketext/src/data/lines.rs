@@ -22,17 +22,8 @@ pub(crate) struct Lines<R> {
     buffer: Vec<u8>,
     number: u64,
     limit: usize,
-}
-
-impl Lines<File> {
-    /// Opens the file at `path`; an empty one is an error.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::read(path))?;
-        if file.metadata().map_err(Error::read(path))?.is_file() && is_empty(path)? {
-            return Err(Error::malformed(path, None, "labelled texts", "an empty file"));
-        }
-        Ok(Self::new(path, file))
-    }
+    /// What ends a line, once the first end was seen.
+    end: Option<u8>,
 }
 
 impl<R: Read> Lines<R> {
@@ -49,6 +40,7 @@ impl<R: Read> Lines<R> {
             buffer: Vec::new(),
             number: 0,
             limit,
+            end: None,
         }
     }
 
@@ -57,17 +49,38 @@ impl<R: Read> Lines<R> {
         self.limit
     }
 
-    /// The next line without its end (`\n` or `\r\n`), with its number counted from 1; `None` after the last.
+    /// What ends lines: `\n`, or `\r` alone where what comes first has no other. Nobody has written such files for
+    /// twenty years but one spreadsheet program.
+    fn end(&mut self) -> Result<u8> {
+        if let Some(end) = self.end {
+            return Ok(end);
+        }
+        let head = self.reader.fill_buf().map_err(Error::read(&self.path))?;
+        let has_line_feed = head.contains(&b'\n');
+        let return_at = head.iter().position(|&byte| byte == b'\r');
+        // A line feed may yet follow a last carriage return.
+        let alone = return_at.is_some_and(|at| at + 1 < head.len());
+        self.end = match (has_line_feed, alone) {
+            (true, _) => Some(b'\n'),
+            (false, true) => Some(b'\r'),
+            (false, false) => None,
+        };
+        Ok(self.end.unwrap_or(b'\n'))
+    }
+
+    /// The next line without its end (`\n`, `\r\n`, or `\r` if there are no others), with its number counted from 1;
+    /// `None` after the last.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, &str)>> {
         self.buffer.clear();
         let most = self.limit as u64 + 1;
+        let end = self.end()?;
         let read =
-            (&mut self.reader).take(most).read_until(b'\n', &mut self.buffer).map_err(Error::read(&self.path))?;
+            (&mut self.reader).take(most).read_until(end, &mut self.buffer).map_err(Error::read(&self.path))?;
         if read == 0 {
             return Ok(None);
         }
         self.number += 1;
-        if self.buffer.last() == Some(&b'\n') {
+        if self.buffer.last() == Some(&end) {
             self.buffer.pop();
         } else if self.buffer.len() > self.limit {
             return Err(too_long(&self.path, self.number, self.limit));
@@ -78,11 +91,6 @@ impl<R: Read> Lines<R> {
         let text = decode(&self.path, self.number, &self.buffer)?;
         Ok(Some((self.number, text)))
     }
-}
-
-/// Whether nothing is in the file at `path`.
-pub(crate) fn is_empty(path: &Path) -> Result<bool> {
-    Ok(std::fs::metadata(path).map_err(Error::read(path))?.len() == 0)
 }
 
 /// The whole of a file, up to [`LIMIT`].
@@ -179,6 +187,14 @@ mod tests {
     fn ends_and_byte_order_marks_are_no_part_of_a_line() {
         let found = all(b"\xef\xbb\xbfone\r\n\ntwo \xc3\xa9", 100).unwrap();
         assert_eq!(found, [(1, "one".into()), (2, String::new()), (3, "two é".into())]);
+    }
+
+    #[test]
+    fn carriage_returns_alone_end_lines_where_nothing_else_does() {
+        let found = |bytes: &[u8]| all(bytes, 100).unwrap().into_iter().map(|line| line.1).collect::<Vec<_>>();
+        assert_eq!(found(b"one\rtwo\r\rthree"), ["one", "two", "", "three"]);
+        assert_eq!(found(b"one\rtwo\nthree\n"), ["one\rtwo", "three"]);
+        assert_eq!(found(b"one\r"), ["one"]);
     }
 
     #[test]

@@ -3,16 +3,22 @@
 //! A [`Table`] is one file as it stands; a [`Dataset`] is one or two tables with classes in order and texts divided
 //! into training, development and test. Tokens, vectors and networks are other modules' business.
 
+mod columns;
 mod dataset;
 mod delimited;
+mod dialect;
 mod fasttext;
 mod folder;
-mod json_lines;
+mod header;
+mod input;
+mod json;
 mod known;
 mod lines;
+mod options;
 #[cfg(feature = "parquet")]
 mod parquet_file;
 mod read;
+mod reading;
 mod split;
 mod summary;
 mod table;
@@ -20,9 +26,11 @@ pub mod treebank;
 
 pub use dataset::{Dataset, Example, Report};
 pub use known::{KnownDataset, known, load, open};
+pub use options::{Familiar, Format, ReadOptions};
 #[cfg(feature = "parquet")]
 pub use parquet_file::catches_panics;
-pub use read::{read_file, read_texts, read_texts_from, text_lines};
+pub use read::{read_file, read_files, read_texts, read_texts_from, text_lines};
+pub use reading::{LeftOut, Reading};
 pub use split::{Split, SplitRule, canonical_form, split_of, text_hash};
 pub use summary::{Lengths, PartSummary, Summary};
-pub use table::{Columns, Format, Row, Table};
+pub use table::{Row, Table};

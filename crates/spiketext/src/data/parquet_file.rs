@@ -3,6 +3,7 @@
 
 use std::{
     cell::Cell,
+    collections::HashSet,
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -10,6 +11,7 @@ use std::{
 };
 
 use parquet::{
+    basic::Compression,
     errors::ParquetError,
     file::{
         metadata::FileMetaData,
@@ -20,16 +22,18 @@ use parquet::{
 };
 
 use super::{
+    columns::Columns,
     lines::{listed, shown},
-    table::{Columns, Rows, find_columns, number_label},
+    table::{JOINT, Rows, number_label},
 };
 use crate::{Error, Result};
 
-/// Reads the file at `path` into `rows`, counting rows from 1 as lines.
-pub(crate) fn read(path: &Path, columns: &Columns, rows: &mut Rows) -> Result<()> {
+/// Reads the file at `path`, which errors call what `rows` does, into `rows`, counting rows from 1 as lines.
+pub(crate) fn read(path: &Path, rows: &mut Rows<'_>) -> Result<()> {
+    let name = rows.path.clone();
     // The parquet crate reports most damage as errors, but panics on some (negative lengths, for example).
-    caught(|| read_rows(path, columns, rows))
-        .unwrap_or_else(|| Err(Error::malformed(path, None, "a sound Parquet file", "damage: impossible sizes")))
+    caught(|| read_rows(path, rows))
+        .unwrap_or_else(|| Err(Error::malformed(name, None, "a sound Parquet file", "damage: impossible sizes")))
 }
 
 thread_local! {
@@ -51,55 +55,83 @@ fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
     outcome.ok()
 }
 
-fn read_rows(path: &Path, columns: &Columns, rows: &mut Rows) -> Result<()> {
+fn read_rows(place: &Path, rows: &mut Rows<'_>) -> Result<()> {
+    let path = rows.path.clone();
     let damaged = |error: ParquetError| {
         let told = error.to_string();
         let told = told.strip_prefix("Parquet error: ").unwrap_or(&told);
-        Error::malformed(path, None, "a sound Parquet file", format!("damage: {}", told.replace('\n', " ")))
+        Error::malformed(&path, None, "a sound Parquet file", format!("damage: {}", told.replace('\n', " ")))
     };
-    let file = File::open(path).map_err(Error::read(path))?;
+    let file = File::open(place).map_err(Error::read(&path))?;
     let reader = SerializedFileReader::new(file).map_err(damaged)?;
+    let packed = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+    if let Some(codec) = packed.map(|column| column.compression()).find(|codec| !is_supported(*codec)) {
+        let expected = "a codec that this program reads (none, snappy, gzip, zstd, lz4)";
+        return rows.refuse(None, expected, format!("a codec that is not supported: {codec}"));
+    }
     let metadata = reader.metadata().file_metadata();
     let fields = metadata.schema().get_fields();
     let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
-    let Some(chosen) = find_columns(rows, None, &names, columns)? else {
-        let got = format!("the columns {}", listed(names.iter().map(String::as_str)));
-        return rows.refuse(None, "a text and a label column", got);
+    let columns = Columns {
+        path: &path,
+        line: None,
+        names: &names,
+        named: true,
+        options: rows.options,
+        labelled: rows.labelled,
     };
-    // Only the columns that are used are decoded. They keep the order of the file.
-    let mut used: Vec<usize> = [Some(chosen.text), chosen.label, chosen.split].into_iter().flatten().collect();
-    used.sort_unstable();
+    let Some(chosen) = columns.find()? else {
+        let got = format!("the columns {}", listed(names.iter().map(String::as_str)));
+        return rows.refuse(None, "a text and a label column (--text-column, --label-column)", got);
+    };
+    columns.tell(&chosen, &mut rows.reading);
+    // Only the columns that are used are decoded, in the order of the file. A projection goes by names, so it cannot
+    // tell columns of one name apart.
+    let distinct: HashSet<&String> = names.iter().collect();
+    let mut used: Vec<usize> = (0..names.len()).collect();
+    if distinct.len() == names.len() {
+        used.retain(|column| chosen.text.contains(column) || [chosen.label, chosen.split].contains(&Some(*column)));
+    }
     let projection = Type::group_type_builder(metadata.schema().name())
         .with_fields(used.iter().map(|&column| Arc::clone(&fields[column])).collect())
         .build()
         .map_err(damaged)?;
+    let projection = Some(projection).filter(|_| used.len() < names.len());
     let place = |column: usize| used.iter().position(|&other| other == column).unwrap_or(0);
-    let classes = chosen.label.and_then(|column| class_names(metadata, &names[column])).unwrap_or_default();
-    for (index, row) in reader.get_row_iter(Some(projection)).map_err(damaged)?.enumerate() {
+    let classes = chosen.label.and_then(|column| class_names(metadata, &names[column]));
+    for (index, row) in reader.get_row_iter(projection).map_err(damaged)?.enumerate() {
         let line = Some(index as u64 + 1);
         let values: Vec<(String, Field)> = row.map_err(damaged)?.into_columns();
         let get = |column: usize| values.get(place(column)).map_or(&Field::Null, |value| &value.1);
-        let text = match get(chosen.text) {
-            Field::Null => "",
-            field => match string(field) {
-                Some(text) => text,
-                None => {
-                    let expected = format!("UTF-8 text in the column '{}'", shown(&names[chosen.text]));
+        let mut texts = Vec::with_capacity(chosen.text.len());
+        for &column in &chosen.text {
+            match (get(column), text_of(get(column))) {
+                (Field::Null, _) => {}
+                (_, Some(text)) => texts.push(text),
+                (field, None) => {
+                    let expected = format!("UTF-8 text in the column '{}'", shown(&names[column]));
                     return rows.refuse(line, expected, kind(field));
+                }
+            }
+        }
+        let label = match chosen.label.map(get) {
+            None | Some(Field::Null) => None,
+            Some(field) => match label_of(field) {
+                Some(label) => named(classes.as_deref(), label),
+                None => {
+                    rows.broken(line, "a string, a number, a boolean or a date as label", kind(field));
+                    continue;
                 }
             },
         };
-        let label = match chosen.label.map(get) {
-            None | Some(Field::Null) => None,
-            Some(field) => match scalar(field) {
-                Some(label) => Some(named(&classes, label)),
-                None => return rows.refuse(line, "a string, a number or a boolean as label", kind(field)),
-            },
-        };
-        let split = chosen.split.map(|column| string(get(column)).unwrap_or(""));
-        rows.push(line, text, label.as_deref(), split)?;
+        let split = chosen.split.map(get).and_then(string);
+        rows.push(line, &texts.join(JOINT), label.as_deref(), split)?;
     }
     Ok(())
+}
+
+fn is_supported(codec: Compression) -> bool {
+    !matches!(codec, Compression::BROTLI(_) | Compression::LZO)
 }
 
 /// The class names that `datasets` of Hugging Face keeps beside the schema, in the order of their numbers.
@@ -110,9 +142,15 @@ fn class_names(metadata: &FileMetaData, column: &str) -> Option<Vec<String>> {
     names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
 }
 
-/// The name of the class that `label` numbers, or the label itself.
-fn named(classes: &[String], label: String) -> String {
-    label.parse::<usize>().ok().and_then(|number| classes.get(number).cloned()).unwrap_or(label)
+/// The name of the class that `label` numbers, or the label itself; none for -1, which `datasets` writes where a
+/// label is not known.
+fn named(classes: Option<&[String]>, label: String) -> Option<String> {
+    let Some(classes) = classes else { return Some(label) };
+    match label.parse::<i64>() {
+        Ok(-1) => None,
+        Ok(number) => Some(usize::try_from(number).ok().and_then(|n| classes.get(n).cloned()).unwrap_or(label)),
+        Err(_) => Some(label),
+    }
 }
 
 fn string(field: &Field) -> Option<&str> {
@@ -123,7 +161,15 @@ fn string(field: &Field) -> Option<&str> {
     }
 }
 
-fn scalar(field: &Field) -> Option<String> {
+/// A text, or a number as one.
+fn text_of(field: &Field) -> Option<String> {
+    match field {
+        Field::Bool(_) => None,
+        other => label_of(other),
+    }
+}
+
+fn label_of(field: &Field) -> Option<String> {
     Some(match field {
         Field::Bool(truth) => truth.to_string(),
         Field::Byte(number) => number.to_string(),
@@ -134,8 +180,15 @@ fn scalar(field: &Field) -> Option<String> {
         Field::UShort(number) => number.to_string(),
         Field::UInt(number) => number.to_string(),
         Field::ULong(number) => number.to_string(),
+        Field::Float16(number) => number_label(f64::from(*number)),
         Field::Float(number) => number_label(f64::from(*number)),
         Field::Double(number) => number_label(*number),
+        Field::Decimal(_)
+        | Field::Date(_)
+        | Field::TimeMillis(_)
+        | Field::TimeMicros(_)
+        | Field::TimestampMillis(_)
+        | Field::TimestampMicros(_) => field.to_string(),
         other => string(other)?.to_owned(),
     })
 }
@@ -163,9 +216,10 @@ mod tests {
 
     use super::*;
     use crate::data::{
+        options::{Format, ReadOptions},
         read_file,
         split::Split,
-        table::{Format, Table},
+        table::Table,
     };
 
     /// The labels of a test file.
@@ -213,16 +267,16 @@ mod tests {
         bytes
     }
 
-    fn read_bytes(bytes: &[u8], columns: &Columns) -> Result<Table> {
+    fn read_bytes(bytes: &[u8], options: &ReadOptions) -> Result<Table> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.parquet");
         std::fs::write(&path, bytes).unwrap();
-        read_file(&path, columns)
+        read_file(&path, options)
     }
 
     fn labels_of(labels: Labels, note: Option<&str>) -> Vec<String> {
-        let table = read_bytes(&file(&["a", "b", " "], &labels, note), &Columns::default()).unwrap();
-        assert_eq!((table.format, table.empty), (Format::Parquet, 1));
+        let table = read_bytes(&file(&["a", "b", " "], &labels, note), &ReadOptions::default()).unwrap();
+        assert_eq!((table.readings[0].format, table.left_out().empty), (Format::Parquet, 1));
         assert_eq!(table.rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((table.rows[1].line, table.rows[1].part), (Some(2), None::<Split>));
         table.rows.into_iter().map(|row| row.label).collect()
@@ -236,17 +290,21 @@ mod tests {
         assert_eq!(labels_of(Labels::Strings(vec!["x", "y", "y"]), None), ["x", "y"]);
         let note = r#"{"info": {"features": {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}}}"#;
         assert_eq!(labels_of(Labels::Numbers(vec![1, 0, 1]), Some(note)), ["pos", "neg"]);
-        assert_eq!(labels_of(Labels::Numbers(vec![1, -1, 1]), Some(note)), ["pos", "-1"]);
+        assert_eq!(labels_of(Labels::Numbers(vec![1, 7, 1]), Some(note)), ["pos", "7"]);
+        assert_eq!(labels_of(Labels::Numbers(vec![1, -1, 1]), None), ["1", "-1"]);
+        let message =
+            read_bytes(&file(&["a", "b"], &Labels::Numbers(vec![1, -1]), Some(note)), &ReadOptions::default());
+        let message = message.unwrap_err().to_string();
+        assert!(message.contains("f.parquet:2: expected a label"), "{message}");
     }
 
     #[test]
     fn wrong_columns_are_told() {
         let bytes = file(&["a"], &Labels::Numbers(vec![0]), None);
-        let ask = |text: &str| Columns { text: Some(text.to_owned()), label: None };
+        let ask = |text: &str| ReadOptions { text: vec![text.to_owned()], ..ReadOptions::default() };
         let message = read_bytes(&bytes, &ask("body")).unwrap_err().to_string();
         assert!(message.contains("'body'") && message.contains("id, text, label"), "{message}");
-        let message = read_bytes(&bytes, &ask("id")).unwrap_err().to_string();
-        assert!(message.contains("f.parquet:1") && message.contains("got a number"), "{message}");
+        assert_eq!(read_bytes(&bytes, &ask("id")).unwrap().rows[0].text, "0", "a number is a text, as in JSON");
     }
 
     /// The hook of the process is left alone: it must be a program's own matter what is printed.
@@ -262,14 +320,14 @@ mod tests {
     fn damage_is_an_error_wherever_it_is() {
         let bytes = file(&["good film", "bad film"], &Labels::Numbers(vec![0, 1]), None);
         for length in 0..bytes.len() {
-            assert!(read_bytes(&bytes[..length], &Columns::default()).is_err(), "{length} bytes");
+            assert!(read_bytes(&bytes[..length], &ReadOptions::default()).is_err(), "{length} bytes");
         }
-        assert!(read_bytes(b"PAR1rubbish that ends wellPAR1", &Columns::default()).is_err());
+        assert!(read_bytes(b"PAR1rubbish that ends wellPAR1", &ReadOptions::default()).is_err());
         // A changed byte may go unnoticed (there is no checksum), but it must come back.
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 0x55;
-            let _ = read_bytes(&changed, &Columns::default());
+            let _ = read_bytes(&changed, &ReadOptions::default());
         }
     }
 }

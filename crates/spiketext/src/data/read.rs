@@ -1,41 +1,54 @@
-//! Reads a file of labelled texts: tells its format and hands it to that format's reader.
+//! Reads files of texts: tells their form and hands each to that form's reader.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 #[cfg(feature = "parquet")]
 use super::parquet_file;
 use super::{
-    delimited, fasttext, folder, json_lines,
+    delimited, fasttext, folder,
+    input::Input,
+    json,
     lines::{self, Lines, shown},
-    table::{Columns, Format, Rows, Table},
+    options::{Format, ReadOptions},
+    table::{Rows, Table},
 };
 use crate::{Error, Result};
 
-/// Reads the labelled texts of a file or a folder of class folders.
+/// Reads the labelled texts of a file, of a folder of class folders, or of a folder of files (of those whose extension
+/// says what they are); `-` is standard input.
 ///
-/// The format follows from the extension, or from the content where the extension says nothing.
+/// The form follows from the options, the extension, or the content where the extension says nothing. Files may be
+/// packed with gzip or zstd, and in UTF-16 if they begin with its mark.
 ///
 /// # Errors
-/// An unreadable file, an unknown format, a missing column (the message lists those there are), a ragged row, a
-/// missing label, another encoding than UTF-8 and a line longer than 64 MiB: each with the file, and the line where
-/// there is one.
-pub fn read_file(path: impl AsRef<Path>, columns: &Columns) -> Result<Table> {
-    read(path.as_ref(), columns, true)
+/// An unreadable file, an unknown form, columns that are missing or could be several (the message lists those there
+/// are), another encoding, a line longer than 64 MiB; and, unless they are to be left out, records that break the form
+/// and texts without a label: each with the file, and the line where there is one.
+pub fn read_file(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table> {
+    read(path.as_ref(), options, true)
 }
 
-/// Reads texts for prediction: one a line from a plain text file, or the text column of a CSV, TSV, JSON-lines or
-/// Parquet file. Empty lines of a plain file stay as empty texts, so that results can be put beside the lines.
+/// Reads the labelled texts of several files as of one, each as [`read_file`] does.
+///
+/// # Errors
+/// Those of [`read_file`]; no files.
+pub fn read_files(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Table> {
+    if paths.is_empty() {
+        return Err(Error::invalid("read labelled texts", "one file or more", "none"));
+    }
+    Ok(Table::joined(paths.iter().map(|path| read_file(path, options)).collect::<Result<Vec<_>>>()?))
+}
+
+/// Reads texts for prediction: one a line from a plain text file, or the text column of a CSV, TSV, JSON or Parquet
+/// file; labels of fastText lines are left out. Empty texts stay, so that results can be put beside the lines.
 ///
 /// # Errors
 /// As for [`read_file`]; labels are not needed.
-pub fn read_texts(path: impl AsRef<Path>, columns: &Columns) -> Result<Vec<String>> {
-    let path = path.as_ref();
-    match format_by_extension(path) {
-        Some(Format::Csv | Format::Tsv | Format::JsonLines | Format::Parquet) => {
-            Ok(read(path, columns, false)?.rows.into_iter().map(|row| row.text).collect())
-        }
-        _ => read_texts_from(File::open(path).map_err(Error::read(path))?, path),
-    }
+pub fn read_texts(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table> {
+    read(path.as_ref(), options, false)
 }
 
 /// Reads one text a line; `name` (for example `standard input`) is what errors call the source.
@@ -59,122 +72,142 @@ pub fn text_lines(reader: impl Read, name: impl AsRef<Path>) -> impl Iterator<It
     })
 }
 
-fn read(path: &Path, columns: &Columns, labelled: bool) -> Result<Table> {
-    let format = format_of(path)?;
-    let mut rows = Rows::new(path, format, labelled);
+fn read(path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
+    if !path.is_dir() {
+        return read_input(&Input::of(path)?, path, options, labelled);
+    }
+    let files = folder::files(path, |file| options.format.is_some() || format_by_extension(file).is_some())?;
+    if files.is_empty() {
+        let mut rows = Rows::new(path, Format::Folder, options, labelled);
+        folder::read(path, &mut rows)?;
+        return rows.finish();
+    }
+    let tables = files.into_iter().map(|(file, part)| {
+        let mut table = read_input(&Input::of(&file)?, &file, options, labelled)?;
+        if let Some(part) = part {
+            table.rows.iter_mut().for_each(|row| row.part = Some(part));
+            table.readings.iter_mut().for_each(|reading| {
+                reading.notes.push(format!("all texts belong to the part '{}', as the file is called", part.name()));
+            });
+        }
+        Ok(table)
+    });
+    Ok(Table::joined(tables.collect::<Result<Vec<_>>>()?))
+}
+
+/// Reads one file; `path` is what it was called.
+fn read_input(input: &Input, path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
+    let format = match options.format {
+        Some(format) => format,
+        None => format_of(input, path, labelled)?,
+    };
+    let mut rows = Rows::new(&input.name, format, options, labelled);
     match format {
-        Format::Csv => delimited::read(Lines::open(path)?, None, columns, &mut rows)?,
-        Format::Tsv => delimited::read(Lines::open(path)?, Some('\t'), columns, &mut rows)?,
-        Format::JsonLines => json_lines::read(Lines::open(path)?, columns, &mut rows)?,
+        Format::Csv | Format::Tsv => delimited::read(input.lines()?, &mut rows)?,
+        Format::Json => json::read(input, &mut rows)?,
         #[cfg(feature = "parquet")]
-        Format::Parquet => parquet_file::read(path, columns, &mut rows)?,
+        Format::Parquet => parquet_file::read(input.place(), &mut rows)?,
         #[cfg(not(feature = "parquet"))]
         Format::Parquet => {
-            return Err(Error::malformed(
-                path,
-                None,
-                "a format that this build reads",
-                "Parquet, whose feature is off",
-            ));
+            return rows.refuse(None, "a format that this build reads", "Parquet, whose feature is off");
         }
-        Format::FastText => fasttext::read(Lines::open(path)?, &mut rows)?,
-        Format::Folder => folder::read(path, &mut rows)?,
+        Format::FastText => fasttext::read(input.lines()?, &mut rows)?,
+        Format::Lines if labelled => {
+            return rows.refuse(None, "labelled texts", "lines of text, which have no labels");
+        }
+        Format::Lines => {
+            let mut lines = input.lines()?;
+            while let Some((line, text)) = lines.next()? {
+                rows.push(Some(line), text, None, None)?;
+            }
+        }
+        Format::Folder => return rows.refuse(None, "a folder", "a file"),
     }
     rows.finish()
 }
 
+/// The form that an extension promises, that of packing left aside.
 fn format_by_extension(path: &Path) -> Option<Format> {
-    match path.extension()?.to_str()?.to_lowercase().as_str() {
+    let mut path = PathBuf::from(path.file_name()?);
+    let extension = |path: &Path| Some(path.extension()?.to_str()?.to_lowercase());
+    if matches!(extension(&path).as_deref(), Some("gz" | "zst")) {
+        path.set_extension("");
+    }
+    match extension(&path)?.as_str() {
         "csv" => Some(Format::Csv),
         "tsv" | "tab" => Some(Format::Tsv),
-        "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
+        "jsonl" | "ndjson" | "json" => Some(Format::Json),
         "parquet" | "pq" => Some(Format::Parquet),
         "ft" | "fasttext" => Some(Format::FastText),
         _ => None,
     }
 }
 
-/// The format of the file at `path`, from its extension or from its head.
-fn format_of(path: &Path) -> Result<Format> {
-    let metadata = std::fs::metadata(path).map_err(Error::read(path))?;
-    if metadata.is_dir() {
-        return Ok(Format::Folder);
-    }
-    if !metadata.is_file() {
-        return Err(Error::malformed(path, None, "a file or a folder", "something else (a device or a pipe)"));
-    }
-    let mut head = Vec::new();
-    File::open(path).and_then(|file| file.take(1 << 16).read_to_end(&mut head)).map_err(Error::read(path))?;
-    if head.is_empty() {
-        return Err(Error::malformed(path, None, "labelled texts", "an empty file"));
-    }
+/// The form of a file, from its extension or from its head.
+fn format_of(input: &Input, path: &Path, labelled: bool) -> Result<Format> {
+    let head = input.head()?;
     if head.starts_with(b"PAR1") {
         return Ok(Format::Parquet);
-    }
-    if let Some(form) = compressed(&head) {
-        return Err(Error::malformed(
-            path,
-            None,
-            "a file that is not compressed",
-            format!("{form}: unpack it first"),
-        ));
     }
     if let Some(format) = format_by_extension(path) {
         return Ok(format);
     }
-    let first = head.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or(&[]);
+    let first = head.split(|&byte| matches!(byte, b'\n' | b'\r')).find(|line| !line.trim_ascii().is_empty());
+    let first = first.unwrap_or(&[]);
     let holds = |part: &[u8]| first.windows(part.len()).any(|window| window == part);
+    let start = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start();
     if holds(fasttext::PREFIX.as_bytes()) {
         Ok(Format::FastText)
-    } else if first.trim_ascii_start().starts_with(b"{") {
-        Ok(Format::JsonLines)
+    } else if !labelled {
+        Ok(Format::Lines)
+    } else if start.starts_with(b"{") || start == b"[" || start.starts_with(b"[{") {
+        Ok(Format::Json)
     } else if holds(b"\t") {
         Ok(Format::Tsv)
-    } else if holds(b",") {
+    } else if [",", ";", "|"].iter().any(|delimiter| holds(delimiter.as_bytes())) {
         Ok(Format::Csv)
     } else {
         // A wrong encoding explains more than an unknown format.
-        lines::decode(path, 1, first)?;
+        lines::decode(&input.name, 1, first)?;
+        let names = Format::NAMES[..5].join(", ");
         Err(Error::malformed(
-            path,
+            &input.name,
             1,
-            "CSV, TSV, JSON lines, Parquet, fastText lines or a folder of class folders",
+            format!("a form that can be told ({names}, or a folder); --format says which it is"),
             format!("'{}'", shown(&String::from_utf8_lossy(first))),
         ))
     }
-}
-
-fn compressed(head: &[u8]) -> Option<&'static str> {
-    [
-        (&b"\x1f\x8b"[..], "gzip data"),
-        (b"PK\x03\x04", "a zip archive or a spreadsheet"),
-        (b"\x28\xb5\x2f\xfd", "zstd data"),
-    ]
-    .into_iter()
-    .find_map(|(magic, name)| head.starts_with(magic).then_some(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn write(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
+        let path = folder.join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
     #[test]
     fn formats_follow_from_content_where_the_extension_is_silent() {
         let folder = tempfile::tempdir().unwrap();
         let form = |name: &str, content: &[u8]| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, content).unwrap();
-            format_of(&path)
+            let path = write(folder.path(), name, content);
+            Input::of(&path).and_then(|input| format_of(&input, &path, true))
         };
         assert_eq!(form("a.txt", b"__label__x, hello\n").unwrap(), Format::FastText);
-        assert_eq!(form("b", b"\n {\"text\": 1}").unwrap(), Format::JsonLines);
+        assert_eq!(form("b", b"\n {\"text\": 1}").unwrap(), Format::Json);
+        assert_eq!(form("b2", b"[\n {\"text\": 1}]").unwrap(), Format::Json);
         assert_eq!(form("c.data", b"x, y\tlabel\n").unwrap(), Format::Tsv);
         assert_eq!(form("d.data", b"text,label\n").unwrap(), Format::Csv);
+        assert_eq!(form("d2.data", b"text;label\r").unwrap(), Format::Csv);
         assert_eq!(form("e.csv", b"PAR1....").unwrap(), Format::Parquet);
-        assert_eq!(format_of(folder.path()).unwrap(), Format::Folder);
-        assert!(form("f.csv", b"\x1f\x8b\x08").unwrap_err().to_string().contains("gzip"));
+        assert!(form("f.csv", b"PK\x03\x04").unwrap_err().to_string().contains("spreadsheet"));
         assert!(form("g.csv", b"").unwrap_err().to_string().contains("empty file"));
         assert!(form("h.txt", b"just words\n").unwrap_err().to_string().contains("just words"));
+        assert_eq!(format_by_extension(Path::new("a/b.JSONL.gz")), Some(Format::Json));
+        assert_eq!(format_by_extension(Path::new("a.gz")), None);
     }
 
     #[test]
@@ -184,8 +217,31 @@ mod tests {
         let message = read_texts_from(&b"ok\n\xff\n"[..], "standard input").unwrap_err().to_string();
         assert!(message.starts_with("standard input:2: "), "{message}");
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t.csv");
-        std::fs::write(&path, "id,text\n1,good\n2,\n").unwrap();
-        assert_eq!(read_texts(&path, &Columns::default()).unwrap(), ["good", ""]);
+        let read = |name: &str, content: &[u8]| -> Vec<String> {
+            let path = write(folder.path(), name, content);
+            let table = read_texts(&path, &ReadOptions::default()).unwrap();
+            table.rows.into_iter().map(|row| row.text).collect()
+        };
+        assert_eq!(read("t.csv", b"id,text\n1,good\n2,\n"), ["good", ""]);
+        assert_eq!(read("odd.txt", b"a, b\n\n{c\td\n"), ["a, b", "", "{c\td"]);
+        assert_eq!(read("f.txt", b"__label__x a film\n"), ["a film"]);
+    }
+
+    #[test]
+    fn files_of_a_folder_are_one_table_and_parts_by_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "b.csv", b"text,label\nb,1\n");
+        write(folder.path(), "a.jsonl", b"{\"text\": \"a\", \"label\": 0}\n");
+        let table = read_file(folder.path(), &ReadOptions::default()).unwrap();
+        let texts: Vec<&str> = table.rows.iter().map(|row| row.text.as_str()).collect();
+        assert_eq!((texts, table.readings.len()), (vec!["a", "b"], 2));
+        assert!(table.path(&table.rows[1]).ends_with("b.csv"));
+        let parts = tempfile::tempdir().unwrap();
+        for name in ["train.csv", "test.csv"] {
+            write(parts.path(), name, b"text,label\na,1\nb,0\n");
+        }
+        let table = read_file(parts.path(), &ReadOptions::default()).unwrap();
+        let names: Vec<&str> = table.rows.iter().filter_map(|row| row.part).map(|part| part.name()).collect();
+        assert_eq!(names, ["test", "test", "train", "train"]);
     }
 }

@@ -1,80 +1,18 @@
-//! A file of labelled texts as it stands, whatever its format: which columns matter, and its rows in their order.
+//! A file of labelled texts as it stands, whatever its format: its rows in their order, and how it was read.
 
 use std::path::{Path, PathBuf};
 
 use super::{
-    lines::{self, listed, shown},
+    columns::ColumnIndices,
+    lines::{self, shown},
+    options::{Format, ReadOptions},
+    reading::{LeftOut, Reading},
     split::Split,
 };
 use crate::{Error, Result};
 
-/// Names of text columns, the likeliest first; compared without regard to case.
-pub(crate) const TEXT_NAMES: [&str; 17] = [
-    "text",
-    "sentence",
-    "review",
-    "content",
-    "comment",
-    "body",
-    "document",
-    "review_text",
-    "reviewtext",
-    "utterance",
-    "tweet",
-    "message",
-    "query",
-    "question",
-    "description",
-    "headline",
-    "title",
-];
-
-/// Names of label columns, the likeliest first; compared without regard to case.
-pub(crate) const LABEL_NAMES: [&str; 14] = [
-    "label",
-    "class",
-    "category",
-    "sentiment",
-    "target",
-    "rating",
-    "labels",
-    "label_text",
-    "polarity",
-    "emotion",
-    "intent",
-    "topic",
-    "stars",
-    "score",
-];
-
-/// Columns that never hold a label: where a file has two columns and this is one of them, nothing is guessed.
-const NUMBERINGS: [&str; 7] = ["", "id", "idx", "index", "no", "no.", "unnamed: 0"];
-
-/// Which columns (or JSON fields) hold the text and the label; `None` looks for a usual name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Columns {
-    /// The column of the text.
-    pub text: Option<String>,
-    /// The column of the label.
-    pub label: Option<String>,
-}
-
-/// The form of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Fields between commas, semicolons or tabs, quoted where needed.
-    Csv,
-    /// Fields between tabs; quotes mean themselves.
-    Tsv,
-    /// A JSON object a line.
-    JsonLines,
-    /// Apache Parquet.
-    Parquet,
-    /// fastText: `__label__name text`.
-    FastText,
-    /// A folder of class folders of text files.
-    Folder,
-}
+/// What joins the columns of a text.
+pub(crate) const JOINT: &str = "\n";
 
 /// One labelled text as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,108 +25,69 @@ pub struct Row {
     pub part: Option<Split>,
     /// The line (or row) of the file, counted from 1, where the format has lines.
     pub line: Option<u64>,
+    /// Which of the table's files it is in.
+    pub file: usize,
 }
 
-/// A file of labelled texts.
+/// One or more files of labelled texts.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// Where it was read.
-    pub path: PathBuf,
-    /// The form it had.
-    pub format: Format,
-    /// Its texts in the order of the file; empty ones are left out.
+    /// Their texts in the order of the files; empty ones are left out where labels were asked for.
     pub rows: Vec<Row>,
-    /// How many empty texts were left out.
-    pub empty: usize,
+    /// How each file was read.
+    pub readings: Vec<Reading>,
 }
 
-/// Where the text, the label and the part stand among the columns of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ColumnIndices {
-    pub(crate) text: usize,
-    pub(crate) label: Option<usize>,
-    pub(crate) split: Option<usize>,
-}
+impl Table {
+    /// All rows of several tables.
+    pub(crate) fn joined(tables: impl IntoIterator<Item = Self>) -> Self {
+        let mut joined = Self { rows: Vec::new(), readings: Vec::new() };
+        for table in tables {
+            let before = joined.readings.len();
+            joined.readings.extend(table.readings);
+            joined.rows.extend(table.rows.into_iter().map(|row| Row { file: before + row.file, ..row }));
+        }
+        joined
+    }
 
-/// Finds the columns that `columns` asks for, or usual ones, among `names`; `None` where no name is known and none
-/// was asked for, so that `names` may be a first row of data.
-pub(crate) fn find_columns(
-    rows: &Rows,
-    line: Option<u64>,
-    names: &[String],
-    columns: &Columns,
-) -> Result<Option<ColumnIndices>> {
-    let same = |name: &String, wanted: &str| name.trim().to_lowercase() == wanted.to_lowercase();
-    let missing = |expected: String| {
-        let got = format!("the columns {}", listed(names.iter().map(String::as_str)));
-        Err(Error::malformed(&rows.path, line, expected, got))
-    };
-    let find = |asked: &Option<String>, usual: &[&str], taken: Option<usize>| match asked {
-        Some(asked) => match names.iter().position(|name| name.trim() == asked.trim()) {
-            None => names.iter().position(|name| same(name, asked.trim())),
-            exact => exact,
-        },
-        None => usual
-            .iter()
-            .find_map(|usual| (0..names.len()).find(|&column| Some(column) != taken && same(&names[column], usual))),
-    };
-    for asked in [&columns.text, &columns.label].into_iter().flatten() {
-        if find(&Some(asked.clone()), &[], None).is_none() {
-            return missing(format!("a column '{}'", shown(asked)));
-        }
+    /// The file of a row.
+    #[must_use]
+    pub fn path(&self, row: &Row) -> &Path {
+        self.readings.get(row.file).map_or(Path::new(""), |reading| reading.path.as_path())
     }
-    let asked_label = columns.label.as_ref().filter(|_| rows.labelled);
-    let mut label = asked_label.and_then(|_| find(&columns.label, &[], None));
-    let mut text = find(&columns.text, &TEXT_NAMES, label);
-    if rows.labelled && label.is_none() {
-        label = find(&None, &LABEL_NAMES, text);
+
+    /// What was left out of all files.
+    #[must_use]
+    pub fn left_out(&self) -> LeftOut {
+        self.readings.iter().fold(LeftOut::default(), |sum, reading| sum.plus(reading.left_out))
     }
-    // With one of two columns known, the other one is what is left.
-    let other = |known: usize| {
-        let other = 1 - known;
-        let usable = !NUMBERINGS.iter().chain(&["split"]).any(|name| same(&names[other], name));
-        usable.then_some(other)
-    };
-    if names.len() == 2 {
-        match (text, label) {
-            (Some(text), None) if rows.labelled => label = other(text),
-            (None, Some(label)) => text = other(label),
-            _ => {}
-        }
-    }
-    if text.is_none() && label.is_none() {
-        return Ok(None);
-    }
-    let Some(text) = text else {
-        return missing(format!("a text column ({}), or one named as such", listed(TEXT_NAMES)));
-    };
-    if rows.labelled && label.is_none() {
-        return missing(format!("a label column ({}), or one named as such", listed(LABEL_NAMES)));
-    }
-    if label == Some(text) {
-        return Err(Error::invalid(
-            "read labelled texts",
-            "two different columns for text and label",
-            format!("'{}' for both", shown(&names[text])),
-        ));
-    }
-    let split = (0..names.len()).find(|&c| same(&names[c], "split") && c != text && Some(c) != label);
-    Ok(Some(ColumnIndices { text, label, split }))
 }
 
 /// Collects the rows of one file and holds each to the same rules.
-pub(crate) struct Rows {
+pub(crate) struct Rows<'a> {
     pub(crate) path: PathBuf,
     /// Whether every text needs a label.
     pub(crate) labelled: bool,
-    format: Format,
+    pub(crate) options: &'a ReadOptions,
+    pub(crate) reading: Reading,
     rows: Vec<Row>,
-    empty: usize,
+    /// The part of each row as the file has it; empty where it has none.
+    parts: Vec<Option<String>>,
+    /// The first row that cannot be kept.
+    refused: Option<Error>,
 }
 
-impl Rows {
-    pub(crate) fn new(path: &Path, format: Format, labelled: bool) -> Self {
-        Self { path: path.to_owned(), labelled, format, rows: Vec::new(), empty: 0 }
+impl<'a> Rows<'a> {
+    pub(crate) fn new(path: &Path, format: Format, options: &'a ReadOptions, labelled: bool) -> Self {
+        Self {
+            path: path.to_owned(),
+            labelled,
+            options,
+            reading: Reading::new(path.to_owned(), format),
+            rows: Vec::new(),
+            parts: Vec::new(),
+            refused: None,
+        }
     }
 
     /// An error of this file.
@@ -199,6 +98,13 @@ impl Rows {
         got: impl Into<String>,
     ) -> Result<T> {
         Err(Error::malformed(&self.path, line, expected, got))
+    }
+
+    /// Leaves out a record that breaks the format; without `skip_bad`, reading ends with the first one as an error,
+    /// once all are counted.
+    pub(crate) fn broken(&mut self, line: Option<u64>, expected: impl Into<String>, got: impl Into<String>) {
+        self.reading.left_out.broken += 1;
+        self.refused.get_or_insert_with(|| Error::malformed(&self.path, line, expected, got));
     }
 
     /// Takes one row; `part` is the content of a `split` column.
@@ -212,91 +118,184 @@ impl Rows {
         if text.len() > lines::LIMIT {
             return Err(lines::too_long(&self.path, line.unwrap_or(0), lines::LIMIT));
         }
-        let part = match part.map(|name| (name, Split::parse(name))) {
-            Some((name, None)) => {
-                return self.refuse(
-                    line,
-                    "train, development or test in the column 'split'",
-                    format!("'{}'", shown(name)),
-                );
-            }
-            Some((_, part)) => part,
-            None => None,
-        };
-        let (text, label) = (text.trim(), label.unwrap_or("").trim());
+        let (text, label) = (text.trim(), label.and_then(tidy_label));
         if text.is_empty() {
-            self.empty += 1;
+            self.reading.left_out.empty += usize::from(self.labelled);
             if self.labelled {
                 return Ok(());
             }
-        } else if self.labelled && label.is_empty() {
-            return self.refuse(line, "a label", format!("none, beside the text '{}'", shown(text)));
+        } else if self.labelled && label.is_none() {
+            self.reading.left_out.unlabelled += 1;
+            let got = || format!("none, beside the text '{}'", shown(text));
+            self.refused.get_or_insert_with(|| Error::malformed(&self.path, line, "a label", got()));
+            return Ok(());
         }
-        self.rows.push(Row { text: text.to_owned(), label: label.to_owned(), part, line });
+        self.rows.push(Row { text: text.to_owned(), label: label.unwrap_or_default(), part: None, line, file: 0 });
+        self.parts.push(part.map(|part| part.trim().to_owned()));
         Ok(())
     }
 
-    /// The table; one without any text is an error.
-    pub(crate) fn finish(self) -> Result<Table> {
-        if self.rows.is_empty() {
-            return self.refuse(
-                None,
-                "labelled texts",
-                match self.empty {
-                    0 => "none".to_owned(),
-                    empty => format!("{empty} empty ones only"),
-                },
-            );
+    /// Takes the row of `fields` that `chosen` points to.
+    pub(crate) fn push_fields(&mut self, chosen: &ColumnIndices, line: u64, fields: &[String]) -> Result<()> {
+        let joined: String;
+        let text = match chosen.text.as_slice() {
+            [text] => fields[*text].as_str(),
+            several => {
+                let filled = several.iter().map(|&column| fields[column].trim()).filter(|field| !field.is_empty());
+                joined = filled.collect::<Vec<_>>().join(JOINT);
+                &joined
+            }
+        };
+        let field = |column: usize| fields[column].as_str();
+        self.push(Some(line), text, chosen.label.map(field), chosen.split.map(field))
+    }
+
+    /// The table; one without any text is an error, and so is one with rows that cannot be kept unless they are to be
+    /// left out.
+    pub(crate) fn finish(mut self) -> Result<Table> {
+        let left_out = self.reading.left_out;
+        if let (Some(error), false) = (self.refused.take(), self.options.skip_bad) {
+            return Err(counted(error, left_out.broken, left_out.unlabelled, self.labelled));
         }
-        Ok(Table { path: self.path, format: self.format, rows: self.rows, empty: self.empty })
+        self.read_parts();
+        if self.rows.is_empty() {
+            let left_out =
+                [(left_out.empty, "empty"), (left_out.unlabelled, "without a label"), (left_out.broken, "broken")];
+            let told: Vec<String> =
+                left_out.iter().filter(|told| told.0 > 0).map(|(count, why)| format!("{count} {why}")).collect();
+            let got = if told.is_empty() { "none".to_owned() } else { format!("{} only", told.join(", ")) };
+            return self.refuse(None, if self.labelled { "labelled texts" } else { "texts" }, got);
+        }
+        self.reading.rows = self.rows.len();
+        Ok(Table { rows: self.rows, readings: vec![self.reading] })
+    }
+
+    /// Reads the column of parts. Texts with another word there belong to no part, and it is said.
+    fn read_parts(&mut self) {
+        let (mut others, mut example) = (0, None);
+        let mut known = 0;
+        for (row, word) in self.rows.iter_mut().zip(&self.parts) {
+            let Some(word) = word else { continue };
+            row.part = Split::parse(word);
+            known += usize::from(row.part.is_some());
+            if row.part.is_none() {
+                others += 1;
+                example.get_or_insert(word);
+            }
+        }
+        let Some(example) = example else { return };
+        let column = shown(self.reading.split.as_deref().unwrap_or("split"));
+        let example = shown(example);
+        self.reading.notes.push(match known {
+            0 => format!("the column '{column}' is not used: its words, such as '{example}', are no parts"),
+            _ => format!(
+                "the column '{column}' has words that are not train, development or test, such as '{example}'; the \
+                 texts there count as without a part: {others}"
+            ),
+        });
+        if known == 0 {
+            self.reading.split = None;
+        }
     }
 }
 
-/// A number as a label: whole ones without a fraction, so that 1.0 and 1 are one class.
+/// The error of the first row that cannot be kept, with the count of all.
+fn counted(error: Error, broken: usize, unlabelled: usize, labelled: bool) -> Error {
+    let Error::Malformed { path, line, expected, got } = error else { return error };
+    let told = [(broken, "broken records"), (unlabelled, "texts without a label")];
+    let told: Vec<String> =
+        told.iter().filter(|told| told.0 > 0).map(|(count, what)| format!("{what} in the file: {count}")).collect();
+    // Left out of texts to be labelled, they would put all answers beside the wrong rows.
+    let way = if labelled { "; --skip-bad leaves them out" } else { "" };
+    Error::Malformed { path, line, expected, got: format!("{got} ({}{way})", told.join(", ")) }
+}
+
+/// A label as every format gives it: without white space around it, whole numbers without a fraction; `None` for
+/// nothing and for what is no number (NaN, as tables write a missing value).
+pub(crate) fn tidy_label(label: &str) -> Option<String> {
+    let label = label.trim();
+    if label.is_empty() || matches!(label, "NaN" | "nan" | "NAN") {
+        return None;
+    }
+    // 1.0 and 1 are one class; 01 is another.
+    let whole = label.split_once('.').filter(|(whole, fraction)| {
+        let digits = whole.strip_prefix('-').unwrap_or(whole);
+        !digits.is_empty()
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && !fraction.is_empty()
+            && fraction.bytes().all(|byte| byte == b'0')
+    });
+    Some(match whole {
+        Some(("-0", _)) => "0".to_owned(),
+        Some((whole, _)) => whole.to_owned(),
+        None => label.to_owned(),
+    })
+}
+
+/// A number as a label: whole ones without a fraction, so that 1.0 and 1 are one class; nothing for NaN.
 pub(crate) fn number_label(number: f64) -> String {
-    number.to_string()
+    if number == 0.0 { "0".to_owned() } else { number.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn chosen(names: &[&str], text: Option<&str>, label: Option<&str>) -> Result<Option<ColumnIndices>> {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let columns = Columns { text: text.map(str::to_owned), label: label.map(str::to_owned) };
-        find_columns(&Rows::new(Path::new("f.csv"), Format::Csv, true), Some(1), &names, &columns)
+    #[test]
+    fn a_label_is_one_thing_in_every_format() {
+        for (label, tidy) in [
+            ("0.0", Some("0")),
+            (" 1 ", Some("1")),
+            ("-1.00", Some("-1")),
+            ("-0.0", Some("0")),
+            ("01", Some("01")),
+            ("1.5", Some("1.5")),
+            ("v1.0", Some("v1.0")),
+            ("1.", Some("1.")),
+            (".0", Some(".0")),
+            ("", None),
+            ("NaN", None),
+        ] {
+            assert_eq!(tidy_label(label).as_deref(), tidy, "{label}");
+        }
+        assert_eq!(
+            (number_label(2.0), number_label(-0.0), number_label(0.5)),
+            ("2".into(), "0".into(), "0.5".into())
+        );
+        assert_eq!(tidy_label(&number_label(f64::NAN)), None);
     }
 
-    fn at(text: usize, label: usize, split: Option<usize>) -> Option<ColumnIndices> {
-        Some(ColumnIndices { text, label: Some(label), split })
+    fn rows(labels: &[&str], parts: &[&str], options: &ReadOptions) -> Result<Table> {
+        let mut rows = Rows::new(Path::new("f.csv"), Format::Csv, options, true);
+        for (index, label) in labels.iter().enumerate() {
+            rows.push(Some(index as u64 + 2), "a text", Some(label), parts.get(index).copied())?;
+        }
+        rows.finish()
     }
 
     #[test]
-    fn usual_names_are_found_in_any_case_and_by_rank() {
-        assert_eq!(chosen(&["idx", "Sentence", "LABEL"], None, None).unwrap(), at(1, 2, None));
-        assert_eq!(chosen(&["title", "text", "rating", "Class", "Split"], None, None).unwrap(), at(1, 3, Some(4)));
-        assert_eq!(chosen(&["review", "stars out of five"], None, None).unwrap(), at(0, 1, None));
-        assert_eq!(chosen(&["mood", "review"], None, None).unwrap(), at(1, 0, None));
+    fn rows_without_a_label_are_counted_and_left_out_only_if_asked_for() {
+        let message = rows(&["a", "", "b", "nan"], &[], &ReadOptions::default()).unwrap_err().to_string();
+        assert!(message.starts_with("f.csv:3: expected a label") && message.contains("file: 2"), "{message}");
+        assert!(message.contains("--skip-bad"), "{message}");
+        let options = ReadOptions { skip_bad: true, ..ReadOptions::default() };
+        let table = rows(&["a", "", "b", "nan"], &[], &options).unwrap();
+        assert_eq!((table.rows.len(), table.left_out().unlabelled), (2, 2));
+        let told = table.readings[0].to_string();
+        assert!(told.ends_with("texts read: 2, left out: 2 without a label"), "{told}");
+        assert!(rows(&["", ""], &[], &options).unwrap_err().to_string().contains("2 without a label only"));
     }
 
     #[test]
-    fn asked_columns_come_first_and_leave_the_other_to_the_usual_names() {
-        assert_eq!(chosen(&["text", "label", "title"], Some("TITLE"), None).unwrap(), at(2, 1, None));
-        assert_eq!(chosen(&["text", "review", "x"], None, Some("text")).unwrap(), at(1, 0, None));
-    }
-
-    #[test]
-    fn missing_columns_list_those_there_are() {
-        let message = chosen(&["id", "text", "when"], None, None).unwrap_err().to_string();
-        assert!(message.contains("label column") && message.contains("id, text, when"), "{message}");
-        let message = chosen(&["text", "label"], Some("body"), None).unwrap_err().to_string();
-        assert!(message.contains("'body'") && message.contains("text, label"), "{message}");
-        assert!(chosen(&["id", "text"], None, None).is_err(), "a numbering is no label");
-        assert!(chosen(&["text", "label"], Some("label"), Some("label")).is_err());
-    }
-
-    #[test]
-    fn names_that_say_nothing_may_be_data() {
-        assert_eq!(chosen(&["1", "a fine film"], None, None).unwrap(), None);
+    fn words_that_are_no_parts_are_told() {
+        let options = ReadOptions::default();
+        let table = rows(&["a", "b", "a"], &["train", "dev", "unsupervised"], &options).unwrap();
+        assert_eq!(table.rows.iter().map(|row| row.part).filter(Option::is_none).count(), 1);
+        assert!(table.readings[0].notes[0].contains("'unsupervised'"), "{:?}", table.readings[0].notes);
+        let table = rows(&["a", "b", "a"], &["north", "south", ""], &options).unwrap();
+        assert!(table.rows.iter().all(|row| row.part.is_none()));
+        assert!(table.readings[0].notes[0].contains("not used"), "{:?}", table.readings[0].notes);
+        let table = rows(&["a", "b"], &["Train", "validation"], &options).unwrap();
+        assert_eq!(table.rows[1].part, Some(Split::Development));
     }
 }

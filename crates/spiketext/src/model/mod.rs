@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
-pub use report::{Accuracies, Adversarial, Choices, Costs, Training};
+pub use report::{Accuracies, Adversarial, Choices, ColumnNames, Costs, Training};
 
 use crate::{
     Error, Result,
@@ -324,6 +324,7 @@ pub(crate) mod tests {
             program: "spiketext 0".into(),
             dataset: "toy".into(),
             source: "made up".into(),
+            columns: None,
             texts: [8, 1, 1],
             vectors: "random".into(),
             recipe: "lean".into(),

@@ -15,6 +15,9 @@ pub struct Training {
     pub dataset: String,
     /// Where the texts came from.
     pub source: String,
+    /// The columns of its files; none where they had no names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<ColumnNames>,
     /// Texts of the training, development and test part.
     pub texts: [usize; 3],
     /// Name of the word vectors.
@@ -46,6 +49,16 @@ pub struct Training {
     pub costs: Costs,
     /// Seconds the whole run took.
     pub seconds: f64,
+}
+
+/// The columns that a data set was read from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnNames {
+    /// Those of the text.
+    pub text: Vec<String>,
+    /// That of the label.
+    pub label: Option<String>,
 }
 
 /// Every choice of a training run.

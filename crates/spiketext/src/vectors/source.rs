@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read, Seek},
+    io::{BufReader, Read, Seek},
     path::Path,
 };
 
@@ -10,16 +10,12 @@ use flate2::read::MultiGzDecoder;
 use zip::ZipArchive;
 
 use super::Format;
-use crate::{Error, Result};
+use crate::{Error, Result, unpack::Unpacked};
 
 /// How much of the content [`recognise`] looks at.
 pub(super) const HEAD: usize = 64 * 1024;
 
 const BUFFER: usize = 256 * 1024;
-
-/// The most bytes that a packed file may unpack to: three times the largest sets there are. A few kilobytes can pack
-/// any number of bytes; a file that is not packed is as large as it is, and has no limit.
-const MOST_UNPACKED: u64 = 64 << 30;
 
 /// Gives the unpacked content of the file at `path` to `use_stream`. What packs it is told from its first bytes.
 pub(super) fn with_stream<T>(path: &Path, use_stream: impl FnOnce(&mut dyn Read) -> Result<T>) -> Result<T> {
@@ -95,43 +91,6 @@ fn unpacking(path: &Path, fault: &str) -> Error {
     Error::malformed(path, None, "a whole compressed file", fault)
 }
 
-/// A decoder that gives so many bytes at most, and whose errors say that they come from unpacking: "unexpected end of
-/// file" alone would blame the wrong file.
-struct Unpacked<R> {
-    decoder: R,
-    most: u64,
-    left: u64,
-}
-
-impl<R: Read> Unpacked<R> {
-    fn new(decoder: R) -> Self {
-        Self::with_limit(decoder, MOST_UNPACKED)
-    }
-
-    fn with_limit(decoder: R, most: u64) -> Self {
-        Self { decoder, most, left: most }
-    }
-}
-
-impl<R: Read> Read for Unpacked<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.decoder.read(buffer).map_err(|fault| {
-            if fault.kind() == io::ErrorKind::Interrupted {
-                return fault;
-            }
-            io::Error::new(fault.kind(), format!("the compressed data is damaged or cut short ({fault})"))
-        })?;
-        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
-            let message = format!(
-                "expected at most {} bytes once it is unpacked, got more; unpack it first to read it all the same",
-                self.most
-            );
-            io::Error::new(io::ErrorKind::FileTooLarge, message)
-        })?;
-        Ok(read)
-    }
-}
-
 /// Tells the format of unpacked content from its first bytes. Anything unknown is taken for text, whose reader says
 /// what is wrong with it.
 ///
@@ -174,7 +133,7 @@ fn begins_as_text(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{self, Write};
 
     use super::*;
 

@@ -1,0 +1,107 @@
+//! How users' files are read: the flags that say it, and the lines that tell what was chosen where no flag did.
+
+use spiketext::{
+    data::{Familiar, Format, ReadOptions, Reading, Report},
+    model::Model,
+};
+
+use super::terminal;
+
+/// How to read files of texts.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Arguments {
+    /// The form of the files: csv, tsv, jsonl (or a JSON array), parquet, fasttext or lines [default: told from the
+    /// extension, or the content].
+    #[arg(long, value_name = "FORMAT", help_heading = HEADING)]
+    format: Option<Format>,
+    /// What stands between the fields of a CSV: one character, or tab [default: what fits all records].
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter, help_heading = HEADING)]
+    delimiter: Option<char>,
+    /// The first record names the columns [default: found out, or asked].
+    #[arg(long, overrides_with = "no_header", help_heading = HEADING)]
+    header: bool,
+    /// The first record is data like all others.
+    #[arg(long, help_heading = HEADING)]
+    no_header: bool,
+    /// The column of the text, by name or by number from 1; several are joined [default: text, sentence, review and
+    /// the like].
+    #[arg(long, value_name = "COLUMN", help_heading = HEADING)]
+    text_column: Vec<String>,
+}
+
+/// How to read the labels of files.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct LabelArguments {
+    /// The column of the label, by name or by number from 1 [default: label, class, category and the like].
+    #[arg(long, value_name = "COLUMN", help_heading = HEADING)]
+    label_column: Option<String>,
+    /// Leave out records that break their format and texts without a label, and go on.
+    #[arg(long, help_heading = HEADING)]
+    skip_bad: bool,
+}
+
+const HEADING: &str = "How files are read";
+
+impl Arguments {
+    /// What the flags say; of the rest, what `model` was trained on comes first.
+    pub fn options(&self, labels: &LabelArguments, model: Option<&Model>) -> ReadOptions {
+        let mut options = ReadOptions::default();
+        options.format = self.format;
+        options.delimiter = self.delimiter;
+        options.header = match (self.header, self.no_header) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        };
+        options.text.clone_from(&self.text_column);
+        options.label.clone_from(&labels.label_column);
+        options.skip_bad = labels.skip_bad;
+        if let Some(columns) = model.and_then(|model| model.training().columns.as_ref()) {
+            options.familiar = Familiar { text: columns.text.clone(), label: columns.label.clone() };
+        }
+        options
+    }
+}
+
+fn delimiter(text: &str) -> Result<char, String> {
+    let mut characters = text.chars();
+    match (text, characters.next(), characters.next()) {
+        ("tab" | "\\t", ..) => Ok('\t'),
+        (_, Some('"' | '\n' | '\r'), None) | (_, None, _) | (_, _, Some(_)) => {
+            Err("expected one character other than a quote or a line end, or the word tab".to_owned())
+        }
+        (_, Some(one), None) => Ok(one),
+    }
+}
+
+/// What was chosen and left out, a line a file and a line a note.
+pub fn told(readings: &[Reading]) -> Vec<String> {
+    readings
+        .iter()
+        .flat_map(|reading| {
+            std::iter::once(format!("read {reading}")).chain(reading.notes.iter().map(|note| format!("note: {note}")))
+        })
+        .collect()
+}
+
+/// A sentence for each group of classes that may be one.
+pub fn alike(report: &Report) -> impl Iterator<Item = String> {
+    report.alike.iter().map(|group| {
+        let group: Vec<String> =
+            group.iter().map(|label| format!("'{}'", terminal::one_line(label, Some(40)))).collect();
+        format!("classes that differ in case or blanks alone, kept apart: {}", group.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::delimiter;
+
+    #[test]
+    fn a_delimiter_is_one_character() {
+        assert_eq!((delimiter(";"), delimiter("tab"), delimiter("\\t")), (Ok(';'), Ok('\t'), Ok('\t')));
+        for wrong in ["", "ab", "\"", "\n"] {
+            assert!(delimiter(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

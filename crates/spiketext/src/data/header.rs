@@ -1,0 +1,117 @@
+//! Whether the first record of a table names its columns, where none of the usual names is among them.
+//!
+//! Only evidence counts. Taking a header for a text makes a class that is none and moves every answer by a row; taking a
+//! text for a header loses it. Where nothing speaks for either, it is a question.
+
+use std::collections::HashMap;
+
+/// What the first record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Header {
+    /// Names of columns.
+    Names,
+    /// Data like all others.
+    Data,
+    /// One or the other.
+    Unknown,
+}
+
+impl Header {
+    /// As somebody said.
+    pub(super) fn of(said: bool) -> Self {
+        if said { Self::Names } else { Self::Data }
+    }
+}
+
+/// What the first of `records`, of `width` fields each, is.
+///
+/// It is data if one of its fields comes again in its column, or is a number like the others; it names columns if all
+/// others of a column are numbers and it is not, or if, of a column of texts of several words, it is one word like
+/// a variable's name.
+pub(super) fn tell_header(records: &[(u64, Vec<String>)], width: usize) -> Header {
+    let Some(((_, first), others)) = records.split_first() else { return Header::Unknown };
+    if others.is_empty() {
+        return Header::Unknown;
+    }
+    let mut names = false;
+    for column in 0..width {
+        let field = first[column].trim();
+        let mut values = others.iter().map(|record| record.1[column].trim());
+        let is_number = |value: &str| value.parse::<f64>().is_ok();
+        let all_numbers = values.clone().all(|value| is_number(value) || value.is_empty())
+            && values.clone().any(|value| !value.is_empty());
+        if is_number(field) || has_sentence(field) || comes_again(field, &mut values.clone()) {
+            return Header::Data;
+        }
+        let words = |value: &str| value.split_whitespace().count();
+        let sentences = values.clone().filter(|value| words(value) >= 3).count();
+        let is_text = 10 * sentences >= 9 * others.len();
+        names |= field.is_empty() && values.all(|value| !value.is_empty());
+        names |= all_numbers || (is_text && is_identifier(field));
+    }
+    if names { Header::Names } else { Header::Unknown }
+}
+
+/// Whether `field` is among the values of a column that repeats its values, as labels do.
+fn comes_again<'a>(field: &str, values: &mut impl Iterator<Item = &'a str>) -> bool {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for value in values {
+        *counts.entry(value).or_default() += 1;
+    }
+    !field.is_empty() && counts.contains_key(field)
+}
+
+/// Whether it is more than a name could be.
+fn has_sentence(field: &str) -> bool {
+    field.split_whitespace().count() > 3
+        || field.chars().count() > 60
+        || field.ends_with(['.', '!', '?', '。', '！', '？'])
+}
+
+/// One word such as programs name columns with: small letters, digits, underscores, or words run together.
+fn is_identifier(field: &str) -> bool {
+    let mut characters = field.chars();
+    let begins =
+        characters.next().is_some_and(|first| first.is_ascii_lowercase() || first == '_') || field.contains('_');
+    begins && field.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(csv: &[&[&str]]) -> Header {
+        let records: Vec<(u64, Vec<String>)> = csv
+            .iter()
+            .enumerate()
+            .map(|(line, fields)| (line as u64 + 1, fields.iter().map(|&field| field.to_owned()).collect()))
+            .collect();
+        tell_header(&records, csv[0].len())
+    }
+
+    #[test]
+    fn a_label_that_comes_again_and_a_number_are_data() {
+        assert_eq!(told(&[&["fine film", "pos"], &["bad", "neg"], &["good", "pos"]]), Header::Data);
+        assert_eq!(told(&[&["1", "fine film"], &["0", "bad film"]]), Header::Data);
+        assert_eq!(told(&[&["I liked this film a lot", "rare"], &["bad", "neg"]]), Header::Data);
+        assert_eq!(told(&[&["good.", "rare"], &["bad", "neg"]]), Header::Data);
+    }
+
+    #[test]
+    fn names_over_numbers_and_over_texts_are_names() {
+        assert_eq!(told(&[&["what", "how"], &["a", "1"], &["b", "0"]]), Header::Names);
+        let texts = ["the phone was poor", "it is great fun", "one of the worst"];
+        let rows: Vec<Vec<&str>> = texts.iter().map(|text| vec![*text, "neg"]).collect();
+        let mut csv: Vec<&[&str]> = vec![&["message_body", "queue"]];
+        csv.extend(rows.iter().map(Vec::as_slice));
+        assert_eq!(told(&csv), Header::Names);
+        csv[0] = &["Great", "queue"];
+        assert_eq!(told(&csv), Header::Unknown, "may be a text of one word");
+    }
+
+    #[test]
+    fn what_could_be_either_is_not_decided() {
+        assert_eq!(told(&[&["a", "b"], &["c", "d"]]), Header::Unknown);
+        assert_eq!(told(&[&["a", "b"]]), Header::Unknown);
+    }
+}

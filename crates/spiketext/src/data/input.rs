@@ -1,0 +1,222 @@
+//! What is read: a file or standard input, unpacked and in UTF-8, as often as its readers begin anew.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use tempfile::NamedTempFile;
+
+use super::lines::Lines;
+#[cfg(feature = "compressed")]
+use crate::unpack::Unpacked;
+use crate::{Error, Result};
+
+/// How much of the content is looked at to tell its form.
+pub(crate) const HEAD: usize = 1 << 16;
+
+/// The name that stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// Bytes that can be read more than once.
+pub(crate) struct Input {
+    /// What errors call it.
+    pub(crate) name: PathBuf,
+    place: PathBuf,
+    /// Standard input, kept so long: it can be read only once.
+    _copy: Option<NamedTempFile>,
+}
+
+impl Input {
+    /// The file at `path`; `-` is standard input, which is read to its end.
+    pub(crate) fn of(path: &Path) -> Result<Self> {
+        if path.as_os_str() == STANDARD_INPUT {
+            return Self::copied(io::stdin().lock(), Path::new("standard input"));
+        }
+        let metadata = std::fs::metadata(path).map_err(Error::read(path))?;
+        if !metadata.is_file() {
+            let got = "something else (a device or a pipe; `-` reads standard input)";
+            return Err(Error::malformed(path, None, "a file or a folder", got));
+        }
+        if metadata.len() == 0 {
+            return Err(Error::malformed(path, None, "texts", "an empty file"));
+        }
+        Ok(Self { name: path.to_owned(), place: path.to_owned(), _copy: None })
+    }
+
+    /// What `reader` gives, in a temporary file that goes with this value.
+    fn copied(mut reader: impl Read, name: &Path) -> Result<Self> {
+        let mut copy = NamedTempFile::new().map_err(Error::write(std::env::temp_dir()))?;
+        if io::copy(&mut reader, &mut copy).and_then(|read| copy.flush().map(|()| read)).map_err(Error::read(name))?
+            == 0
+        {
+            return Err(Error::malformed(name, None, "texts", "nothing"));
+        }
+        Ok(Self { name: name.to_owned(), place: copy.path().to_owned(), _copy: Some(copy) })
+    }
+
+    /// Where the bytes lie, as they are.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// The first bytes, as they are.
+    fn magic(&self) -> Result<Vec<u8>> {
+        let mut magic = Vec::new();
+        File::open(&self.place)
+            .and_then(|file| file.take(6).read_to_end(&mut magic))
+            .map_err(Error::read(&self.name))?;
+        Ok(magic)
+    }
+
+    /// The content from its beginning: unpacked, and in UTF-8 if a mark says that it is in UTF-16.
+    pub(crate) fn open(&self) -> Result<Box<dyn Read>> {
+        let magic = self.magic()?;
+        let file = File::open(&self.place).map_err(Error::read(&self.name))?;
+        let unpacked: Box<dyn Read> = match magic.as_slice() {
+            #[cfg(feature = "compressed")]
+            [0x1f, 0x8b, ..] => Box::new(Unpacked::new(flate2::read::MultiGzDecoder::new(io::BufReader::new(file)))),
+            #[cfg(feature = "compressed")]
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+                Box::new(Unpacked::new(zstd::stream::read::Decoder::new(file).map_err(Error::read(&self.name))?))
+            }
+            _ => match packed(&magic) {
+                None => Box::new(file),
+                Some(form) => {
+                    return Err(Error::malformed(&self.name, None, "a file that this program can unpack", form));
+                }
+            },
+        };
+        let (mark, whole) = marked(unpacked).map_err(Error::read(&self.name))?;
+        Ok(match mark {
+            Some(encoding) => Box::new(Utf16::new(whole, encoding)),
+            None => Box::new(whole),
+        })
+    }
+
+    /// The first bytes of the content.
+    pub(crate) fn head(&self) -> Result<Vec<u8>> {
+        let mut head = Vec::new();
+        self.open()?.take(HEAD as u64).read_to_end(&mut head).map_err(Error::read(&self.name))?;
+        Ok(head)
+    }
+
+    /// The lines of the content.
+    pub(crate) fn lines(&self) -> Result<Lines<Box<dyn Read>>> {
+        Ok(Lines::new(&self.name, self.open()?))
+    }
+}
+
+/// What packs a file that is not unpacked here.
+fn packed(magic: &[u8]) -> Option<&'static str> {
+    [
+        (&b"\x1f\x8b"[..], "gzip data: unpack it first (this build cannot)"),
+        (b"\x28\xb5\x2f\xfd", "zstd data: unpack it first (this build cannot)"),
+        (b"PK\x03\x04", "a zip archive or a spreadsheet: unpack it, or save the sheet as CSV"),
+        (b"BZh", "bzip2 data: unpack it first"),
+        (b"\xfd7zXZ", "xz data: unpack it first"),
+    ]
+    .into_iter()
+    .find_map(|(start, name)| magic.starts_with(start).then_some(name))
+}
+
+/// The encoding that the first two bytes mark, and the content behind the mark; all of it without one.
+fn marked(reader: impl Read) -> io::Result<(Option<&'static encoding_rs::Encoding>, impl Read)> {
+    let mut reader = io::BufReader::with_capacity(HEAD, reader);
+    let encoding = match reader.fill_buf()? {
+        [0xff, 0xfe, ..] => Some(encoding_rs::UTF_16LE),
+        [0xfe, 0xff, ..] => Some(encoding_rs::UTF_16BE),
+        _ => None,
+    };
+    if encoding.is_some() {
+        reader.consume(2);
+    }
+    Ok((encoding, reader))
+}
+
+/// UTF-16 as UTF-8. Halves of a character that stand alone become U+FFFD.
+struct Utf16<R> {
+    reader: R,
+    decoder: encoding_rs::Decoder,
+    /// Bytes not yet decoded.
+    waiting: Vec<u8>,
+    /// UTF-8 not yet given, from `given` on.
+    decoded: Vec<u8>,
+    given: usize,
+    ended: bool,
+}
+
+impl<R: Read> Utf16<R> {
+    fn new(reader: R, encoding: &'static encoding_rs::Encoding) -> Self {
+        let decoder = encoding.new_decoder_without_bom_handling();
+        Self { reader, decoder, waiting: vec![0; 1 << 15], decoded: Vec::new(), given: 0, ended: false }
+    }
+}
+
+impl<R: Read> Read for Utf16<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.decoded.len() && !self.ended {
+            let read = self.reader.read(&mut self.waiting)?;
+            self.ended = read == 0;
+            // Three bytes for two, and room for what was half read.
+            self.decoded.resize(3 * read + 16, 0);
+            let (_, _, written, _) =
+                self.decoder.decode_to_utf8(&self.waiting[..read], &mut self.decoded, self.ended);
+            self.decoded.truncate(written);
+            self.given = 0;
+        }
+        let given = (&self.decoded[self.given..]).read(buffer)?;
+        self.given += given;
+        Ok(given)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(bytes: &[u8]) -> Result<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        std::fs::write(&path, bytes).unwrap();
+        let mut content = String::new();
+        Input::of(&path)?.open()?.read_to_string(&mut content).map_err(Error::read(&path))?;
+        Ok(content)
+    }
+
+    #[test]
+    fn utf_16_with_a_mark_is_read_in_either_order() {
+        let text = "fine 电影 😀\n".repeat(20_000);
+        for (mark, bytes) in [
+            (&b"\xff\xfe"[..], text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()),
+            (b"\xfe\xff", text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        ] {
+            assert_eq!(content(&[mark, &bytes].concat()).unwrap(), text);
+        }
+        assert_eq!(content(b"\xff\xfea\0\x3d\xd8").unwrap(), "a\u{fffd}", "half a character at the end");
+        assert_eq!(content(b"a").unwrap(), "a");
+    }
+
+    #[test]
+    fn nothing_and_archives_are_told() {
+        assert!(content(b"").unwrap_err().to_string().contains("an empty file"));
+        assert!(content(b"PK\x03\x04....").unwrap_err().to_string().contains("save the sheet as CSV"));
+        assert!(content(b"BZh9").unwrap_err().to_string().contains("bzip2"));
+        assert!(Input::copied(&b""[..], Path::new("standard input")).is_err());
+        let copied = Input::copied(&b"a line"[..], Path::new("standard input")).unwrap();
+        assert_eq!((copied.head().unwrap(), copied.head().unwrap()), (b"a line".to_vec(), b"a line".to_vec()));
+    }
+
+    #[cfg(feature = "compressed")]
+    #[test]
+    fn packed_content_is_unpacked_and_damage_is_told() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        packer.write_all(b"text,label\n").unwrap();
+        let gzip = packer.finish().unwrap();
+        assert_eq!(content(&gzip).unwrap(), "text,label\n");
+        assert_eq!(content(&zstd::encode_all(&b"text"[..], 3).unwrap()).unwrap(), "text");
+        let message = content(&gzip[..gzip.len() - 4]).unwrap_err().to_string();
+        assert!(message.contains("damaged or cut short"), "{message}");
+    }
+}

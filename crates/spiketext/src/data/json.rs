@@ -1,0 +1,425 @@
+//! JSON: an object a line, or one array of objects, with fields for the text and the label.
+
+use std::io::Read;
+
+use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::{
+    columns::{ColumnIndices, Columns},
+    input::Input,
+    lines::{LIMIT, Lines, listed, shown},
+    table::{JOINT, Rows, number_label},
+};
+use crate::{Error, Result};
+
+/// The fields are chosen from so many first objects.
+const HEAD: usize = 100;
+
+/// The longest array in bytes: unlike lines, it is read as a whole.
+const MOST_BYTES_OF_AN_ARRAY: u64 = 1 << 30;
+
+type Object = Map<String, Value>;
+
+/// Reads all objects of `input` into `rows`.
+pub(crate) fn read(input: &Input, rows: &mut Rows<'_>) -> Result<()> {
+    let head = input.head()?;
+    let start = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start();
+    if start.first() == Some(&b'[') { read_array(input, rows) } else { read_lines(input.lines()?, rows) }
+}
+
+/// Reads an object from each line.
+fn read_lines<R: Read>(mut lines: Lines<R>, rows: &mut Rows<'_>) -> Result<()> {
+    let mut objects = Objects::default();
+    while let Some((line, content)) = lines.next()? {
+        if content.trim().is_empty() {
+            continue;
+        }
+        match parse(content, &mut objects.replaced) {
+            Ok(object) => objects.take(line, object, rows)?,
+            Err((expected, got)) => rows.broken(Some(line), expected, got),
+        }
+    }
+    objects.finish(rows)
+}
+
+/// Reads an array of objects, numbered from 1.
+fn read_array(input: &Input, rows: &mut Rows<'_>) -> Result<()> {
+    let mut bytes = Vec::new();
+    input.open()?.take(MOST_BYTES_OF_AN_ARRAY + 1).read_to_end(&mut bytes).map_err(Error::read(&input.name))?;
+    if bytes.len() as u64 > MOST_BYTES_OF_AN_ARRAY {
+        let expected = format!("an array of at most {MOST_BYTES_OF_AN_ARRAY} bytes, or an object a line");
+        return rows.refuse(None, expected, "a longer one");
+    }
+    let content = super::lines::decode(&input.name, 1, &bytes)?;
+    let mut objects = Objects::default();
+    let mended = mend(content, &mut objects.replaced);
+    let content = mended.as_deref().unwrap_or(content);
+    let mut failure = None;
+    let elements = Elements {
+        take: |number, value: Value| {
+            let taken = match value {
+                Value::Object(object) => objects.take(number, object, rows),
+                other => {
+                    rows.broken(Some(number), "a JSON object as each element of the array", kind(&other));
+                    Ok(())
+                }
+            };
+            taken.map_err(|error| failure = Some(error)).is_ok()
+        },
+    };
+    let mut reader = serde_json::Deserializer::from_str(content);
+    let read = elements.deserialize(&mut reader).and_then(|()| reader.end());
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    if let Err(error) = read {
+        let told = error.to_string();
+        let what = told.split(" at line ").next().unwrap_or(&told).to_owned();
+        return rows.refuse(Some(error.line() as u64), "one whole JSON array of objects", what);
+    }
+    objects.finish(rows)
+}
+
+/// Gives the elements of an array away one by one, with their numbers from 1, until `take` says no.
+struct Elements<F> {
+    take: F,
+}
+
+impl<'de, F: FnMut(u64, Value) -> bool> DeserializeSeed<'de> for Elements<F> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> std::result::Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, F: FnMut(u64, Value) -> bool> Visitor<'de> for Elements<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> std::result::Result<(), A::Error> {
+        let mut number = 0;
+        while let Some(value) = elements.next_element()? {
+            number += 1;
+            if !(self.take)(number, value) {
+                return Err(A::Error::custom("stopped"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Objects on their way into rows: the first ones wait until their fields are known.
+#[derive(Default)]
+struct Objects {
+    fields: Option<(Vec<String>, ColumnIndices)>,
+    waiting: Vec<(u64, Object)>,
+    /// Halves of characters that were replaced.
+    replaced: usize,
+}
+
+impl Objects {
+    fn take(&mut self, line: u64, object: Object, rows: &mut Rows<'_>) -> Result<()> {
+        if let Some((names, chosen)) = &self.fields {
+            return push(line, &object, names, chosen, rows);
+        }
+        self.waiting.push((line, object));
+        if self.waiting.len() == HEAD { self.choose(rows) } else { Ok(()) }
+    }
+
+    /// Chooses the fields from all that the waiting objects have, and takes these.
+    fn choose(&mut self, rows: &mut Rows<'_>) -> Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let Some((line, _)) = waiting.first() else { return Ok(()) };
+        let mut names: Vec<String> = Vec::new();
+        for name in waiting.iter().flat_map(|object| object.1.keys()) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        let path = rows.path.clone();
+        let columns = Columns {
+            path: &path,
+            line: Some(*line),
+            names: &names,
+            named: true,
+            options: rows.options,
+            labelled: rows.labelled,
+        };
+        let Some(chosen) = columns.find()? else {
+            let got = format!("the fields {}", listed(names.iter().map(String::as_str)));
+            let expected = match rows.labelled {
+                true => "fields for a text and a label (--text-column, --label-column)",
+                false => "a field for the text (--text-column)",
+            };
+            return rows.refuse(Some(*line), expected, got);
+        };
+        columns.tell(&chosen, &mut rows.reading);
+        waiting.iter().try_for_each(|(line, object)| push(*line, object, &names, &chosen, rows))?;
+        self.fields = Some((names, chosen));
+        Ok(())
+    }
+
+    fn finish(mut self, rows: &mut Rows<'_>) -> Result<()> {
+        self.choose(rows)?;
+        if self.replaced > 0 {
+            rows.reading.notes.push(format!(
+                "halves of characters (lone surrogates) that were replaced by U+FFFD: {}",
+                self.replaced
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Takes one object.
+fn push(line: u64, object: &Object, names: &[String], chosen: &ColumnIndices, rows: &mut Rows<'_>) -> Result<()> {
+    let get = |column: usize| object.get(&names[column]);
+    let mut texts = Vec::with_capacity(chosen.text.len());
+    for &column in &chosen.text {
+        match get(column) {
+            Some(Value::String(text)) => texts.push(text.clone()),
+            Some(Value::Number(number)) => texts.push(number.to_string()),
+            Some(Value::Null) => {}
+            // One of several may be missing.
+            None if chosen.text.len() > 1 => {}
+            other => {
+                let got =
+                    other.map_or_else(|| format!("the fields {}", listed(object.keys().map(String::as_str))), kind);
+                rows.broken(Some(line), format!("a string as '{}'", shown(&names[column])), got);
+                return Ok(());
+            }
+        }
+    }
+    texts.retain(|text| chosen.text.len() == 1 || !text.trim().is_empty());
+    let label = match chosen.label.and_then(get).map(scalar) {
+        Some(Err(got)) => {
+            rows.broken(Some(line), "one label: a string, a number or a boolean", got);
+            return Ok(());
+        }
+        Some(Ok(label)) => label,
+        None => None,
+    };
+    let split = chosen.split.and_then(get).filter(|value| !value.is_null());
+    let split = split.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    rows.push(Some(line), &texts.join(JOINT), label.as_deref(), split.as_deref())
+}
+
+/// The object in `content`, or what was expected and what came.
+fn parse(content: &str, replaced: &mut usize) -> std::result::Result<Object, (&'static str, String)> {
+    let expected = "one JSON object on each line";
+    let parsed = serde_json::from_str(content)
+        .or_else(|error| mend(content, replaced).map_or(Err(error), |mended| serde_json::from_str(&mended)));
+    match parsed {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(other) => Err((expected, kind(&other))),
+        Err(error) => {
+            // The line is ours to tell; serde_json counts within what it was given.
+            let told = error.to_string();
+            let what = told.split(" at line ").next().unwrap_or(&told).to_owned();
+            Err((expected, format!("{what} at position {}", error.column())))
+        }
+    }
+}
+
+/// `content` with what Python writes and JSON does not know: NaN and infinities become null, and halves of characters
+/// that stand alone U+FFFD, which are counted. None if there is nothing of it.
+fn mend(content: &str, replaced: &mut usize) -> Option<String> {
+    if content.len() > LIMIT.max(MOST_BYTES_OF_AN_ARRAY as usize) {
+        return None;
+    }
+    const NO_NUMBERS: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
+    let mut mended = String::with_capacity(content.len());
+    let (mut rest, mut in_string, mut changed) = (content, false, false);
+    while let Some(c) = rest.chars().next() {
+        if !in_string && let Some(word) = NO_NUMBERS.iter().find(|word| rest.starts_with(**word)) {
+            mended.push_str("null");
+            rest = &rest[word.len()..];
+            changed = true;
+            continue;
+        }
+        let mut length = c.len_utf8();
+        if in_string && c == '\\' {
+            length = match surrogate(rest) {
+                // A pair is one character.
+                Some(0xd800..=0xdbff) if matches!(surrogate(&rest[6..]), Some(0xdc00..=0xdfff)) => 12,
+                Some(_) => {
+                    mended.push_str("\\ufffd");
+                    rest = &rest[6..];
+                    (changed, *replaced) = (true, *replaced + 1);
+                    continue;
+                }
+                // The next character is no quote, whatever it is.
+                None => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+            };
+        } else if c == '"' {
+            in_string = !in_string;
+        }
+        mended.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    changed.then_some(mended)
+}
+
+/// The half of a character that `text` begins with, if it is an escape of one.
+fn surrogate(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    u16::from_str_radix(digits, 16).ok().filter(|code| (0xd800..=0xdfff).contains(code))
+}
+
+/// A label as text; `None` for null, and what it is for objects and for lists of none or several.
+fn scalar(value: &Value) -> std::result::Result<Option<String>, String> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        Value::Bool(truth) => Ok(Some(truth.to_string())),
+        Value::Number(number) => Ok(Some(match number.as_f64() {
+            Some(float) if number.is_f64() => number_label(float),
+            _ => number.to_string(),
+        })),
+        Value::Array(values) => match values.as_slice() {
+            [] => Ok(None),
+            [only] if !only.is_array() => scalar(only),
+            several => Err(format!("a list of {}", several.len())),
+        },
+        other => Err(kind(other)),
+    }
+}
+
+fn kind(value: &Value) -> String {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::data::{
+        options::{Format, ReadOptions},
+        split::Split,
+        table::Table,
+    };
+
+    fn read_all(content: &str) -> Result<Table> {
+        read_with(content, &ReadOptions::default())
+    }
+
+    fn read_with(content: &str, options: &ReadOptions) -> Result<Table> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.jsonl");
+        std::fs::write(&path, content).unwrap();
+        let mut rows = Rows::new(Path::new("f.jsonl"), Format::Json, options, true);
+        let mut input = Input::of(&path)?;
+        input.name = "f.jsonl".into();
+        read(&input, &mut rows)?;
+        rows.finish()
+    }
+
+    fn pairs(table: &Table) -> Vec<(&str, &str)> {
+        table.rows.iter().map(|row| (row.text.as_str(), row.label.as_str())).collect()
+    }
+
+    #[test]
+    fn labels_may_be_strings_numbers_booleans_or_lists_of_one() {
+        let content = r#"{"id": 1, "Text": "a", "label": 1, "split": "dev"}
+            {"label": 1.0, "Text": "b", "split": "train"}
+            {"label": true, "Text": "c", "split": "test"}
+
+            {"label": " yes ", "Text": "d\n\u00e9", "split": "train"}
+            {"label": 0.5, "Text": "e", "split": "train"}
+            {"label": ["one"], "Text": 7, "split": "train"}
+            {"label": null, "Text": null, "split": "train"}"#;
+        let table = read_all(content).unwrap();
+        let labels: Vec<&str> = table.rows.iter().map(|row| row.label.as_str()).collect();
+        assert_eq!(labels, ["1", "1", "true", "yes", "0.5", "one"]);
+        assert_eq!((table.rows[0].part, table.rows[3].text.as_str()), (Some(Split::Development), "d\né"));
+        assert_eq!((table.rows[3].line, table.left_out().empty), (Some(5), 1));
+        assert_eq!(table.rows[5].text, "7");
+    }
+
+    #[test]
+    fn an_array_is_read_on_one_line_or_many() {
+        let array = r#"[{"text": "a", "label": 1}, {"text": "b", "label": 0, "more": [1, {"x": 2}]}]"#;
+        for content in [array.to_owned(), array.replace(", ", ",\n  "), format!("\u{feff} {array}\n")] {
+            assert_eq!(pairs(&read_all(&content).unwrap()), [("a", "1"), ("b", "0")]);
+        }
+        let message = read_all(&array[..array.len() - 1]).unwrap_err().to_string();
+        assert!(message.contains("one whole JSON array"), "{message}");
+        let message = read_all(r#"[{"text": "a", "label": 1}, 3]"#).unwrap_err().to_string();
+        assert!(message.starts_with("f.jsonl:2: ") && message.contains("a number"), "{message}");
+    }
+
+    #[test]
+    fn what_python_writes_is_understood() {
+        let content = "{\"text\": \"NaN \\\" NaN\", \"label\": 1, \"score\": NaN}\n\
+            {\"text\": \"a \\ud83d b \\ud83d\\ude00\", \"label\": 2, \"score\": -Infinity}\n\
+            {\"text\": \"c\", \"label\": NaN}\n";
+        let options = ReadOptions { skip_bad: true, ..ReadOptions::default() };
+        let table = read_with(content, &options).unwrap();
+        assert_eq!(pairs(&table), [("NaN \" NaN", "1"), ("a \u{fffd} b 😀", "2")]);
+        assert_eq!(table.left_out().unlabelled, 1);
+        let notes = &table.readings[0].notes;
+        assert!(notes.iter().any(|note| note.contains("U+FFFD: 1")), "{notes:?}");
+    }
+
+    #[test]
+    fn fields_are_those_of_the_first_objects_together() {
+        let table =
+            read_all("{\"text\": \"a\", \"id\": 3}\n{\"text\": \"b\", \"label\": 1}\n").unwrap_err().to_string();
+        assert!(table.starts_with("f.jsonl:1: expected a label"), "{table}");
+        let table = read_with(
+            "{\"text\": \"a\", \"id\": 3}\n{\"text\": \"b\", \"label\": 1}\n",
+            &ReadOptions { skip_bad: true, ..ReadOptions::default() },
+        );
+        assert_eq!(table.unwrap().readings[0].label.as_deref(), Some("label"));
+    }
+
+    #[test]
+    fn errors_name_the_line_and_the_fields() {
+        let good = "{\"text\": \"a\", \"label\": 1}\n";
+        for (bad, words) in [
+            ("{\"text\": \"a\"", "f.jsonl:2: expected one JSON object"),
+            ("[1]", "got a list"),
+            ("{\"text\": \"a\"}", "f.jsonl:2: expected a label"),
+            ("{\"text\": \"a\", \"label\": null}", "expected a label"),
+            ("{\"text\": \"a\", \"label\": [1, 2]}", "expected one label"),
+            ("{\"text\": true, \"label\": 1}", "expected a string as 'text', got a boolean"),
+            ("{\"body\": \"x\", \"label\": 1}", "the fields body, label"),
+        ] {
+            let message = read_all(&format!("{good}{bad}\n")).unwrap_err().to_string();
+            assert!(message.contains(words) && !message.contains("line 1 column"), "{message}");
+        }
+        let message = read_all("{\"a\": 1, \"b\": 2}\n").unwrap_err().to_string();
+        assert!(message.contains("a, b"), "{message}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_content_panics(content in "[{}\\[\\]\":,a1u\\\\\n ]{1,60}") {
+            let _ = read_all(&content);
+            let _ = mend(&content, &mut 0);
+        }
+
+        /// What JSON knows stays as it is.
+        #[test]
+        fn sound_strings_stay(text in "\\PC{0,30}") {
+            let content = serde_json::to_string(&serde_json::json!({ "text": text, "label": "x" })).unwrap();
+            prop_assert_eq!(mend(&content, &mut 0), None);
+        }
+    }
+}

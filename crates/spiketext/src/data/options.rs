@@ -1,0 +1,101 @@
+//! How a file is to be read, as far as its reader was told.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Serialize, Serializer};
+
+use crate::Error;
+
+/// How to read a file of texts. What is left open is found out, and said in the file's
+/// [`Reading`](super::Reading).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReadOptions {
+    /// The form of the file; otherwise its extension tells, or its content.
+    pub format: Option<Format>,
+    /// What stands between the fields of a CSV; otherwise what fits all of its records.
+    pub delimiter: Option<char>,
+    /// Whether the first record of a CSV or TSV names the columns.
+    pub header: Option<bool>,
+    /// The columns (or JSON fields) of the text, each by its name or its number from 1; several are joined by a line
+    /// end. Otherwise a usual name is looked for.
+    pub text: Vec<String>,
+    /// The column (or JSON field) of the label, by name or number.
+    pub label: Option<String>,
+    /// Names that are looked for before the usual ones: those of the file that a model was trained on.
+    pub familiar: Familiar,
+    /// Whether broken records and texts without a label are left out; otherwise the first is an error.
+    pub skip_bad: bool,
+}
+
+/// Column names that are looked for before the usual ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Familiar {
+    /// Of the text: taken if the file has all of them.
+    pub text: Vec<String>,
+    /// Of the label.
+    pub label: Option<String>,
+}
+
+/// The form of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Fields between delimiters, quoted where needed.
+    Csv,
+    /// Fields between tabs; a quote is one where it closes at the end of its field.
+    Tsv,
+    /// A JSON object a line, or an array of objects.
+    Json,
+    /// Apache Parquet.
+    Parquet,
+    /// fastText: `__label__name text`.
+    FastText,
+    /// A text a line, for prediction.
+    Lines,
+    /// A folder of class folders of text files, or of files.
+    Folder,
+}
+
+impl Format {
+    /// The names that [`Format::from_str`] takes.
+    pub const NAMES: [&str; 6] = ["csv", "tsv", "jsonl", "parquet", "fasttext", "lines"];
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Csv => "CSV",
+            Self::Tsv => "TSV",
+            Self::Json => "JSON",
+            Self::Parquet => "Parquet",
+            Self::FastText => "fastText lines",
+            Self::Lines => "a text a line",
+            Self::Folder => "a folder",
+        })
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Ok(match name.to_lowercase().as_str() {
+            "csv" => Self::Csv,
+            "tsv" => Self::Tsv,
+            "json" | "jsonl" | "ndjson" => Self::Json,
+            "parquet" => Self::Parquet,
+            "fasttext" | "ft" => Self::FastText,
+            "lines" | "txt" => Self::Lines,
+            _ => {
+                let known = Self::NAMES.iter().map(|&name| name.to_owned()).collect();
+                return Err(Error::UnknownName { what: "format", name: name.to_owned(), known });
+            }
+        })
+    }
+}
+
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
