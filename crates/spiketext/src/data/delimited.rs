@@ -88,7 +88,7 @@ fn read_without_names(
     rows: &mut Rows<'_>,
 ) -> Result<()> {
     let Some((first_line, first)) = records.first() else { return Ok(()) };
-    let header = match header.map_or_else(|| tell_header(records, width), |said| Header::of(said)) {
+    let header = match header.map_or_else(|| tell_header(records, width), Header::of) {
         Header::Unknown => {
             return rows.refuse(
                 Some(*first_line),

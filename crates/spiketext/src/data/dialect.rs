@@ -72,9 +72,7 @@ pub(super) fn delimiter(lines: &[(u64, String)], ended: bool, rows: &Rows<'_>) -
             let (line, fields) = first.uneven.unwrap_or((1, first.width));
             rows.refuse(
                 Some(line),
-                format!(
-                    "a delimiter under which all records have one number of fields (--delimiter says which it is)"
-                ),
+                "a delimiter under which all records have one number of fields (--delimiter says which it is)",
                 format!("{fields} fields between {}, {} at first", shown_delimiter(first.delimiter), first.width),
             )
         }

@@ -34,8 +34,8 @@ pub(super) fn tell_header(records: &[(u64, Vec<String>)], width: usize) -> Heade
         return Header::Unknown;
     }
     let mut names = false;
-    for column in 0..width {
-        let field = first[column].trim();
+    for (column, field) in first.iter().enumerate().take(width) {
+        let field = field.trim();
         let mut values = others.iter().map(|record| record.1[column].trim());
         let is_number = |value: &str| value.parse::<f64>().is_ok();
         let all_numbers = values.clone().all(|value| is_number(value) || value.is_empty())
