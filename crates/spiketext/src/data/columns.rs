@@ -238,6 +238,8 @@ impl Columns<'_> {
         if !self.named {
             return;
         }
+        let label = reading.label.clone();
+        let texts = reading.text.clone();
         let mut others = |what: &str, chosen: usize, usual: &[&str], taken: &[usize], flag: &str, joins: &str| {
             let others: Vec<usize> = self.all_of(usual, taken).into_iter().filter(|&other| other != chosen).collect();
             let (twins, others): (Vec<usize>, Vec<usize>) =
@@ -256,11 +258,15 @@ impl Columns<'_> {
                 reading.notes.push(format!("the {what} could also be in {names}; {flag} NAME chooses{joins}"));
             }
         };
-        if let ([text], true) = (chosen.text.as_slice(), self.options.text.is_empty()) {
+        // A familiar column was somebody's choice already.
+        let familiar = &self.options.familiar;
+        let is_open = self.options.text.is_empty() && texts != familiar.text;
+        if let ([text], true) = (chosen.text.as_slice(), is_open) {
             let joins = ", and joins columns if it is given more than once";
             others("text", *text, &TEXT_NAMES, chosen.label.as_slice(), "--text-column", joins);
         }
-        if let (Some(label), None) = (chosen.label, &self.options.label) {
+        let is_open = self.options.label.is_none() && (label.is_none() || label != familiar.label);
+        if let (Some(label), true) = (chosen.label, is_open) {
             others("label", label, &LABEL_NAMES, &chosen.text, "--label-column", "");
         }
     }
