@@ -25,6 +25,8 @@ pub mod seed;
 pub mod slices;
 pub mod target;
 
+pub mod metrics;
+
 pub mod text;
 #[cfg(feature = "vectors")]
 pub mod vectors;
