@@ -160,7 +160,7 @@ impl Confusion {
 pub fn worst_first(classes: &[(usize, Option<f64>)]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..classes.len()).collect();
     order.sort_by(|&a, &b| {
-        let key = |class: usize| (classes[class].0 == 0, classes[class].1.unwrap_or(2.0));
+        let key = |class: usize| (classes[class].0 == 0, classes[class].1.unwrap_or(f64::INFINITY));
         let ((no_texts_a, a), (no_texts_b, b)) = (key(a), key(b));
         no_texts_a.cmp(&no_texts_b).then(a.total_cmp(&b))
     });

@@ -499,7 +499,9 @@ pub fn with_setting<T: Serialize + DeserializeOwned>(choices: &T, setting: &str)
         // A bare word is a string, and so is anything bare where a string stands: `encoder=regular` and `bits=16`
         // need no quotes.
         (None, _) => toml::Value::String(value.to_owned()),
-        (Some(parsed), Some(toml::Value::String(_))) if !(parsed.is_str() || parsed.is_table()) => toml::Value::String(value.to_owned()),
+        (Some(parsed), Some(toml::Value::String(_))) if !(parsed.is_str() || parsed.is_table()) => {
+            toml::Value::String(value.to_owned())
+        }
         (Some(parsed), _) => parsed,
     };
     while let Some(part) = parts.pop() {

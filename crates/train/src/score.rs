@@ -55,8 +55,7 @@ impl Score {
             Selection::Accuracy => self.accuracy > other.accuracy,
             Selection::Balanced => {
                 let (own, others) = (self.never_answered.len(), other.never_answered.len());
-                own < others
-                    || own == others && self.accuracy + self.macro_f1 > other.accuracy + other.macro_f1
+                own < others || own == others && self.accuracy + self.macro_f1 > other.accuracy + other.macro_f1
             }
         }
     }
@@ -69,7 +68,12 @@ impl Score {
             accuracy: points(self.accuracy, after.accuracy),
             balanced_accuracy: (selection == Selection::Balanced)
                 .then(|| points(self.balanced_accuracy, after.balanced_accuracy)),
-            classes: after.never_answered.iter().filter(|class| !self.never_answered.contains(class)).copied().collect(),
+            classes: after
+                .never_answered
+                .iter()
+                .filter(|class| !self.never_answered.contains(class))
+                .copied()
+                .collect(),
         }
     }
 
