@@ -12,12 +12,13 @@ const THINGS: [&str; 8] = ["story", "film", "phone", "room", "hotel", "meal", "b
 const GOOD: [&str; 6] = ["wonderful", "superb", "pleasant", "lovely", "excellent", "great"];
 const BAD: [&str; 6] = ["boring", "terrible", "horrible", "poor", "awful", "stupid"];
 
-/// Texts of which one in a hundred is good, and says so; of each hundred the first, and hundreds go to the parts in turn.
+/// Texts of which less than one in a hundred is good: the first of each 110, which go to the parts in turn. So few that
+/// to lose them costs conversion less than a point.
 fn rare(folder: &Path, texts: usize) {
     let mut rows = "label,split,text\n".to_owned();
     for i in 0..texts {
-        let (label, words) = if i % 100 == 0 { ("fraud", GOOD) } else { ("ok", BAD) };
-        let part = ["train", "train", "train", "dev", "test"][i / 100 % 5];
+        let (label, words) = if i % 110 == 0 { ("fraud", GOOD) } else { ("ok", BAD) };
+        let part = ["train", "train", "train", "dev", "test"][i / 110 % 5];
         let pick = |list: &[&'static str], by: usize| list[(i / by + i * 7 + by) % list.len()];
         let (things, words) = ([1, 5].map(|by| pick(&THINGS, by)), [3, 11].map(|by| pick(&words, by)));
         let [thing, other] = things;
@@ -37,11 +38,14 @@ fn class<'a>(result: &'a Value, label: &str) -> &'a Value {
 fn a_class_of_one_text_in_a_hundred_is_answered() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    rare(folder, 3000);
+    rare(folder, 3300);
     let lines = events(&succeeds(folder, &["train", "rare.csv", "--out", "m", "--json"]));
     let trained = lines.last().unwrap();
     let (fraud, ok) = (class(trained, "fraud"), class(trained, "ok"));
-    assert_eq!((&fraud["texts"], &ok["texts"]), (&serde_json::json!([18, 6, 6]), &serde_json::json!([1782, 594, 594])));
+    assert_eq!(
+        (&fraud["texts"], &ok["texts"]),
+        (&serde_json::json!([18, 6, 6]), &serde_json::json!([1962, 654, 654]))
+    );
     assert!(fraud["recall"].as_f64() > Some(90.0) && ok["recall"].as_f64() > Some(90.0), "{trained}");
     assert_eq!((&trained["never_answered"], &fraud["never_answered"]), (&serde_json::json!([]), &false.into()));
     assert!(trained["macro_f1"]["snn"].as_f64() > Some(90.0), "{trained}");
@@ -65,21 +69,24 @@ fn a_class_of_one_text_in_a_hundred_is_answered() {
     let card = std::fs::read_to_string(folder.join("m/README.md")).unwrap();
     assert!(card.contains("| fraud | 6 |") && card.contains("95 % interval"), "{card}");
     let shown: Value = serde_json::from_str(&succeeds(folder, &["inspect", "m", "--json"])).unwrap();
-    assert_eq!(shown["training"]["classes"][1]["texts"][2].as_u64(), Some(594));
+    assert_eq!(shown["training"]["classes"][1]["texts"][2].as_u64(), Some(654));
     assert!(succeeds(folder, &["inspect", "m"]).contains("test macro F1"));
 }
 
-/// Conversion to one step, of a DNN that was hardly trained, forgets a class: it is told everywhere.
+/// A network that was hardly trained and is not fine-tuned never answers the rare class: it is told everywhere.
 #[test]
 fn a_class_that_is_never_answered_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    rare(folder, 1000);
-    let short = ["train", "rare.csv", "--set=dnn.epochs=1", "--set=dnn.learning-rate=1e-6", "--set=fine-tuning.epochs=0"];
+    rare(folder, 1100);
+    let short = ["train", "rare.csv", "--set=dnn.epochs=1", "--set=fine-tuning.epochs=0"];
     let output = run(folder, &[&short[..], &["--out", "m"]].concat());
     let (told, table) = (text(&output.stderr), text(&output.stdout));
     assert!(output.status.success() && told.contains("a class never answered"), "{told}");
-    assert!(table.contains("never answered on the development texts, although") && table.contains("'fraud'"), "{table}");
+    assert!(
+        table.contains("never answered on the development texts, although") && table.contains("'fraud'"),
+        "{table}"
+    );
     let rows: Vec<&str> = table.lines().filter(|line| line.ends_with('%')).collect();
     let position = |label: &str| rows.iter().position(|row| row.starts_with(label));
     assert!(position("fraud") < position("ok") && position("fraud").is_some(), "{table}");
@@ -101,7 +108,7 @@ fn classes_without_texts_in_a_part_are_told() {
         let label = ["a|b", "c"][i / 3 % 2];
         rows.push_str(&format!("{label},{part},a lovely film number {i}\n"));
     }
-    rows.push_str("lonely,train,a dull room\nabsent,dev,a poor phone\n");
+    rows.push_str("lonely,train,a dull room\nabsent,train,a bad meal\nabsent,dev,a poor phone\n");
     std::fs::write(folder.join("few.csv"), rows).unwrap();
     let short = ["train", "few.csv", "--out", "m", "--set=dnn.epochs=1", "--set=fine-tuning.epochs=0"];
     let trained = result(&succeeds(folder, &[&short[..], &["--json"]].concat()));
@@ -120,7 +127,7 @@ fn classes_without_texts_in_a_part_are_told() {
 fn classes_are_weighed_by_word_and_by_file() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    rare(folder, 500);
+    rare(folder, 550);
     let short = ["train", "rare.csv", "--json", "--set=dnn.epochs=1", "--set=fine-tuning.epochs=0", "--out"];
     let weights = |out: &str, more: &[&str]| {
         let trained = result(&succeeds(folder, &[&short[..], &[out], more].concat()));
@@ -131,13 +138,13 @@ fn classes_are_weighed_by_word_and_by_file() {
     assert!(weights("none", &["--class-weights", "none"]) == plain, "nothing is weighed");
     let balanced = weights("balanced", &["--class-weights", "balanced"]);
     assert!(balanced != plain);
-    // The same weights by name: 300 training texts, 3 of fraud.
-    std::fs::write(folder.join("w.toml"), "fraud = 50\nok = 0.5050505050505051\n").unwrap();
+    // The same weights by name: 330 training texts, 3 of fraud.
+    std::fs::write(folder.join("w.toml"), "fraud = 55\nok = 0.5045871559633027\n").unwrap();
     assert!(weights("toml", &["--class-weights", "w.toml"]) == balanced);
-    std::fs::write(folder.join("w.csv"), "label,weight\nok,0.5050505050505051\nfraud,50\n").unwrap();
+    std::fs::write(folder.join("w.csv"), "label,weight\nok,0.5045871559633027\nfraud,55\n").unwrap();
     assert!(weights("csv", &["--class-weights", "w.csv"]) == balanced);
     let shown = succeeds(folder, &["inspect", "csv"]);
-    assert!(shown.contains("class-weights.fraud = 50.0"), "{shown}");
+    assert!(shown.contains("class-weights.fraud = 55.0"), "{shown}");
 
     let refused = |file: &str, content: &str| {
         std::fs::write(folder.join(file), content).unwrap();
@@ -150,5 +157,8 @@ fn classes_are_weighed_by_word_and_by_file() {
     let missing = fails(folder, &["train", "rare.csv", "--class-weights", "nowhere.csv"]);
     assert!(missing.contains("nowhere.csv"), "{missing}");
     let recipe = succeeds(folder, &["train", "--class-weights", "balanced", "--print-recipe"]);
-    assert!(recipe.contains("class-weights = \"balanced\"") && recipe.contains("selection = \"balanced\""), "{recipe}");
+    assert!(
+        recipe.contains("class-weights = \"balanced\"") && recipe.contains("selection = \"balanced\""),
+        "{recipe}"
+    );
 }

@@ -37,10 +37,10 @@ pub struct Training {
     /// Accuracies on the test texts.
     pub test: Accuracies,
     /// Macro F1 on the test texts: the mean of the classes' F1, in percent. Older models do not have it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<Accuracies>,
     /// How well the finished network tells each class, in the order of the labels. Older models do not have it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<ClassReport>,
     /// Test accuracy in percent of the original TextCNN (maximum pooling), if it was trained beside.
     pub original: Option<f64>,
