@@ -1,5 +1,5 @@
-//! Classes that are rare: none is forgotten on the way from text to spikes, and people and programs are told how well each
-//! is told.
+//! Classes that are rare: none is forgotten on the way from text to spikes, and people and programs learn how well
+//! each is told.
 
 mod common;
 
@@ -12,8 +12,8 @@ const THINGS: [&str; 8] = ["story", "film", "phone", "room", "hotel", "meal", "b
 const GOOD: [&str; 6] = ["wonderful", "superb", "pleasant", "lovely", "excellent", "great"];
 const BAD: [&str; 6] = ["boring", "terrible", "horrible", "poor", "awful", "stupid"];
 
-/// Texts of which less than one in a hundred is good: the first of each 110, which go to the parts in turn. So few that
-/// to lose them costs conversion less than a point.
+/// Texts of which less than one in a hundred is good: the first of each 110, which go to the parts in turn. So few
+/// that to lose them costs conversion less than a point.
 fn rare(folder: &Path, texts: usize) {
     let mut rows = "label,split,text\n".to_owned();
     for i in 0..texts {

@@ -1,7 +1,7 @@
 //! How well labels are told: the figures of each class, their means over the classes, and how sure a share is.
 //!
-//! Shares are from 0 to 1. Figures agree with scikit-learn's where these are defined; where there is nothing to divide
-//! by there is no figure, and means over the classes leave out classes of which there are no texts.
+//! Shares are from 0 to 1. Figures agree with scikit-learn's where these are defined; where there is nothing to
+//! divide by there is no figure, and means over the classes leave out classes of which there are no texts.
 
 use crate::target::{self, Target};
 
@@ -154,8 +154,8 @@ impl Confusion {
     }
 }
 
-/// The order in which to show classes, given the texts and the F1 of each: the worst first; of equals those first that
-/// come first; classes without texts last.
+/// The order in which to show classes, given the texts and the F1 of each: the worst first; of equals those first
+/// that come first; classes without texts last.
 #[must_use]
 pub fn worst_first(classes: &[(usize, Option<f64>)]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..classes.len()).collect();
@@ -167,8 +167,8 @@ pub fn worst_first(classes: &[(usize, Option<f64>)]) -> Vec<usize> {
     order
 }
 
-/// The share that `right` of `texts` is an estimate of lies between these two, at 95 % (Wilson 1927). None where there are
-/// no texts.
+/// The share that `right` of `texts` is an estimate of lies between these two, at 95 % (Wilson 1927). None where
+/// there are no texts.
 #[must_use]
 pub fn wilson(right: usize, texts: usize) -> Option<[f64; 2]> {
     /// The 0.975-quantile of the normal distribution.

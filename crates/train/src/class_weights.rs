@@ -125,8 +125,8 @@ impl WeightFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be read, is not of its format, names a class twice, or has a weight that is no finite number above
-    /// 0; the message names the line.
+    /// If it cannot be read, is not of its format, names a class twice, or has a weight that is no finite number
+    /// above 0; the message names the line.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);

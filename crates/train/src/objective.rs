@@ -38,8 +38,8 @@ impl Objective {
         }
     }
 
-    /// The loss of a batch, `[1]`: the mean over its texts and, where outputs fire, over the time steps too. That of a
-    /// text is first multiplied by the weight of its class, where there are `weights`, `[K]`.
+    /// The loss of a batch, `[1]`: the mean over its texts and, where outputs fire, over the time steps too. That of
+    /// a text is first multiplied by the weight of its class, where there are `weights`, `[K]`.
     ///
     /// # Panics
     /// If there is not a target a text, or one does not fit the classes.
@@ -69,7 +69,8 @@ impl Objective {
         }
     }
 
-    /// The mean loss of logits `[N, K]` against a target each, `[1]`; with `weights` of the classes as [`Self::loss`].
+    /// The mean loss of logits `[N, K]` against a target each, `[1]`; with `weights` of the classes as
+    /// [`Self::loss`].
     ///
     /// # Panics
     /// If there are not N targets, or one does not fit the classes.

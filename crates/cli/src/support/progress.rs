@@ -91,8 +91,8 @@ impl Progress {
                 self.finish();
                 let forgotten = forgotten(*never_answered);
                 self.line(&format!(
-                    "{:<11} epoch {epoch:>3}: loss {train_loss:.4}, development {development_accuracy:.2} %, macro F1 \
-                     {development_macro_f1:.2} %{forgotten}{} ({seconds:.1} s)",
+                    "{:<11} epoch {epoch:>3}: loss {train_loss:.4}, development {development_accuracy:.2} %, macro \
+                     F1 {development_macro_f1:.2} %{forgotten}{} ({seconds:.1} s)",
                     phase.name(),
                     if *best { ", best so far" } else { "" },
                 ));

@@ -46,8 +46,8 @@ const SHOWN_CLASSES: usize = 5;
 --json prints one object a line: 'event' is prepared, resumed, epoch, converted, note, and last result. In epoch and
 converted never_answered counts the classes that have development texts and are never answered. result has, in percent
 of the test texts, dnn_accuracy, converted_accuracy, snn_accuracy, snn_accuracy_interval (from, to: Wilson's at 95 %),
-macro_f1 (dnn, converted, snn) and classes (label, texts of the training, development and test part, precision, recall,
-f1, never_answered), worst F1 first; never_answered, without_development_texts and without_test_texts list labels.")]
+macro_f1 (dnn, converted, snn) and classes (label, texts of the training, development and test part, precision,
+recall, f1, never_answered), worst F1 first; never_answered, without_development_texts and without_test_texts list labels.")]
 pub struct Arguments {
     #[command(flatten)]
     source: DatasetArgs,
@@ -80,9 +80,9 @@ pub struct Arguments {
     /// A TOML file with any part of a recipe.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Multiply the loss of each text by a weight of its class: balanced (all classes have the same share), none, or a
-    /// FILE of a weight for each class: lines of `label,weight`, or TOML with `label = weight` [default: the recipe's:
-    /// none].
+    /// Multiply the loss of each text by a weight of its class: balanced (all classes have the same share), none, or
+    /// a FILE of a weight for each class: lines of `label,weight`, or TOML with `label = weight` [default: the
+    /// recipe's: none].
     #[arg(long, value_name = "balanced|FILE|none")]
     class_weights: Option<PathBuf>,
     /// Set one field of the recipe, as in `dnn.epochs=20`; may be repeated. `--print-recipe` shows all fields.
