@@ -26,6 +26,8 @@ pub mod seed;
 pub mod slices;
 pub mod target;
 
+pub mod metrics;
+
 pub mod text;
 #[cfg(feature = "vectors")]
 pub mod vectors;

@@ -104,7 +104,7 @@ impl<'a> CellMaker<'a> {
                     Method::Original => (Arc::new(pipeline.original(observer)?), Phase::Original, recipe.original()),
                     _ => (pipeline.dnn(observer)?, Phase::Dnn, recipe.clone()),
                 };
-                let history = trained.history;
+                let history = &trained.history;
                 gathered.epochs(phase, [history.epochs, history.best_epoch]);
                 gathered.without_spikes(&recipe, &trained)
             }
@@ -214,7 +214,7 @@ impl<'a> Gathered<'a> {
         let config = network_config(recipe, self.prepared.dimension, self.dataset.labels.len())?;
         Ok(Measurements {
             costs: Some(costs::without_spikes(&config, network, recipe.network.biases, texts)),
-            ..self.with_labels(&network.labels_of(texts), percent(trained.history.best_accuracy))
+            ..self.with_labels(&network.labels_of(texts), percent(trained.history.best.accuracy))
         })
     }
 }

@@ -16,6 +16,7 @@ use spiketext::{
     dnn::{self, Dnn, DnnView},
     energy::RectifierShares,
     engine::batch_of,
+    metrics::LabelCounts,
     network::{LayerConfig, LayerWeights, Leaf, NetworkConfig, Signal},
     seed::{Purpose, stream, uniform},
     slices::argmax,
@@ -37,6 +38,7 @@ use crate::{
     prepare::{EncodedText, PreparedData},
     recipe::{DnnChoices, Recipe},
     schedule::{Batches, Trainable},
+    score::Score,
     store::Store,
 };
 
@@ -47,6 +49,8 @@ pub struct TextCnn {
     prepared: Arc<PreparedData>,
     seed: u64,
     biases: bool,
+    /// Weights of the classes in the loss, `[K]`.
+    class_weights: Option<Vec<f32>>,
     optimiser: AdamW,
     workspace: Workspace,
     device: Device,
@@ -138,6 +142,7 @@ impl TextCnn {
             prepared: Arc::clone(prepared),
             seed,
             biases: recipe.network.biases,
+            class_weights: prepared.class_weights(&recipe.class_weights),
             optimiser: adamw(recipe.dnn.weight_decay),
             workspace: Workspace::default(),
             codes: Rows::new(codes),
@@ -155,16 +160,16 @@ impl TextCnn {
         }
     }
 
-    /// Share of `texts` whose label the network finds.
+    /// How the labels that the network finds for `texts` stand to their classes.
     #[must_use]
-    pub fn accuracy(&self, texts: &[EncodedText]) -> f64 {
-        self.prepared.accuracy(&self.config, texts, |words| self.labels(words))
+    pub fn label_counts(&self, texts: &[EncodedText]) -> LabelCounts {
+        self.prepared.label_counts(&self.config, texts, |words| self.labels(words))
     }
 
     /// The label that the network finds for each of `texts`.
     #[must_use]
     pub fn labels_of(&self, texts: &[EncodedText]) -> Vec<usize> {
-        self.prepared.labels(&self.config, texts, |words| self.labels(words))
+        self.prepared.labels_of(&self.config, texts, |words| self.labels(words))
     }
 
     /// How much of the network's activity is not zero on texts given as word ids. A feature is zero where all
@@ -346,7 +351,8 @@ impl Trainable for TextCnn {
                 None => pooled,
             };
             let outputs = Outputs::Values(graph::real_valued_outputs(config, &leaves, features));
-            let loss = Objective::of(config).loss(config, outputs, &batch.targets);
+            let weights = self.class_weights.as_deref();
+            let loss = Objective::of(config).loss(config, outputs, &batch.targets, weights);
             let gradients = loss.backward();
             (loss, gradients)
         };
@@ -364,8 +370,8 @@ impl Trainable for TextCnn {
         f64::from(numbers(&loss)[0])
     }
 
-    fn development_accuracy(&self) -> Result<f64> {
-        Ok(self.accuracy(&self.prepared.development))
+    fn development_score(&self) -> Result<Score> {
+        Ok(Score::of(&self.label_counts(&self.prepared.development)))
     }
 
     fn save(&self, prefix: &str, store: &mut Store) {

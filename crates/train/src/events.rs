@@ -86,6 +86,10 @@ pub enum Event {
         train_loss: f64,
         /// Accuracy on the development texts, percent.
         development_accuracy: f64,
+        /// Macro F1 on the development texts, percent.
+        development_macro_f1: f64,
+        /// Classes that have development texts and were never the answer.
+        never_answered: usize,
         /// Whether it is the best so far.
         best: bool,
         /// Seconds it took.
@@ -95,6 +99,10 @@ pub enum Event {
     Converted {
         /// Accuracy of the converted network on the development texts, percent.
         development_accuracy: f64,
+        /// Its macro F1 on them, percent.
+        development_macro_f1: f64,
+        /// Classes that have development texts and were never the answer.
+        never_answered: usize,
         /// Neurons that never or always fired on the calibration texts.
         extremes: spiketext::engine::Extremes,
     },

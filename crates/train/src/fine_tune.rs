@@ -7,6 +7,7 @@ use spiketext::{
     Result,
     encode::{Noise, UNKNOWN_RATE, encode},
     engine::{batch_of, feature_thresholds, run},
+    metrics::LabelCounts,
     network::{Codes, Grid, LayerConfig, LayerWeights, Network, NetworkConfig, Weights, on_grid},
     seed::Purpose,
     target::Target,
@@ -26,6 +27,7 @@ use crate::{
     prepare::{EncodedText, PreparedData},
     recipe::{FineTuningChoices, Recipe},
     schedule::{Batches, Trainable},
+    score::Score,
     store::Store,
 };
 
@@ -36,6 +38,8 @@ pub struct SpikingTextCnn<'a> {
     prepared: &'a PreparedData,
     biases: bool,
     presence_learns: bool,
+    /// Weights of the classes in the loss, `[K]`.
+    class_weights: Option<Vec<f32>>,
     optimiser: AdamW,
     workspace: Workspace,
     layers: Vec<LeafParameters>,
@@ -112,6 +116,7 @@ impl<'a> SpikingTextCnn<'a> {
             prepared,
             biases: recipe.fine_tuning.biases,
             presence_learns: recipe.words.centred,
+            class_weights: prepared.class_weights(&recipe.class_weights),
             optimiser: adamw(recipe.fine_tuning.weight_decay),
             workspace: Workspace::default(),
             layers: layers.collect(),
@@ -163,10 +168,10 @@ impl<'a> SpikingTextCnn<'a> {
     }
 }
 
-/// Share of `texts` that a network labels right.
+/// How the labels that a network finds for `texts` stand to their classes.
 #[must_use]
-pub fn accuracy(network: &Network, noise: Noise, prepared: &PreparedData, texts: &[EncodedText]) -> f64 {
-    prepared.accuracy(network.config(), texts, |words| run(network, noise, words).labels)
+pub fn label_counts(network: &Network, noise: Noise, prepared: &PreparedData, texts: &[EncodedText]) -> LabelCounts {
+    prepared.label_counts(network.config(), texts, |words| run(network, noise, words).labels)
 }
 
 /// What outputs say, from the currents into them, `[B T, O]`.
@@ -198,7 +203,8 @@ impl Trainable for SpikingTextCnn<'_> {
         let readout = || {
             let currents = graph::spiking_outputs(config, &leaves, &batch.read, sums);
             let outputs = outputs(config, batch.targets.len(), currents);
-            let loss = Objective::of(config).loss(config, outputs, &batch.targets);
+            let weights = self.class_weights.as_deref();
+            let loss = Objective::of(config).loss(config, outputs, &batch.targets, weights);
             let gradients = loss.backward();
             (loss, gradients)
         };
@@ -216,8 +222,9 @@ impl Trainable for SpikingTextCnn<'_> {
         f64::from(numbers(&loss)[0])
     }
 
-    fn development_accuracy(&self) -> Result<f64> {
-        Ok(accuracy(&self.network()?, Noise::inference(self.frozen.seed), self.prepared, &self.prepared.development))
+    fn development_score(&self) -> Result<Score> {
+        let (noise, prepared) = (Noise::inference(self.frozen.seed), self.prepared);
+        Ok(Score::of(&label_counts(&self.network()?, noise, prepared, &prepared.development)))
     }
 
     fn save(&self, prefix: &str, store: &mut Store) {

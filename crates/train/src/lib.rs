@@ -5,6 +5,7 @@
 //! `identity`; `layers`, `row_layers` and `kernel_operation` join the hand-written kernels to Burn.
 
 mod cache;
+pub mod class_weights;
 pub mod codes;
 pub mod convert;
 pub mod dnn;
@@ -23,13 +24,16 @@ pub mod prepare;
 pub mod recipe;
 pub mod row_layers;
 mod schedule;
+pub mod score;
 pub mod steps;
 mod store;
 
 pub use cache::{Classifier, StepCache};
+pub use class_weights::{ClassWeights, WeightFile};
 pub use network::network_config;
 pub use pipeline::{CHECKPOINT, Options, Pipeline, SpikingMethod, check, train, train_with_dnn};
 pub use prepare::VectorSource;
 pub use recipe::Recipe;
 pub use schedule::{Batches, Trainable, TrainingHistory};
+pub use score::Score;
 pub use store::Store;

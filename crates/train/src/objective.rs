@@ -38,53 +38,63 @@ impl Objective {
         }
     }
 
-    /// The loss of a batch, `[1]`: the mean over its texts and, where outputs fire, over the time steps too.
+    /// The loss of a batch, `[1]`: the mean over its texts and, where outputs fire, over the time steps too. That of
+    /// a text is first multiplied by the weight of its class, where there are `weights`, `[K]`.
     ///
     /// # Panics
     /// If there is not a target a text, or one does not fit the classes.
     #[must_use]
-    pub fn loss(self, config: &NetworkConfig, outputs: Outputs, targets: &[Target]) -> Tensor<1> {
+    pub fn loss(
+        self,
+        config: &NetworkConfig,
+        outputs: Outputs,
+        targets: &[Target],
+        weights: Option<&[f32]>,
+    ) -> Tensor<1> {
         let (texts, steps, classes) = (targets.len(), config.steps, config.classes());
         match outputs {
-            Outputs::Values(values) => self.of_logits(sum_groups(values, classes), targets),
+            Outputs::Values(values) => self.of_logits(sum_groups(values, classes), targets, weights),
             Outputs::Currents(currents) => {
                 let outputs = config.outputs();
                 let mean = currents.reshape([texts, steps, outputs]).mean_dim(1).reshape([texts, outputs]);
-                self.of_logits(sum_groups(mean, classes) / config.outputs_per_class() as f32, targets)
+                let logits = sum_groups(mean, classes) / config.outputs_per_class() as f32;
+                self.of_logits(logits, targets, weights)
             }
             Outputs::Spikes(spikes) => {
                 let sums = sum_groups(spikes.reshape([texts * steps, config.outputs()]), classes);
                 let each_step: Vec<Target> =
                     targets.iter().flat_map(|&target| std::iter::repeat_n(target, steps)).collect();
-                self.of_logits(sums, &each_step)
+                self.of_logits(sums, &each_step, weights)
             }
         }
     }
 
-    /// The mean loss of logits `[N, K]` against a target each, `[1]`.
+    /// The mean loss of logits `[N, K]` against a target each, `[1]`; with `weights` of the classes as
+    /// [`Self::loss`].
     ///
     /// # Panics
     /// If there are not N targets, or one does not fit the classes.
     #[must_use]
-    pub fn of_logits(self, logits: Tensor<2>, targets: &[Target]) -> Tensor<1> {
+    pub fn of_logits(self, logits: Tensor<2>, targets: &[Target], weights: Option<&[f32]>) -> Tensor<1> {
         let [rows, classes] = logits.dims();
         assert_eq!(rows, targets.len(), "a target for each row of logits");
         match (self, tracked(logits.clone())) {
             (Self::OneClass, Some(tracked)) => {
                 let labels = targets.iter().map(|target| target.class()).collect();
-                apply(CrossEntropy { classes, labels }, [tracked])
+                apply(CrossEntropy { classes, labels, weights: weights.map(Into::into) }, [tracked])
             }
-            (Self::OneClass, None) => composed_cross_entropy(logits, targets),
+            (Self::OneClass, None) => composed_cross_entropy(logits, targets, weights),
         }
     }
 }
 
-/// Mean cross-entropy of logits `[N, K]` from tensor operations: any device, gradients by Burn.
-pub fn composed_cross_entropy(logits: Tensor<2>, targets: &[Target]) -> Tensor<1> {
+/// Mean cross-entropy of logits `[N, K]` from tensor operations: any device, gradients by Burn. With `weights` of the
+/// classes as [`Objective::loss`].
+pub fn composed_cross_entropy(logits: Tensor<2>, targets: &[Target], weights: Option<&[f32]>) -> Tensor<1> {
     let [rows, classes] = logits.dims();
     let mut one_hot = vec![0.0f32; rows * classes];
     for (row, target) in one_hot.chunks_exact_mut(classes).zip(targets) {
-        row[target.class()] = 1.0;
+        row[target.class()] = weights.map_or(1.0, |weights| weights[target.class()]);
     }
     let one_hot = Tensor::<2>::from_data(TensorData::new(one_hot, [rows, classes]), &logits.device());
     (log_softmax(logits, 1) * one_hot).sum() * (-1.0 / rows as f32)
@@ -95,12 +105,19 @@ pub fn composed_cross_entropy(logits: Tensor<2>, targets: &[Target]) -> Tensor<1
 struct CrossEntropy {
     classes: usize,
     labels: Arc<[usize]>,
+    /// Of the classes, `[K]`.
+    weights: Option<Arc<[f32]>>,
 }
 
 impl CrossEntropy {
     /// The part of each text in the mean, with the sign of the loss.
     fn share(&self) -> f32 {
         -1.0 / self.labels.len() as f32
+    }
+
+    /// `value` of a text with this label, times the weight of its class.
+    fn weighed(&self, label: usize, value: f32) -> f32 {
+        self.weights.as_ref().map_or(value, |weights| weights[label] * value)
     }
 
     /// For each text its label, its logits less the largest of them, and the sum of their exponentials.
@@ -122,7 +139,8 @@ impl Kernel<1> for CrossEntropy {
     }
 
     fn forward(&self, [logits]: [&[f32]; 1]) -> (Vec<f32>, ()) {
-        let sum: f32 = self.shifted(logits).map(|(label, shifted, sum)| shifted[label] - sum.ln()).sum();
+        let terms = self.shifted(logits).map(|(label, shifted, sum)| self.weighed(label, shifted[label] - sum.ln()));
+        let sum: f32 = terms.sum();
         (vec![sum * self.share()], ())
     }
 
@@ -130,6 +148,7 @@ impl Kernel<1> for CrossEntropy {
         let share = gradient[0] * self.share();
         let mut d_logits = Vec::with_capacity(logits.len());
         for (label, shifted, sum) in self.shifted(logits) {
+            let share = self.weighed(label, share);
             let of_sum = -share * (1.0 / sum);
             let of =
                 |(class, shifted): (usize, &f32)| of_sum * shifted.exp() + if class == label { share } else { 0.0 };
@@ -174,8 +193,9 @@ mod tests {
     fn outputs_of_every_kind_become_the_terms_of_equation_8() {
         let targets = [1, 0].map(Target::of);
         let one = config(1);
-        let loss =
-            |config: &NetworkConfig, outputs| numbers(&Objective::of(config).loss(config, outputs, &targets))[0];
+        let loss = |config: &NetworkConfig, outputs| {
+            numbers(&Objective::of(config).loss(config, outputs, &targets, None))[0]
+        };
         let near = |got: f32, want: f32| assert!((got - want).abs() < 1e-6, "{got} {want}");
         let values = Outputs::Values(tensor(&[0.5, 2.0, 1.0, -1.0], [2, 2]));
         near(loss(&one, values), (term(2.0, 0.5) + term(1.0, -1.0)) / 2.0);
@@ -192,5 +212,43 @@ mod tests {
         let twice = [outputs[..4].repeat(2), outputs[4..].repeat(2)].concat();
         near(loss(&two, Outputs::Currents(tensor(&twice, [4, 4]))), (term(2.0, 0.5) + term(1.0, 0.0)) / 2.0);
         near(loss(&two, Outputs::Spikes(tensor(&twice, [2, 2, 4]))), (term(4.0, 1.0) + term(2.0, 0.0)) / 2.0);
+    }
+
+    /// The weighted loss is the sum of its weighted terms, and its gradient their slopes.
+    #[test]
+    fn a_weight_multiplies_the_term_of_each_text_of_its_class() {
+        let (targets, weights) = ([1, 0, 1, 2].map(Target::of), [0.25f32, 4.0, 1.5]);
+        let logits = [0.5f32, 2.0, -1.0, 1.0, -1.0, 0.25, 0.0, -0.5, 3.0, 1.0, 0.125, 0.75];
+        let loss_of = |logits: &[f64]| -> f64 {
+            let terms = logits.chunks_exact(3).zip(&targets).map(|(logits, target)| {
+                let sum: f64 = logits.iter().map(|logit| logit.exp()).sum();
+                f64::from(weights[target.class()]) * (sum.ln() - logits[target.class()])
+            });
+            terms.sum::<f64>() / 4.0
+        };
+        let wide: Vec<f64> = logits.iter().map(|&logit| logit.into()).collect();
+        let leaf = tensor(&logits, [4, 3]).autodiff().require_grad();
+        let loss = Objective::OneClass.of_logits(leaf.clone(), &targets, Some(&weights));
+        assert!((f64::from(numbers(&loss)[0]) - loss_of(&wide)).abs() < 1e-6);
+        let gradients = numbers(&leaf.grad(&loss.backward()).expect("a gradient"));
+        for (i, &got) in gradients.iter().enumerate() {
+            let (mut high, mut low) = (wide.clone(), wide.clone());
+            high[i] += 1e-6;
+            low[i] -= 1e-6;
+            let slope = (loss_of(&high) - loss_of(&low)) / 2e-6;
+            assert!((slope - f64::from(got)).abs() < 1e-5, "{i}: {slope} and {got}");
+        }
+        // Of every kind of output.
+        let one = config(1);
+        let (two, weights) = ([1, 0].map(Target::of), [3.0, 0.5]);
+        let loss = |outputs| numbers(&Objective::of(&one).loss(&one, outputs, &two, Some(&weights)))[0];
+        let near = |got: f32, want: f32| assert!((got - want).abs() < 1e-6, "{got} {want}");
+        let values = [0.5, 2.0, 1.0, -1.0];
+        near(loss(Outputs::Values(tensor(&values, [2, 2]))), (0.5 * term(2.0, 0.5) + 3.0 * term(1.0, -1.0)) / 2.0);
+        let steps = [0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0];
+        let means = (0.5 * term(0.5, 0.0) + 3.0 * term(1.0, 0.5)) / 2.0;
+        near(loss(Outputs::Currents(tensor(&steps, [4, 2]))), means);
+        let each = 0.5 * (term(1.0, 0.0) + term(0.0, 0.0)) + 3.0 * (term(1.0, 1.0) + term(1.0, 0.0));
+        near(loss(Outputs::Spikes(tensor(&steps, [2, 2, 2]))), each / 4.0);
     }
 }

@@ -16,20 +16,23 @@ use spiketext::{
     dnn::Dnn,
     encode::Noise,
     engine::Extremes,
-    model::{Accuracies, Adversarial, Choices, ColumnNames, Costs, Model, Training},
+    metrics::LabelCounts,
+    model::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Model, Training},
     network::{Network, NetworkConfig},
+    target::class_counts,
     text::Language,
 };
 
 use crate::{
     cache::{Classifier, PreparedWords, StepCache},
     events::{Event, Observer, Phase},
-    fine_tune::accuracy,
+    fine_tune::label_counts,
     identity::Identity,
     network::network_config,
     prepare::{PreparedData, VectorSource, prepare},
     recipe::{Recipe, Step},
     schedule::{Checkpoint, Saving, TrainingHistory},
+    score::Score,
     steps::{ConvertedNetwork, Measurement, StepContext, TrainedDnn, TrainedNetwork},
     store::Store,
 };
@@ -116,6 +119,8 @@ pub struct SpikingNetwork {
     pub network: Network,
     /// Of the development texts, percent; 0 for networks that are not on the way.
     pub development: Accuracies,
+    /// How well it tells the labels of the development texts.
+    pub score: Score,
     /// Epochs run and the best of them, for each phase on the way.
     pub epochs: Vec<(Phase, [usize; 2])>,
     /// Dead and saturated neurons after conversion; none without one.
@@ -154,6 +159,7 @@ impl<'a> Pipeline<'a> {
         let started = Instant::now();
         recipe.check()?;
         check(dataset)?;
+        recipe.class_weights.check_names(&dataset.labels)?;
         network_config(recipe, 1, dataset.labels.len())?;
         Ok(Self {
             dataset,
@@ -328,7 +334,7 @@ impl<'a> Pipeline<'a> {
         let carry = place.is_some().then(|| trained.to_store("dnn."));
         let checkpoint = place.as_ref().map(CheckpointPlace::borrowed);
         let saving = Saving { checkpoint, carry: carry.as_ref(), resume };
-        let tuned = converted.fine_tune(&context, trained.history.best_accuracy, saving, observer)?;
+        let tuned = converted.fine_tune(&context, &trained.history.best, saving, observer)?;
         Ok(self.cache.spiking.replace(name, tuned))
     }
 
@@ -356,27 +362,31 @@ impl<'a> Pipeline<'a> {
             let trained = self.direct(observer)?;
             return Ok(SpikingNetwork {
                 network: trained.network.clone(),
-                development: Accuracies { snn: percent(trained.history.best_accuracy), ..Accuracies::default() },
+                development: Accuracies { snn: percent(trained.history.best.accuracy), ..Accuracies::default() },
+                score: trained.history.best.clone(),
                 epochs: vec![(Phase::Direct, of(&trained.history))],
                 extremes: Extremes::default(),
             });
         }
         let converted = self.convert(observer)?;
-        let dnn = self.dnn(observer)?.history;
+        let trained = self.dnn(observer)?;
+        let dnn = &trained.history;
         let mut spiking = SpikingNetwork {
             network: converted.network.clone(),
             development: Accuracies {
-                dnn: percent(dnn.best_accuracy),
-                converted: percent(converted.development_accuracy),
-                snn: percent(converted.development_accuracy),
+                dnn: percent(dnn.best.accuracy),
+                converted: percent(converted.score.accuracy),
+                snn: percent(converted.score.accuracy),
             },
-            epochs: vec![(Phase::Dnn, of(&dnn))],
+            score: converted.score.clone(),
+            epochs: vec![(Phase::Dnn, of(dnn))],
             extremes: converted.extremes,
         };
         if method == SpikingMethod::FineTuned {
             let tuned = self.fine_tune(observer)?;
             spiking.network = tuned.network.clone();
-            spiking.development.snn = percent(tuned.history.best_accuracy);
+            spiking.development.snn = percent(tuned.history.best.accuracy);
+            spiking.score = tuned.history.best.clone();
             spiking.epochs.push((Phase::FineTuning, of(&tuned.history)));
         }
         Ok(spiking)
@@ -403,13 +413,22 @@ impl<'a> Pipeline<'a> {
         let prepared = self.prepare(observer)?;
         let test = &prepared.test;
         let measured = self.measure(&spiking.network, observer)?;
-        let mut accuracies = Accuracies { snn: percent(measured.accuracy), ..Accuracies::default() };
+        let macro_f1_of = |counts: &LabelCounts| percent(counts.macro_f1().unwrap_or(0.0));
+        let mut accuracies = Accuracies { snn: percent(measured.counts.accuracy()), ..Accuracies::default() };
+        let mut macro_f1 = Accuracies { snn: macro_f1_of(&measured.counts), ..Accuracies::default() };
         if method != SpikingMethod::Direct {
             let (trained, converted) = (self.dnn(observer)?, self.convert(observer)?);
             let noise = Noise::inference(self.options.seed);
-            accuracies.dnn = percent(trained.network.accuracy(test));
-            accuracies.converted = percent(accuracy(&converted.network, noise, &prepared, test));
+            let of_dnn = trained.network.label_counts(test);
+            let of_converted = label_counts(&converted.network, noise, &prepared, test);
+            (accuracies.dnn, macro_f1.dnn) = (percent(of_dnn.accuracy()), macro_f1_of(&of_dnn));
+            (accuracies.converted, macro_f1.converted) =
+                (percent(of_converted.accuracy()), macro_f1_of(&of_converted));
         }
+        let texts = [&prepared.train, &prepared.development, test].map(|part| {
+            let targets = part.iter().map(|text| text.target);
+            class_counts(prepared.labels.len(), targets)
+        });
         let dataset = self.dataset;
         let training = Training {
             program: format!("spiketext {}", env!("CARGO_PKG_VERSION")),
@@ -425,7 +444,13 @@ impl<'a> Pipeline<'a> {
             fine_tuning_epochs: spiking.epochs_of(&[Phase::FineTuning, Phase::Direct]),
             development: spiking.development,
             test: accuracies,
-            original: original.map(|network| percent(network.accuracy(test))),
+            macro_f1: Some(macro_f1),
+            classes: ClassReport::of(
+                texts.each_ref().map(Vec::as_slice),
+                &measured.counts,
+                &spiking.score.never_answered,
+            ),
+            original: original.map(|network| percent(network.label_counts(test).accuracy())),
             adversarial: self.options.adversarial.clone(),
             unknown_share: prepared.unknown_share,
             extremes: spiking.extremes,

@@ -11,14 +11,15 @@ use spiketext::{
     Result,
     data::{Dataset, Example, Split},
     engine::known_words,
+    metrics::LabelCounts,
     network::NetworkConfig,
     slices::argmax,
-    target::{Target, class_counts, count_met},
+    target::{Target, class_counts},
     text::{Language, UNKNOWN, Vocabulary, candidate_words, detect_language},
     vectors::{self, Selection},
 };
 
-use crate::recipe::WordChoices;
+use crate::{class_weights::ClassWeights, recipe::WordChoices};
 
 /// Where word vectors come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub struct PreparedData {
     pub dimension: usize,
     /// Rates of the words, `[V, D]` (equation 1). Whoever keeps them shares them: nothing else in memory is as large.
     pub rates: Arc<Vec<f32>>,
+    /// Names of the classes.
+    pub labels: Vec<String>,
     /// Training texts.
     pub train: Vec<EncodedText>,
     /// Development texts.
@@ -160,6 +163,7 @@ pub fn prepare(
             .map(|count| count as f32 / train.len().max(1) as f32)
             .collect(),
         vectors: source.name(language),
+        labels: dataset.labels.clone(),
         vocabulary,
         train,
         development,
@@ -168,19 +172,33 @@ pub fn prepare(
 }
 
 impl PreparedData {
-    /// Share of `texts` whose label is found; see [`Self::labels`].
-    pub fn accuracy(
+    /// The weight of each class in the loss, `[K]`; none where nothing is weighed.
+    #[must_use]
+    pub fn class_weights(&self, weights: &ClassWeights) -> Option<Vec<f32>> {
+        let texts = class_counts(self.labels.len(), self.train.iter().map(|text| text.target));
+        weights.of_classes(&self.labels, &texts)
+    }
+
+    /// How the labels that are found for `texts` stand to their classes; see [`Self::labels_of`].
+    pub fn label_counts(
         &self,
         config: &NetworkConfig,
         texts: &[EncodedText],
         label: impl FnOnce(&[Vec<u32>]) -> Vec<usize>,
-    ) -> f64 {
-        share_right(&self.labels(config, texts, label), texts)
+    ) -> LabelCounts {
+        self.counts_of(&self.labels_of(config, texts, label), texts)
+    }
+
+    /// How `labels` stand to the classes of `texts`.
+    #[must_use]
+    pub fn counts_of(&self, labels: &[usize], texts: &[EncodedText]) -> LabelCounts {
+        let targets = texts.iter().map(|text| text.target);
+        LabelCounts::of(self.labels.len(), targets.zip(labels.iter().copied()))
     }
 
     /// The labels that are found for `texts`, as [`spiketext::model::Model::predict`] finds them: `label` names the
     /// classes of texts, a text without a known word has the most frequent class.
-    pub fn labels(
+    pub fn labels_of(
         &self,
         config: &NetworkConfig,
         texts: &[EncodedText],
@@ -193,13 +211,6 @@ impl PreparedData {
         let mut found = label(&words).into_iter();
         known.iter().map(|known| if *known { found.next().unwrap_or(usual) } else { usual }).collect()
     }
-}
-
-/// Share of `texts` whose label is the one in `labels`.
-#[must_use]
-pub fn share_right(labels: &[usize], texts: &[EncodedText]) -> f64 {
-    let right = count_met(texts.iter().map(|text| text.target).zip(labels.iter().copied()));
-    right as f64 / texts.len().max(1) as f64
 }
 
 /// Known words in the order of the vocabulary: those of the training texts first.

@@ -15,6 +15,8 @@ use spiketext::{
 };
 use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
 
+use crate::class_weights::ClassWeights;
+
 /// The files of [`Recipe::NAMES`].
 const TEXTS: [&str; 4] = [
     include_str!("../recipes/lean.toml"),
@@ -32,6 +34,14 @@ const MOST_EPOCHS: usize = 1_000_000;
 pub struct Recipe {
     /// The name of the recipe it was made from.
     pub name: String,
+    /// What makes one network better than another on the development texts: it chooses the best epoch, ends training
+    /// that gets no better, and says what conversion has lost. Choices of older runs do not have it: it was accuracy.
+    #[serde(default)]
+    pub selection: Selection,
+    /// By what the loss of a text is multiplied, by its class, wherever there is training: "none", "balanced" or a
+    /// weight for each class by its name.
+    #[serde(default)]
+    pub class_weights: ClassWeights,
     /// The network.
     pub network: NetworkChoices,
     /// Words and their codes.
@@ -44,6 +54,18 @@ pub struct Recipe {
     pub fine_tuning: FineTuningChoices,
     /// First weights of a network that is trained directly.
     pub direct: DirectChoices,
+}
+
+/// Which measure on the development texts selects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Selection {
+    /// Accuracy, as published.
+    #[default]
+    Accuracy,
+    /// First how few classes that have texts are never answered, then the mean of accuracy and macro F1. Conversion
+    /// has lost the larger of what accuracy and balanced accuracy (the mean of the classes' recall) have lost.
+    Balanced,
 }
 
 /// The network's shape and neurons.
@@ -143,7 +165,7 @@ pub struct DnnChoices {
     pub pooling: Pooling,
     /// Most epochs.
     pub epochs: usize,
-    /// Epochs without a better development accuracy after which training ends.
+    /// Epochs that are no better on the development texts (`selection`) after which training ends.
     pub patience: usize,
     /// Texts of a step.
     pub batch: usize,
@@ -209,13 +231,14 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FineTuningChoices {
-    /// Points of development accuracy that conversion must have lost; where it lost less there is nothing to mend,
-    /// and the converted network is kept. 0 fine-tunes always.
+    /// Points that conversion must have lost on the development texts (see [`Selection`]); where it lost less and
+    /// every class that the DNN answers is still answered, there is nothing to mend, and the converted network is
+    /// kept. 0 fine-tunes always.
     #[serde(default)]
     pub least_loss: f64,
     /// Most epochs; 0 leaves the converted network as it is.
     pub epochs: usize,
-    /// Epochs without a better development accuracy after which training ends.
+    /// Epochs that are no better on the development texts (`selection`) after which training ends.
     pub patience: usize,
     /// Texts of a step.
     pub batch: usize,
@@ -407,6 +430,7 @@ impl Recipe {
         if !(self.words.range > 0.0 && self.words.range <= published_range()) {
             return refuse("words.range above 0 and up to 3 deviations", self.words.range.to_string());
         }
+        self.class_weights.check()?;
         self.network.encoder.check_steps(self.network.steps)?;
         for number in [self.direct.gain, self.direct.convolution_shift, self.direct.output_shift] {
             if !number.is_finite() {
@@ -475,7 +499,9 @@ pub fn with_setting<T: Serialize + DeserializeOwned>(choices: &T, setting: &str)
         // A bare word is a string, and so is anything bare where a string stands: `encoder=regular` and `bits=16`
         // need no quotes.
         (None, _) => toml::Value::String(value.to_owned()),
-        (Some(parsed), Some(toml::Value::String(_))) if !parsed.is_str() => toml::Value::String(value.to_owned()),
+        (Some(parsed), Some(toml::Value::String(_))) if !(parsed.is_str() || parsed.is_table()) => {
+            toml::Value::String(value.to_owned())
+        }
         (Some(parsed), _) => parsed,
     };
     while let Some(part) = parts.pop() {
@@ -564,6 +590,25 @@ mod tests {
     }
 
     #[test]
+    fn classes_are_weighed_by_a_word_or_by_their_names() {
+        let set = |setting: &str| Recipe::lean().with_setting(setting);
+        assert_eq!(set("class-weights=balanced").expect("a word").class_weights, ClassWeights::Balanced);
+        let each = set("class-weights={ok=1, \"a b\"=2.5}").expect("names");
+        let weights = [("ok".to_owned(), 1.0), ("a b".to_owned(), 2.5)];
+        assert_eq!(each.class_weights, ClassWeights::Each(weights.into_iter().collect()));
+        assert_eq!(toml::from_str::<Recipe>(&each.to_toml()).expect("its own TOML"), each);
+        assert_eq!(serde_json::from_value::<Recipe>(each.to_choices().into()).expect("its own JSON"), each);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("own.toml");
+        std::fs::write(&path, each.to_toml()).expect("written");
+        assert_eq!(Recipe::lean().with_file(&path).expect("its own file"), each);
+        let error = set("class-weights={ok=0}").expect("a number").check().expect_err("no weight").to_string();
+        assert!(error.contains("'ok'"), "{error}");
+        let measures = Recipe::NAMES.map(|name| Recipe::named(name).expect("a recipe").selection);
+        assert_eq!(measures.map(|measure| measure == Selection::Balanced), [true, false, true, true]);
+    }
+
+    #[test]
     fn strings_that_look_like_numbers_need_no_quotes() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("own.toml");
@@ -587,6 +632,10 @@ mod tests {
             ("network.averaging=5", "kind = \"valid\""),
             ("words.bits=7", "expected `8` or `16`"),
             ("network.readout=1", "spike-count"),
+            ("selection=best", "balanced"),
+            ("class-weights=fair", "a weight for each class"),
+            ("class-weights=5", "a weight for each class"),
+            ("class-weights={ok=\"much\"}", "much"),
         ] {
             let error = Recipe::lean().with_setting(setting).expect_err(setting).to_string();
             assert!(error.contains(word), "{setting}: {error}");

@@ -11,6 +11,8 @@ use spiketext::{
 use crate::{
     events::{Event, Observer, Phase},
     prepare::EncodedText,
+    recipe::Selection,
+    score::Score,
     store::Store,
 };
 
@@ -40,11 +42,11 @@ pub trait Trainable: Send + Sync {
         overlap: impl FnOnce() + Send,
     ) -> f64;
 
-    /// Share of the development texts it gets right.
+    /// How well it tells the labels of the development texts.
     ///
     /// # Errors
     /// If its weights have become unusable.
-    fn development_accuracy(&self) -> Result<f64>;
+    fn development_score(&self) -> Result<Score>;
 
     /// Puts everything that training changes into a checkpoint.
     fn save(&self, prefix: &str, store: &mut Store);
@@ -66,8 +68,10 @@ pub struct Schedule {
     pub phase: Phase,
     /// Most epochs.
     pub epochs: usize,
-    /// Epochs without a better development accuracy that end it.
+    /// Epochs that are no better on the development texts, after which it ends.
     pub patience: usize,
+    /// What makes one epoch better than another.
+    pub selection: Selection,
     /// Texts of a step.
     pub batch: usize,
     /// Whether learning rates fall along a half cosine.
@@ -79,10 +83,10 @@ pub struct Schedule {
 }
 
 /// What came of a phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainingHistory {
-    /// Best share right on the development texts.
-    pub best_accuracy: f64,
+    /// The best score on the development texts; that of nothing before anything was measured.
+    pub best: Score,
     /// The epoch it came from, from 1; 0 is the network as it began.
     pub best_epoch: usize,
     /// Epochs that were run.
@@ -92,7 +96,7 @@ pub struct TrainingHistory {
 impl TrainingHistory {
     /// Keeps it, under names with `prefix` before them.
     pub fn put(&self, prefix: &str, store: &mut Store) {
-        store.put_number(format!("{prefix}best-accuracy"), self.best_accuracy.to_bits());
+        self.best.put(prefix, store);
         store.put_number(format!("{prefix}best-epoch"), self.best_epoch as u64);
         store.put_number(format!("{prefix}epochs"), self.epochs as u64);
     }
@@ -104,17 +108,7 @@ impl TrainingHistory {
     pub fn of_store(store: &Store, epochs: usize) -> Result<Self> {
         let epochs = store.count("epochs", epochs)?;
         let best_epoch = store.count("best-epoch", epochs)?;
-        let best_accuracy = store.number("best-accuracy").map(f64::from_bits);
-        match best_accuracy {
-            // -1 before any epoch was run.
-            Some(best_accuracy) if (-1.0..=1.0).contains(&best_accuracy) => {
-                Ok(Self { best_accuracy, best_epoch, epochs })
-            }
-            other => {
-                let got = other.map_or_else(|| "none".to_owned(), |accuracy| accuracy.to_string());
-                Err(Error::invalid("checkpoint", "'best-accuracy' from -1 to 1", got))
-            }
-        }
+        Ok(Self { best: Score::of_store(store)?, best_epoch, epochs })
     }
 }
 
@@ -152,7 +146,7 @@ impl Schedule {
     ) -> Result<TrainingHistory> {
         let Saving { checkpoint, carry, resume } = saving;
         let mut best = Store::default();
-        let mut history = TrainingHistory { best_accuracy: -1.0, best_epoch: 0, epochs: 0 };
+        let mut history = TrainingHistory::default();
         if let Some(store) = resume {
             network.load("best.", store)?;
             network.save_values("best.", &mut best);
@@ -162,7 +156,7 @@ impl Schedule {
         } else {
             network.save_values("best.", &mut best);
             if self.keep_start {
-                history.best_accuracy = network.development_accuracy()?;
+                history.best = network.development_score()?;
             }
         }
         while history.epochs < self.epochs && history.epochs - history.best_epoch < self.patience.max(1) {
@@ -171,11 +165,13 @@ impl Schedule {
             // All of it on a thread of the pool: from outside, every kernel or every step would wait for one to wake
             // up.
             let train_loss = rayon::scope(|_| self.epoch(network, texts, epoch, observer))?;
-            let accuracy = network.development_accuracy()?;
-            let better = accuracy > history.best_accuracy;
+            let score = network.development_score()?;
+            // What it began with counts only where it is to be kept.
+            let first = history.best_epoch == 0 && !self.keep_start;
+            let better = first || score.is_better(&history.best, self.selection);
             history.epochs = epoch;
             if better {
-                history.best_accuracy = accuracy;
+                history.best = score.clone();
                 history.best_epoch = epoch;
                 best = Store::default();
                 network.save_values("best.", &mut best);
@@ -193,7 +189,9 @@ impl Schedule {
                 phase: self.phase,
                 epoch,
                 train_loss,
-                development_accuracy: 100.0 * accuracy,
+                development_accuracy: 100.0 * score.accuracy,
+                development_macro_f1: 100.0 * score.macro_f1,
+                never_answered: score.never_answered.len(),
                 best: better,
                 seconds: started.elapsed().as_secs_f64(),
             });
@@ -258,19 +256,20 @@ mod tests {
     /// Found by the fuzz target of checkpoints: a best epoch after the last one ran below zero.
     #[test]
     fn a_history_comes_back_or_is_refused() {
-        let history = TrainingHistory { best_accuracy: 0.75, best_epoch: 2, epochs: 3 };
+        let score = |accuracy| Score { accuracy, never_answered: vec![1, 4], ..Score::default() };
+        let history = TrainingHistory { best: score(0.75), best_epoch: 2, epochs: 3 };
         let mut store = Store::default();
         history.put("dnn.", &mut store);
         let part = store.part("dnn.");
         let again = TrainingHistory::of_store(&part, 3).expect("as it was");
-        assert_eq!((again.best_accuracy, again.best_epoch, again.epochs), (0.75, 2, 3));
+        assert_eq!((again.best, again.best_epoch, again.epochs), (score(0.75), 2, 3));
         let refused = |history: TrainingHistory, most: usize, told: &str| {
             let mut store = Store::default();
             history.put("", &mut store);
             let error = TrainingHistory::of_store(&store, most).map(|_| ()).expect_err(told).to_string();
             assert!(error.contains(told), "{error}");
         };
-        let of = |best_accuracy, best_epoch, epochs| TrainingHistory { best_accuracy, best_epoch, epochs };
+        let of = |accuracy, best_epoch, epochs| TrainingHistory { best: score(accuracy), best_epoch, epochs };
         refused(of(0.5, 4, 3), 9, "best-epoch");
         refused(of(0.5, 1, usize::MAX), 9, "epochs");
         refused(of(f64::NAN, 1, 3), 9, "best-accuracy");

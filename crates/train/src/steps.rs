@@ -7,6 +7,7 @@ use spiketext::{
     dnn::Dnn,
     encode::Noise,
     engine::{self, Extremes, Firing, Operations},
+    metrics::LabelCounts,
     network::{Network, NetworkConfig, Signal},
 };
 
@@ -14,10 +15,11 @@ use crate::{
     convert::{calibration_texts, convert},
     dnn::{DnnWeights, TextCnn},
     events::{Event, Observer, Phase},
-    fine_tune::{SpikingTextCnn, accuracy},
-    prepare::{PreparedData, share_right},
+    fine_tune::{SpikingTextCnn, label_counts},
+    prepare::PreparedData,
     recipe::{Normalisation, Recipe},
     schedule::{Saving, Schedule, Trainable, TrainingHistory},
+    score::{Loss, Score, names},
     store::Store,
 };
 
@@ -42,6 +44,7 @@ impl StepContext {
             phase,
             epochs: choices.epochs,
             patience: choices.patience,
+            selection: self.recipe.selection,
             batch: choices.batch,
             cosine: choices.cosine,
             seed: self.seed,
@@ -56,6 +59,7 @@ impl StepContext {
             phase,
             epochs: choices.epochs,
             patience: choices.patience,
+            selection: self.recipe.selection,
             batch: choices.batch,
             cosine: choices.cosine,
             seed: self.seed,
@@ -127,8 +131,8 @@ impl TrainedDnn {
 pub struct ConvertedNetwork {
     /// The network.
     pub network: Network,
-    /// Share of the development texts it gets right.
-    pub development_accuracy: f64,
+    /// How well it tells the labels of the development texts.
+    pub score: Score,
     /// Neurons that never or always fired on the calibration texts.
     pub extremes: Extremes,
 }
@@ -145,8 +149,13 @@ impl ConvertedNetwork {
         let noise = Noise::inference(context.seed);
         let words: Vec<Vec<u32>> = calibration.iter().map(|text| text.words.clone()).collect();
         let extremes = engine::run(&network, noise, &words).firing.extremes();
-        let development_accuracy = accuracy(&network, noise, prepared, &prepared.development);
-        observer(&Event::Converted { development_accuracy: 100.0 * development_accuracy, extremes });
+        let score = Score::of(&label_counts(&network, noise, prepared, &prepared.development));
+        observer(&Event::Converted {
+            development_accuracy: 100.0 * score.accuracy,
+            development_macro_f1: 100.0 * score.macro_f1,
+            never_answered: score.never_answered.len(),
+            extremes,
+        });
         for (layer, neurons) in [("convolution channels", extremes.convolution), ("features", extremes.features)] {
             let odd = neurons.dead + neurons.saturated;
             if odd * 5 > neurons.neurons {
@@ -159,44 +168,63 @@ impl ConvertedNetwork {
                 });
             }
         }
-        Ok(Self { network, development_accuracy, extremes })
+        Ok(Self { network, score, extremes })
     }
 
-    /// Fine-tunes it; it stays as it is where no epoch beats it, or where conversion lost too little of the DNN's
-    /// development accuracy, `dnn_accuracy`, to be worth it.
+    /// Fine-tunes it; it stays as it is where no epoch beats it, or where conversion lost too little of what the DNN
+    /// could do on the development texts, `dnn_score`, to be worth it.
     ///
     /// # Errors
     /// If a checkpoint cannot be written, or training leaves the finite numbers.
     pub fn fine_tune(
         &self,
         context: &StepContext,
-        dnn_accuracy: f64,
+        dnn_score: &Score,
         saving: Saving<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<TrainedNetwork> {
         let mut schedule = context.spiking_schedule(Phase::FineTuning);
-        let lost = 100.0 * (dnn_accuracy - self.development_accuracy);
-        let least = context.recipe.fine_tuning.least_loss;
-        if least > 0.0 && lost < least && schedule.epochs > 0 {
-            observer(&Event::Note {
-                message: format!(
-                    "conversion lost {lost:.2} points of development accuracy, less than fine-tuning.least-loss = \
-                     {least}: the converted weights are kept"
-                ),
-            });
-            schedule.epochs = 0;
+        let loss = dnn_score.loss(&self.score, context.recipe.selection);
+        if schedule.epochs > 0 {
+            let (fine_tunes, message) = worth_mending(context, &loss);
+            if !fine_tunes {
+                schedule.epochs = 0;
+            }
+            if let Some(message) = message {
+                observer(&Event::Note { message });
+            }
         }
         let mut snn = SpikingTextCnn::new(&context.recipe, &self.network, &context.prepared, context.seed);
         let history = schedule.run(&mut snn, &context.prepared.train, saving, observer)?;
         let network = if history.best_epoch == 0 { self.network.clone() } else { snn.network()? };
         if history.best_epoch == 0 && history.epochs > 0 {
             observer(&Event::Note {
-                message: "fine-tuning did not improve the development accuracy: the converted weights are kept"
+                message: "no epoch of fine-tuning was better on the development texts: the converted weights are \
+                          kept"
                     .into(),
             });
         }
         Ok(TrainedNetwork { network, history })
     }
+}
+
+/// Whether a network that conversion has cost so much is fine-tuned, and what to say of it.
+fn worth_mending(context: &StepContext, loss: &Loss) -> (bool, Option<String>) {
+    let least = context.recipe.fine_tuning.least_loss;
+    if !loss.classes.is_empty() {
+        let classes = names(&context.prepared.labels, &loss.classes);
+        let message = format!("the converted network never answers {classes}, as the DNN does: it is fine-tuned");
+        return (true, Some(message));
+    }
+    if least > 0.0 && loss.most() < least {
+        let message = format!(
+            "conversion lost {} on the development texts, less than fine-tuning.least-loss = {least}: the converted \
+             weights are kept",
+            loss.in_words()
+        );
+        return (false, Some(message));
+    }
+    (true, None)
 }
 
 /// A spiking network after training, with the weights of its best epoch.
@@ -234,8 +262,8 @@ impl TrainedNetwork {
 /// A spiking network on the test texts.
 #[derive(Clone, Debug)]
 pub struct Measurement {
-    /// Share of the texts it gets right.
-    pub accuracy: f64,
+    /// How its labels stand to the classes of the texts.
+    pub counts: LabelCounts,
     /// The label of every text.
     pub labels: Vec<usize>,
     /// What every text cost. A text without a known word costs nothing, and counts among the texts.
@@ -250,13 +278,13 @@ impl Measurement {
     pub fn of(network: &Network, prepared: &PreparedData, seed: u64) -> Self {
         let texts = &prepared.test;
         let (mut firing, mut operations) = (Firing::default(), Vec::new());
-        let labels = prepared.labels(network.config(), texts, |words| {
+        let labels = prepared.labels_of(network.config(), texts, |words| {
             let run = engine::run(network, Noise::inference(seed), words);
             operations = run.operations;
             firing = run.firing;
             run.labels
         });
         operations.resize(texts.len(), Operations::default());
-        Self { accuracy: share_right(&labels, texts), labels, operations, firing }
+        Self { counts: prepared.counts_of(&labels, texts), labels, operations, firing }
     }
 }

@@ -219,12 +219,15 @@ fn losses_agree() {
         let logits = leaf(&logits, [9, classes]);
         let targets: Vec<Target> = (0..9).map(|i| Target::of(i * 5 % classes)).collect();
         let gradients = |g: &_| [gradient(&logits, g)];
-        let (fast, [fast_gradient]) =
-            through(Objective::OneClass.of_logits(logits.clone(), &targets), &[0.75], gradients);
-        let slow = composed_cross_entropy(logits.clone(), &targets);
-        let (slow, [slow_gradient]) = through(slow, &[0.75], gradients);
-        assert_close("loss", &fast, &slow);
-        assert_close("logits", &fast_gradient, &slow_gradient);
+        let weights: Vec<f32> = (0..classes).map(|class| 0.5 + class as f32).collect();
+        for weights in [None, Some(&weights[..])] {
+            let fast = Objective::OneClass.of_logits(logits.clone(), &targets, weights);
+            let (fast, [fast_gradient]) = through(fast, &[0.75], gradients);
+            let slow = composed_cross_entropy(logits.clone(), &targets, weights);
+            let (slow, [slow_gradient]) = through(slow, &[0.75], gradients);
+            assert_close("loss", &fast, &slow);
+            assert_close("logits", &fast_gradient, &slow_gradient);
+        }
     }
 }
 

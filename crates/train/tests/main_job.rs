@@ -19,7 +19,7 @@ use spiketext::{
 };
 use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
 use spiketext_train::{
-    CHECKPOINT, Options, Recipe, VectorSource,
+    CHECKPOINT, ClassWeights, Options, Recipe, VectorSource,
     events::{Event, Phase},
     recipe::{Normalisation, Scope},
     train,
@@ -49,6 +49,7 @@ fn small() -> Recipe {
     recipe.dnn.learning_rate = 5e-3;
     recipe.dnn.word_dropout = 0.2;
     recipe.conversion.calibration_texts = 40;
+    recipe.fine_tuning.least_loss = 0.0;
     recipe.fine_tuning.epochs = 3;
     recipe.fine_tuning.patience = 3;
     recipe.fine_tuning.batch = 16;
@@ -460,4 +461,80 @@ fn training_learns() {
     let test = model.training().test;
     assert!(test.dnn > 70.0 && test.converted > 65.0 && test.snn > 65.0, "{test:?}");
     assert_keeps_its_word("all reviews", &dataset, &model);
+}
+
+/// Texts of which less than one in a hundred is good: too few for accuracy to notice that they are lost.
+fn rare() -> Dataset {
+    const THINGS: [&str; 6] = ["story", "film", "phone", "room", "hotel", "meal"];
+    let text = |i: usize| {
+        let words =
+            if i.is_multiple_of(110) { ["wonderful", "superb", "lovely"] } else { ["boring", "awful", "terrible"] };
+        let (thing, other) = (THINGS[i % 6], THINGS[(i / 7) % 6]);
+        let text = format!("the {thing} was {} and the {other} {} number {i}", words[i / 5 % 3], words[i / 13 % 3]);
+        Example { text, target: Target::of(usize::from(!i.is_multiple_of(110))) }
+    };
+    let mut rare = reviews("reviews-en", 0, 0);
+    rare.train = (0..1650).map(text).collect();
+    rare.development = (1650..2310).map(text).collect();
+    rare.test = (2310..2970).map(text).collect();
+    rare
+}
+
+/// What conversion loses of a rare class is mended, whatever share of the texts it is.
+#[test]
+fn a_class_that_conversion_forgets_is_found_again() {
+    let dataset = rare();
+    let mut lost = 0;
+    for seed in 0..3 {
+        let mut converted = 0;
+        let options = Options { seed, ..Options::default() };
+        let model = train(&dataset, &VectorSource::BuiltIn(None), &Recipe::lean(), &options, &mut |event| {
+            if let Event::Converted { never_answered, .. } = event {
+                converted = *never_answered;
+            }
+        })
+        .expect("trained");
+        let report = model.training();
+        lost += converted;
+        assert!(report.classes.iter().all(|class| !class.never_answered), "seed {seed}: {:?}", report.classes);
+        assert_eq!(report.fine_tuning_epochs[0] > 0, converted > 0, "seed {seed}");
+        assert!(report.classes[0].recall > Some(80.0), "seed {seed}: {:?}", report.classes);
+        assert_keeps_its_word("rare", &dataset, &model);
+    }
+    assert!(lost > 0, "conversion lost nothing, so that nothing was tested");
+}
+
+/// Weights of one give the bits of none; others change them, in every phase.
+#[test]
+fn weights_of_classes_are_at_work_in_every_phase() {
+    let dataset = reviews("reviews-en", 60, 30);
+    let with = |weights: ClassWeights| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let recipe = Recipe { class_weights: weights, ..small() };
+        run(&dataset, &recipe, &checkpoints_in(folder.path())).expect("trained")
+    };
+    let each = |no: f64, yes: f64| {
+        let weights = dataset.labels.iter().cloned().zip([no, yes]).collect();
+        ClassWeights::Each(weights)
+    };
+    let plain = with(ClassWeights::None);
+    assert_eq!(with(each(1.0, 1.0)).network(), plain.network());
+    assert_ne!(with(each(1.0, 3.0)).network(), plain.network());
+    // A DNN that learns nothing leaves the difference to fine-tuning.
+    let tuned = |weights: ClassWeights| {
+        let mut recipe = Recipe { class_weights: weights, ..small() };
+        (recipe.dnn.learning_rate, recipe.dnn.code_learning_rate, recipe.dnn.weight_decay) = (0.0, 0.0, 0.0);
+        let mut losses = Vec::new();
+        train(&dataset, &VectorSource::BuiltIn(None), &recipe, &Options::default(), &mut |event| {
+            if let Event::Epoch { phase: Phase::FineTuning, train_loss, .. } = event {
+                losses.push(*train_loss);
+            }
+        })
+        .expect("trained");
+        losses
+    };
+    assert_ne!(tuned(each(1.0, 3.0)), tuned(ClassWeights::None));
+    let missing = ClassWeights::Each([(dataset.labels[0].clone(), 1.0)].into_iter().collect());
+    let error = refusal(&dataset, &Recipe { class_weights: missing, ..small() }, &Options::default());
+    assert!(error.contains(&dataset.labels[1]), "{error}");
 }

@@ -88,6 +88,9 @@ fn training() {
         seed("recipe", name, Recipe::named(name).expect("a recipe").to_toml().as_bytes());
     }
     seed("recipe", "setting", b"network.averaging={kind=\"padded\", length=9}");
+    seed("recipe", "weights", b"class-weights={negative=1, positive=2.5}");
+    seed("class_weights", "lines", b"\x00label,weight\nnegative,1\n\"positive\",2.5\n");
+    seed("class_weights", "toml", b"\x01negative = 1\npositive = 2.5\n");
     let folder = tempfile::tempdir().expect("a temporary folder");
     spiketext_fuzz::train(folder.path(), false).expect("trained");
     seed("checkpoint", "last", &fs::read(folder.path().join(CHECKPOINT)).expect("read"));

@@ -78,19 +78,30 @@ impl Progress {
                     bar.inc(*texts as u64);
                 }
             }
-            Event::Epoch { phase, epoch, train_loss, development_accuracy, best, seconds } => {
+            Event::Epoch {
+                phase,
+                epoch,
+                train_loss,
+                development_accuracy,
+                development_macro_f1,
+                never_answered,
+                best,
+                seconds,
+            } => {
                 self.finish();
+                let forgotten = forgotten(*never_answered);
                 self.line(&format!(
-                    "{:<11} epoch {epoch:>3}: loss {train_loss:.4}, development {development_accuracy:.2} %{} \
-                     ({seconds:.1} s)",
+                    "{:<11} epoch {epoch:>3}: loss {train_loss:.4}, development {development_accuracy:.2} %, macro \
+                     F1 {development_macro_f1:.2} %{forgotten}{} ({seconds:.1} s)",
                     phase.name(),
                     if *best { ", best so far" } else { "" },
                 ));
             }
-            Event::Converted { development_accuracy, extremes } => {
+            Event::Converted { development_accuracy, development_macro_f1, never_answered, extremes } => {
+                let forgotten = forgotten(*never_answered);
                 self.line(&format!(
-                    "converted: development {development_accuracy:.2} %; never / always firing: {} / {} of {} \
-                     convolution channels, {} / {} of {} features",
+                    "converted: development {development_accuracy:.2} %, macro F1 {development_macro_f1:.2} \
+                     %{forgotten}; never / always firing: {} / {} of {} convolution channels, {} / {} of {} features",
                     extremes.convolution.dead,
                     extremes.convolution.saturated,
                     extremes.convolution.neurons,
@@ -119,5 +130,14 @@ impl Progress {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// How many classes are never answered, behind the figures.
+fn forgotten(classes: usize) -> String {
+    match classes {
+        0 => String::new(),
+        1 => ", a class never answered".to_owned(),
+        classes => format!(", {classes} classes never answered"),
     }
 }

@@ -11,12 +11,12 @@ use serde_json::json;
 use spiketext::{
     energy::CostReport,
     engine::ExactOperations,
+    metrics::{Confusion, LabelCounts, wilson},
     model::{Costs, Model, Prediction},
 };
 
 use crate::support::{
-    confusion::Confusion,
-    costs,
+    classes, costs,
     labelled::{self, Texts},
     reading, tables, terminal,
 };
@@ -39,8 +39,9 @@ const TIMED: Duration = Duration::from_millis(500);
   spiketext evaluate MODEL labelled.csv --label-column stars
   spiketext evaluate MODEL --dataset sst2 --data-dir DIR --split development --at-least 80
 
---json prints one object: model, data, texts_used, texts, accuracy (percent), macro_f1, classes (label, texts,
-precision, recall, f1 in percent; null where there is nothing to divide by), confusion (rows are the texts' classes,
+--json prints one object: model, data, texts_used, texts, accuracy (percent), accuracy_interval (from, to:
+Wilson's at 95 %), macro_f1, balanced_accuracy, classes (label, texts, precision, recall, f1 in percent; null where
+there is nothing to divide by; in the order of the model's labels), confusion (rows are the texts' classes,
 columns the answers), unknown_texts, unknown_share (of the tokens), input_rate, convolution_rate, feature_rate,
 output_rate, dnn_macs_per_text, snn_acs_per_text, snn_macs_per_text, pooling_additions_per_text, energy_table,
 dnn_microjoules_per_text, snn_microjoules_per_text, energy_ratio, texts_per_second (tokenising included, loading the
@@ -74,6 +75,7 @@ pub struct Arguments {
 /// All that was found out.
 struct Outcome {
     confusion: Confusion,
+    counts: LabelCounts,
     predictions: Vec<Prediction>,
     costs: Costs,
     account: CostReport,
@@ -88,7 +90,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let _ = writeln!(std::io::stderr(), "{line}");
     }
     let outcome = measure(&model, &texts, arguments.exact)?;
-    let accuracy = outcome.confusion.accuracy();
+    let accuracy = outcome.accuracy();
     let passed = arguments.at_least.map(|least| accuracy >= least);
     let mut out = std::io::stdout().lock();
     if arguments.json {
@@ -130,8 +132,10 @@ fn measure(model: &Model, texts: &Texts, exact: bool) -> anyhow::Result<Outcome>
         account = account.with_exact(&exact_counts(model, texts, &predictions)?);
     }
     let pairs = texts.targets.iter().copied().zip(predictions.iter().map(|prediction| prediction.label));
+    let confusion = Confusion::of(model.labels().len(), pairs);
     Ok(Outcome {
-        confusion: Confusion::of(model.labels().len(), pairs),
+        counts: confusion.label_counts(),
+        confusion,
         costs: Costs::of(&firing, &operations),
         account,
         predictions,
@@ -151,6 +155,21 @@ fn exact_counts(model: &Model, texts: &Texts, predictions: &[Prediction]) -> any
 }
 
 impl Outcome {
+    /// Percent of the texts whose answer was right.
+    fn accuracy(&self) -> f64 {
+        100.0 * self.counts.accuracy()
+    }
+
+    /// Between what that would lie for other texts of the kind.
+    fn interval(&self) -> Option<[f64; 2]> {
+        Some(wilson(self.counts.right(), self.counts.texts())?.map(|share| 100.0 * share))
+    }
+
+    /// The mean of the classes' F1, percent.
+    fn macro_f1(&self) -> Option<f64> {
+        self.counts.macro_f1().map(|share| 100.0 * share)
+    }
+
     fn unknown_texts(&self) -> usize {
         self.predictions.iter().filter(|prediction| prediction.unknown).count()
     }
@@ -174,12 +193,14 @@ fn json(
     outcome: &Outcome,
     passed: Option<bool>,
 ) -> serde_json::Value {
-    let classes: Vec<_> = (0..model.labels().len())
-        .map(|class| {
-            let figures = outcome.confusion.figures(class);
+    let mut rows = classes::of_counts(&outcome.counts);
+    rows.sort_by_key(|row| row.class);
+    let classes: Vec<_> = rows
+        .iter()
+        .map(|row| {
             json!({
-                "label": model.labels()[class], "texts": figures.texts, "precision": figures.precision,
-                "recall": figures.recall, "f1": figures.f1,
+                "label": model.labels()[row.class], "texts": row.texts, "precision": row.precision,
+                "recall": row.recall, "f1": row.f1,
             })
         })
         .collect();
@@ -188,8 +209,10 @@ fn json(
         "data": texts.data,
         "texts_used": texts.used,
         "texts": texts.texts.len(),
-        "accuracy": outcome.confusion.accuracy(),
-        "macro_f1": outcome.confusion.macro_f1(),
+        "accuracy": outcome.accuracy(),
+        "accuracy_interval": outcome.interval(),
+        "macro_f1": outcome.macro_f1(),
+        "balanced_accuracy": outcome.counts.balanced_accuracy().map(|share| 100.0 * share),
         "classes": classes,
         "confusion": outcome.confusion.counts(),
         "unknown_texts": outcome.unknown_texts(),
@@ -214,27 +237,19 @@ fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) 
     if texts.empty > 0 {
         writeln!(out, "empty texts left out: {}", texts.empty)?;
     }
-    writeln!(out, "\naccuracy {:.2} %\n", confusion.accuracy())?;
-    let percent = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2} %"));
+    writeln!(
+        out,
+        "\naccuracy {:.2} %, for other texts of the kind from {} (95 %)",
+        outcome.accuracy(),
+        classes::interval(outcome.interval())
+    )?;
+    writeln!(out, "macro F1 {}\n", classes::percent(outcome.macro_f1()))?;
     let label = |class: usize| terminal::one_line(&model.labels()[class], Some(40));
-    let classes = 0..model.labels().len();
-    let mut table = tables::plain(&["class", "texts", "precision", "recall", "F1"], &[1, 2, 3, 4]);
-    for class in classes.clone() {
-        let figures = confusion.figures(class);
-        let texts = figures.texts.to_string();
-        table.add_row([
-            label(class),
-            texts,
-            percent(figures.precision),
-            percent(figures.recall),
-            percent(figures.f1),
-        ]);
-    }
-    let blank = String::new;
-    table.add_row(["mean".to_owned(), blank(), blank(), blank(), percent(confusion.macro_f1())]);
-    writeln!(out, "{}\n", table.trim_fmt())?;
+    let rows = classes::of_counts(&outcome.counts);
+    writeln!(out, "{}\n", classes::table(model.labels(), &rows, "texts", usize::MAX).trim_fmt())?;
     if model.labels().len() <= MATRIX_CLASSES {
         let mut header = vec!["answers:".to_owned()];
+        let classes = 0..model.labels().len();
         header.extend(classes.clone().map(label));
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let mut table = tables::plain(&header, &(1..=model.labels().len()).collect::<Vec<_>>());

@@ -15,7 +15,10 @@ use spiketext::{
     network::{Codes, LayerConfig, Network, Padding, Readout, Signal, UnknownWord},
 };
 
-use crate::support::{costs, tables, terminal};
+use crate::support::{classes, costs, tables, terminal};
+
+/// Of many classes those are shown that are told worst.
+const SHOWN_CLASSES: usize = 10;
 
 /// Show what a model is and how it came about.
 #[derive(Debug, clap::Args)]
@@ -114,15 +117,25 @@ fn print(folder: &Path, model: &Model, files: &[(&str, u64)], out: &mut impl Wri
     writeln!(out, "{}", layers(model.network()).trim_fmt())?;
     section("How it came about", &how_it_came_about(model), out)?;
     writeln!(out, "\nHow well it did\n")?;
-    let mut table = tables::plain(&["accuracy", "test", "development"], &[1, 2]);
-    for (name, test, development) in [
-        ("DNN", t.test.dnn, t.development.dnn),
-        ("converted", t.test.converted, t.development.converted),
-        ("this model", t.test.snn, t.development.snn),
+    let header = ["accuracy", "test", "95 % interval", "development", "test macro F1"];
+    let mut table = tables::plain(&header, &[1, 2, 3, 4]);
+    for (name, test, development, f1) in [
+        ("DNN", t.test.dnn, t.development.dnn, t.macro_f1.map(|f1| f1.dnn)),
+        ("converted", t.test.converted, t.development.converted, t.macro_f1.map(|f1| f1.converted)),
+        ("this model", t.test.snn, t.development.snn, t.macro_f1.map(|f1| f1.snn)),
     ] {
-        table.add_row([name.to_owned(), format!("{test:.2} %"), format!("{development:.2} %")]);
+        let interval = classes::interval(t.interval(test));
+        let [test, development] = [test, development].map(|accuracy| format!("{accuracy:.2} %"));
+        table.add_row([name.to_owned(), test, interval, development, classes::percent(f1)]);
     }
     writeln!(out, "{}\n", table.trim_fmt())?;
+    if !t.classes.is_empty() {
+        let rows = classes::of_report(&t.classes);
+        writeln!(out, "{}\n", classes::table(model.labels(), &rows, "test texts", SHOWN_CLASSES).trim_fmt())?;
+    }
+    for warning in classes::warnings(model) {
+        writeln!(out, "{warning}\n")?;
+    }
     let extremes = |layer: LayerExtremes| format!("{} / {} of {}", layer.dead, layer.saturated, layer.neurons);
     let rows = [
         ("unknown tokens", format!("{:.1} % of the test texts' tokens", 100.0 * t.unknown_share)),
@@ -269,7 +282,8 @@ fn how_it_came_about(model: &Model) -> Vec<(&'static str, String)> {
 /// One field a line under its dotted name, as `--set` takes it.
 fn print_recipe(table: &toml::Table, prefix: &str, out: &mut impl Write) -> std::io::Result<()> {
     for (key, value) in table {
-        let name = format!("{prefix}{key}");
+        // A class's name may be a key.
+        let name = format!("{prefix}{}", terminal::one_line(key, None));
         match value {
             // A choice with its parameters is one value.
             toml::Value::Table(inner) if !inner.contains_key("kind") => {

@@ -13,14 +13,19 @@ use spiketext::{data::Dataset, model::Model, text::Language};
 use spiketext_attack::AttackRecipe;
 #[cfg(feature = "study")]
 use spiketext_study::adversarial::{Hardening, harden};
-use spiketext_train::{CHECKPOINT, Options, Recipe, VectorSource, events::Event, train, train_with_dnn};
+use spiketext_train::{
+    CHECKPOINT, ClassWeights, Options, Recipe, VectorSource, WeightFile, events::Event, train, train_with_dnn,
+};
 
 use crate::support::{
-    costs,
+    classes, costs,
     dataset::{self, DatasetArgs},
     progress::Progress,
     reading, tables,
 };
+
+/// Classes in the closing table.
+const SHOWN_CLASSES: usize = 5;
 
 /// Train a spiking classifier on labelled texts.
 ///
@@ -36,7 +41,12 @@ use crate::support::{
   spiketext train reviews.csv --adversarial textfooler
   spiketext train reviews.csv --set dnn.epochs=20 --set network.encoder=bernoulli
 
---json prints one object a line: 'event' is read (how a file was read), prepared, resumed, epoch, converted, note, and last result.")]
+--json prints one object a line: 'event' is read (how a file was read), prepared, resumed, epoch, converted, note, and last
+result. In epoch and
+converted never_answered counts the classes that have development texts and are never answered. result has, in percent
+of the test texts, dnn_accuracy, converted_accuracy, snn_accuracy, snn_accuracy_interval (from, to: Wilson's at 95 %),
+macro_f1 (dnn, converted, snn) and classes (label, texts of the training, development and test part, precision,
+recall, f1, never_answered), worst F1 first; never_answered, without_development_texts and without_test_texts list labels.")]
 pub struct Arguments {
     #[command(flatten)]
     source: DatasetArgs,
@@ -70,6 +80,11 @@ pub struct Arguments {
     /// A TOML file with any part of a recipe.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Multiply the loss of each text by a weight of its class: balanced (all classes have the same share), none, or
+    /// a FILE of a weight for each class: lines of `label,weight`, or TOML with `label = weight` [default: the
+    /// recipe's: none].
+    #[arg(long, value_name = "balanced|FILE|none")]
+    class_weights: Option<PathBuf>,
     /// Set one field of the recipe, as in `dnn.epochs=20`; may be repeated. `--print-recipe` shows all fields.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -112,12 +127,16 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
-    let recipe = recipe(&arguments)?;
+    let weights = WeightChoice::of(&arguments)?;
+    let recipe = recipe(&arguments, weights.as_ref())?;
     if arguments.print_recipe {
         out.write_all(recipe.to_toml().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     let dataset = dataset(&arguments)?;
+    if let Some(WeightChoice::File(file)) = &weights {
+        file.check_names(&dataset.labels)?;
+    }
     let folder = arguments
         .out
         .clone()
@@ -255,8 +274,32 @@ fn notes(arguments: &Arguments, dataset: &Dataset, checkpoints: &CheckpointFolde
     notes
 }
 
-/// The recipe after file and settings.
-fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
+/// What `--class-weights` says.
+enum WeightChoice {
+    Named(ClassWeights),
+    File(WeightFile),
+}
+
+impl WeightChoice {
+    fn of(arguments: &Arguments) -> anyhow::Result<Option<Self>> {
+        let Some(path) = &arguments.class_weights else { return Ok(None) };
+        Ok(Some(match path.to_str() {
+            Some("none") => Self::Named(ClassWeights::None),
+            Some("balanced") => Self::Named(ClassWeights::Balanced),
+            _ => Self::File(WeightFile::read(path)?),
+        }))
+    }
+
+    fn weights(&self) -> ClassWeights {
+        match self {
+            Self::Named(weights) => weights.clone(),
+            Self::File(file) => file.weights(),
+        }
+    }
+}
+
+/// The recipe after file, settings and the flags for some of its fields.
+fn recipe(arguments: &Arguments, weights: Option<&WeightChoice>) -> anyhow::Result<Recipe> {
     let mut recipe = Recipe::named(arguments.recipe.as_deref().unwrap_or("lean"))?;
     if let Some(path) = &arguments.config {
         recipe = recipe.with_file(path)?;
@@ -278,6 +321,9 @@ fn recipe(arguments: &Arguments) -> anyhow::Result<Recipe> {
     }
     if let Some(steps) = arguments.steps {
         recipe.network.steps = steps;
+    }
+    if let Some(weights) = weights {
+        recipe.class_weights = weights.weights();
     }
     recipe.check()?;
     // What the network itself refuses shows before any file is read; dimension and classes are checked once known.
@@ -351,6 +397,15 @@ impl CheckpointFolder {
 /// The last line of `--json`.
 fn result(model: &Model, folder: &Path) -> serde_json::Value {
     let t = model.training();
+    let labels =
+        |classes: Vec<usize>| classes.iter().map(|&class| model.labels()[class].as_str()).collect::<Vec<_>>();
+    let class = |class: usize| {
+        let report = &t.classes[class];
+        json!({
+            "label": model.labels()[class], "texts": report.texts, "precision": report.precision,
+            "recall": report.recall, "f1": report.f1, "never_answered": report.never_answered,
+        })
+    };
     let mut result = json!({
         "event": "result",
         "dataset": t.dataset,
@@ -361,6 +416,12 @@ fn result(model: &Model, folder: &Path) -> serde_json::Value {
         "dnn_accuracy": t.test.dnn,
         "converted_accuracy": t.test.converted,
         "snn_accuracy": t.test.snn,
+        "snn_accuracy_interval": t.interval(t.test.snn),
+        "macro_f1": t.macro_f1,
+        "classes": t.worst_first().into_iter().map(class).collect::<Vec<_>>(),
+        "never_answered": labels(t.classes_where(|class| class.never_answered)),
+        "without_development_texts": labels(t.classes_where(|class| class.texts[1] == 0)),
+        "without_test_texts": labels(t.classes_where(|class| class.texts[2] == 0)),
         "original_accuracy": t.original,
         "adversarial": t.adversarial,
         "development": t.development,
@@ -394,6 +455,17 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
         format!("{:.2} %", t.test.converted),
         format!("{:.2} %", t.test.snn),
     ]);
+    let interval = |accuracy: f64| classes::interval(t.interval(accuracy));
+    table.add_row([
+        "95 % interval".to_owned(),
+        interval(t.test.dnn),
+        interval(t.test.converted),
+        interval(t.test.snn),
+    ]);
+    if let Some(f1) = t.macro_f1 {
+        let [dnn, converted, snn] = [f1.dnn, f1.converted, f1.snn].map(|f1| format!("{f1:.2} %"));
+        table.add_row(["macro F1".to_owned(), dnn, converted, snn]);
+    }
     table.add_row(["time steps".to_owned(), blank(), steps.clone(), steps]);
     let macs = if costs.snn_macs > 0.0 { costs::count(costs.snn_macs) } else { blank() };
     table.add_row(["MACs a text".to_owned(), costs::count(costs.dnn_macs), blank(), macs]);
@@ -401,6 +473,12 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
     table.add_row(["energy a text".to_owned(), format!("{dnn:.2} uJ"), blank(), format!("{snn:.2} uJ")]);
     table.add_row(["of the DNN's".to_owned(), "1.00".into(), blank(), ratio]);
     writeln!(out, "\n{}\n", table.trim_fmt())?;
+    let rows = classes::of_report(&t.classes);
+    let worst = classes::table(model.labels(), &rows, "test texts", SHOWN_CLASSES);
+    writeln!(out, "Classes ({finished}), the worst first\n\n{}\n", worst.trim_fmt())?;
+    for warning in classes::warnings(model) {
+        writeln!(out, "{warning}")?;
+    }
     if let Some(a) = &t.adversarial {
         writeln!(
             out,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{Choices, Model};
+use super::{Choices, ClassReport, Model};
 use crate::energy::HOROWITZ_45NM_FP32;
 
 /// The card as Markdown.
@@ -22,7 +22,7 @@ pub(super) fn write(model: &Model) -> String {
     line(format!(
         "It reads {} text and answers with one of: {}.\n",
         model.language().title(),
-        model.labels().join(", ")
+        names(model, &(0..model.labels().len()).collect::<Vec<_>>())
     ));
     line("    spiketext predict FOLDER \"some text\"".into());
     line("    spiketext inspect FOLDER\n".into());
@@ -31,22 +31,35 @@ pub(super) fn write(model: &Model) -> String {
         "On {} test texts, which were looked at once; choices were made on {} development texts.\n",
         t.texts[2], t.texts[1]
     ));
-    line("| network | test accuracy | development accuracy |".into());
-    line("| --- | --- | --- |".into());
-    for (name, test, development) in [
-        ("DNN (tailored TextCNN)", t.test.dnn, t.development.dnn),
-        ("converted SNN", t.test.converted, t.development.converted),
-        ("this SNN", t.test.snn, t.development.snn),
+    line("| network | test accuracy | 95 % interval | test macro F1 | development accuracy |".into());
+    line("| --- | --- | --- | --- | --- |".into());
+    let interval = |accuracy: f64| {
+        t.interval(accuracy).map_or_else(String::new, |[low, high]| format!("{low:.2} to {high:.2} %"))
+    };
+    let f1 = t.macro_f1;
+    for (name, test, f1, development) in [
+        ("DNN (tailored TextCNN)", t.test.dnn, f1.map(|f1| f1.dnn), t.development.dnn),
+        ("converted SNN", t.test.converted, f1.map(|f1| f1.converted), t.development.converted),
+        ("this SNN", t.test.snn, f1.map(|f1| f1.snn), t.development.snn),
     ] {
-        line(format!("| {name} | {test:.2} % | {development:.2} % |"));
+        line(format!("| {name} | {test:.2} % | {} | {} | {development:.2} % |", interval(test), percent(f1)));
     }
     if let Some(original) = t.original {
-        line(format!("| original TextCNN (maximum pooling), beside | {original:.2} % | |"));
+        let interval = interval(original);
+        line(format!("| original TextCNN (maximum pooling), beside | {original:.2} % | {interval} | | |"));
     }
+    line(
+        "\nThe interval is Wilson's: what other test texts of the same kind would give, at 95 %. Macro F1 is the \
+          mean of the classes' F1."
+            .into(),
+    );
     if t.fine_tuning_epochs[0] == 0 {
         line("\nThis SNN is the converted one: it was not fine-tuned.".into());
     } else if t.fine_tuning_epochs[1] == 0 {
         line("\nFine-tuning did not improve on the converted weights, so this SNN is the converted one.".into());
+    }
+    for text in of_classes(model) {
+        line(text);
     }
     line(format!("\nUnknown tokens in the test texts: {:.1} %.\n", 100.0 * t.unknown_share));
     line("## Activity and cost of a text, mean over the test texts\n".into());
@@ -98,4 +111,136 @@ pub(super) fn write(model: &Model) -> String {
     };
     let _ = write!(card, "\n## Every choice\n\n```{language}\n{choices}```\n");
     card
+}
+
+/// The lines on each class, the worst first, and on those of which there is nothing to say.
+fn of_classes(model: &Model) -> Vec<String> {
+    let t = model.training();
+    if t.classes.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    for (classes, told) in [
+        (
+            t.classes_where(|class| class.never_answered),
+            "Never answered on the development texts, although there are texts of it there",
+        ),
+        (t.classes_where(|class| class.texts[1] == 0), "Without a development text, so that no choice regards it"),
+        (t.classes_where(|class| class.texts[2] == 0), "Without a test text, so that nothing is known of it"),
+    ] {
+        if !classes.is_empty() {
+            lines.push(format!("\n{told}: {}.", names(model, &classes)));
+        }
+    }
+    lines.push("\nEach class on the test texts, the worst first:\n".into());
+    lines.push("| class | test texts | precision | recall | F1 |".into());
+    lines.push("| --- | --- | --- | --- | --- |".into());
+    for class in t.worst_first() {
+        let ClassReport { texts, precision, recall, f1, .. } = &t.classes[class];
+        let [precision, recall, f1] = [*precision, *recall, *f1].map(percent);
+        lines.push(format!("| {} | {} | {precision} | {recall} | {f1} |", name(&model.labels()[class]), texts[2]));
+    }
+    lines
+}
+
+fn percent(percent: Option<f64>) -> String {
+    percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.2} %"))
+}
+
+/// Names of classes in a sentence, the first of many.
+fn names(model: &Model, classes: &[usize]) -> String {
+    const SHOWN: usize = 10;
+    let mut names: Vec<String> = classes.iter().take(SHOWN).map(|&class| name(&model.labels()[class])).collect();
+    if classes.len() > SHOWN {
+        names.push(format!("{} more ({} in all)", classes.len() - SHOWN, classes.len()));
+    }
+    names.join(", ")
+}
+
+/// A label as it can stand in a sentence or a table: on one line, without what Markdown reads as its own; between
+/// quotes where a blank at an end would not show.
+fn name(label: &str) -> String {
+    let mut name = String::with_capacity(label.len());
+    for c in label.chars() {
+        match c {
+            c if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+                // A backslash that is meant to show is written twice.
+                name.push('\\');
+                name.extend(c.escape_default());
+            }
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '&' | '~' | '#' => name.extend(['\\', c]),
+            c => name.push(c),
+        }
+    }
+    if label.is_empty() || label.starts_with(char::is_whitespace) || label.ends_with(char::is_whitespace) {
+        name = format!("\"{name}\"");
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::tests, network::Readout};
+
+    /// The model of the tests, with other labels and a report on them.
+    fn model(labels: [&str; 3], classes: [ClassReport; 3]) -> Model {
+        let model = tests::model(Readout::Membrane);
+        let training = crate::model::Training { classes: classes.into(), ..model.training().clone() };
+        Model::new(
+            model.language(),
+            labels.map(str::to_owned).to_vec(),
+            model.priors().to_vec(),
+            0,
+            model.vocabulary().clone(),
+            model.network().clone(),
+            training,
+        )
+        .expect("a model")
+    }
+
+    #[test]
+    fn classes_stand_in_a_table_the_worst_first() {
+        let class = |texts, f1, never_answered| ClassReport {
+            texts,
+            f1,
+            recall: f1,
+            never_answered,
+            ..ClassReport::default()
+        };
+        let classes =
+            [class([5, 2, 4], Some(75.0), false), class([1, 0, 0], None, false), class([2, 1, 1], Some(0.0), true)];
+        let card = write(&model(["a|b\nc", " padded", "rare"], classes));
+        let rows: Vec<&str> = card.lines().filter(|line| line.ends_with(" |")).collect();
+        let table = rows.iter().position(|row| row.starts_with("| class ")).expect("a table of classes");
+        assert_eq!(
+            rows[table + 2..table + 5],
+            [
+                "| rare | 1 | - | 0.00 % | 0.00 % |",
+                r"| a\|b\\nc | 4 | - | 75.00 % | 75.00 % |",
+                "| \" padded\" | 0 | - | - | - |"
+            ]
+        );
+        assert!(card.contains("although there are texts of it there: rare."), "{card}");
+        assert!(card.contains("Without a development text, so that no choice regards it: \" padded\"."), "{card}");
+        assert!(card.contains("Without a test text, so that nothing is known of it: \" padded\"."), "{card}");
+        assert!(card.contains("| this SNN | 80.50 % | 20.65 to 100.00 % | - | 80.50 % |"), "{card}");
+    }
+
+    #[test]
+    fn many_labels_are_counted() {
+        let model = tests::model(Readout::Membrane);
+        let told = names(&model, &(0..300).map(|class| class % 3).collect::<Vec<_>>());
+        assert!(told.starts_with("no, perhaps, yes, ") && told.ends_with("290 more (300 in all)"), "{told}");
+        assert_eq!(names(&model, &[0, 2]), "no, yes");
+    }
+
+    #[test]
+    fn an_older_model_has_no_table_of_classes() {
+        let card = write(&tests::model(Readout::Membrane));
+        assert!(
+            !card.contains("the worst first") && card.contains("answers with one of: no, perhaps, yes."),
+            "{card}"
+        );
+    }
 }

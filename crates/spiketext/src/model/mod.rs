@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
-pub use report::{Accuracies, Adversarial, Choices, ColumnNames, Costs, Training};
+pub use report::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Training};
 
 use crate::{
     Error, Result,
@@ -79,6 +79,9 @@ impl Model {
         };
         fit("labels", network.config().classes(), labels.len())?;
         fit("priors", labels.len(), priors.len())?;
+        if !training.classes.is_empty() {
+            fit("classes in the report", labels.len(), training.classes.len())?;
+        }
         fit("words", network.words(), vocabulary.len())?;
         if !priors.iter().all(|prior| (0.0..=1.0).contains(prior)) {
             return Err(Error::invalid("model", "priors from 0 to 1", format!("{priors:?}")));
@@ -334,6 +337,8 @@ pub(crate) mod tests {
             fine_tuning_epochs: [1, 0],
             development: accuracies,
             test: accuracies,
+            macro_f1: None,
+            classes: Vec::new(),
             original: None,
             adversarial: None,
             unknown_share: 0.25,

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::engine::{Extremes, Firing, Operations};
+use crate::{
+    engine::{Extremes, Firing, Operations},
+    metrics::{self, LabelCounts},
+};
 
 /// How a model came about and how well it did, as its directory keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +39,12 @@ pub struct Training {
     pub development: Accuracies,
     /// Accuracies on the test texts.
     pub test: Accuracies,
+    /// Macro F1 on the test texts: the mean of the classes' F1, in percent. Older models do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macro_f1: Option<Accuracies>,
+    /// How well the finished network tells each class, in the order of the labels. Older models do not have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassReport>,
     /// Test accuracy in percent of the original TextCNN (maximum pooling), if it was trained beside.
     pub original: Option<f64>,
     /// The adversarial examples among the training texts, if there are any.
@@ -89,7 +98,70 @@ pub struct Adversarial {
     pub found: usize,
 }
 
-/// Accuracies in percent.
+/// How well a network tells a class.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassReport {
+    /// Training, development and test texts of the class.
+    pub texts: [usize; 3],
+    /// Of the answers to test texts that named the class, percent that were right; none without such an answer.
+    pub precision: Option<f64>,
+    /// Of the test texts of the class, percent that were found; none without such a text.
+    pub recall: Option<f64>,
+    /// The harmonic mean of the two, percent.
+    pub f1: Option<f64>,
+    /// Whether there are development texts of the class and the network answered it to no development text at all.
+    pub never_answered: bool,
+}
+
+impl ClassReport {
+    /// The report of each class: how many texts of each part it has, how the network did on the test texts, and which
+    /// classes it never answered on the development texts.
+    ///
+    /// # Panics
+    /// If the numbers of classes differ.
+    #[must_use]
+    pub fn of(texts: [&[usize]; 3], test: &LabelCounts, never_answered: &[usize]) -> Vec<Self> {
+        let percent = |share: Option<f64>| share.map(|share| 100.0 * share);
+        let of = |class: usize| {
+            let figures = test.figures(class);
+            Self {
+                texts: texts.map(|part| part[class]),
+                precision: percent(figures.precision),
+                recall: percent(figures.recall),
+                f1: percent(figures.f1),
+                never_answered: never_answered.contains(&class),
+            }
+        };
+        (0..test.classes()).map(of).collect()
+    }
+}
+
+impl Training {
+    /// Between which percents the accuracy on test texts lies that `accuracy`, measured on those there were, is an
+    /// estimate of: at 95 % (Wilson). None without test texts.
+    #[must_use]
+    pub fn interval(&self, accuracy: f64) -> Option<[f64; 2]> {
+        let texts = self.texts[2];
+        let right = (accuracy / 100.0 * texts as f64).round() as usize;
+        Some(metrics::wilson(right.min(texts), texts)?.map(|share| 100.0 * share))
+    }
+
+    /// The classes, the one with the worst F1 on the test texts first.
+    #[must_use]
+    pub fn worst_first(&self) -> Vec<usize> {
+        let figures: Vec<_> = self.classes.iter().map(|class| (class.texts[2], class.f1)).collect();
+        metrics::worst_first(&figures)
+    }
+
+    /// The classes for which `is` holds, in their order.
+    #[must_use]
+    pub fn classes_where(&self, is: impl Fn(&ClassReport) -> bool) -> Vec<usize> {
+        (0..self.classes.len()).filter(|&class| is(&self.classes[class])).collect()
+    }
+}
+
+/// Accuracies, or other measures of the same networks, in percent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracies {
