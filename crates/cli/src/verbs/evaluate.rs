@@ -160,7 +160,7 @@ impl Outcome {
         100.0 * self.counts.accuracy()
     }
 
-    /// Between what that would lie for other texts of the kind.
+    /// Between which percents it lies for all texts of the kind, at 95 %.
     fn interval(&self) -> Option<[f64; 2]> {
         Some(wilson(self.counts.right(), self.counts.texts())?.map(|share| 100.0 * share))
     }
@@ -239,7 +239,7 @@ fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) 
     }
     writeln!(
         out,
-        "\naccuracy {:.2} %, for other texts of the kind from {} (95 %)",
+        "\naccuracy {:.2} %; on all texts of the kind it lies from {} (95 %)",
         outcome.accuracy(),
         classes::interval(outcome.interval())
     )?;

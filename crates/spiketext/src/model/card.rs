@@ -49,7 +49,7 @@ pub(super) fn write(model: &Model) -> String {
         line(format!("| original TextCNN (maximum pooling), beside | {original:.2} % | {interval} | | |"));
     }
     line(
-        "\nThe interval is Wilson's: what other test texts of the same kind would give, at 95 %. Macro F1 is the \
+        "\nThe interval is Wilson's: where the accuracy on all texts of the kind lies, at 95 %. Macro F1 is the \
           mean of the classes' F1."
             .into(),
     );
