@@ -28,6 +28,9 @@ pub mod target;
 
 pub mod metrics;
 
+#[cfg(feature = "compressed")]
+mod unpack;
+
 pub mod text;
 #[cfg(feature = "vectors")]
 pub mod vectors;
@@ -49,9 +52,6 @@ pub mod score;
 
 #[cfg(feature = "data")]
 pub mod data;
-
-#[cfg(feature = "compressed")]
-mod unpack;
 
 pub use encode::Encoder;
 pub use energy::CostReport;

@@ -6,7 +6,7 @@
 
 use super::{
     columns,
-    delimited::{Parser, split_whole_fields},
+    fields::{Parser, split_whole_fields},
     lines::shown,
     options::ReadOptions,
     table::Rows,
@@ -19,15 +19,6 @@ pub(super) const HEAD_LINES: usize = 2000;
 pub(super) const HEAD_BYTES: usize = 1 << 20;
 
 const CANDIDATES: [char; 4] = [',', ';', '\t', '|'];
-
-/// What a quote means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quotes {
-    /// It encloses what follows, to the next single one.
-    Csv,
-    /// It encloses a field if it does so to the field's end, and is a letter otherwise.
-    WholeFields,
-}
 
 /// A delimiter in words.
 pub(super) fn shown_delimiter(delimiter: char) -> String {

@@ -8,6 +8,7 @@ mod dataset;
 mod delimited;
 mod dialect;
 mod fasttext;
+mod fields;
 mod folder;
 mod header;
 mod input;
