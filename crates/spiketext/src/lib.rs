@@ -28,7 +28,7 @@ pub mod target;
 
 pub mod metrics;
 
-#[cfg(feature = "compressed")]
+#[cfg(all(feature = "compressed", any(feature = "data", feature = "vectors")))]
 mod unpack;
 
 pub mod text;

@@ -57,6 +57,7 @@ impl Input {
     }
 
     /// Where the bytes lie, as they are.
+    #[cfg(feature = "parquet")]
     pub(crate) fn place(&self) -> &Path {
         &self.place
     }
