@@ -91,7 +91,8 @@ fn same(name: &str, wanted: &str) -> bool {
     name.trim().to_lowercase() == wanted.trim().to_lowercase()
 }
 
-fn is_numbering(name: &str) -> bool {
+/// Whether a column of this name only numbers the rows, or says their part.
+pub(crate) fn is_numbering(name: &str) -> bool {
     NUMBERINGS.iter().any(|numbering| same(name, numbering))
 }
 

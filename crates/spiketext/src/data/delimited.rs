@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, io::Read};
 
 use super::{
-    columns::{ColumnIndices, Columns, known_names},
+    columns::{ColumnIndices, Columns, is_numbering, known_names},
     dialect::{self, shown_delimiter},
     fields::{Parser, Quotes, split_whole_fields},
     header::{Header, tell_header},
@@ -118,7 +118,7 @@ fn read_without_names(
         Err(error) if asked || width != 2 => return Err(error),
         _ => match (width, rows.labelled) {
             (1, false) => ColumnIndices { text: vec![0], label: None, split: None },
-            (2, true) => {
+            (2, true) if !(header && first.iter().any(|name| is_numbering(name))) => {
                 let label = label_of_two(body);
                 let flags = "--text-column and --label-column take others";
                 rows.reading.notes.push(match header {
@@ -415,6 +415,8 @@ mod tests {
         let named = table("what,how\na,1\nb,1\nc,0\nd,0\n").unwrap();
         assert_eq!((named.rows.len(), named.readings[0].header), (4, Some(true)));
         assert!(named.readings[0].notes[0].contains("--label-column"), "{:?}", named.readings[0].notes);
+        let numbered = message("id,comment_body\n1,it was a fine film\n2,it was a bad film\n3,it was good fun\n");
+        assert!(numbered.contains("--label-column"), "a numbering is no label: {numbered}");
         let message = message("a,b,c\n1,2,3\n1,2,3\n");
         assert!(message.contains("a, b, c") && message.contains("--no-header"), "{message}");
     }
