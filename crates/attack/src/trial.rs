@@ -107,13 +107,13 @@ pub fn run<'s, E>(
         own.begin(subject.index as u64);
         let words = Words::of(language, &subject.text);
         let mut rng = stream(seed, Purpose::Attack, subject.index as u64, 0);
-        let attempt = attack.run(&mut *own, &words, subject.target, &mut rng);
+        let attempt = attack.run(&mut *own, &words, subject.target.clone(), &mut rng);
         let before = judge(&mut *own, &subject.text);
         let after = if attempt.text == subject.text { before.clone() } else { judge(&mut *own, &attempt.text) };
         idle.lock().unwrap_or_else(PoisonError::into_inner).push(own);
         Record {
             index: subject.index,
-            target: subject.target,
+            target: subject.target.clone(),
             original: subject.text.clone(),
             attempt,
             votes: Votes { before, after },

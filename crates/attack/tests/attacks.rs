@@ -59,7 +59,7 @@ impl Scorer for Toy {
         texts.iter().map(of).collect()
     }
 
-    fn first_order(&mut self, text: &str, target: Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
+    fn first_order(&mut self, text: &str, target: &Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
         let weight = |word: &str| self.weights.get(word).copied().unwrap_or_default();
         let way = if target.is_met_by(1) { -1.0 } else { 1.0 };
         let gain = |e: &Substitution| way * (weight(&e.to) - weight(&text[e.span.clone()]));

@@ -38,7 +38,7 @@ pub mod vectors;
 pub mod encode;
 pub mod network;
 
-mod loss;
+pub mod loss;
 
 pub mod engine;
 

@@ -8,6 +8,10 @@ use crate::target::{self, Target};
 /// How often each class was right, was answered, and both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelCounts {
+    /// All texts, and those whose answer was right as a whole.
+    all: usize,
+    met: usize,
+    /// By class.
     texts: Vec<usize>,
     answers: Vec<usize>,
     right: Vec<usize>,
@@ -33,13 +37,38 @@ impl LabelCounts {
     /// If a target or an answer is none of the classes.
     #[must_use]
     pub fn of(classes: usize, answers: impl IntoIterator<Item = (Target, usize)>) -> Self {
-        let mut counts = Self { texts: vec![0; classes], answers: vec![0; classes], right: vec![0; classes] };
-        for (target, answer) in answers {
-            counts.texts[target.class()] += 1;
-            counts.answers[answer] += 1;
-            counts.right[answer] += usize::from(target.is_met_by(answer));
-        }
+        let mut counts = Self::of_none(classes);
+        answers.into_iter().for_each(|(target, answer)| counts.count(&target, &[answer]));
         counts
+    }
+
+    /// Counts targets with answers that are sets of classes, each class once.
+    ///
+    /// # Panics
+    /// If a target or an answer holds what is none of the classes.
+    #[must_use]
+    pub fn of_sets<S: AsRef<[usize]>>(classes: usize, answers: impl IntoIterator<Item = (Target, S)>) -> Self {
+        let mut counts = Self::of_none(classes);
+        answers.into_iter().for_each(|(target, answer)| counts.count(&target, answer.as_ref()));
+        counts
+    }
+
+    fn of_none(classes: usize) -> Self {
+        Self { all: 0, met: 0, texts: vec![0; classes], answers: vec![0; classes], right: vec![0; classes] }
+    }
+
+    fn count(&mut self, target: &Target, answer: &[usize]) {
+        let right = target.classes();
+        right.iter().for_each(|&class| self.texts[class] += 1);
+        let mut found = 0;
+        for &class in answer {
+            let is_right = right.contains(&class);
+            self.answers[class] += 1;
+            self.right[class] += usize::from(is_right);
+            found += usize::from(is_right);
+        }
+        self.all += 1;
+        self.met += usize::from(found == right.len() && found == answer.len());
     }
 
     /// How many classes there are.
@@ -51,16 +80,16 @@ impl LabelCounts {
     /// All texts.
     #[must_use]
     pub fn texts(&self) -> usize {
-        self.texts.iter().sum()
+        self.all
     }
 
-    /// The texts whose answer was right.
+    /// The texts whose answer was right; where several classes may be, right in every class.
     #[must_use]
     pub fn right(&self) -> usize {
-        self.right.iter().sum()
+        self.met
     }
 
-    /// Share of the texts whose answer was right; 0 where there are no texts.
+    /// Share of the texts whose answer was right, as [`Self::right`]; 0 where there are no texts.
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         share(self.right(), self.texts()).unwrap_or(0.0)
@@ -79,6 +108,14 @@ impl LabelCounts {
             recall: share(right, texts),
             f1: share(2 * right, texts + answers),
         }
+    }
+
+    /// F1 over the answers of all classes together, each answer counting the same; where each text has one class and
+    /// gets one answer it is the accuracy. None where no class is right and none was answered.
+    #[must_use]
+    pub fn micro_f1(&self) -> Option<f64> {
+        let sum = |counts: &[usize]| counts.iter().sum::<usize>();
+        share(2 * sum(&self.right), sum(&self.texts) + sum(&self.answers))
     }
 
     /// The mean of the classes' F1, each class counting the same.
@@ -135,6 +172,8 @@ impl Confusion {
     pub fn label_counts(&self) -> LabelCounts {
         let classes = self.counts.len();
         LabelCounts {
+            all: self.counts.iter().flatten().sum(),
+            met: (0..classes).map(|class| self.counts[class][class]).sum(),
             texts: self.counts.iter().map(|row| row.iter().sum()).collect(),
             answers: (0..classes).map(|class| self.counts.iter().map(|row| row[class]).sum()).collect(),
             right: (0..classes).map(|class| self.counts[class][class]).collect(),
@@ -217,6 +256,21 @@ mod tests {
         assert!((counts.macro_f1().unwrap() - (6.0 / 7.0 + 0.5) / 2.0).abs() < 1e-14);
         assert_eq!(counts.balanced_accuracy(), Some(0.625));
         assert_eq!(counts.never_answered(), [0; 0]);
+    }
+
+    #[test]
+    fn sets_are_right_as_a_whole_or_class_by_class() {
+        let pairs = [(vec![0, 2], vec![2, 0]), (vec![1], vec![0, 1]), (vec![], vec![]), (vec![0], vec![])];
+        let pairs = pairs.map(|(right, answer)| (Target::several(right), answer));
+        let counts = LabelCounts::of_sets(3, pairs);
+        assert_eq!((counts.texts(), counts.right()), (4, 2));
+        // Three right of four answers, where four were right.
+        assert!((counts.micro_f1().expect("answers") - 0.75).abs() < 1e-14);
+        let f1: Vec<Option<f64>> = (0..3).map(|class| counts.figures(class).f1).collect();
+        assert_eq!(f1, [Some(0.5), Some(1.0), Some(1.0)]);
+        let one = LabelCounts::of(3, targets(&[(0, 0), (1, 2), (2, 2)]));
+        assert_eq!(one.micro_f1(), Some(one.accuracy()));
+        assert_eq!(LabelCounts::of(2, []).micro_f1(), None);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub struct Hardening {
 #[must_use]
 pub fn subjects(examples: &[Example], count: usize) -> Vec<Subject> {
     let subject =
-        |index: usize| Subject { index, text: examples[index].text.clone(), target: examples[index].target };
+        |index: usize| Subject { index, text: examples[index].text.clone(), target: examples[index].target.clone() };
     evenly_spread(examples.len(), count).map(subject).collect()
 }
 

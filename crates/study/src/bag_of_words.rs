@@ -117,11 +117,14 @@ impl BagOfWords {
             };
             texts.iter().map(row).collect()
         };
-        let labels =
-            |part: Split| dataset.part(part).iter().map(|example| example.target.class()).collect::<Vec<_>>();
+        let labels = |part: Split| -> Result<Vec<usize>> {
+            let class = |example: &Example| example.target.class();
+            let labels: Option<Vec<usize>> = dataset.part(part).iter().map(class).collect();
+            labels.ok_or_else(|| Error::invalid("bag of words", "texts of one label each", "sets of labels"))
+        };
         let classes = dataset.labels.len();
         let (train, development_rows, test_rows) = (rows(&train), rows(&development), rows(&test));
-        let (train_labels, development_labels) = (labels(Split::Train), labels(Split::Development));
+        let (train_labels, development_labels) = (labels(Split::Train)?, labels(Split::Development)?);
         let mut best: Option<(usize, f64, Vec<f64>)> = None;
         let mut weights = vec![0.0; (ids.len() + 1) * classes];
         let mut penalties = self.penalties.clone();

@@ -189,7 +189,7 @@ impl<'a> Gathered<'a> {
     }
 
     fn with_labels(&self, labels: &[usize], development_accuracy: f64) -> Measurements {
-        let targets = self.prepared.test.iter().map(|text| text.target);
+        let targets = self.prepared.test.iter().map(|text| text.target.clone());
         let scores = Scores::of(self.dataset.labels.len(), targets, labels);
         Measurements {
             epochs: self.epochs.clone(),
@@ -201,7 +201,7 @@ impl<'a> Gathered<'a> {
     }
 
     fn with_spikes(&self, network: &Network, seed: u64, development_accuracy: f64) -> Measurements {
-        let run = Measurement::of(network, &self.prepared, seed);
+        let run = Measurement::of(network, &self.prepared, seed, &[]);
         Measurements {
             costs: Some(costs::with_spikes(network, &run)),
             firing: Some(FiringSummary::of(&run.firing, network.config().steps)),
@@ -222,7 +222,7 @@ impl<'a> Gathered<'a> {
 /// The floor, measured.
 fn floor(choices: &BagOfWords, dataset: &Dataset, language: Language) -> Result<Measurements> {
     let floor = choices.run(dataset, language)?;
-    let targets = dataset.test.iter().map(|example| example.target);
+    let targets = dataset.test.iter().map(|example| example.target.clone());
     let scores = Scores::of(dataset.labels.len(), targets, &floor.test_labels);
     Ok(Measurements {
         texts: Split::ALL.map(|part| dataset.part(part).len()),

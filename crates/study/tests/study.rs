@@ -81,7 +81,11 @@ impl Bench {
         let reviews = spiketext::data::load("reviews-en", None).expect("reviews");
         let mut csv = "text,label\n".to_owned();
         for example in reviews.train.iter().take(90) {
-            csv += &format!("\"{}\",{}\n", example.text.replace('"', "\"\""), reviews.labels[example.target.class()]);
+            csv += &format!(
+                "\"{}\",{}\n",
+                example.text.replace('"', "\"\""),
+                reviews.labels[example.target.classes()[0]]
+            );
         }
         std::fs::write(folder.path().join("tiny.csv"), csv).expect("written");
         let grid = Grid::parse(text, &folder.path().join("grid.toml")).expect("a grid");

@@ -16,6 +16,8 @@ pub enum ClassWeights {
     #[default]
     None,
     /// By `n / (K n_class)`: all classes have the same share in the loss (n training texts, K classes that have any).
+    /// Where a text may have several labels, by `(n - n_class) / n_class`: the texts of a class weigh as much as all
+    /// others.
     Balanced,
     /// By a number for each class, by the class's name.
     Each(BTreeMap<String, f64>),
@@ -52,11 +54,19 @@ impl ClassWeights {
     }
 
     /// The weight of each of `labels`, `[K]`, given how many training texts each has; none where nothing is weighed.
-    /// A class without training texts weighs 1, and nobody asks.
+    /// A class without training texts weighs 1, and nobody asks. `several` is how many texts there are in all, where
+    /// they may have several labels.
     #[must_use]
-    pub fn of_classes(&self, labels: &[String], texts: &[usize]) -> Option<Vec<f32>> {
+    pub fn of_classes(&self, labels: &[String], texts: &[usize], several: Option<usize>) -> Option<Vec<f32>> {
         match self {
             Self::None => None,
+            Self::Balanced if let Some(all) = several => {
+                let weight = |&texts: &usize| match all.saturating_sub(texts) {
+                    others if texts > 0 && others > 0 => others as f64 / texts as f64,
+                    _ => 1.0,
+                };
+                Some(texts.iter().map(|texts| weight(texts) as f32).collect())
+            }
             Self::Balanced => {
                 let all: usize = texts.iter().sum();
                 let classes = texts.iter().filter(|&&texts| texts > 0).count();
@@ -248,7 +258,7 @@ mod tests {
         let of_lines = read("w.csv", "label,weight\nok,0.5\nfraud, 50\n\"a, b\",1e0\n").expect("weights");
         assert_eq!(read("w.csv", "ok,0.5\r\nfraud,50\r\n\r\na, b,1").expect("without a header"), of_lines);
         assert_eq!(read("w.toml", "ok = 0.5\n# rare\nfraud = 50\n\"a, b\" = 1.0\n").expect("TOML"), of_lines);
-        assert_eq!(of_lines.of_classes(&labels(), &[9, 1, 1]), Some(vec![0.5, 50.0, 1.0]));
+        assert_eq!(of_lines.of_classes(&labels(), &[9, 1, 1], None), Some(vec![0.5, 50.0, 1.0]));
         of_lines.check_names(&labels()).expect("all classes");
     }
 
@@ -278,12 +288,14 @@ mod tests {
     #[test]
     fn balanced_weights_give_each_class_the_same_share() {
         // As sklearn.utils.class_weight.compute_class_weight("balanced", ...): 100 / (3 * n).
-        let weights = ClassWeights::Balanced.of_classes(&labels(), &[90, 6, 4]).expect("weights");
+        let weights = ClassWeights::Balanced.of_classes(&labels(), &[90, 6, 4], None).expect("weights");
         for (weight, texts) in weights.iter().zip([90.0f32, 6.0, 4.0]) {
             assert!((weight * texts - 100.0 / 3.0).abs() < 1e-4, "{weights:?}");
         }
-        assert_eq!(ClassWeights::Balanced.of_classes(&labels(), &[3, 0, 1]), Some(vec![4.0 / 6.0, 1.0, 2.0]));
-        assert_eq!(ClassWeights::None.of_classes(&labels(), &[3, 0, 1]), None);
+        assert_eq!(ClassWeights::Balanced.of_classes(&labels(), &[3, 0, 1], None), Some(vec![4.0 / 6.0, 1.0, 2.0]));
+        assert_eq!(ClassWeights::None.of_classes(&labels(), &[3, 0, 1], None), None);
+        let several = ClassWeights::Balanced.of_classes(&labels(), &[3, 0, 4], Some(4));
+        assert_eq!(several, Some(vec![1.0 / 3.0, 1.0, 1.0]));
     }
 
     #[test]

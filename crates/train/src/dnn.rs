@@ -33,9 +33,9 @@ use crate::{
     dropout::{Mask, dropout_factors},
     graph::{self, LeafTensors},
     layers,
-    objective::{Objective, Outputs},
+    objective::Outputs,
     optimiser::{Array, LeafParameters, Rows, adamw, into_numbers, numbers},
-    prepare::{EncodedText, PreparedData},
+    prepare::{Answers, EncodedText, PreparedData},
     recipe::{DnnChoices, Recipe},
     schedule::{Batches, Trainable},
     score::Score,
@@ -160,16 +160,16 @@ impl TextCnn {
         }
     }
 
-    /// How the labels that the network finds for `texts` stand to their classes.
+    /// How the answers of the network to `texts` stand to their classes; see [`PreparedData::label_counts`].
     #[must_use]
-    pub fn label_counts(&self, texts: &[EncodedText]) -> LabelCounts {
-        self.prepared.label_counts(&self.config, texts, |words| self.labels(words))
+    pub fn label_counts(&self, texts: &[EncodedText], thresholds: &[f32]) -> LabelCounts {
+        self.prepared.label_counts(&self.config, texts, thresholds, |words| self.answers(words))
     }
 
     /// The label that the network finds for each of `texts`.
     #[must_use]
     pub fn labels_of(&self, texts: &[EncodedText]) -> Vec<usize> {
-        self.prepared.labels_of(&self.config, texts, |words| self.labels(words))
+        self.prepared.labels_of(&self.config, texts, |words| self.answers(words).labels)
     }
 
     /// How much of the network's activity is not zero on texts given as word ids. A feature is zero where all
@@ -252,14 +252,12 @@ impl TextCnn {
         outputs
     }
 
-    /// The labels of texts given as word ids.
-    fn labels(&self, texts: &[Vec<u32>]) -> Vec<usize> {
+    /// What the network says of texts given as word ids.
+    fn answers(&self, texts: &[Vec<u32>]) -> Answers {
         let outputs = self.forward(texts, |_, _| {});
-        let of = |outputs: &[f32]| {
-            let sums = outputs.chunks_exact(self.config.outputs_per_class()).map(|group| group.iter().sum());
-            argmax(&sums.collect::<Vec<f32>>())
-        };
-        outputs.chunks_exact(self.config.outputs()).map(of).collect()
+        let groups = outputs.chunks_exact(self.config.outputs_per_class());
+        let scores: Vec<f32> = groups.map(|group| group.iter().sum()).collect();
+        Answers { labels: scores.chunks_exact(self.config.classes()).map(argmax).collect(), scores }
     }
 }
 
@@ -290,7 +288,7 @@ impl Batches for DnnBatchMaker {
         let channels = graph::pooled_channels(&self.config);
         let mask = (dropout > 0.0)
             .then(|| dropout_factors((self.seed, Mask::Features, step), dropout, texts.len() * channels));
-        let targets = texts.iter().map(|text| text.target).collect();
+        let targets = texts.iter().map(|text| text.target.clone()).collect();
         DnnBatch { tokens: Arc::new(batch), rows, kept, factor, mask, targets }
     }
 }
@@ -352,7 +350,7 @@ impl Trainable for TextCnn {
             };
             let outputs = Outputs::Values(graph::real_valued_outputs(config, &leaves, features));
             let weights = self.class_weights.as_deref();
-            let loss = Objective::of(config).loss(config, outputs, &batch.targets, weights);
+            let loss = self.prepared.objective().loss(config, outputs, &batch.targets, weights);
             let gradients = loss.backward();
             (loss, gradients)
         };
@@ -371,7 +369,8 @@ impl Trainable for TextCnn {
     }
 
     fn development_score(&self) -> Result<Score> {
-        Ok(Score::of(&self.label_counts(&self.prepared.development)))
+        let prepared = &self.prepared;
+        Ok(prepared.score(&self.config, &prepared.development, |words| self.answers(words)))
     }
 
     fn save(&self, prefix: &str, store: &mut Store) {

@@ -86,6 +86,9 @@ pub enum Event {
         train_loss: f64,
         /// Accuracy on the development texts, percent.
         development_accuracy: f64,
+        /// Micro F1 on them, percent, where a text may have several labels.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        development_micro_f1: Option<f64>,
         /// Macro F1 on the development texts, percent.
         development_macro_f1: f64,
         /// Classes that have development texts and were never the answer.
@@ -99,6 +102,9 @@ pub enum Event {
     Converted {
         /// Accuracy of the converted network on the development texts, percent.
         development_accuracy: f64,
+        /// Its micro F1 on them, percent, where a text may have several labels.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        development_micro_f1: Option<f64>,
         /// Its macro F1 on them, percent.
         development_macro_f1: f64,
         /// Classes that have development texts and were never the answer.

@@ -22,9 +22,9 @@ use spiketext_kernels::{
 use crate::{
     dropout::{Mask, dropout_factors},
     graph::{self, LeafTensors, SpikingBatch},
-    objective::{Objective, Outputs},
+    objective::Outputs,
     optimiser::{Array, LeafParameters, adamw, numbers},
-    prepare::{EncodedText, PreparedData},
+    prepare::{Answers, EncodedText, PreparedData},
     recipe::{FineTuningChoices, Recipe},
     schedule::{Batches, Trainable},
     score::Score,
@@ -91,7 +91,7 @@ impl Batches for Arc<Frozen> {
         let patterns =
             graph::is_fused(config).then(|| Arc::new(Patterns::of(shape, config.time(), &spikes, &tokens)));
         Batch {
-            targets: texts.iter().map(|text| text.target).collect(),
+            targets: texts.iter().map(|text| text.target.clone()).collect(),
             read: SpikingBatch {
                 tokens: Arc::new(tokens),
                 spikes: Arc::new(spikes),
@@ -168,10 +168,28 @@ impl<'a> SpikingTextCnn<'a> {
     }
 }
 
-/// How the labels that a network finds for `texts` stand to their classes.
+/// How the answers of a network to `texts` stand to their classes; see [`PreparedData::label_counts`].
 #[must_use]
-pub fn label_counts(network: &Network, noise: Noise, prepared: &PreparedData, texts: &[EncodedText]) -> LabelCounts {
-    prepared.label_counts(network.config(), texts, |words| run(network, noise, words).labels)
+pub fn label_counts(
+    network: &Network,
+    noise: Noise,
+    prepared: &PreparedData,
+    texts: &[EncodedText],
+    thresholds: &[f32],
+) -> LabelCounts {
+    prepared.label_counts(network.config(), texts, thresholds, |words| answers(network, noise, words))
+}
+
+/// How well a network tells the labels of the development texts.
+#[must_use]
+pub fn development_score(network: &Network, noise: Noise, prepared: &PreparedData) -> Score {
+    prepared.score(network.config(), &prepared.development, |words| answers(network, noise, words))
+}
+
+/// What a network says of texts given as word ids.
+fn answers(network: &Network, noise: Noise, words: &[Vec<u32>]) -> Answers {
+    let run = run(network, noise, words);
+    Answers { labels: run.labels, scores: run.scores }
 }
 
 /// What outputs say, from the currents into them, `[B T, O]`.
@@ -204,7 +222,7 @@ impl Trainable for SpikingTextCnn<'_> {
             let currents = graph::spiking_outputs(config, &leaves, &batch.read, sums);
             let outputs = outputs(config, batch.targets.len(), currents);
             let weights = self.class_weights.as_deref();
-            let loss = Objective::of(config).loss(config, outputs, &batch.targets, weights);
+            let loss = self.prepared.objective().loss(config, outputs, &batch.targets, weights);
             let gradients = loss.backward();
             (loss, gradients)
         };
@@ -223,8 +241,7 @@ impl Trainable for SpikingTextCnn<'_> {
     }
 
     fn development_score(&self) -> Result<Score> {
-        let (noise, prepared) = (Noise::inference(self.frozen.seed), self.prepared);
-        Ok(Score::of(&label_counts(&self.network()?, noise, prepared, &prepared.development)))
+        Ok(development_score(&self.network()?, Noise::inference(self.frozen.seed), self.prepared))
     }
 
     fn save(&self, prefix: &str, store: &mut Store) {

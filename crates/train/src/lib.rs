@@ -27,6 +27,7 @@ mod schedule;
 pub mod score;
 pub mod steps;
 mod store;
+mod thresholds;
 
 pub use cache::{Classifier, StepCache};
 pub use class_weights::{ClassWeights, WeightFile};

@@ -4,10 +4,7 @@
 use std::sync::Arc;
 
 use burn_tensor::{Tensor, TensorData, activation::log_softmax};
-use spiketext::{
-    network::{NetworkConfig, Readout},
-    target::Target,
-};
+use spiketext::{network::NetworkConfig, target::Target};
 
 use crate::kernel_operation::{Kernel, apply, tracked};
 
@@ -27,19 +24,20 @@ pub enum Outputs {
 pub enum Objective {
     /// Of all classes one is right: the cross-entropy of the softmax over the classes.
     OneClass,
+    /// Each class is right or not on its own: the sum over the classes of the cross-entropy of the sigmoid.
+    EachClass,
 }
 
 impl Objective {
-    /// The objective of a network, which its read-out decides.
+    /// The objective of texts whose targets are sets, or one class each.
     #[must_use]
-    pub fn of(config: &NetworkConfig) -> Self {
-        match config.readout() {
-            Readout::SpikeCount | Readout::Membrane => Self::OneClass,
-        }
+    pub fn of(multi_label: bool) -> Self {
+        if multi_label { Self::EachClass } else { Self::OneClass }
     }
 
     /// The loss of a batch, `[1]`: the mean over its texts and, where outputs fire, over the time steps too. That of
-    /// a text is first multiplied by the weight of its class, where there are `weights`, `[K]`.
+    /// a text is first multiplied by the weight of its class, where there are `weights`, `[K]`; where each class is
+    /// right on its own, its term is multiplied in the texts of which it is right.
     ///
     /// # Panics
     /// If there is not a target a text, or one does not fit the classes.
@@ -63,7 +61,7 @@ impl Objective {
             Outputs::Spikes(spikes) => {
                 let sums = sum_groups(spikes.reshape([texts * steps, config.outputs()]), classes);
                 let each_step: Vec<Target> =
-                    targets.iter().flat_map(|&target| std::iter::repeat_n(target, steps)).collect();
+                    targets.iter().flat_map(|target| std::iter::repeat_n(target.clone(), steps)).collect();
                 self.of_logits(sums, &each_step, weights)
             }
         }
@@ -80,11 +78,76 @@ impl Objective {
         assert_eq!(rows, targets.len(), "a target for each row of logits");
         match (self, tracked(logits.clone())) {
             (Self::OneClass, Some(tracked)) => {
-                let labels = targets.iter().map(|target| target.class()).collect();
+                let labels = targets.iter().map(one_class).collect();
                 apply(CrossEntropy { classes, labels, weights: weights.map(Into::into) }, [tracked])
             }
             (Self::OneClass, None) => composed_cross_entropy(logits, targets, weights),
+            (Self::EachClass, Some(tracked)) => {
+                let right = positives(targets, classes, weights).into();
+                apply(BinaryCrossEntropy { rows, right }, [tracked])
+            }
+            (Self::EachClass, None) => composed_binary_cross_entropy(logits, targets, weights),
         }
+    }
+}
+
+/// The class that is right where one of all is.
+fn one_class(target: &Target) -> usize {
+    target.class().expect("of one objective with its targets: Pipeline checks them")
+}
+
+/// The weight of every class in every text of which it is right, 0 elsewhere, `[N, K]`.
+fn positives(targets: &[Target], classes: usize, weights: Option<&[f32]>) -> Vec<f32> {
+    let mut right = vec![0.0f32; targets.len() * classes];
+    for (row, target) in right.chunks_exact_mut(classes.max(1)).zip(targets) {
+        target.classes().iter().for_each(|&class| row[class] = weights.map_or(1.0, |weights| weights[class]));
+    }
+    right
+}
+
+/// Mean over the rows of logits `[N, K]` of the sum of each class's binary cross-entropy, from tensor operations: any
+/// device, gradients by Burn. With `weights` of the classes as [`Objective::loss`].
+pub fn composed_binary_cross_entropy(logits: Tensor<2>, targets: &[Target], weights: Option<&[f32]>) -> Tensor<1> {
+    let [rows, classes] = logits.dims();
+    let right = positives(targets, classes, weights);
+    let wrong = right.iter().map(|&right| f32::from(right == 0.0)).collect::<Vec<f32>>();
+    let tensor = |values| Tensor::<2>::from_data(TensorData::new(values, [rows, classes]), &logits.device());
+    let (right, wrong) = (tensor(right), tensor(wrong));
+    // ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), which no x overflows.
+    let softplus = |x: Tensor<2>| x.clone().clamp_min(0.0) + (x.abs().neg().exp() + 1.0).log();
+    let terms = softplus(logits.clone().neg()) * right + softplus(logits) * wrong;
+    terms.sum() * (1.0 / rows as f32)
+}
+
+/// The same on slices, for the batches of training.
+#[derive(Clone, Debug)]
+struct BinaryCrossEntropy {
+    rows: usize,
+    /// As [`positives`] gives it.
+    right: Arc<[f32]>,
+}
+
+impl Kernel<1> for BinaryCrossEntropy {
+    type Kept = ();
+
+    fn output_shape(&self) -> Vec<usize> {
+        vec![1]
+    }
+
+    fn forward(&self, [logits]: [&[f32]; 1]) -> (Vec<f32>, ()) {
+        let softplus = |x: f32| x.max(0.0) + (-x.abs()).exp().ln_1p();
+        let term = |(&x, &right): (&f32, &f32)| if right > 0.0 { right * softplus(-x) } else { softplus(x) };
+        let sum: f32 = logits.iter().zip(&*self.right).map(term).sum();
+        (vec![sum / self.rows as f32], ())
+    }
+
+    fn backward(&self, [logits]: [&[f32]; 1], (): &(), gradient: &[f32], _: [bool; 1]) -> [Vec<f32>; 1] {
+        let share = gradient[0] / self.rows as f32;
+        let slope = |(&x, &right): (&f32, &f32)| {
+            let p = 1.0 / (1.0 + (-x).exp());
+            share * if right > 0.0 { right * (p - 1.0) } else { p }
+        };
+        [logits.iter().zip(&*self.right).map(slope).collect()]
     }
 }
 
@@ -94,7 +157,8 @@ pub fn composed_cross_entropy(logits: Tensor<2>, targets: &[Target], weights: Op
     let [rows, classes] = logits.dims();
     let mut one_hot = vec![0.0f32; rows * classes];
     for (row, target) in one_hot.chunks_exact_mut(classes).zip(targets) {
-        row[target.class()] = weights.map_or(1.0, |weights| weights[target.class()]);
+        let class = one_class(target);
+        row[class] = weights.map_or(1.0, |weights| weights[class]);
     }
     let one_hot = Tensor::<2>::from_data(TensorData::new(one_hot, [rows, classes]), &logits.device());
     (log_softmax(logits, 1) * one_hot).sum() * (-1.0 / rows as f32)
@@ -193,9 +257,8 @@ mod tests {
     fn outputs_of_every_kind_become_the_terms_of_equation_8() {
         let targets = [1, 0].map(Target::of);
         let one = config(1);
-        let loss = |config: &NetworkConfig, outputs| {
-            numbers(&Objective::of(config).loss(config, outputs, &targets, None))[0]
-        };
+        let loss =
+            |config: &NetworkConfig, outputs| numbers(&Objective::OneClass.loss(config, outputs, &targets, None))[0];
         let near = |got: f32, want: f32| assert!((got - want).abs() < 1e-6, "{got} {want}");
         let values = Outputs::Values(tensor(&[0.5, 2.0, 1.0, -1.0], [2, 2]));
         near(loss(&one, values), (term(2.0, 0.5) + term(1.0, -1.0)) / 2.0);
@@ -222,7 +285,7 @@ mod tests {
         let loss_of = |logits: &[f64]| -> f64 {
             let terms = logits.chunks_exact(3).zip(&targets).map(|(logits, target)| {
                 let sum: f64 = logits.iter().map(|logit| logit.exp()).sum();
-                f64::from(weights[target.class()]) * (sum.ln() - logits[target.class()])
+                f64::from(weights[one_class(target)]) * (sum.ln() - logits[one_class(target)])
             });
             terms.sum::<f64>() / 4.0
         };
@@ -241,7 +304,7 @@ mod tests {
         // Of every kind of output.
         let one = config(1);
         let (two, weights) = ([1, 0].map(Target::of), [3.0, 0.5]);
-        let loss = |outputs| numbers(&Objective::of(&one).loss(&one, outputs, &two, Some(&weights)))[0];
+        let loss = |outputs| numbers(&Objective::OneClass.loss(&one, outputs, &two, Some(&weights)))[0];
         let near = |got: f32, want: f32| assert!((got - want).abs() < 1e-6, "{got} {want}");
         let values = [0.5, 2.0, 1.0, -1.0];
         near(loss(Outputs::Values(tensor(&values, [2, 2]))), (0.5 * term(2.0, 0.5) + 3.0 * term(1.0, -1.0)) / 2.0);
@@ -250,5 +313,46 @@ mod tests {
         near(loss(Outputs::Currents(tensor(&steps, [4, 2]))), means);
         let each = 0.5 * (term(1.0, 0.0) + term(0.0, 0.0)) + 3.0 * (term(1.0, 1.0) + term(1.0, 0.0));
         near(loss(Outputs::Spikes(tensor(&steps, [2, 2, 2]))), each / 4.0);
+    }
+
+    /// The loss of sets is the sum of its terms, far from 0 too, its gradient their slopes, and both ways agree.
+    #[test]
+    fn each_class_of_a_set_has_a_term() {
+        let targets = [Target::several([0, 2]), Target::several([]), Target::several([1])];
+        let weights = [2.0f32, 0.5, 1.5];
+        let logits = [0.5f32, 2.0, -1.0, 60.0, -90.0, 0.25, 0.0, -0.5, 3.0];
+        let loss_of = |logits: &[f64]| -> f64 {
+            let terms = logits.iter().enumerate().map(|(at, &x)| {
+                let (row, class) = (at / 3, at % 3);
+                match targets[row].classes().contains(&class) {
+                    true => f64::from(weights[class]) * (-x).exp().ln_1p(),
+                    false if x > 40.0 => x,
+                    false => x.exp().ln_1p(),
+                }
+            });
+            terms.sum::<f64>() / 3.0
+        };
+        let wide: Vec<f64> = logits.iter().map(|&logit| logit.into()).collect();
+        let plain = Objective::EachClass.of_logits(tensor(&logits, [3, 3]), &targets, Some(&weights));
+        let leaf = tensor(&logits, [3, 3]).autodiff().require_grad();
+        let loss = Objective::EachClass.of_logits(leaf.clone(), &targets, Some(&weights));
+        for got in [numbers(&plain)[0], numbers(&loss)[0]] {
+            assert!((f64::from(got) - loss_of(&wide)).abs() < 1e-5, "{got} and {}", loss_of(&wide));
+        }
+        let gradients = numbers(&leaf.grad(&loss.backward()).expect("a gradient"));
+        for (i, &got) in gradients.iter().enumerate() {
+            let (mut high, mut low) = (wide.clone(), wide.clone());
+            high[i] += 1e-6;
+            low[i] -= 1e-6;
+            let slope = (loss_of(&high) - loss_of(&low)) / 2e-6;
+            assert!((slope - f64::from(got)).abs() < 1e-5, "{i}: {slope} and {got}");
+        }
+        // Burn's own way through the composed one.
+        let leaf = tensor(&logits, [3, 3]).autodiff().require_grad();
+        let loss = composed_binary_cross_entropy(leaf.clone(), &targets, Some(&weights));
+        let composed = numbers(&leaf.grad(&loss.backward()).expect("a gradient"));
+        for (got, want) in gradients.iter().zip(composed) {
+            assert!((got - want).abs() < 1e-5, "{got} and {want}");
+        }
     }
 }

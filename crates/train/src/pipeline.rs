@@ -18,7 +18,7 @@ use spiketext::{
     engine::Extremes,
     metrics::LabelCounts,
     model::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Model, Training},
-    network::{Network, NetworkConfig},
+    network::{Network, NetworkConfig, Readout},
     target::class_counts,
     text::Language,
 };
@@ -161,6 +161,11 @@ impl<'a> Pipeline<'a> {
         check(dataset)?;
         recipe.class_weights.check_names(&dataset.labels)?;
         network_config(recipe, 1, dataset.labels.len())?;
+        if dataset.multi_label && recipe.network.readout == Readout::SpikeCount {
+            let expected = "network.readout=membrane for texts of several labels (counts of spikes are never below \
+                            0, so that no class could be less probable than 1/2; --recipe lean has it)";
+            return Err(Error::invalid("train", expected, "spike-count"));
+        }
         Ok(Self {
             dataset,
             vectors: vectors.clone(),
@@ -396,8 +401,9 @@ impl<'a> Pipeline<'a> {
     ///
     /// # Errors
     /// As [`Self::prepare`].
-    pub fn measure(&mut self, network: &Network, observer: &mut Observer<'_>) -> Result<Measurement> {
-        Ok(Measurement::of(network, &*self.prepare(observer)?, self.options.seed))
+    pub fn measure(&mut self, spiking: &SpikingNetwork, observer: &mut Observer<'_>) -> Result<Measurement> {
+        let (network, thresholds) = (&spiking.network, &spiking.score.thresholds);
+        Ok(Measurement::of(network, &*self.prepare(observer)?, self.options.seed, thresholds))
     }
 
     /// The finished model with its report.
@@ -407,26 +413,30 @@ impl<'a> Pipeline<'a> {
     pub fn model(&mut self, method: SpikingMethod, observer: &mut Observer<'_>) -> Result<Model> {
         let spiking = self.spiking(method, observer)?;
         let original = match self.options.original {
-            true => Some(self.original(observer)?.network),
+            true => Some(self.original(observer)?),
             false => None,
         };
         let prepared = self.prepare(observer)?;
         let test = &prepared.test;
-        let measured = self.measure(&spiking.network, observer)?;
+        let measured = self.measure(&spiking, observer)?;
         let macro_f1_of = |counts: &LabelCounts| percent(counts.macro_f1().unwrap_or(0.0));
+        let micro_f1_of = |counts: &LabelCounts| percent(counts.micro_f1().unwrap_or(0.0));
         let mut accuracies = Accuracies { snn: percent(measured.counts.accuracy()), ..Accuracies::default() };
+        let mut micro_f1 = Accuracies { snn: micro_f1_of(&measured.counts), ..Accuracies::default() };
         let mut macro_f1 = Accuracies { snn: macro_f1_of(&measured.counts), ..Accuracies::default() };
         if method != SpikingMethod::Direct {
             let (trained, converted) = (self.dnn(observer)?, self.convert(observer)?);
             let noise = Noise::inference(self.options.seed);
-            let of_dnn = trained.network.label_counts(test);
-            let of_converted = label_counts(&converted.network, noise, &prepared, test);
+            let of_dnn = trained.network.label_counts(test, &trained.history.best.thresholds);
+            let thresholds = &converted.score.thresholds;
+            let of_converted = label_counts(&converted.network, noise, &prepared, test, thresholds);
+            (micro_f1.dnn, micro_f1.converted) = (micro_f1_of(&of_dnn), micro_f1_of(&of_converted));
             (accuracies.dnn, macro_f1.dnn) = (percent(of_dnn.accuracy()), macro_f1_of(&of_dnn));
             (accuracies.converted, macro_f1.converted) =
                 (percent(of_converted.accuracy()), macro_f1_of(&of_converted));
         }
         let texts = [&prepared.train, &prepared.development, test].map(|part| {
-            let targets = part.iter().map(|text| text.target);
+            let targets = part.iter().map(|text| text.target.clone());
             class_counts(prepared.labels.len(), targets)
         });
         let dataset = self.dataset;
@@ -444,20 +454,23 @@ impl<'a> Pipeline<'a> {
             fine_tuning_epochs: spiking.epochs_of(&[Phase::FineTuning, Phase::Direct]),
             development: spiking.development,
             test: accuracies,
+            micro_f1: prepared.multi_label.then_some(micro_f1),
             macro_f1: Some(macro_f1),
             classes: ClassReport::of(
                 texts.each_ref().map(Vec::as_slice),
                 &measured.counts,
                 &spiking.score.never_answered,
             ),
-            original: original.map(|network| percent(network.label_counts(test).accuracy())),
+            original: original.map(|trained| {
+                percent(trained.network.label_counts(test, &trained.history.best.thresholds).accuracy())
+            }),
             adversarial: self.options.adversarial.clone(),
             unknown_share: prepared.unknown_share,
             extremes: spiking.extremes,
             costs: Costs::of(&measured.firing, &measured.operations),
             seconds: self.started.elapsed().as_secs_f64(),
         };
-        Model::new(
+        let model = Model::new(
             prepared.language,
             dataset.labels.clone(),
             prepared.priors.clone(),
@@ -465,7 +478,8 @@ impl<'a> Pipeline<'a> {
             prepared.vocabulary.clone(),
             spiking.network,
             training,
-        )
+        )?;
+        if prepared.multi_label { model.with_thresholds(spiking.score.thresholds) } else { Ok(model) }
     }
 
     /// The DNN to be questioned.
@@ -571,8 +585,14 @@ pub fn check(dataset: &Dataset) -> Result<()> {
             return Err(Error::invalid("train", format!("{name} texts"), "none"));
         }
         if let Some(example) = examples.iter().find(|example| !example.target.fits(classes)) {
-            let got = format!("{} for a {name} text", example.target.class());
-            return Err(Error::invalid("train", format!("a class from 0 to {}", classes - 1), got));
+            let got = format!("{:?} for a {name} text", example.target.classes());
+            return Err(Error::invalid("train", format!("classes from 0 to {}", classes - 1), got));
+        }
+        if let Some(example) = examples.iter().find(|example| example.target.class().is_none() != dataset.multi_label)
+        {
+            let expected = if dataset.multi_label { "a set of classes for each text" } else { "one class a text" };
+            let got = format!("{:?} for a {name} text", example.target.classes());
+            return Err(Error::invalid("train", expected, got));
         }
     }
     Ok(())

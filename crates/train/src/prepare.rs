@@ -11,15 +11,16 @@ use spiketext::{
     Result,
     data::{Dataset, Example, Split},
     engine::known_words,
+    loss::sigmoid,
     metrics::LabelCounts,
     network::NetworkConfig,
     slices::argmax,
-    target::{Target, class_counts},
+    target::{Target, class_counts, reached},
     text::{Language, UNKNOWN, Vocabulary, candidate_words, detect_language},
     vectors::{self, Selection},
 };
 
-use crate::{class_weights::ClassWeights, recipe::WordChoices};
+use crate::{class_weights::ClassWeights, objective::Objective, recipe::WordChoices, score::Score, thresholds};
 
 /// Where word vectors come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl VectorSource {
 pub struct EncodedText {
     /// Word ids; [`UNKNOWN`] for unknown words.
     pub words: Vec<u32>,
-    /// The class.
+    /// What is right.
     pub target: Target,
 }
 
@@ -68,6 +69,8 @@ pub struct PreparedData {
     pub rates: Arc<Vec<f32>>,
     /// Names of the classes.
     pub labels: Vec<String>,
+    /// Whether a text may be of several classes, or of none.
+    pub multi_label: bool,
     /// Training texts.
     pub train: Vec<EncodedText>,
     /// Development texts.
@@ -144,7 +147,7 @@ pub fn prepare(
             .map(|(tokens, example)| {
                 let mut words = Vec::with_capacity(tokens.len());
                 vocabulary.encode(&tokens, &mut words);
-                EncodedText { words, target: example.target }
+                EncodedText { words, target: example.target.clone() }
             })
             .collect()
     };
@@ -158,12 +161,13 @@ pub fn prepare(
         dimension,
         rates: Arc::new(rates),
         unknown_share: unknown as f64 / tokens.max(1) as f64,
-        priors: class_counts(dataset.labels.len(), train.iter().map(|text| text.target))
+        priors: class_counts(dataset.labels.len(), train.iter().map(|text| text.target.clone()))
             .into_iter()
             .map(|count| count as f32 / train.len().max(1) as f32)
             .collect(),
         vectors: source.name(language),
         labels: dataset.labels.clone(),
+        multi_label: dataset.multi_label,
         vocabulary,
         train,
         development,
@@ -175,24 +179,81 @@ impl PreparedData {
     /// The weight of each class in the loss, `[K]`; none where nothing is weighed.
     #[must_use]
     pub fn class_weights(&self, weights: &ClassWeights) -> Option<Vec<f32>> {
-        let texts = class_counts(self.labels.len(), self.train.iter().map(|text| text.target));
-        weights.of_classes(&self.labels, &texts)
+        let texts = class_counts(self.labels.len(), self.train.iter().map(|text| text.target.clone()));
+        weights.of_classes(&self.labels, &texts, self.multi_label.then_some(self.train.len()))
     }
 
-    /// How the labels that are found for `texts` stand to their classes; see [`Self::labels_of`].
+    /// The objective of training on these texts.
+    #[must_use]
+    pub fn objective(&self) -> Objective {
+        Objective::of(self.multi_label)
+    }
+
+    /// How well `answer`, which runs a network, tells the labels of `texts`; of texts of several labels with the
+    /// thresholds that are best on them.
+    pub fn score(
+        &self,
+        config: &NetworkConfig,
+        texts: &[EncodedText],
+        answer: impl FnOnce(&[Vec<u32>]) -> Answers,
+    ) -> Score {
+        if !self.multi_label {
+            return Score::of(&self.counts_of(&self.labels_of(config, texts, |words| answer(words).labels), texts));
+        }
+        let probabilities = self.probabilities_of(config, texts, |words| answer(words).scores);
+        let targets: Vec<&Target> = texts.iter().map(|text| &text.target).collect();
+        let thresholds = thresholds::best(&probabilities, &targets, self.labels.len());
+        let counts = self.counts_of_sets(&probabilities, &thresholds, texts);
+        Score { thresholds, ..Score::of(&counts) }
+    }
+
+    /// How the answers of a network to `texts` stand to their classes; of texts of several labels with the
+    /// `thresholds` of its score on the development texts.
     pub fn label_counts(
         &self,
         config: &NetworkConfig,
         texts: &[EncodedText],
-        label: impl FnOnce(&[Vec<u32>]) -> Vec<usize>,
+        thresholds: &[f32],
+        answer: impl FnOnce(&[Vec<u32>]) -> Answers,
     ) -> LabelCounts {
-        self.counts_of(&self.labels_of(config, texts, label), texts)
+        if !self.multi_label {
+            return self.counts_of(&self.labels_of(config, texts, |words| answer(words).labels), texts);
+        }
+        let probabilities = self.probabilities_of(config, texts, |words| answer(words).scores);
+        self.counts_of_sets(&probabilities, thresholds, texts)
+    }
+
+    /// How the classes whose probability, `[N, K]`, reaches their threshold stand to those of `texts`.
+    fn counts_of_sets(&self, probabilities: &[f32], thresholds: &[f32], texts: &[EncodedText]) -> LabelCounts {
+        let classes = self.labels.len();
+        let answers = probabilities.chunks_exact(classes).map(|of_text| reached(of_text, thresholds));
+        LabelCounts::of_sets(classes, texts.iter().map(|text| text.target.clone()).zip(answers))
+    }
+
+    /// The probability of each class for each of `texts`, `[N, K]`, as [`spiketext::model::Model::predict`] gives it
+    /// where a text may have several labels: `score` makes the scores of texts, one without a known word gets the
+    /// classes' shares.
+    fn probabilities_of(
+        &self,
+        config: &NetworkConfig,
+        texts: &[EncodedText],
+        score: impl FnOnce(&[Vec<u32>]) -> Vec<f32>,
+    ) -> Vec<f32> {
+        let (known, words) = known_texts(config, texts);
+        let found = sigmoid(&score(&words), 1.0);
+        let mut found = found.chunks_exact(self.labels.len());
+        let mut all = Vec::with_capacity(texts.len() * self.labels.len());
+        for known in known {
+            let answer = if known { found.next() } else { None };
+            all.extend_from_slice(answer.unwrap_or(&self.priors));
+        }
+        all
     }
 
     /// How `labels` stand to the classes of `texts`.
     #[must_use]
     pub fn counts_of(&self, labels: &[usize], texts: &[EncodedText]) -> LabelCounts {
-        let targets = texts.iter().map(|text| text.target);
+        let targets = texts.iter().map(|text| text.target.clone());
         LabelCounts::of(self.labels.len(), targets.zip(labels.iter().copied()))
     }
 
@@ -204,13 +265,27 @@ impl PreparedData {
         texts: &[EncodedText],
         label: impl FnOnce(&[Vec<u32>]) -> Vec<usize>,
     ) -> Vec<usize> {
-        let known: Vec<bool> = texts.iter().map(|text| known_words(config, &text.words) > 0).collect();
-        let words: Vec<Vec<u32>> =
-            texts.iter().zip(&known).filter(|(_, known)| **known).map(|(text, _)| text.words.clone()).collect();
+        let (known, words) = known_texts(config, texts);
         let usual = argmax(&self.priors);
         let mut found = label(&words).into_iter();
         known.iter().map(|known| if *known { found.next().unwrap_or(usual) } else { usual }).collect()
     }
+}
+
+/// What a network says of texts: their labels, one each, and the scores `[N, K]` that these are the best of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answers {
+    /// A class a text.
+    pub labels: Vec<usize>,
+    /// A score a class, a text after the other.
+    pub scores: Vec<f32>,
+}
+
+/// Which of `texts` have a known word, and the words of those.
+fn known_texts(config: &NetworkConfig, texts: &[EncodedText]) -> (Vec<bool>, Vec<Vec<u32>>) {
+    let known: Vec<bool> = texts.iter().map(|text| known_words(config, &text.words) > 0).collect();
+    let words = texts.iter().zip(&known).filter(|(_, known)| **known).map(|(text, _)| text.words.clone()).collect();
+    (known, words)
 }
 
 /// Known words in the order of the vocabulary: those of the training texts first.

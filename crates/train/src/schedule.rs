@@ -190,6 +190,7 @@ impl Schedule {
                 epoch,
                 train_loss,
                 development_accuracy: 100.0 * score.accuracy,
+                development_micro_f1: score.micro_f1_of_sets().map(|share| 100.0 * share),
                 development_macro_f1: 100.0 * score.macro_f1,
                 never_answered: score.never_answered.len(),
                 best: better,

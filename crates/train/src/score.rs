@@ -15,21 +15,28 @@ const NAMED: usize = 10;
 /// How well labels are told; shares from 0 to 1. The default is that of a network which was never run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Score {
-    /// Share of the texts whose label was found.
+    /// Share of the texts whose label was found; of texts of several labels, all of them and no other.
     pub accuracy: f64,
+    /// F1 over the answers of all classes together: the accuracy, where a text has one class.
+    pub micro_f1: f64,
     /// Mean of the classes' F1.
     pub macro_f1: f64,
     /// Mean of the classes' recall.
     pub balanced_accuracy: f64,
     /// The classes that have texts and were never the answer, in their order.
     pub never_answered: Vec<usize>,
+    /// Where a text may have several labels, from which probability on each class was answered, `[K]`; empty
+    /// otherwise.
+    pub thresholds: Vec<f32>,
 }
 
 /// What conversion lost, in points: percent of the one less percent of the other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loss {
-    /// Of accuracy.
+    /// Of accuracy; of micro F1 where a text may have several labels.
     pub accuracy: f64,
+    /// Which of the two.
+    pub several: bool,
     /// Of balanced accuracy; none where accuracy alone selects.
     pub balanced_accuracy: Option<f64>,
     /// The classes that were answered before and are not any more.
@@ -42,20 +49,28 @@ impl Score {
     pub fn of(counts: &LabelCounts) -> Self {
         Self {
             accuracy: counts.accuracy(),
+            micro_f1: counts.micro_f1().unwrap_or(0.0),
             macro_f1: counts.macro_f1().unwrap_or(0.0),
             balanced_accuracy: counts.balanced_accuracy().unwrap_or(0.0),
             never_answered: counts.never_answered(),
+            thresholds: Vec::new(),
         }
+    }
+
+    /// Micro F1 where a text may have several labels.
+    #[must_use]
+    pub fn micro_f1_of_sets(&self) -> Option<f64> {
+        (!self.thresholds.is_empty()).then_some(self.micro_f1)
     }
 
     /// Whether a network of this score is better than one of `other`. Equals are not.
     #[must_use]
     pub fn is_better(&self, other: &Self, selection: Selection) -> bool {
         match selection {
-            Selection::Accuracy => self.accuracy > other.accuracy,
+            Selection::Accuracy => self.micro_f1 > other.micro_f1,
             Selection::Balanced => {
                 let (own, others) = (self.never_answered.len(), other.never_answered.len());
-                own < others || own == others && self.accuracy + self.macro_f1 > other.accuracy + other.macro_f1
+                own < others || own == others && self.micro_f1 + self.macro_f1 > other.micro_f1 + other.macro_f1
             }
         }
     }
@@ -65,7 +80,8 @@ impl Score {
     pub fn loss(&self, after: &Self, selection: Selection) -> Loss {
         let points = |before: f64, after: f64| 100.0 * (before - after);
         Loss {
-            accuracy: points(self.accuracy, after.accuracy),
+            accuracy: points(self.micro_f1, after.micro_f1),
+            several: !self.thresholds.is_empty(),
             balanced_accuracy: (selection == Selection::Balanced)
                 .then(|| points(self.balanced_accuracy, after.balanced_accuracy)),
             classes: after
@@ -85,6 +101,8 @@ impl Score {
         store.put_number(format!("{prefix}best-never-answered"), self.never_answered.len() as u64);
         let classes = self.never_answered.iter().map(|&class| class as f32).collect();
         store.put(format!("{prefix}best-never-answered"), classes);
+        store.put_number(format!("{prefix}best-thresholds"), self.thresholds.len() as u64);
+        store.put(format!("{prefix}best-thresholds"), self.thresholds.clone());
     }
 
     /// What [`Self::put`] kept.
@@ -100,24 +118,32 @@ impl Score {
                 Err(refuse(&format!("'{name}' from 0 to 1"), got))
             }
         };
-        let [accuracy, macro_f1, balanced_accuracy] = Self::default().shares().map(|(name, _)| share(name));
+        let [accuracy, micro_f1, macro_f1, balanced_accuracy] = Self::default().shares().map(|(name, _)| share(name));
         let count = store.count("best-never-answered", MOST_CLASSES)?;
         let kept = store.get("best-never-answered", count)?;
         let is_class = |class: &f32| class.fract() == 0.0 && (0.0..MOST_CLASSES as f32).contains(class);
         if !kept.iter().all(is_class) || !kept.is_sorted_by(|a, b| a < b) {
             return Err(refuse("classes in 'best-never-answered', each once and in order", format!("{kept:?}")));
         }
+        let count = store.count("best-thresholds", MOST_CLASSES)?;
+        let thresholds = store.get("best-thresholds", count)?;
+        if !thresholds.iter().all(|threshold| (0.0..=1.0).contains(threshold)) {
+            return Err(refuse("'best-thresholds' from 0 to 1", format!("{thresholds:?}")));
+        }
         Ok(Self {
             accuracy: accuracy?,
+            micro_f1: micro_f1?,
             macro_f1: macro_f1?,
             balanced_accuracy: balanced_accuracy?,
             never_answered: kept.into_iter().map(|class| class as usize).collect(),
+            thresholds,
         })
     }
 
-    fn shares(&self) -> [(&'static str, f64); 3] {
+    fn shares(&self) -> [(&'static str, f64); 4] {
         [
             ("best-accuracy", self.accuracy),
+            ("best-micro-f1", self.micro_f1),
             ("best-macro-f1", self.macro_f1),
             ("best-balanced-accuracy", self.balanced_accuracy),
         ]
@@ -138,7 +164,7 @@ impl Loss {
             lost if lost > 0.0 => format!("{lost:.2} points of {what}"),
             _ => format!("no {what}"),
         };
-        let accuracy = of(self.accuracy, "accuracy");
+        let accuracy = of(self.accuracy, if self.several { "micro F1" } else { "accuracy" });
         match self.balanced_accuracy {
             None => accuracy,
             Some(balanced) => format!("{accuracy} and {}", of(balanced, "balanced accuracy")),
@@ -206,6 +232,7 @@ mod tests {
     fn a_score_comes_back_or_is_refused() {
         let mut many = score([5, 1], [1, 1]);
         many.never_answered = vec![2, 65_535];
+        many.thresholds = vec![0.0, 0.25, 1.0];
         for score in [many, Score::default(), score([3, 0], [0, 1])] {
             let mut store = Store::default();
             score.put("dnn.", &mut store);

@@ -15,8 +15,8 @@ use crate::{
     convert::{calibration_texts, convert},
     dnn::{DnnWeights, TextCnn},
     events::{Event, Observer, Phase},
-    fine_tune::{SpikingTextCnn, label_counts},
-    prepare::PreparedData,
+    fine_tune::{SpikingTextCnn, development_score},
+    prepare::{Answers, PreparedData},
     recipe::{Normalisation, Recipe},
     schedule::{Saving, Schedule, Trainable, TrainingHistory},
     score::{Loss, Score, names},
@@ -149,9 +149,10 @@ impl ConvertedNetwork {
         let noise = Noise::inference(context.seed);
         let words: Vec<Vec<u32>> = calibration.iter().map(|text| text.words.clone()).collect();
         let extremes = engine::run(&network, noise, &words).firing.extremes();
-        let score = Score::of(&label_counts(&network, noise, prepared, &prepared.development));
+        let score = development_score(&network, noise, prepared);
         observer(&Event::Converted {
             development_accuracy: 100.0 * score.accuracy,
+            development_micro_f1: score.micro_f1_of_sets().map(|share| 100.0 * share),
             development_macro_f1: 100.0 * score.macro_f1,
             never_answered: score.never_answered.len(),
             extremes,
@@ -262,9 +263,9 @@ impl TrainedNetwork {
 /// A spiking network on the test texts.
 #[derive(Clone, Debug)]
 pub struct Measurement {
-    /// How its labels stand to the classes of the texts.
+    /// How its answers stand to the classes of the texts.
     pub counts: LabelCounts,
-    /// The label of every text.
+    /// The best label of every text.
     pub labels: Vec<usize>,
     /// What every text cost. A text without a known word costs nothing, and counts among the texts.
     pub operations: Vec<Operations>,
@@ -273,18 +274,24 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Runs the network on the test texts, once.
+    /// Runs the network on the test texts, once. `thresholds` are those of its score on the development texts.
     #[must_use]
-    pub fn of(network: &Network, prepared: &PreparedData, seed: u64) -> Self {
+    pub fn of(network: &Network, prepared: &PreparedData, seed: u64, thresholds: &[f32]) -> Self {
         let texts = &prepared.test;
-        let (mut firing, mut operations) = (Firing::default(), Vec::new());
+        let (mut firing, mut operations, mut scores) = (Firing::default(), Vec::new(), Vec::new());
         let labels = prepared.labels_of(network.config(), texts, |words| {
             let run = engine::run(network, Noise::inference(seed), words);
             operations = run.operations;
             firing = run.firing;
+            scores = run.scores;
             run.labels
         });
         operations.resize(texts.len(), Operations::default());
-        Self { counts: prepared.counts_of(&labels, texts), labels, operations, firing }
+        let counts = match prepared.multi_label {
+            true => prepared
+                .label_counts(network.config(), texts, thresholds, |_| Answers { scores, ..Answers::default() }),
+            false => prepared.counts_of(&labels, texts),
+        };
+        Self { counts, labels, operations, firing }
     }
 }

@@ -237,7 +237,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     other_recipe.dnn.dropout = 0.4;
     let other_seed = Options { seed: 6, ..resume.clone() };
     let mut other_labels = dataset.clone();
-    other_labels.train[0].target = Target::of(1 - other_labels.train[0].target.class());
+    other_labels.train[0].target = Target::of(1 - other_labels.train[0].target.class().expect("one class"));
     let mut other_texts = dataset.clone();
     other_texts.test[0].text.push('!');
     for (what, error) in [

@@ -64,7 +64,7 @@ impl<'s> Examination<'s> {
     /// To first order, how much more wrong each substitution would make the answer to `text`; `None` from a closed
     /// box. No query: the classifier looks into itself.
     pub fn first_order(&mut self, text: &str, substitutions: &[Substitution]) -> Option<Vec<f32>> {
-        self.scorer.first_order(text, self.target, substitutions)
+        self.scorer.first_order(text, &self.target, substitutions)
     }
 }
 

@@ -73,6 +73,11 @@ impl Arguments {
     /// # Errors
     /// If there are none, they cannot be read, or have a label that the model does not know.
     pub fn texts(&self, model: &Model) -> anyhow::Result<Texts> {
+        if self.labels.multi_label() && model.thresholds().is_none() {
+            anyhow::bail!(
+                "--multi-label: the model answers one label a text; `train --multi-label` makes one of several"
+            );
+        }
         let files = &self.source.files;
         if !files.is_empty() {
             let options = self.reading.options(&self.labels, Some(model));
@@ -125,7 +130,7 @@ fn from_files(files: &[PathBuf], options: &ReadOptions, part: Option<Part>, mode
     let targets = table
         .rows
         .iter()
-        .map(|row| target_of(model, &row.label, table.path(row).display(), row.line))
+        .map(|row| target_of(model, &row.labels, table.path(row).display(), row.line))
         .collect::<anyhow::Result<_>>()?;
     let empty = table.left_out().empty;
     let texts = table.rows.into_iter().map(|row| row.text).collect();
@@ -142,7 +147,8 @@ fn from_dataset(dataset: Dataset, name: &str, part: Part, model: &Model) -> anyh
     let (mut texts, mut targets) = (Vec::new(), Vec::new());
     for Example { text, target } in parts.flat_map(|part| dataset.part(part)) {
         texts.push(text.clone());
-        targets.push(target_of(model, &dataset.labels[target.class()], name, None)?);
+        let labels: Vec<&String> = target.classes().iter().map(|&class| &dataset.labels[class]).collect();
+        targets.push(target_of(model, &labels, name, None)?);
     }
     if texts.is_empty() {
         anyhow::bail!("{name}: expected texts to measure on, got none in {used}");
@@ -151,9 +157,27 @@ fn from_dataset(dataset: Dataset, name: &str, part: Part, model: &Model) -> anyh
     Ok(Texts { data: name.to_owned(), used, texts, targets, training, empty: 0, readings: Vec::new() })
 }
 
+/// What the labels of a text are to the model.
+fn target_of<S: AsRef<str>>(
+    model: &Model,
+    labels: &[S],
+    place: impl std::fmt::Display,
+    line: Option<u64>,
+) -> anyhow::Result<Target> {
+    let classes = labels
+        .iter()
+        .map(|label| class_of(model, label.as_ref(), &place, line))
+        .collect::<anyhow::Result<Vec<usize>>>()?;
+    match (classes.as_slice(), model.thresholds()) {
+        (_, Some(_)) => Ok(Target::several(classes)),
+        ([class], None) => Ok(Target::of(*class)),
+        (several, None) => anyhow::bail!("{place}: expected one label a text, got {}", several.len()),
+    }
+}
+
 /// The model's number for a label.
-fn target_of(model: &Model, label: &str, place: impl std::fmt::Display, line: Option<u64>) -> anyhow::Result<Target> {
-    model.labels().iter().position(|known| known == label).map(Target::of).ok_or_else(|| {
+fn class_of(model: &Model, label: &str, place: &impl std::fmt::Display, line: Option<u64>) -> anyhow::Result<usize> {
+    model.labels().iter().position(|known| known == label).ok_or_else(|| {
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
         let mut known: Vec<String> =
             model.labels().iter().take(20).map(|l| terminal::one_line(l, Some(40))).collect();

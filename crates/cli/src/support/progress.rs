@@ -83,6 +83,7 @@ impl Progress {
                 epoch,
                 train_loss,
                 development_accuracy,
+                development_micro_f1,
                 development_macro_f1,
                 never_answered,
                 best,
@@ -90,17 +91,25 @@ impl Progress {
             } => {
                 self.finish();
                 let forgotten = forgotten(*never_answered);
+                let share = share(*development_accuracy, *development_micro_f1);
                 self.line(&format!(
-                    "{:<11} epoch {epoch:>3}: loss {train_loss:.4}, development {development_accuracy:.2} %, macro \
-                     F1 {development_macro_f1:.2} %{forgotten}{} ({seconds:.1} s)",
+                    "{:<11} epoch {epoch:>3}: loss {train_loss:.4}, development {share}, macro F1 \
+                     {development_macro_f1:.2} %{forgotten}{} ({seconds:.1} s)",
                     phase.name(),
                     if *best { ", best so far" } else { "" },
                 ));
             }
-            Event::Converted { development_accuracy, development_macro_f1, never_answered, extremes } => {
+            Event::Converted {
+                development_accuracy,
+                development_micro_f1,
+                development_macro_f1,
+                never_answered,
+                extremes,
+            } => {
                 let forgotten = forgotten(*never_answered);
+                let share = share(*development_accuracy, *development_micro_f1);
                 self.line(&format!(
-                    "converted: development {development_accuracy:.2} %, macro F1 {development_macro_f1:.2} \
+                    "converted: development {share}, macro F1 {development_macro_f1:.2} \
                      %{forgotten}; never / always firing: {} / {} of {} convolution channels, {} / {} of {} features",
                     extremes.convolution.dead,
                     extremes.convolution.saturated,
@@ -131,6 +140,11 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// The accuracy, or what is told in its place where a text may have several labels.
+fn share(accuracy: f64, micro_f1: Option<f64>) -> String {
+    micro_f1.map_or_else(|| format!("{accuracy:.2} %"), |micro_f1| format!("micro F1 {micro_f1:.2} %"))
 }
 
 /// How many classes are never answered, behind the figures.

@@ -35,9 +35,23 @@ pub struct LabelArguments {
     /// The column of the label, by name or by number from 1 [default: label, class, category and the like].
     #[arg(long, value_name = "COLUMN", help_heading = HEADING)]
     label_column: Option<String>,
+    /// A text may have several labels, or none: a list in JSON or Parquet, several `__label__`, or a cell of labels
+    /// between separators.
+    #[arg(long, help_heading = HEADING)]
+    multi_label: bool,
+    /// With --multi-label: what stands between the labels of a cell [default: what is found, `,`, `;` or `|`].
+    #[arg(long, value_name = "TEXT", requires = "multi_label", help_heading = HEADING)]
+    label_separator: Option<String>,
     /// Leave out records that break their format and texts without a label, and go on.
     #[arg(long, help_heading = HEADING)]
     skip_bad: bool,
+}
+
+impl LabelArguments {
+    /// Whether the labels of a text are asked to be several.
+    pub fn multi_label(&self) -> bool {
+        self.multi_label
+    }
 }
 
 const HEADING: &str = "How files are read";
@@ -56,6 +70,8 @@ impl Arguments {
         options.text.clone_from(&self.text_column);
         options.label.clone_from(&labels.label_column);
         options.skip_bad = labels.skip_bad;
+        options.multi_label = labels.multi_label || model.is_some_and(|model| model.thresholds().is_some());
+        options.label_separator.clone_from(&labels.label_separator);
         if let Some(columns) = model.and_then(|model| model.training().columns.as_ref()) {
             options.familiar = Familiar { text: columns.text.clone(), label: columns.label.clone() };
         }

@@ -191,6 +191,13 @@ impl Arguments {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let model = Model::load(&arguments.model)?;
+    if model.thresholds().is_some() {
+        anyhow::bail!(
+            "attack: expected a model of one label a text, got {}, a multi-label model: what it means to fool one is \
+             not settled",
+            arguments.model.display()
+        );
+    }
     let texts = arguments.labelled.texts(&model)?;
     let subjects = chosen(&texts, arguments.count);
     let conditions = conditions(arguments, &model, &texts, subjects.len());
@@ -274,7 +281,8 @@ fn dnn(folder: &Path, model: &Model) -> anyhow::Result<Dnn> {
 
 /// At most `count` of the texts, evenly spread.
 fn chosen(texts: &Texts, count: usize) -> Vec<Subject> {
-    let subject = |index: usize| Subject { index, text: texts.texts[index].clone(), target: texts.targets[index] };
+    let subject =
+        |index: usize| Subject { index, text: texts.texts[index].clone(), target: texts.targets[index].clone() };
     evenly_spread(texts.texts.len(), count).map(subject).collect()
 }
 
@@ -350,7 +358,7 @@ fn bar(arguments: &Arguments, done: usize, of: usize) -> ProgressBar {
 /// A record for people: what the model said, and the text with its changed words marked.
 fn described(model: &Model, record: &Record, colour: bool) -> String {
     let attempt = &record.attempt;
-    let label = terminal::one_line(&model.labels()[record.target.class()], Some(40));
+    let label = terminal::one_line(&model.labels()[record.target.class().unwrap_or_default()], Some(40));
     let head = match attempt.ending {
         Ending::Skipped => format!("skipped    taken wrongly from the start; {label}"),
         Ending::Failed => {

@@ -203,7 +203,7 @@ fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
             .map(|class| json!({"label": dataset.labels[class], "texts": examples(&dataset, class, arguments.count)}))
             .collect();
         let shown = json!({
-            "name": dataset.name, "source": dataset.source, "rule": dataset.rule, "labels": dataset.labels,
+            "name": dataset.name, "multi_label": dataset.multi_label, "source": dataset.source, "rule": dataset.rule, "labels": dataset.labels,
             "readings": dataset.readings, "summary": summary, "report": dataset.report, "examples": examples,
         });
         writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
@@ -240,7 +240,7 @@ fn examples(dataset: &Dataset, class: usize, count: usize) -> Vec<&str> {
     dataset
         .train
         .iter()
-        .filter(|example| example.target.is_met_by(class))
+        .filter(|example| example.target.classes().contains(&class))
         .take(count)
         .map(|e| e.text.as_str())
         .collect()

@@ -40,9 +40,10 @@ const TIMED: Duration = Duration::from_millis(500);
   spiketext evaluate MODEL --dataset sst2 --data-dir DIR --split development --at-least 80
 
 --json prints one object: model, data, texts_used, texts, accuracy (percent), accuracy_interval (from, to:
-Wilson's at 95 %), macro_f1, balanced_accuracy, classes (label, texts, precision, recall, f1 in percent; null where
+Wilson's at 95 %; of a multi-label model the share of texts that are right in every class), micro_f1 (null unless
+multi-label), macro_f1, balanced_accuracy, classes (label, texts, precision, recall, f1 in percent; null where
 there is nothing to divide by; in the order of the model's labels), confusion (rows are the texts' classes,
-columns the answers), unknown_texts, unknown_share (of the tokens), input_rate, convolution_rate, feature_rate,
+columns the answers; null for a multi-label model), unknown_texts, unknown_share (of the tokens), input_rate, convolution_rate, feature_rate,
 output_rate, dnn_macs_per_text, snn_acs_per_text, snn_macs_per_text, pooling_additions_per_text, energy_table,
 dnn_microjoules_per_text, snn_microjoules_per_text, energy_ratio, texts_per_second (tokenising included, loading the
 model not), timed_texts, seconds (that timed_texts took), at_least, passed; and what a text costs: footprint_bytes,
@@ -60,7 +61,7 @@ pub struct Arguments {
     model: PathBuf,
     #[command(flatten)]
     labelled: labelled::Arguments,
-    /// End with exit code 1 if the accuracy is below this.
+    /// End with exit code 1 if the accuracy (of a multi-label model: the micro F1) is below this.
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     at_least: Option<f64>,
     /// Also count weights of zero and the membranes that change: every text once more, neuron by neuron, which takes
@@ -74,7 +75,8 @@ pub struct Arguments {
 
 /// All that was found out.
 struct Outcome {
-    confusion: Confusion,
+    /// None where a text may have several labels.
+    confusion: Option<Confusion>,
     counts: LabelCounts,
     predictions: Vec<Prediction>,
     costs: Costs,
@@ -90,8 +92,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let _ = writeln!(std::io::stderr(), "{line}");
     }
     let outcome = measure(&model, &texts, arguments.exact)?;
-    let accuracy = outcome.accuracy();
-    let passed = arguments.at_least.map(|least| accuracy >= least);
+    let (measure, reached) = match outcome.micro_f1() {
+        Some(micro_f1) => ("a micro F1", micro_f1),
+        None => ("an accuracy", outcome.accuracy()),
+    };
+    let passed = arguments.at_least.map(|least| reached >= least);
     let mut out = std::io::stdout().lock();
     if arguments.json {
         writeln!(out, "{}", json(arguments, &model, &texts, &outcome, passed))?;
@@ -101,7 +106,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     out.flush()?;
     match (passed, arguments.at_least) {
         (Some(false), Some(least)) => {
-            let _ = writeln!(std::io::stderr(), "spiketext: an accuracy of {accuracy:.2} % is below {least} %");
+            let _ = writeln!(std::io::stderr(), "spiketext: {measure} of {reached:.2} % is below {least} %");
             Ok(ExitCode::FAILURE)
         }
         _ => Ok(ExitCode::SUCCESS),
@@ -131,10 +136,17 @@ fn measure(model: &Model, texts: &Texts, exact: bool) -> anyhow::Result<Outcome>
     if exact {
         account = account.with_exact(&exact_counts(model, texts, &predictions)?);
     }
-    let pairs = texts.targets.iter().copied().zip(predictions.iter().map(|prediction| prediction.label));
-    let confusion = Confusion::of(model.labels().len(), pairs);
+    let classes = model.labels().len();
+    let (counts, confusion) = if model.thresholds().is_some() {
+        let answers = predictions.iter().map(|prediction| prediction.labels.clone().unwrap_or_default());
+        (LabelCounts::of_sets(classes, texts.targets.iter().cloned().zip(answers)), None)
+    } else {
+        let answers = predictions.iter().map(|prediction| prediction.label);
+        let confusion = Confusion::of(classes, texts.targets.iter().cloned().zip(answers));
+        (confusion.label_counts(), Some(confusion))
+    };
     Ok(Outcome {
-        counts: confusion.label_counts(),
+        counts,
         confusion,
         costs: Costs::of(&firing, &operations),
         account,
@@ -163,6 +175,12 @@ impl Outcome {
     /// Between which percents it lies for all texts of the kind, at 95 %.
     fn interval(&self) -> Option<[f64; 2]> {
         Some(wilson(self.counts.right(), self.counts.texts())?.map(|share| 100.0 * share))
+    }
+
+    /// F1 over all answers together, percent; only where a text may have several labels.
+    fn micro_f1(&self) -> Option<f64> {
+        let several = self.confusion.is_none();
+        several.then(|| 100.0 * self.counts.micro_f1().unwrap_or(0.0))
     }
 
     /// The mean of the classes' F1, percent.
@@ -211,10 +229,11 @@ fn json(
         "texts": texts.texts.len(),
         "accuracy": outcome.accuracy(),
         "accuracy_interval": outcome.interval(),
+        "micro_f1": outcome.micro_f1(),
         "macro_f1": outcome.macro_f1(),
         "balanced_accuracy": outcome.counts.balanced_accuracy().map(|share| 100.0 * share),
         "classes": classes,
-        "confusion": outcome.confusion.counts(),
+        "confusion": outcome.confusion.as_ref().map(Confusion::counts),
         "unknown_texts": outcome.unknown_texts(),
         "unknown_share": outcome.unknown_share(),
         "texts_per_second": outcome.texts_per_second(),
@@ -231,7 +250,6 @@ fn json(
 }
 
 fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) -> std::io::Result<()> {
-    let confusion = &outcome.confusion;
     let counted = texts.texts.len();
     writeln!(out, "{}: {counted} texts, {}", terminal::one_line(&texts.data, None), texts.used)?;
     if texts.empty > 0 {
@@ -239,15 +257,19 @@ fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) 
     }
     writeln!(
         out,
-        "\naccuracy {:.2} %; on all texts of the kind it lies from {} (95 %)",
+        "\n{} {:.2} %; on all texts of the kind it lies from {} (95 %)",
+        if outcome.confusion.is_some() { "accuracy" } else { "all labels of a text right, and no other:" },
         outcome.accuracy(),
         classes::interval(outcome.interval())
     )?;
+    if let Some(micro_f1) = outcome.micro_f1() {
+        writeln!(out, "micro F1 {micro_f1:.2} %")?;
+    }
     writeln!(out, "macro F1 {}\n", classes::percent(outcome.macro_f1()))?;
     let label = |class: usize| terminal::one_line(&model.labels()[class], Some(40));
     let rows = classes::of_counts(&outcome.counts);
     writeln!(out, "{}\n", classes::table(model.labels(), &rows, "texts", usize::MAX).trim_fmt())?;
-    if model.labels().len() <= MATRIX_CLASSES {
+    if let Some(confusion) = outcome.confusion.as_ref().filter(|_| model.labels().len() <= MATRIX_CLASSES) {
         let mut header = vec!["answers:".to_owned()];
         let classes = 0..model.labels().len();
         header.extend(classes.clone().map(label));
@@ -259,7 +281,7 @@ fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) 
             table.add_row(row);
         }
         writeln!(out, "{}\n", table.trim_fmt())?;
-    } else {
+    } else if let Some(confusion) = &outcome.confusion {
         let mistakes = confusion.mistakes();
         let mut table = tables::plain(&["commonest mistakes", "taken for", "texts"], &[2]);
         for &(class, answer, texts) in mistakes.iter().take(LISTED_MISTAKES) {

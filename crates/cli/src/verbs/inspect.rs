@@ -98,6 +98,7 @@ fn json(folder: &Path, model: &Model, files: &[(&str, u64)]) -> anyhow::Result<V
         "language": model.language(),
         "labels": model.labels(),
         "priors": model.priors(),
+        "thresholds": model.thresholds(),
         "network": described,
         "files": files,
         "training": training,
@@ -117,16 +118,26 @@ fn print(folder: &Path, model: &Model, files: &[(&str, u64)], out: &mut impl Wri
     writeln!(out, "{}", layers(model.network()).trim_fmt())?;
     section("How it came about", &how_it_came_about(model), out)?;
     writeln!(out, "\nHow well it did\n")?;
-    let header = ["accuracy", "test", "95 % interval", "development", "test macro F1"];
-    let mut table = tables::plain(&header, &[1, 2, 3, 4]);
-    for (name, test, development, f1) in [
-        ("DNN", t.test.dnn, t.development.dnn, t.macro_f1.map(|f1| f1.dnn)),
-        ("converted", t.test.converted, t.development.converted, t.macro_f1.map(|f1| f1.converted)),
-        ("this model", t.test.snn, t.development.snn, t.macro_f1.map(|f1| f1.snn)),
+    let several = t.micro_f1.is_some();
+    let first = if several { "all labels right" } else { "accuracy" };
+    let mut header = vec![first, "test", "95 % interval", "development", "test macro F1"];
+    header.extend(several.then_some("test micro F1"));
+    let mut table = tables::plain(&header, &[1, 2, 3, 4, 5][..header.len() - 1]);
+    for (name, test, development, [f1, micro_f1]) in [
+        ("DNN", t.test.dnn, t.development.dnn, [t.macro_f1, t.micro_f1].map(|f1| f1.map(|f1| f1.dnn))),
+        (
+            "converted",
+            t.test.converted,
+            t.development.converted,
+            [t.macro_f1, t.micro_f1].map(|f1| f1.map(|f1| f1.converted)),
+        ),
+        ("this model", t.test.snn, t.development.snn, [t.macro_f1, t.micro_f1].map(|f1| f1.map(|f1| f1.snn))),
     ] {
         let interval = classes::interval(t.interval(test));
         let [test, development] = [test, development].map(|accuracy| format!("{accuracy:.2} %"));
-        table.add_row([name.to_owned(), test, interval, development, classes::percent(f1)]);
+        let mut row = vec![name.to_owned(), test, interval, development, classes::percent(f1)];
+        row.extend(several.then(|| classes::percent(micro_f1)));
+        table.add_row(row);
     }
     writeln!(out, "{}\n", table.trim_fmt())?;
     if !t.classes.is_empty() {

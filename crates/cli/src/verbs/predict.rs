@@ -32,7 +32,8 @@ use crate::support::{
   spiketext predict MODEL --file reviews.csv --text-column body --json
   spiketext predict MODEL \"not bad at all\" --trace
 
---json prints one object a text: text, label, probability (of the label), probabilities (of each label; of the ten most probable ones
+--json prints one object a text: text, label (of a multi-label model the most probable one, and in labels all whose
+probability reaches their threshold), probability (of the label), probabilities (of each label; of the ten most probable ones
 where there are more, unless --all), unknown,
 tokens, known_tokens, acs (accumulations it took). With --trace also trace: tokens with the input dimensions that
 fired at each step, the neurons that fired at each step in convolution, features and outputs, and contributions: the
@@ -151,6 +152,17 @@ impl<W: Write> Answers<'_, W> {
     fn line(&mut self, text: &str, prediction: &Prediction) -> std::io::Result<()> {
         let labels = self.model.labels();
         let label = |name: &str| terminal::one_line(name, Some(24));
+        if let Some(classes) = &prediction.labels {
+            // Each with its own probability: they do not exclude one another.
+            let with = |&class: &usize| {
+                format!("{} {:.1} %", label(&labels[class]), 100.0 * prediction.probabilities[class])
+            };
+            let told: Vec<String> = classes.iter().map(with).collect();
+            let told = if told.is_empty() { "no label".to_owned() } else { told.join(", ") };
+            let head = format!("{told}  {}", if prediction.unknown { "(unknown) " } else { "" });
+            let left = self.columns.map(|columns| columns.saturating_sub(terminal::width(&head)));
+            return writeln!(self.out, "{head}{}", terminal::one_line(text, left));
+        }
         let widest = labels.iter().map(|name| terminal::width(&label(name))).max().unwrap_or(0);
         let probability = 100.0 * prediction.probabilities[prediction.label];
         let mark = if prediction.unknown { "(unknown) " } else { "" };
@@ -165,6 +177,7 @@ impl<W: Write> Answers<'_, W> {
         let answer = Answer {
             text,
             label: &labels[prediction.label],
+            labels: prediction.labels.as_ref().map(|classes| classes.iter().map(|&class| &labels[class]).collect()),
             probability: prediction.probabilities[prediction.label],
             probabilities: Probabilities { labels, values: &prediction.probabilities, all: self.arguments.all },
             unknown: prediction.unknown,
@@ -183,6 +196,9 @@ impl<W: Write> Answers<'_, W> {
 struct Answer<'a> {
     text: &'a str,
     label: &'a str,
+    /// Of a multi-label model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<Vec<&'a String>>,
     probability: f32,
     probabilities: Probabilities<'a>,
     unknown: bool,

@@ -36,6 +36,7 @@ const SHOWN_CLASSES: usize = 5;
   spiketext train                                         the built-in reviews
   spiketext train reviews.csv --out models/reviews        your own file, split 80/10/10
   spiketext train tickets-*.jsonl --text-column subject --text-column body --label-column queue
+  spiketext train posts.csv --multi-label --label-column tags --label-separator ','
   spiketext train ag_news.csv --no-header --label-column 1 --text-column 2 --text-column 3
   spiketext train --dataset sst2 --data-dir DIR --vectors glove.6B.300d.txt
   spiketext train reviews.csv --adversarial textfooler
@@ -45,7 +46,7 @@ const SHOWN_CLASSES: usize = 5;
 result. In epoch and
 converted never_answered counts the classes that have development texts and are never answered. result has, in percent
 of the test texts, dnn_accuracy, converted_accuracy, snn_accuracy, snn_accuracy_interval (from, to: Wilson's at 95 %),
-macro_f1 (dnn, converted, snn) and classes (label, texts of the training, development and test part, precision,
+micro_f1 (of several labels), macro_f1 (dnn, converted, snn) and classes (label, texts of the training, development and test part, precision,
 recall, f1, never_answered), worst F1 first; never_answered, without_development_texts and without_test_texts list labels.")]
 pub struct Arguments {
     #[command(flatten)]
@@ -134,6 +135,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let dataset = dataset(&arguments)?;
+    #[cfg(feature = "study")]
+    if dataset.multi_label && arguments.adversarial.is_some() {
+        anyhow::bail!(
+            "--adversarial: expected texts of one label each, got --multi-label: no attack knows sets of labels"
+        );
+    }
     if let Some(WeightChoice::File(file)) = &weights {
         file.check_names(&dataset.labels)?;
     }
@@ -417,6 +424,9 @@ fn result(model: &Model, folder: &Path) -> serde_json::Value {
         "converted_accuracy": t.test.converted,
         "snn_accuracy": t.test.snn,
         "snn_accuracy_interval": t.interval(t.test.snn),
+        "multi_label": model.thresholds().is_some(),
+        "thresholds": model.thresholds(),
+        "micro_f1": t.micro_f1,
         "macro_f1": t.macro_f1,
         "classes": t.worst_first().into_iter().map(class).collect::<Vec<_>>(),
         "never_answered": labels(t.classes_where(|class| class.never_answered)),
@@ -450,7 +460,7 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
     let blank = String::new;
     let mut table = tables::plain(&["", "DNN", "converted", finished], &[1, 2, 3]);
     table.add_row([
-        "test accuracy".to_owned(),
+        if t.micro_f1.is_some() { "all labels right" } else { "test accuracy" }.to_owned(),
         format!("{:.2} %", t.test.dnn),
         format!("{:.2} %", t.test.converted),
         format!("{:.2} %", t.test.snn),
@@ -462,6 +472,10 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
         interval(t.test.converted),
         interval(t.test.snn),
     ]);
+    if let Some(f1) = t.micro_f1 {
+        let [dnn, converted, snn] = [f1.dnn, f1.converted, f1.snn].map(|f1| format!("{f1:.2} %"));
+        table.add_row(["micro F1".to_owned(), dnn, converted, snn]);
+    }
     if let Some(f1) = t.macro_f1 {
         let [dnn, converted, snn] = [f1.dnn, f1.converted, f1.snn].map(|f1| format!("{f1:.2} %"));
         table.add_row(["macro F1".to_owned(), dnn, converted, snn]);

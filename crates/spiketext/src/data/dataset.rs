@@ -17,7 +17,10 @@ use super::{
     split::{Split, SplitRule, divide, text_hash},
     table::{Row, Table},
 };
-use crate::{Error, Result, target::Target};
+use crate::{
+    Error, Result,
+    target::{Target, class_counts},
+};
 
 /// A text and the class it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,6 +38,8 @@ pub struct Dataset {
     pub name: String,
     /// The names of the classes; numbers by value, others in alphabetical order, those of known sets in their own.
     pub labels: Vec<String>,
+    /// Whether a text may be of several classes, or of none: then all targets are sets.
+    pub multi_label: bool,
     /// Texts to fit weights to; every class is among them.
     pub train: Vec<Example>,
     /// Texts to make choices on.
@@ -98,34 +103,51 @@ impl Dataset {
             table = Table::joined([table, test_table]);
             source = format!("{source}, test {}", test.display());
         }
-        let mut dataset = Self::assemble(name, source, table, None)?;
+        let mut dataset = Self::assemble(name, source, table, None, options.multi_label)?;
         dataset.report.unused = unused;
         Ok(dataset)
     }
 
     /// Divides a table and orders its classes, by `labels` where given.
-    pub(crate) fn assemble(name: String, source: String, table: Table, labels: Option<Vec<String>>) -> Result<Self> {
+    pub(crate) fn assemble(
+        name: String,
+        source: String,
+        table: Table,
+        labels: Option<Vec<String>>,
+        multi_label: bool,
+    ) -> Result<Self> {
         let trained = classes(&table.rows);
         let place = table.readings.first().map_or(Path::new(""), |reading| reading.path.as_path()).to_owned();
         let how =
             table.readings.first().map(|reading| format!(" (read as {})", reading.explained())).unwrap_or_default();
         let refuse =
             |expected: &str, got: String| Err(Error::malformed(&place, None, expected, format!("{got}{how}")));
-        if trained.is_empty() {
+        if !table.rows.iter().any(in_training) {
             return refuse("training texts", "texts marked for other parts only".to_owned());
         }
         check_classes(&table, &trained)?;
+        if trained.is_empty() {
+            return refuse("texts of two classes or more", "no label at all".to_owned());
+        }
         if let (1, Some(only)) = (trained.len(), trained.first()) {
             return refuse("texts of two classes or more", format!("one class only, '{}'", shown(only)));
         }
         let labels = labels.unwrap_or_else(|| ordered(&trained));
         let index: HashMap<&str, usize> =
             labels.iter().enumerate().map(|(index, label)| (label.as_str(), index)).collect();
-        let keys: Vec<(u64, usize)> = table
-            .rows
-            .iter()
-            .map(|row| (text_hash(&row.text), index.get(row.label.as_str()).copied().unwrap_or(0)))
-            .collect();
+        let class_of = |label: &String| index.get(label.as_str()).copied().unwrap_or(0);
+        let target = |row: &Row| match multi_label {
+            true => Target::several(row.labels.iter().map(class_of)),
+            false => Target::of(row.labels.first().map_or(0, class_of)),
+        };
+        let targets: Vec<Target> = table.rows.iter().map(target).collect();
+        let hashes: Vec<u64> = table.rows.iter().map(|row| text_hash(&row.text)).collect();
+        // Of several classes the rarest decides: a part that lacks it lacks more than one that lacks another.
+        let counts = class_counts(labels.len(), targets.iter().cloned());
+        let rarest = |target: &Target| {
+            target.classes().iter().copied().min_by_key(|&class| counts[class]).unwrap_or(labels.len())
+        };
+        let keys: Vec<(u64, usize)> = hashes.into_iter().zip(targets.iter().map(rarest)).collect();
 
         // Parts that were given stay; what is missing comes from the training texts.
         let given = |part: Split| table.rows.iter().any(|row| row.part == Some(part));
@@ -148,10 +170,12 @@ impl Dataset {
         for (row, part) in pool.into_iter().zip(divided) {
             parts[row] = part;
         }
-        let report = Report { empty: table.left_out().empty, alike: alike(&labels), ..compare(&keys, &parts) };
+        let hashed: Vec<(u64, &Target)> = keys.iter().map(|key| key.0).zip(&targets).collect();
+        let report = Report { empty: table.left_out().empty, alike: alike(&labels), ..compare(&hashed, &parts) };
         let mut dataset = Self {
             name,
             labels,
+            multi_label,
             train: Vec::new(),
             development: Vec::new(),
             test: Vec::new(),
@@ -160,8 +184,8 @@ impl Dataset {
             readings: table.readings,
             report,
         };
-        for ((row, (_, label)), part) in table.rows.into_iter().zip(keys).zip(parts) {
-            dataset.part_mut(part).push(Example { text: row.text, target: Target::of(label) });
+        for ((row, target), part) in table.rows.into_iter().zip(targets).zip(parts) {
+            dataset.part_mut(part).push(Example { text: row.text, target });
         }
         Ok(dataset)
     }
@@ -209,17 +233,18 @@ fn keep(rows: &mut Vec<Row>, wanted: impl Fn(&Row) -> bool) -> usize {
 
 /// The classes that can be trained.
 fn classes(rows: &[Row]) -> BTreeSet<String> {
-    rows.iter().filter(|row| in_training(row)).map(|row| row.label.clone()).collect()
+    rows.iter().filter(|row| in_training(row)).flat_map(|row| row.labels.iter().cloned()).collect()
 }
 
 /// Refuses the first row whose class is not among `trained`.
 fn check_classes(table: &Table, trained: &BTreeSet<String>) -> Result<()> {
-    match table.rows.iter().find(|row| !trained.contains(&row.label)) {
+    let unknown = |label: &&String| !trained.contains(*label);
+    match table.rows.iter().find_map(|row| Some((row, row.labels.iter().find(unknown)?))) {
         None => Ok(()),
-        Some(row) => {
+        Some((row, label)) => {
             let known = super::lines::listed(trained.iter().map(String::as_str));
             let expected = format!("a label that training has ({known})");
-            Err(Error::malformed(table.path(row), row.line, expected, format!("'{}'", shown(&row.label))))
+            Err(Error::malformed(table.path(row), row.line, expected, format!("'{}'", shown(label))))
         }
     }
 }
@@ -245,20 +270,20 @@ fn alike(labels: &[String]) -> Vec<Vec<String>> {
     groups.into_values().filter(|group| group.len() > 1).collect()
 }
 
-/// Counts equal texts, given by (hash, class) and part.
-fn compare(keys: &[(u64, usize)], parts: &[Split]) -> Report {
+/// Counts equal texts, given by (hash, target) and part.
+fn compare(keys: &[(u64, &Target)], parts: &[Split]) -> Report {
     let mut report = Report::default();
-    // The earliest part, the class first seen, and whether another class came.
-    let mut seen: HashMap<u64, (Split, usize, bool)> = HashMap::new();
+    // The earliest part, the target first seen, and whether another one came.
+    let mut seen: HashMap<u64, (Split, &Target, bool)> = HashMap::new();
     for part in Split::ALL {
-        for (&(hash, class), _) in keys.iter().zip(parts).filter(|pair| *pair.1 == part) {
+        for (&(hash, target), _) in keys.iter().zip(parts).filter(|pair| *pair.1 == part) {
             let Some(first) = seen.get_mut(&hash) else {
-                seen.insert(hash, (part, class, false));
+                seen.insert(hash, (part, target, false));
                 continue;
             };
             report.duplicates += 1;
             report.straddling += usize::from(first.0 != part);
-            if first.1 != class && !first.2 {
+            if first.1 != target && !first.2 {
                 first.2 = true;
                 report.contradictory += 1;
             }

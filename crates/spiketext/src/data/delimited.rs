@@ -345,7 +345,7 @@ mod tests {
     }
 
     fn pairs_of(table: Table) -> Vec<(String, String)> {
-        table.rows.into_iter().map(|row| (row.text, row.label)).collect()
+        table.rows.into_iter().map(|row| (row.text, row.labels.concat())).collect()
     }
 
     fn pairs(content: &str) -> Vec<(String, String)> {
@@ -389,7 +389,7 @@ mod tests {
         assert!(none.contains("--delimiter") && none.starts_with("f.csv:2: "), "{none}");
         let said = ReadOptions { delimiter: Some(';'), header: Some(false), ..ReadOptions::default() };
         let table = read_as("a;b,c\nd;e,f\ng;b,c\n", Format::Csv, &said, true).unwrap();
-        assert_eq!(table.rows[0].label, "b,c");
+        assert_eq!(table.rows[0].label(), "b,c");
         assert_eq!(table.readings[0].delimiter, Some(';'));
     }
 
@@ -434,7 +434,7 @@ mod tests {
         let singleton = "message_body,queue\nthe first of all,pos\nthe second of all,neg\nthe third of all,rare\n\
                          it is the fourth,pos\n";
         let read = table(singleton).unwrap();
-        assert_eq!((read.rows.len(), read.rows[0].label.as_str()), (4, "pos"));
+        assert_eq!((read.rows.len(), read.rows[0].label()), (4, "pos"));
     }
 
     #[test]
@@ -448,7 +448,7 @@ mod tests {
             ..ReadOptions::default()
         };
         let read = read_as(csv, Format::Csv, &options, true).unwrap();
-        assert_eq!((read.rows[0].text.as_str(), read.rows[0].label.as_str()), ("Title 0\nthe phone", "1"));
+        assert_eq!((read.rows[0].text.as_str(), read.rows[0].label()), ("Title 0\nthe phone", "1"));
         let told = read.readings[0].to_string();
         assert!(told.contains("no header, text: column 2 and 3, label: column 1"), "{told}");
         let unsaid = ReadOptions { header: None, ..options };

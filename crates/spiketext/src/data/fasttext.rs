@@ -11,7 +11,8 @@ use crate::Result;
 /// What a label begins with.
 pub(crate) const PREFIX: &str = "__label__";
 
-/// Reads all of `lines` into `rows`; the label may stand anywhere in its line, and only once. Where no labels are asked
+/// Reads all of `lines` into `rows`; labels may stand anywhere in their line; only one
+/// of them unless several are allowed. Where no labels are asked
 /// for, what labels there are is left out of the texts.
 pub(crate) fn read<R: Read>(mut lines: Lines<R>, rows: &mut Rows<'_>) -> Result<()> {
     while let Some((line, content)) = lines.next()? {
@@ -23,13 +24,21 @@ pub(crate) fn read<R: Read>(mut lines: Lines<R>, rows: &mut Rows<'_>) -> Result<
             continue;
         }
         let mut labels = content.split_whitespace().filter_map(|word| word.strip_prefix(PREFIX));
+        if rows.several() {
+            let labels: Vec<String> = labels.filter(|label| !label.is_empty()).map(str::to_owned).collect();
+            match labels.as_slice() {
+                [] => rows.broken(Some(line), format!("{PREFIX}NAME and a text"), format!("'{}'", shown(content))),
+                labels => rows.push_list(Some(line), &without_labels(content), labels, None)?,
+            }
+            continue;
+        }
         match (labels.next(), labels.next()) {
             (Some(label), None) if !label.is_empty() => {
                 rows.push(Some(line), &without_labels(content), Some(label), None)?;
             }
             (Some(first), Some(second)) => {
                 let got = format!("'{}' and '{}'", shown(first), shown(second));
-                rows.broken(Some(line), "one label (several labels for one text are not supported)", got);
+                rows.broken(Some(line), "one label (--multi-label reads several)", got);
             }
             _ => rows.broken(Some(line), format!("{PREFIX}NAME and a text"), format!("'{}'", shown(content))),
         }
@@ -71,7 +80,7 @@ mod tests {
     #[test]
     fn labels_are_taken_from_head_or_tail() {
         let table = read_all("__label__good a  fine film\n\nbad one __label__bad\n__label__bad\n").unwrap();
-        let found: Vec<_> = table.rows.iter().map(|r| (r.text.as_str(), r.label.as_str(), r.line)).collect();
+        let found: Vec<_> = table.rows.iter().map(|r| (r.text.as_str(), r.label(), r.line)).collect();
         assert_eq!(found, [("a  fine film", "good", Some(1)), ("bad one", "bad", Some(3))]);
         assert_eq!(table.left_out().empty, 1);
     }

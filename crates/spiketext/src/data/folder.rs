@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn found(table: &Table) -> Vec<(&str, &str, Option<Split>)> {
-        table.rows.iter().map(|row| (row.label.as_str(), row.text.as_str(), row.part)).collect()
+        table.rows.iter().map(|row| (row.label(), row.text.as_str(), row.part)).collect()
     }
 
     #[test]

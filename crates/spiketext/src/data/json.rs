@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use super::{
     columns::{ColumnIndices, Columns},
     input::Input,
+    labels,
     lines::{LIMIT, Lines, listed, shown},
-    table::{JOINT, Rows, number_label},
+    table::{JOINT, Rows},
 };
 use crate::{Error, Result};
 
@@ -196,16 +197,26 @@ fn push(line: u64, object: &Object, names: &[String], chosen: &ColumnIndices, ro
         }
     }
     texts.retain(|text| chosen.text.len() == 1 || !text.trim().is_empty());
+    let split = chosen.split.and_then(get).filter(|value| !value.is_null());
+    let split = split.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    if let (true, Some(Value::Array(values))) = (rows.several(), chosen.label.and_then(get)) {
+        return match values.iter().map(labels::of_json).collect::<Option<Vec<String>>>() {
+            Some(list) => rows.push_list(Some(line), &texts.join(JOINT), &list, split.as_deref()),
+            None => {
+                rows.broken(Some(line), "a list of labels: strings, numbers or booleans", "a list in it");
+                Ok(())
+            }
+        };
+    }
     let label = match chosen.label.and_then(get).map(scalar) {
         Some(Err(got)) => {
-            rows.broken(Some(line), "one label: a string, a number or a boolean", got);
+            let expected = "one label: a string, a number or a boolean (--multi-label reads lists of several)";
+            rows.broken(Some(line), expected, got);
             return Ok(());
         }
         Some(Ok(label)) => label,
         None => None,
     };
-    let split = chosen.split.and_then(get).filter(|value| !value.is_null());
-    let split = split.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     rows.push(Some(line), &texts.join(JOINT), label.as_deref(), split.as_deref())
 }
 
@@ -278,7 +289,7 @@ fn scalar(value: &Value) -> std::result::Result<Option<String>, String> {
         Value::String(text) => Ok(Some(text.clone())),
         Value::Bool(truth) => Ok(Some(truth.to_string())),
         Value::Number(number) => Ok(Some(match number.as_f64() {
-            Some(float) if number.is_f64() => number_label(float),
+            Some(float) if number.is_f64() => labels::number_label(float),
             _ => number.to_string(),
         })),
         Value::Array(values) => match values.as_slice() {
@@ -331,7 +342,7 @@ mod tests {
     }
 
     fn pairs(table: &Table) -> Vec<(&str, &str)> {
-        table.rows.iter().map(|row| (row.text.as_str(), row.label.as_str())).collect()
+        table.rows.iter().map(|row| (row.text.as_str(), row.label())).collect()
     }
 
     #[test]
@@ -345,7 +356,7 @@ mod tests {
             {"label": ["one"], "Text": 7, "split": "train"}
             {"label": null, "Text": null, "split": "train"}"#;
         let table = read_all(content).unwrap();
-        let labels: Vec<&str> = table.rows.iter().map(|row| row.label.as_str()).collect();
+        let labels: Vec<&str> = table.rows.iter().map(|row| row.label()).collect();
         assert_eq!(labels, ["1", "1", "true", "yes", "0.5", "one"]);
         assert_eq!((table.rows[0].part, table.rows[3].text.as_str()), (Some(Split::Development), "d\né"));
         assert_eq!((table.rows[3].line, table.left_out().empty), (Some(5), 1));

@@ -241,7 +241,7 @@ impl KnownDataset {
                 empty = table.left_out().empty;
                 check_count(&path, table.rows.len() + empty, texts)?;
                 for row in &table.rows {
-                    rows.push(row.line, &row.text, Some(self.class(&path, row.line, &row.label)?), None)?;
+                    rows.push(row.line, &row.text, Some(self.class(&path, row.line, row.label())?), None)?;
                 }
                 rows.finish()?
             }
@@ -249,7 +249,7 @@ impl KnownDataset {
         let mut table: Table = table;
         table.readings.iter_mut().for_each(|reading| reading.left_out.empty += empty);
         let labels = self.classes.iter().map(|&class| class.to_owned()).collect();
-        let dataset = Dataset::assemble(self.name.to_owned(), self.source.to_owned(), table, Some(labels))?;
+        let dataset = Dataset::assemble(self.name.to_owned(), self.source.to_owned(), table, Some(labels), false)?;
         // How its files are to be read is known.
         Ok(Dataset { readings: Vec::new(), ..dataset })
     }
@@ -360,7 +360,7 @@ mod tests {
         let form = Form::PartFiles([("f.train", 2), ("f.dev", 1), ("f.test", 3)]);
         let loaded = fake(form, SplitRule::Official).load(Some(folder.path())).unwrap();
         assert_eq!((sizes(&loaded), loaded.rule), ([2, 1, 3], SplitRule::Official));
-        assert_eq!((loaded.train[0].text.as_str(), loaded.train[0].target.class()), ("good , good", 1));
+        assert_eq!((loaded.train[0].text.as_str(), loaded.train[0].target.class()), ("good , good", Some(1)));
         assert_eq!(loaded.report.straddling, 1);
         write("f.dev", "2 worse\n");
         let message = fake(form, SplitRule::Official).load(Some(folder.path())).unwrap_err().to_string();

@@ -14,6 +14,7 @@ mod header;
 mod input;
 mod json;
 mod known;
+mod labels;
 mod lines;
 mod options;
 #[cfg(feature = "parquet")]

@@ -24,6 +24,11 @@ pub struct ReadOptions {
     pub label: Option<String>,
     /// Names that are looked for before the usual ones: those of the file that a model was trained on.
     pub familiar: Familiar,
+    /// Whether a text may have several labels, or none: lists, cells of labels between separators, several
+    /// `__label__`.
+    pub multi_label: bool,
+    /// What stands between the labels of a cell; otherwise what is found, `,`, `;` or `|`.
+    pub label_separator: Option<String>,
     /// Whether broken records and texts without a label are left out; otherwise the first is an error.
     pub skip_bad: bool,
 }

@@ -23,8 +23,9 @@ use parquet::{
 
 use super::{
     columns::Columns,
+    labels,
     lines::{listed, shown},
-    table::{JOINT, Rows, number_label},
+    table::{JOINT, Rows},
 };
 use crate::{Error, Result};
 
@@ -114,6 +115,27 @@ fn read_rows(place: &Path, rows: &mut Rows<'_>) -> Result<()> {
                 }
             }
         }
+        let split = chosen.split.map(get).and_then(string);
+        if let Some(Field::ListInternal(list)) = chosen.label.map(get) {
+            let found: Option<Vec<String>> = list.elements().iter().map(label_of).collect();
+            match found {
+                Some(found) if rows.several() || found.len() == 1 => {
+                    let labels: Vec<String> =
+                        found.into_iter().filter_map(|label| named(classes.as_deref(), label)).collect();
+                    rows.push_list(line, &texts.join(JOINT), &labels, split)?;
+                }
+                Some(found) => {
+                    let expected = "one label (--multi-label reads lists of several)";
+                    rows.broken(line, expected, format!("a list of {}", found.len()));
+                }
+                None => rows.broken(
+                    line,
+                    "a list of strings, numbers or dates as labels",
+                    kind(get(chosen.label.unwrap_or_default())),
+                ),
+            }
+            continue;
+        }
         let label = match chosen.label.map(get) {
             None | Some(Field::Null) => None,
             Some(field) => match label_of(field) {
@@ -124,7 +146,6 @@ fn read_rows(place: &Path, rows: &mut Rows<'_>) -> Result<()> {
                 }
             },
         };
-        let split = chosen.split.map(get).and_then(string);
         rows.push(line, &texts.join(JOINT), label.as_deref(), split)?;
     }
     Ok(())
@@ -180,9 +201,9 @@ fn label_of(field: &Field) -> Option<String> {
         Field::UShort(number) => number.to_string(),
         Field::UInt(number) => number.to_string(),
         Field::ULong(number) => number.to_string(),
-        Field::Float16(number) => number_label(f64::from(*number)),
-        Field::Float(number) => number_label(f64::from(*number)),
-        Field::Double(number) => number_label(*number),
+        Field::Float16(number) => labels::number_label(f64::from(*number)),
+        Field::Float(number) => labels::number_label(f64::from(*number)),
+        Field::Double(number) => labels::number_label(*number),
         Field::Decimal(_)
         | Field::Date(_)
         | Field::TimeMillis(_)
@@ -279,7 +300,7 @@ mod tests {
         assert_eq!((table.readings[0].format, table.left_out().empty), (Format::Parquet, 1));
         assert_eq!(table.rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((table.rows[1].line, table.rows[1].part), (Some(2), None::<Split>));
-        table.rows.into_iter().map(|row| row.label).collect()
+        table.rows.into_iter().map(|row| row.labels.concat()).collect()
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Dataset {
         let mut parts = Vec::new();
         for split in Split::ALL {
             let examples = self.part(split);
-            let classes = class_counts(self.labels.len(), examples.iter().map(|example| example.target));
+            let classes = class_counts(self.labels.len(), examples.iter().map(|example| example.target.clone()));
             let lengths = characters(examples);
             all.extend_from_slice(&lengths);
             parts.push(PartSummary { split, texts: examples.len(), classes, lengths: Lengths::of(lengths) });

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     columns::ColumnIndices,
+    labels,
     lines::{self, shown},
     options::{Format, ReadOptions},
     reading::{LeftOut, Reading},
@@ -19,14 +20,22 @@ pub(crate) const JOINT: &str = "\n";
 pub struct Row {
     /// The text, without white space around it.
     pub text: String,
-    /// The label, without white space around it; empty only where labels were not asked for.
-    pub label: String,
+    /// The labels, without white space around them: one, unless several were allowed or none was asked for.
+    pub labels: Vec<String>,
     /// The part that the file puts the text into, where it says so.
     pub part: Option<Split>,
     /// The line (or row) of the file, counted from 1, where the format has lines.
     pub line: Option<u64>,
     /// Which of the table's files it is in.
     pub file: usize,
+}
+
+impl Row {
+    /// The first label; empty where there is none.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.labels.first().map_or("", String::as_str)
+    }
 }
 
 /// One or more files of labelled texts.
@@ -73,6 +82,8 @@ pub(crate) struct Rows<'a> {
     rows: Vec<Row>,
     /// The part of each row as the file has it; empty where it has none.
     parts: Vec<Option<String>>,
+    /// Where a text may have several labels: the cell of each row, until all are known; none for a row with a list.
+    cells: Vec<Option<String>>,
     /// The first row that cannot be kept.
     refused: Option<Error>,
 }
@@ -86,6 +97,7 @@ impl<'a> Rows<'a> {
             reading: Reading::new(path.to_owned(), format),
             rows: Vec::new(),
             parts: Vec::new(),
+            cells: Vec::new(),
             refused: None,
         }
     }
@@ -115,23 +127,66 @@ impl<'a> Rows<'a> {
         label: Option<&str>,
         part: Option<&str>,
     ) -> Result<()> {
+        if self.several() {
+            return match label.map(labels::list) {
+                None => self.take(line, text, None, None, part),
+                Some(Some(Ok(list))) => self.take(line, text, Some(list), None, part),
+                Some(Some(Err(()))) => {
+                    let got = format!("'{}'", shown(label.unwrap_or_default()));
+                    self.broken(line, "a list of labels as JSON or Python writes it", got);
+                    Ok(())
+                }
+                Some(None) => self.take(line, text, Some(Vec::new()), label, part),
+            };
+        }
+        self.take(line, text, label.and_then(labels::tidy_label).map(|label| vec![label]), None, part)
+    }
+
+    /// Takes one row whose labels came as a list; only where there may be several, or of one.
+    pub(crate) fn push_list(
+        &mut self,
+        line: Option<u64>,
+        text: &str,
+        labels: &[String],
+        part: Option<&str>,
+    ) -> Result<()> {
+        self.take(line, text, Some(labels.iter().filter_map(|label| labels::tidy_label(label)).collect()), None, part)
+    }
+
+    /// Whether a text may have several labels.
+    pub(crate) fn several(&self) -> bool {
+        self.labelled && self.options.multi_label
+    }
+
+    /// Takes one row. `cell` is what its labels are to be found in.
+    fn take(
+        &mut self,
+        line: Option<u64>,
+        text: &str,
+        labels: Option<Vec<String>>,
+        cell: Option<&str>,
+        part: Option<&str>,
+    ) -> Result<()> {
         if text.len() > lines::LIMIT {
             return Err(lines::too_long(&self.path, line.unwrap_or(0), lines::LIMIT));
         }
-        let (text, label) = (text.trim(), label.and_then(tidy_label));
+        let text = text.trim();
         if text.is_empty() {
             self.reading.left_out.empty += usize::from(self.labelled);
             if self.labelled {
                 return Ok(());
             }
-        } else if self.labelled && label.is_none() {
+        } else if self.labelled && labels.is_none() {
             self.reading.left_out.unlabelled += 1;
             let got = || format!("none, beside the text '{}'", shown(text));
             self.refused.get_or_insert_with(|| Error::malformed(&self.path, line, "a label", got()));
             return Ok(());
         }
-        self.rows.push(Row { text: text.to_owned(), label: label.unwrap_or_default(), part: None, line, file: 0 });
+        self.rows.push(Row { text: text.to_owned(), labels: labels.unwrap_or_default(), part: None, line, file: 0 });
         self.parts.push(part.map(|part| part.trim().to_owned()));
+        if self.several() {
+            self.cells.push(cell.map(str::to_owned));
+        }
         Ok(())
     }
 
@@ -158,6 +213,7 @@ impl<'a> Rows<'a> {
             return Err(counted(error, left_out.broken, left_out.unlabelled, self.labelled));
         }
         self.read_parts();
+        self.read_cells()?;
         if self.rows.is_empty() {
             let left_out =
                 [(left_out.empty, "empty"), (left_out.unlabelled, "without a label"), (left_out.broken, "broken")];
@@ -168,6 +224,38 @@ impl<'a> Rows<'a> {
         }
         self.reading.rows = self.rows.len();
         Ok(Table { rows: self.rows, readings: vec![self.reading] })
+    }
+
+    /// Divides the cells of labels, once all are known.
+    fn read_cells(&mut self) -> Result<()> {
+        if !self.several() {
+            return Ok(());
+        }
+        let cells = std::mem::take(&mut self.cells);
+        let filled: Vec<&str> = cells.iter().flatten().map(String::as_str).collect();
+        let separator = match &self.options.label_separator {
+            Some(separator) => Some(separator.as_str()),
+            None => match labels::separator(&filled) {
+                Ok(found) => found,
+                Err(both) => return self.refuse(None, labels::QUESTION, both),
+            },
+        };
+        for (row, cell) in self.rows.iter_mut().zip(&cells) {
+            if let Some(cell) = cell {
+                row.labels = labels::split(cell, separator);
+            }
+        }
+        if let (Some(separator), None) = (separator, &self.options.label_separator) {
+            self.reading.notes.push(format!(
+                "labels of one text are divided at '{}'; --label-separator changes that",
+                shown(separator)
+            ));
+        }
+        let none = self.rows.iter().filter(|row| row.labels.is_empty()).count();
+        if none > 0 {
+            self.reading.notes.push(format!("texts with no label, which belong to none of the classes: {none}"));
+        }
+        Ok(())
     }
 
     /// Reads the column of parts. Texts with another word there belong to no part, and it is said.
@@ -210,60 +298,9 @@ fn counted(error: Error, broken: usize, unlabelled: usize, labelled: bool) -> Er
     Error::Malformed { path, line, expected, got: format!("{got} ({}{way})", told.join(", ")) }
 }
 
-/// A label as every format gives it: without white space around it, whole numbers without a fraction; `None` for
-/// nothing and for what is no number (NaN, as tables write a missing value).
-pub(crate) fn tidy_label(label: &str) -> Option<String> {
-    let label = label.trim();
-    if label.is_empty() || matches!(label, "NaN" | "nan" | "NAN") {
-        return None;
-    }
-    // 1.0 and 1 are one class; 01 is another.
-    let whole = label.split_once('.').filter(|(whole, fraction)| {
-        let digits = whole.strip_prefix('-').unwrap_or(whole);
-        !digits.is_empty()
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
-            && !fraction.is_empty()
-            && fraction.bytes().all(|byte| byte == b'0')
-    });
-    Some(match whole {
-        Some(("-0", _)) => "0".to_owned(),
-        Some((whole, _)) => whole.to_owned(),
-        None => label.to_owned(),
-    })
-}
-
-/// A number as a label: whole ones without a fraction, so that 1.0 and 1 are one class; nothing for NaN.
-pub(crate) fn number_label(number: f64) -> String {
-    if number == 0.0 { "0".to_owned() } else { number.to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_label_is_one_thing_in_every_format() {
-        for (label, tidy) in [
-            ("0.0", Some("0")),
-            (" 1 ", Some("1")),
-            ("-1.00", Some("-1")),
-            ("-0.0", Some("0")),
-            ("01", Some("01")),
-            ("1.5", Some("1.5")),
-            ("v1.0", Some("v1.0")),
-            ("1.", Some("1.")),
-            (".0", Some(".0")),
-            ("", None),
-            ("NaN", None),
-        ] {
-            assert_eq!(tidy_label(label).as_deref(), tidy, "{label}");
-        }
-        assert_eq!(
-            (number_label(2.0), number_label(-0.0), number_label(0.5)),
-            ("2".into(), "0".into(), "0.5".into())
-        );
-        assert_eq!(tidy_label(&number_label(f64::NAN)), None);
-    }
 
     fn rows(labels: &[&str], parts: &[&str], options: &ReadOptions) -> Result<Table> {
         let mut rows = Rows::new(Path::new("f.csv"), Format::Csv, options, true);

@@ -148,7 +148,7 @@ impl Dnn {
     /// # Panics
     /// As [`Self::scores`], or if the target does not fit the classes.
     #[must_use]
-    pub fn first_order(&self, text: &[u32], target: Target, exchanges: &[(usize, u32)]) -> Option<Vec<f32>> {
+    pub fn first_order(&self, text: &[u32], target: &Target, exchanges: &[(usize, u32)]) -> Option<Vec<f32>> {
         let form = TextCnnConfig::of(&self.config)?;
         let (first, output) = (&self.weights.layers[0], &self.weights.layers[self.weights.layers.len() - 1]);
         let shape = &form.convolution;
@@ -437,7 +437,7 @@ pub(crate) mod tests {
                 let back = Dnn::from_bytes(Path::new("dnn"), &bytes, network.config.clone(), WORDS).expect("read");
                 assert_eq!(back.weights(), network.weights());
                 assert!(
-                    network.first_order(&texts[0], Target::of(1), &[(0, 1)]).is_none(),
+                    network.first_order(&texts[0], &Target::of(1), &[(0, 1)]).is_none(),
                     "one text convolution only"
                 );
             }
@@ -468,7 +468,7 @@ pub(crate) mod tests {
                         loss(&network, &other, 1)
                     };
                     let want = (with(8) - with(9)) / 2.0;
-                    let got = network.first_order(&text, Target::of(1), &[(place, 8), (place, 2), (place + 99, 8)]);
+                    let got = network.first_order(&text, &Target::of(1), &[(place, 8), (place, 2), (place + 99, 8)]);
                     let got = got.expect("a text convolution");
                     assert!(
                         (got[0] - want).abs() < 2e-5 + 0.05 * want.abs(),

@@ -20,8 +20,9 @@ pub(super) fn write(model: &Model) -> String {
     };
     line(format!("# A spiking text classifier: {}\n", t.dataset));
     line(format!(
-        "It reads {} text and answers with one of: {}.\n",
+        "It reads {} text and answers with {}: {}.\n",
         model.language().title(),
+        if model.thresholds().is_some() { "any number of these labels, or none" } else { "one of" },
         names(model, &(0..model.labels().len()).collect::<Vec<_>>())
     ));
     line("    spiketext predict FOLDER \"some text\"".into());
@@ -53,6 +54,14 @@ pub(super) fn write(model: &Model) -> String {
           mean of the classes' F1."
             .into(),
     );
+    if let Some(f1) = t.micro_f1 {
+        line(format!(
+            "\nA text may have several labels: it counts as right here where all of them were found and no other. Micro \
+             F1, over the answers of all classes together: DNN {:.2} %, converted SNN {:.2} %, this SNN {:.2} %. Each \
+             class is answered from a probability on that did best on the development texts.",
+            f1.dnn, f1.converted, f1.snn
+        ));
+    }
     if t.fine_tuning_epochs[0] == 0 {
         line("\nThis SNN is the converted one: it was not fine-tuned.".into());
     } else if t.fine_tuning_epochs[1] == 0 {

@@ -42,6 +42,9 @@ struct Config {
     language: Language,
     labels: Vec<String>,
     priors: Vec<f32>,
+    /// Of a multi-label model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thresholds: Option<Vec<f32>>,
     seed: u64,
     network: NetworkConfig,
     /// The units of each layer's whole numbers are 2 to these powers.
@@ -128,6 +131,7 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
         language: model.language,
         labels: model.labels.clone(),
         priors: model.priors.clone(),
+        thresholds: model.thresholds.clone(),
         seed: model.seed,
         network: network.config().clone(),
         exponents: tensors::exponents(network),
@@ -192,6 +196,7 @@ pub(super) fn load(folder: &Path) -> Result<Model> {
             language: old.language,
             labels: old.labels,
             priors: old.priors,
+            thresholds: None,
             seed: old.seed,
             network,
             exponents: Exponents::new(),
@@ -215,6 +220,10 @@ pub(super) fn load(folder: &Path) -> Result<Model> {
     }
     let (labels, priors) = (config.labels, config.priors);
     let model = Model::new(config.language, labels, priors, config.seed, vocabulary, network, config.training);
+    let model = match config.thresholds {
+        Some(thresholds) => model.and_then(|model| model.with_thresholds(thresholds)),
+        None => model,
+    };
     of_file(&config_path, model)
 }
 

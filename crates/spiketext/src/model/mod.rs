@@ -20,9 +20,10 @@ use crate::{
     dnn::Dnn,
     encode::Noise,
     engine::{self, Contributions, ExactOperations, Firing, Operations, Run, Runner, Trace},
-    loss::softmax,
+    loss::{sigmoid, softmax},
     network::{Network, Readout},
     slices::argmax,
+    target::reached,
     text::{EncodingCache, FEW_TEXTS, Language, Tokenizer, Vocabulary},
 };
 
@@ -35,6 +36,8 @@ pub struct Model {
     seed: u64,
     vocabulary: Vocabulary,
     network: Network,
+    /// From which probability on each class is answered, of a multi-label model.
+    thresholds: Option<Vec<f32>>,
     training: Training,
     tokenizer: &'static dyn Tokenizer,
 }
@@ -42,11 +45,14 @@ pub struct Model {
 /// What a model says of one text.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The class, as an index into [`Model::labels`].
+    /// The most probable class, as an index into [`Model::labels`].
     pub label: usize,
-    /// A probability for each class.
+    /// The answer of a multi-label model: the classes whose probability reaches their threshold, the most probable
+    /// first, maybe none. Of other models none.
+    pub labels: Option<Vec<usize>>,
+    /// A probability for each class; those of a multi-label model do not sum to 1.
     pub probabilities: Vec<f32>,
-    /// Whether the text had no word that the model knows: then the answer is the classes' shares in training.
+    /// Whether the text had no word that the model knows: then the probabilities are the classes' shares in training.
     pub unknown: bool,
     /// Tokens of the text.
     pub tokens: usize,
@@ -87,7 +93,28 @@ impl Model {
             return Err(Error::invalid("model", "priors from 0 to 1", format!("{priors:?}")));
         }
         let tokenizer = language.tokenizer();
-        Ok(Self { language, labels, priors, seed, vocabulary, network, training, tokenizer })
+        Ok(Self { language, labels, priors, seed, vocabulary, network, thresholds: None, training, tokenizer })
+    }
+
+    /// The same as a multi-label model: each class is answered, or not, on its own, from the probability in
+    /// `thresholds` on.
+    ///
+    /// # Errors
+    /// If there is not a threshold from 0 to 1 for each class, or the network's outputs fire: their counts, which are
+    /// never below 0, make no probability below 1/2.
+    pub fn with_thresholds(mut self, thresholds: Vec<f32>) -> Result<Self> {
+        let refuse = |expected: String, got: String| Err(Error::invalid("model", expected, got));
+        if thresholds.len() != self.labels.len() {
+            return refuse(format!("{} thresholds", self.labels.len()), thresholds.len().to_string());
+        }
+        if !thresholds.iter().all(|threshold| (0.0..=1.0).contains(threshold)) {
+            return refuse("thresholds from 0 to 1".to_owned(), format!("{thresholds:?}"));
+        }
+        if self.network.config().readout() == Readout::SpikeCount {
+            return refuse("the membrane read-out for several labels".to_owned(), "spike counts".to_owned());
+        }
+        self.thresholds = Some(thresholds);
+        Ok(self)
     }
 
     /// Reads a model directory.
@@ -141,6 +168,13 @@ impl Model {
     #[must_use]
     pub fn priors(&self) -> &[f32] {
         &self.priors
+    }
+
+    /// From which probability on each class is answered, `[K]`, of a multi-label model; none for one that answers one
+    /// class.
+    #[must_use]
+    pub fn thresholds(&self) -> Option<&[f32]> {
+        self.thresholds.as_deref()
     }
 
     /// The language it reads.
@@ -206,7 +240,8 @@ impl Model {
                     Some(((scores, label), operations)) => (self.probabilities(scores), label, operations),
                     None => (self.priors.clone(), argmax(&self.priors), Operations::default()),
                 };
-                Prediction { label, probabilities, unknown, tokens: words.len(), known_tokens, operations }
+                let labels = self.thresholds.as_deref().map(|thresholds| reached(&probabilities, thresholds));
+                Prediction { label, labels, probabilities, unknown, tokens: words.len(), known_tokens, operations }
             })
             .collect();
         (predictions, run.firing)
@@ -260,8 +295,17 @@ impl Model {
         Noise::inference(self.seed)
     }
 
-    /// Probabilities from scores: softmax, of the mean spikes a step for the spike-count read-out as in the loss.
+    /// Probabilities from scores of the DNN beside it.
+    pub(crate) fn real_valued_probabilities(&self, scores: &[f32]) -> Vec<f32> {
+        if self.thresholds.is_some() { sigmoid(scores, 1.0) } else { softmax(scores, 1.0) }
+    }
+
+    /// Probabilities from scores: softmax, of the mean spikes a step for the spike-count read-out as in the loss; a
+    /// sigmoid a class where several may be right.
     pub(crate) fn probabilities(&self, scores: &[f32]) -> Vec<f32> {
+        if self.thresholds.is_some() {
+            return sigmoid(scores, 1.0);
+        }
         let config = self.network.config();
         let scale = match config.readout() {
             Readout::SpikeCount => config.outputs_per_class() as f32,
@@ -337,6 +381,7 @@ pub(crate) mod tests {
             fine_tuning_epochs: [1, 0],
             development: accuracies,
             test: accuracies,
+            micro_f1: None,
             macro_f1: None,
             classes: Vec::new(),
             original: None,

@@ -39,6 +39,10 @@ pub struct Training {
     pub development: Accuracies,
     /// Accuracies on the test texts.
     pub test: Accuracies,
+    /// Micro F1 on the test texts, in percent: F1 over the answers of all classes together. Only multi-label models
+    /// have it, whose accuracies are shares of texts that were right in every class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_f1: Option<Accuracies>,
     /// Macro F1 on the test texts: the mean of the classes' F1, in percent. Older models do not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<Accuracies>,

@@ -1,7 +1,7 @@
 //! The real-valued network beside a [`Model`] under questions.
 
 use super::{Scorer, Substitution, substitution::gains};
-use crate::{dnn::Dnn, engine, loss::softmax, model::Model, target::Target, text::EncodingCache};
+use crate::{dnn::Dnn, engine, model::Model, target::Target, text::EncodingCache};
 
 /// The real-valued network of a [`Model`] that is questioned.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ impl Scorer for DnnScorer<'_> {
         let known = |words: &[u32]| engine::known_words(self.model.network().config(), words) > 0;
         let scores = scores.chunks_exact(self.labels().len());
         let answer = |(words, scores): (&Vec<u32>, &[f32])| {
-            if known(words) { softmax(scores, 1.0) } else { self.model.priors().to_vec() }
+            if known(words) { self.model.real_valued_probabilities(scores) } else { self.model.priors().to_vec() }
         };
         words.iter().zip(scores).map(answer).collect()
     }
 
-    fn first_order(&mut self, text: &str, target: Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
+    fn first_order(&mut self, text: &str, target: &Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
         gains(self.model, text, substitutions, |words, placed| self.dnn.first_order(words, target, placed))
     }
 }
@@ -65,7 +65,7 @@ mod tests {
         let substitutions =
             [substitution("dull"), substitution("bright"), substitution("unheard"), substitution("good")];
         let tell =
-            |scorer: &mut dyn Scorer| scorer.first_order(text, Target::of(0), &substitutions).expect("an open box");
+            |scorer: &mut dyn Scorer| scorer.first_order(text, &Target::of(0), &substitutions).expect("an open box");
         let mean = NoisePolicy::Mean(NonZeroUsize::new(3).expect("draws"));
         for policy in [NoisePolicy::Fixed, NoisePolicy::Fresh, mean] {
             let gains = tell(&mut ModelScorer::new(&model, policy, 7));

@@ -32,7 +32,7 @@ pub trait Scorer: Send {
 
     /// To first order, by how much the loss of a text of this target would grow with each substitution, negative
     /// infinity where that cannot be told. `None` from a classifier that does not show its inside.
-    fn first_order(&mut self, text: &str, target: Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
+    fn first_order(&mut self, text: &str, target: &Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
         let _ = (text, target, substitutions);
         None
     }

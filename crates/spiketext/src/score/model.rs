@@ -101,7 +101,7 @@ impl Scorer for ModelScorer<'_> {
         }
     }
 
-    fn first_order(&mut self, text: &str, target: Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
+    fn first_order(&mut self, text: &str, target: &Target, substitutions: &[Substitution]) -> Option<Vec<f32>> {
         let mut noises = self.policy.lasting(self.model, self.seed);
         if noises.is_empty() {
             noises.push(noise(self.seed, self.examination, self.asked));

@@ -38,7 +38,7 @@ pub fn first_order(
     network: &Network,
     noise: Noise,
     text: &[u32],
-    target: Target,
+    target: &Target,
     exchanges: &[(usize, u32)],
 ) -> Option<Vec<f32>> {
     let cnn = network.text_cnn()?;
@@ -135,7 +135,7 @@ struct Backward {
 }
 
 impl Backward {
-    fn of(cnn: TextCnn<'_>, inputs: &Inputs, text: &[u32], target: Target) -> Self {
+    fn of(cnn: TextCnn<'_>, inputs: &Inputs, text: &[u32], target: &Target) -> Self {
         let (config, weights) = (cnn.config, cnn.convolution);
         let (shape, steps) = (&config.convolution, config.steps);
         let (filters, channels, columns) = (shape.filters, shape.channels(), shape.products());
@@ -214,7 +214,7 @@ impl Backward {
 }
 
 /// From the loss back to the spikes summed over positions, `[T, C]`.
-fn d_counts(cnn: TextCnn<'_>, batch: &TokenBatch, counts: &[f32], target: Target) -> Vec<f32> {
+fn d_counts(cnn: TextCnn<'_>, batch: &TokenBatch, counts: &[f32], target: &Target) -> Vec<f32> {
     let (config, output) = (cnn.config, cnn.output);
     let (steps, channels) = (config.steps, config.convolution.channels());
     let (outputs, group) = (config.outputs(), config.outputs_per_class);
@@ -301,13 +301,13 @@ mod tests {
                 let spikes = spikes_of(&network, noise, &words);
                 let layer = convolution(cnn);
                 let (counts, saved) = layer.forward_for_training(&spikes, &batch);
-                let d_counts = d_counts(cnn, &batch, &counts, Target::of(1));
+                let d_counts = d_counts(cnn, &batch, &counts, &Target::of(1));
                 let want = layer.backward(&spikes, &batch, &saved, &d_counts);
                 let mut distinct = words.clone();
                 distinct.sort_unstable();
                 let inputs = Inputs::of(cnn, noise, &distinct);
                 let read = text.len().min(config.padding.longest());
-                let back = Backward::of(cnn, &inputs, &text[..read], Target::of(1));
+                let back = Backward::of(cnn, &inputs, &text[..read], &Target::of(1));
                 let places: Vec<usize> = (0..read).collect();
                 let d_products = back.of_places(cnn, &places);
                 let (d, m) = (shape.dimension, shape.products());
@@ -347,7 +347,7 @@ mod tests {
             let text: Vec<u32> = (0..7).map(|i| (start + i * i) % 10).collect();
             let exchanges: Vec<(usize, u32)> =
                 (0..7).flat_map(|place| (0..10).map(move |word| (place, word))).collect();
-            let gains = first_order(&network, noise, &text, Target::of(2), &exchanges).expect("a text convolution");
+            let gains = first_order(&network, noise, &text, &Target::of(2), &exchanges).expect("a text convolution");
             for (&(place, word), gain) in exchanges.iter().zip(gains) {
                 let mut other = text.clone();
                 other[place] = word;
