@@ -38,7 +38,7 @@ pub(crate) fn read<R: Read>(mut lines: Lines<R>, rows: &mut Rows<'_>) -> Result<
             }
             (Some(first), Some(second)) => {
                 let got = format!("'{}' and '{}'", shown(first), shown(second));
-                rows.broken(Some(line), "one label (--multi-label reads several)", got);
+                rows.too_many(Some(line), got);
             }
             _ => rows.broken(Some(line), format!("{PREFIX}NAME and a text"), format!("'{}'", shown(content))),
         }

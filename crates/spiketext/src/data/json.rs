@@ -210,8 +210,10 @@ fn push(line: u64, object: &Object, names: &[String], chosen: &ColumnIndices, ro
     }
     let label = match chosen.label.and_then(get).map(scalar) {
         Some(Err(got)) => {
-            let expected = "one label: a string, a number or a boolean (--multi-label reads lists of several)";
-            rows.broken(Some(line), expected, got);
+            match chosen.label.and_then(get) {
+                Some(Value::Array(_)) => rows.too_many(Some(line), got),
+                _ => rows.broken(Some(line), "one label: a string, a number or a boolean", got),
+            }
             return Ok(());
         }
         Some(Ok(label)) => label,

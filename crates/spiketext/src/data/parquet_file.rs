@@ -124,10 +124,8 @@ fn read_rows(place: &Path, rows: &mut Rows<'_>) -> Result<()> {
                         found.into_iter().filter_map(|label| named(classes.as_deref(), label)).collect();
                     rows.push_list(line, &texts.join(JOINT), &labels, split)?;
                 }
-                Some(found) => {
-                    let expected = "one label (--multi-label reads lists of several)";
-                    rows.broken(line, expected, format!("a list of {}", found.len()));
-                }
+                Some(found) if found.is_empty() => rows.push(line, &texts.join(JOINT), None, split)?,
+                Some(found) => rows.too_many(line, format!("a list of {}", found.len())),
                 None => rows.broken(
                     line,
                     "a list of strings, numbers or dates as labels",

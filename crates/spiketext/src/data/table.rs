@@ -86,6 +86,8 @@ pub(crate) struct Rows<'a> {
     cells: Vec<Option<String>>,
     /// The first row that cannot be kept.
     refused: Option<Error>,
+    /// Texts with more labels than one, where one was asked for.
+    several: usize,
 }
 
 impl<'a> Rows<'a> {
@@ -99,6 +101,7 @@ impl<'a> Rows<'a> {
             parts: Vec::new(),
             cells: Vec::new(),
             refused: None,
+            several: 0,
         }
     }
 
@@ -117,6 +120,12 @@ impl<'a> Rows<'a> {
     pub(crate) fn broken(&mut self, line: Option<u64>, expected: impl Into<String>, got: impl Into<String>) {
         self.reading.left_out.broken += 1;
         self.refused.get_or_insert_with(|| Error::malformed(&self.path, line, expected, got));
+    }
+
+    /// Leaves out a text of more labels than one, as [`Self::broken`] does.
+    pub(crate) fn too_many(&mut self, line: Option<u64>, got: impl Into<String>) {
+        self.several += 1;
+        self.broken(line, "one label", got);
     }
 
     /// Takes one row; `part` is the content of a `split` column.
@@ -210,7 +219,7 @@ impl<'a> Rows<'a> {
     pub(crate) fn finish(mut self) -> Result<Table> {
         let left_out = self.reading.left_out;
         if let (Some(error), false) = (self.refused.take(), self.options.skip_bad) {
-            return Err(counted(error, left_out.broken, left_out.unlabelled, self.labelled));
+            return Err(counted(error, left_out, self.several, self.labelled));
         }
         self.read_parts();
         self.read_cells()?;
@@ -288,13 +297,21 @@ impl<'a> Rows<'a> {
 }
 
 /// The error of the first row that cannot be kept, with the count of all.
-fn counted(error: Error, broken: usize, unlabelled: usize, labelled: bool) -> Error {
+fn counted(error: Error, left_out: LeftOut, several: usize, labelled: bool) -> Error {
     let Error::Malformed { path, line, expected, got } = error else { return error };
-    let told = [(broken, "broken records"), (unlabelled, "texts without a label")];
+    let told = [
+        (left_out.broken - several, "broken records"),
+        (several, "texts of several labels"),
+        (left_out.unlabelled, "texts without a label"),
+    ];
     let told: Vec<String> =
         told.iter().filter(|told| told.0 > 0).map(|(count, what)| format!("{what} in the file: {count}")).collect();
     // Left out of texts to be labelled, they would put all answers beside the wrong rows.
-    let way = if labelled { "; --skip-bad leaves them out" } else { "" };
+    let way = match (labelled, several) {
+        (false, _) => "",
+        (true, 0) => "; --skip-bad leaves them out",
+        (true, _) => "; --multi-label reads several labels or none, --skip-bad leaves such texts out",
+    };
     Error::Malformed { path, line, expected, got: format!("{got} ({}{way})", told.join(", ")) }
 }
 
