@@ -275,7 +275,7 @@ fn memory(arguments: &Arguments) -> Result<Map<String, Value>> {
     if let Some(steps) = arguments.steps {
         recipe.network.steps = steps;
     }
-    (recipe.dnn.epochs, recipe.fine_tuning.epochs) = (1, 1);
+    (recipe.dnn.epochs, recipe.fine_tuning.epochs) = (1.into(), 1.into());
     let mut dataset = arguments.source.dataset()?;
     if let Some(most) = arguments.most_texts {
         // Classes may follow one another in a file: every n-th text keeps both.

@@ -137,6 +137,13 @@ impl LabelCounts {
         (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
     }
 
+    /// Of the classes that have texts, the share that was the answer at least once.
+    #[must_use]
+    pub fn answered(&self) -> Option<f64> {
+        let classes = self.texts.iter().filter(|&&texts| texts > 0).count();
+        share(classes - self.never_answered().len(), classes)
+    }
+
     /// The classes that have texts and were never the answer, in their order.
     #[must_use]
     pub fn never_answered(&self) -> Vec<usize> {

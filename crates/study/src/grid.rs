@@ -473,6 +473,8 @@ fn in_words(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use spiketext_train::recipe::Epochs;
+
     use super::*;
 
     const SMALL: &str = r#"
@@ -522,15 +524,16 @@ seeds = 2
             .to_vec()
         };
         assert_eq!(ids, [of_seed(0), of_seed(1)].concat());
-        let epochs: Vec<usize> = grid.cells[..6]
+        let epochs: Vec<Epochs> = grid.cells[..6]
             .iter()
             .map(|cell| match &cell.choices {
                 Choices::Network(recipe) => recipe.dnn.epochs,
-                Choices::BagOfWords(_) => 0,
+                Choices::BagOfWords(_) => Epochs::Number(0),
             })
             .collect();
         let (lean, paper) = (Recipe::lean().dnn.epochs, Recipe::paper().dnn.epochs);
-        assert_eq!(epochs, [lean, lean, 3, 3, 7, paper]);
+        let of = Epochs::Number;
+        assert_eq!(epochs, [lean, lean, of(3), of(3), of(7), paper]);
         let quick: Vec<String> = grid.clone().quick().cells.iter().map(PlannedCell::id).collect();
         assert_eq!(quick, [&ids[1], &ids[3]].map(String::clone));
         assert_eq!(grid.clone().with_seeds(3).cells.len(), 18);

@@ -212,6 +212,16 @@ impl<'a> Pipeline<'a> {
                     dimension: data.dimension,
                     unknown_share: data.unknown_share,
                 });
+                if data.shortened > 0 {
+                    observer(&Event::Note {
+                        message: format!(
+                            "training reads the first {} tokens of a text (words.longest); longer ones: {} of {}",
+                            self.recipe.words.longest,
+                            data.shortened,
+                            data.train.len()
+                        ),
+                    });
+                }
                 let words = PreparedWords { identity: texts.words(&data), data: Arc::new(data) };
                 self.cache.shared_seconds += started.elapsed().as_secs_f64();
                 self.cache.prepared.put(name, words)

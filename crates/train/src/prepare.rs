@@ -83,6 +83,8 @@ pub struct PreparedData {
     pub unknown_share: f64,
     /// The name of the vectors.
     pub vectors: String,
+    /// Training texts that were longer than training reads.
+    pub shortened: usize,
 }
 
 /// Cuts the texts, chooses the vocabulary from the training and development texts and the head of the vectors, and
@@ -105,7 +107,14 @@ pub fn prepare(
     let cut = |part: Split| -> Vec<Vec<String>> {
         dataset.part(part).par_iter().map(|Example { text, .. }| tokenizer.tokenize(text)).collect()
     };
-    let (train, development, test) = (cut(Split::Train), cut(Split::Development), cut(Split::Test));
+    let (mut train, development, test) = (cut(Split::Train), cut(Split::Development), cut(Split::Test));
+    let mut shortened = 0;
+    if choices.longest > 0 {
+        for text in train.iter_mut().filter(|text| text.len() > choices.longest) {
+            text.truncate(choices.longest);
+            shortened += 1;
+        }
+    }
     let mut needed = HashSet::new();
     for token in train.iter().chain(&development).flatten() {
         needed.extend(candidate_words(token).map(str::to_owned));
@@ -166,6 +175,7 @@ pub fn prepare(
             .map(|count| count as f32 / train.len().max(1) as f32)
             .collect(),
         vectors: source.name(language),
+        shortened,
         labels: dataset.labels.clone(),
         multi_label: dataset.multi_label,
         vocabulary,

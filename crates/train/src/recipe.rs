@@ -63,8 +63,8 @@ pub enum Selection {
     /// Accuracy, as published.
     #[default]
     Accuracy,
-    /// First how few classes that have texts are never answered, then the mean of accuracy and macro F1. Conversion
-    /// has lost the larger of what accuracy and balanced accuracy (the mean of the classes' recall) have lost.
+    /// The sum of accuracy, macro F1 and the share of classes that are answered at all: a class that never is counts as
+    /// if its F1 were -1. Conversion has lost the larger of what accuracy and balanced accuracy (the mean of the classes' recall) have lost.
     Balanced,
 }
 
@@ -138,6 +138,10 @@ pub struct WordChoices {
     pub trained: bool,
     /// Bits of a stored code.
     pub bits: CodeBits,
+    /// Tokens of a training text that training reads, which bounds the memory of a step; 0 reads all, as runs did before
+    /// there was a bound. Development and test texts, and those of the finished network, are read whole.
+    #[serde(default)]
+    pub longest: usize,
     /// Training words without a vector that occur at least so often get a code of their own, all rates 1/2 at first;
     /// 0 gives none. Only where codes are trained.
     pub fresh_from: usize,
@@ -157,14 +161,62 @@ fn published_range() -> f32 {
     3.0
 }
 
+/// The most epochs of a phase of training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Epochs {
+    /// So many.
+    Number(usize),
+    /// As many as the size of the data asks for.
+    BySize(EpochsBySize),
+}
+
+/// Epochs of large data, more of small data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochsBySize {
+    /// So many at least,
+    pub least: usize,
+    /// and as many as make so many steps.
+    pub steps: usize,
+}
+
+impl From<usize> for Epochs {
+    fn from(epochs: usize) -> Self {
+        Self::Number(epochs)
+    }
+}
+
+impl Epochs {
+    /// How many for so many texts in batches of `batch`.
+    #[must_use]
+    pub fn of(self, texts: usize, batch: usize) -> usize {
+        match self {
+            Self::Number(epochs) => epochs,
+            Self::BySize(EpochsBySize { least, steps }) => {
+                let steps_of_an_epoch = texts.div_ceil(batch.max(1)).max(1);
+                least.max(steps.div_ceil(steps_of_an_epoch))
+            }
+        }
+    }
+
+    /// The fewest and the most there may be for any data.
+    fn bounds(self) -> [usize; 2] {
+        match self {
+            Self::Number(epochs) => [epochs; 2],
+            Self::BySize(EpochsBySize { least, steps }) => [least.max(steps.min(1)), least.max(steps)],
+        }
+    }
+}
+
 /// Training of the real-valued network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DnnChoices {
     /// Average, or average up to 1 (`bounded`); or maximum (the original TextCNN), which cannot be converted.
     pub pooling: Pooling,
-    /// Most epochs.
-    pub epochs: usize,
+    /// Most epochs: a number, or `{ least = 14, steps = 2000 }` for 14 and as many as make 2,000 steps.
+    pub epochs: Epochs,
     /// Epochs that are no better on the development texts (`selection`) after which training ends.
     pub patience: usize,
     /// Texts of a step.
@@ -236,8 +288,8 @@ pub struct FineTuningChoices {
     /// kept. 0 fine-tunes always.
     #[serde(default)]
     pub least_loss: f64,
-    /// Most epochs; 0 leaves the converted network as it is.
-    pub epochs: usize,
+    /// Most epochs, as those of the DNN; 0 leaves the converted network as it is.
+    pub epochs: Epochs,
     /// Epochs that are no better on the development texts (`selection`) after which training ends.
     pub patience: usize,
     /// Texts of a step.
@@ -402,12 +454,13 @@ impl Recipe {
         if self.dnn.batch == 0 || self.fine_tuning.batch == 0 {
             return refuse("batches of at least 1 text", "0".into());
         }
-        if self.dnn.epochs == 0 {
+        if self.dnn.epochs.bounds()[0] == 0 {
             return refuse("at least 1 epoch of DNN training", "0".into());
         }
         for (what, epochs) in [("dnn.epochs", self.dnn.epochs), ("fine-tuning.epochs", self.fine_tuning.epochs)] {
-            if epochs > MOST_EPOCHS {
-                return refuse(&format!("{what} up to {MOST_EPOCHS}"), epochs.to_string());
+            let [_, most] = epochs.bounds();
+            if most > MOST_EPOCHS {
+                return refuse(&format!("{what} up to {MOST_EPOCHS}"), most.to_string());
             }
         }
         if !(0.0..=100.0).contains(&self.fine_tuning.least_loss) {
@@ -590,6 +643,29 @@ mod tests {
     }
 
     #[test]
+    fn epochs_are_a_number_or_follow_the_size_of_the_data() {
+        let by_size = Epochs::BySize(EpochsBySize { least: 14, steps: 2000 });
+        assert_eq!([64_000, 3200, 320, 1, 0].map(|texts| by_size.of(texts, 32)), [14, 20, 200, 2000, 2000]);
+        assert_eq!(Epochs::Number(3).of(1, 32), 3);
+        let set = |setting: &str| Recipe::lean().with_setting(setting);
+        let chosen = set("dnn.epochs={least=2, steps=70}").expect("by size");
+        assert_eq!(chosen.dnn.epochs.of(320, 32), 7);
+        assert_eq!(toml::from_str::<Recipe>(&chosen.to_toml()).expect("its own TOML"), chosen);
+        assert_eq!(serde_json::from_value::<Recipe>(chosen.to_choices().into()).expect("its own JSON"), chosen);
+        let chosen = chosen.with_setting("dnn.epochs.steps=20").expect("one of the two");
+        assert_eq!(chosen.dnn.epochs.of(320, 32), 2);
+        assert_eq!(chosen.with_setting("dnn.epochs=3").expect("a number").dnn.epochs, Epochs::Number(3));
+        for wrong in ["dnn.epochs={least=2}", "dnn.epochs={least=2, steps=70, most=9}", "dnn.epochs=many"] {
+            let error = set(wrong).map(|recipe| recipe.dnn.epochs).expect_err(wrong).to_string();
+            assert!(error.contains("dnn.epochs"), "{error}");
+        }
+        for wrong in ["dnn.epochs={least=0, steps=0}", "dnn.epochs={least=1, steps=1000001}"] {
+            let error = set(wrong).expect(wrong).check().expect_err(wrong).to_string();
+            assert!(error.contains("epoch"), "{error}");
+        }
+    }
+
+    #[test]
     fn classes_are_weighed_by_a_word_or_by_their_names() {
         let set = |setting: &str| Recipe::lean().with_setting(setting);
         assert_eq!(set("class-weights=balanced").expect("a word").class_weights, ClassWeights::Balanced);
@@ -666,7 +742,7 @@ mod tests {
         let path = folder.path().join("own.toml");
         std::fs::write(&path, "name = \"paper\"\n[dnn]\nepochs = 3\n").expect("written");
         let recipe = Recipe::lean().with_file(&path).expect("a good file");
-        assert_eq!((recipe.name.as_str(), recipe.dnn.epochs, recipe.network.steps), ("paper", 3, 50));
+        assert_eq!((recipe.name.as_str(), recipe.dnn.epochs, recipe.network.steps), ("paper", Epochs::Number(3), 50));
         std::fs::write(&path, "[dnn]\nepoks = 3\n").expect("written");
         assert!(Recipe::lean().with_file(&path).expect_err("a bad field").to_string().contains("epoks"));
         let data_rule = "[conversion]\nnormalisation = { kind = \"data\", q = 0.9 }\n";

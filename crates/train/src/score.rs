@@ -23,6 +23,8 @@ pub struct Score {
     pub macro_f1: f64,
     /// Mean of the classes' recall.
     pub balanced_accuracy: f64,
+    /// Of the classes that have texts, the share that was the answer at least once.
+    pub answered: f64,
     /// The classes that have texts and were never the answer, in their order.
     pub never_answered: Vec<usize>,
     /// Where a text may have several labels, from which probability on each class was answered, `[K]`; empty
@@ -52,6 +54,7 @@ impl Score {
             micro_f1: counts.micro_f1().unwrap_or(0.0),
             macro_f1: counts.macro_f1().unwrap_or(0.0),
             balanced_accuracy: counts.balanced_accuracy().unwrap_or(0.0),
+            answered: counts.answered().unwrap_or(0.0),
             never_answered: counts.never_answered(),
             thresholds: Vec::new(),
         }
@@ -68,11 +71,14 @@ impl Score {
     pub fn is_better(&self, other: &Self, selection: Selection) -> bool {
         match selection {
             Selection::Accuracy => self.micro_f1 > other.micro_f1,
-            Selection::Balanced => {
-                let (own, others) = (self.never_answered.len(), other.never_answered.len());
-                own < others || own == others && self.micro_f1 + self.macro_f1 > other.micro_f1 + other.macro_f1
-            }
+            Selection::Balanced => self.balanced() > other.balanced(),
         }
+    }
+
+    /// What [`Selection::Balanced`] goes by. The share of classes that are answered makes a class that never is count as
+    /// if its F1 were -1.
+    fn balanced(&self) -> f64 {
+        self.micro_f1 + self.macro_f1 + self.answered
     }
 
     /// What a network of score `after` has lost of this one.
@@ -118,7 +124,8 @@ impl Score {
                 Err(refuse(&format!("'{name}' from 0 to 1"), got))
             }
         };
-        let [accuracy, micro_f1, macro_f1, balanced_accuracy] = Self::default().shares().map(|(name, _)| share(name));
+        let [accuracy, micro_f1, macro_f1, balanced_accuracy, answered] =
+            Self::default().shares().map(|(name, _)| share(name));
         let count = store.count("best-never-answered", MOST_CLASSES)?;
         let kept = store.get("best-never-answered", count)?;
         let is_class = |class: &f32| class.fract() == 0.0 && (0.0..MOST_CLASSES as f32).contains(class);
@@ -135,17 +142,19 @@ impl Score {
             micro_f1: micro_f1?,
             macro_f1: macro_f1?,
             balanced_accuracy: balanced_accuracy?,
+            answered: answered?,
             never_answered: kept.into_iter().map(|class| class as usize).collect(),
             thresholds,
         })
     }
 
-    fn shares(&self) -> [(&'static str, f64); 4] {
+    fn shares(&self) -> [(&'static str, f64); 5] {
         [
             ("best-accuracy", self.accuracy),
             ("best-micro-f1", self.micro_f1),
             ("best-macro-f1", self.macro_f1),
             ("best-balanced-accuracy", self.balanced_accuracy),
+            ("best-answered", self.answered),
         ]
     }
 }

@@ -42,7 +42,7 @@ impl StepContext {
         let choices = &self.recipe.dnn;
         Schedule {
             phase,
-            epochs: choices.epochs,
+            epochs: choices.epochs.of(self.prepared.train.len(), choices.batch),
             patience: choices.patience,
             selection: self.recipe.selection,
             batch: choices.batch,
@@ -57,7 +57,7 @@ impl StepContext {
         let choices = &self.recipe.fine_tuning;
         Schedule {
             phase,
-            epochs: choices.epochs,
+            epochs: choices.epochs.of(self.prepared.train.len(), choices.batch),
             patience: choices.patience,
             selection: self.recipe.selection,
             batch: choices.batch,
@@ -104,7 +104,7 @@ impl TrainedDnn {
     pub fn from_store(context: &StepContext, store: &Store) -> Result<Self> {
         let mut network = context.text_cnn();
         network.load("", store)?;
-        let history = TrainingHistory::of_store(store, context.recipe.dnn.epochs)?;
+        let history = TrainingHistory::of_store(store, context.dnn_schedule(Phase::Dnn).epochs)?;
         Ok(Self { network, history })
     }
 

@@ -44,13 +44,13 @@ fn small() -> Recipe {
     recipe.network.filters = 16;
     recipe.network.steps = 4;
     recipe.words.also_first = 100;
-    recipe.dnn.epochs = 3;
+    recipe.dnn.epochs = 3.into();
     recipe.dnn.batch = 16;
     recipe.dnn.learning_rate = 5e-3;
     recipe.dnn.word_dropout = 0.2;
     recipe.conversion.calibration_texts = 40;
     recipe.fine_tuning.least_loss = 0.0;
-    recipe.fine_tuning.epochs = 3;
+    recipe.fine_tuning.epochs = 3.into();
     recipe.fine_tuning.patience = 3;
     recipe.fine_tuning.batch = 16;
     recipe.fine_tuning.learning_rate = 1e-3;
@@ -63,10 +63,10 @@ fn small_paper() -> Recipe {
     recipe.network.filters = 12;
     recipe.network.steps = 6;
     recipe.words.also_first = 100;
-    recipe.dnn.epochs = 2;
+    recipe.dnn.epochs = 2.into();
     recipe.dnn.batch = 16;
     recipe.dnn.learning_rate = 5e-3;
-    recipe.fine_tuning.epochs = 2;
+    recipe.fine_tuning.epochs = 2.into();
     recipe.fine_tuning.batch = 16;
     recipe
 }
@@ -121,8 +121,8 @@ fn assert_keeps_its_word(what: &str, dataset: &Dataset, model: &Model) {
 /// The run that the thread tests repeat: large enough that Burn and the kernels would share it out.
 fn threads_run(folder: &Path) -> Vec<u8> {
     let mut recipe = Recipe::lean();
-    recipe.dnn.epochs = 2;
-    recipe.fine_tuning.epochs = 1;
+    recipe.dnn.epochs = 2.into();
+    recipe.fine_tuning.epochs = 1.into();
     recipe.fine_tuning.learning_rate = 1e-3;
     recipe.words.also_first = 100;
     let model = run(&reviews("reviews-en", 70, 30), &recipe, &checkpoints_in(folder)).expect("trained");
@@ -313,9 +313,9 @@ fn texts_of_unknown_words_do_not_break_training() {
                 let mut recipe = small();
                 recipe.words.unknown = unknown;
                 recipe.words.fresh_from = fresh_from;
-                recipe.dnn.epochs = 1;
+                recipe.dnn.epochs = 1.into();
                 recipe.dnn.batch = batch;
-                recipe.fine_tuning.epochs = 1;
+                recipe.fine_tuning.epochs = 1.into();
                 recipe.fine_tuning.batch = batch;
                 let what = format!("{unknown:?}, fresh from {fresh_from}, batches of {batch}");
                 let model =
@@ -393,7 +393,7 @@ fn every_choice_trains_and_runs() {
             let mut recipe = small();
             recipe.conversion.scope = Scope::Layer;
             recipe.network.biases = false;
-            recipe.fine_tuning.epochs = 0;
+            recipe.fine_tuning.epochs = 0.into();
             recipe
         }),
         ("plain rates, fixed codes, no dropout", {
@@ -449,7 +449,7 @@ fn training_learns() {
     let dataset = data::load("reviews-en", None).expect("the built-in reviews");
     let mut recipe = small();
     recipe.network.filters = 24;
-    recipe.dnn.epochs = 5;
+    recipe.dnn.epochs = 5.into();
     let mut losses = Vec::new();
     let model = train(&dataset, &VectorSource::BuiltIn(None), &recipe, &Options::default(), &mut |event| {
         if let Event::Epoch { phase: Phase::Dnn, train_loss, .. } = event {

@@ -14,7 +14,8 @@ use spiketext_attack::AttackRecipe;
 #[cfg(feature = "study")]
 use spiketext_study::adversarial::{Hardening, harden};
 use spiketext_train::{
-    CHECKPOINT, ClassWeights, Options, Recipe, VectorSource, WeightFile, events::Event, train, train_with_dnn,
+    CHECKPOINT, ClassWeights, Options, Recipe, VectorSource, WeightFile, events::Event, recipe::Epochs, train,
+    train_with_dnn,
 };
 
 use crate::support::{
@@ -72,7 +73,7 @@ pub struct Arguments {
     /// Time steps T [default: the recipe's: lean 8, paper 50].
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
-    /// Most epochs of the DNN, as `--set dnn.epochs=N`.
+    /// Epochs of the DNN, as `--set dnn.epochs=N` [default: the recipe's; lean trains longer on fewer texts].
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
     /// The seed of every random choice.
@@ -324,7 +325,7 @@ fn recipe(arguments: &Arguments, weights: Option<&WeightChoice>) -> anyhow::Resu
         recipe = recipe.with_setting(setting)?;
     }
     if let Some(epochs) = arguments.epochs {
-        recipe.dnn.epochs = epochs;
+        recipe.dnn.epochs = Epochs::Number(epochs);
     }
     if let Some(steps) = arguments.steps {
         recipe.network.steps = steps;
