@@ -300,14 +300,26 @@ class Model:
         labels = self.config["labels"]
         if known == 0:
             priors = np.float32(self.config["priors"])
-            return {"label": labels[int(np.argmax(priors))], "scores": None,
+            return {"label": labels[int(np.argmax(priors))], "labels": self.reached(priors), "scores": None,
                     "probabilities": priors.tolist(), "known_tokens": 0}, None
         run = self.run(ids)
         readout = self.network["layers"][-1]
         scale = np.float32(readout["outputs_per_class"] if readout["read"] == "spike-count" else 1)
-        weights = np.exp(scale * (run["scores"] - run["scores"].max()))
-        return {"label": labels[run["label"]], "scores": run["scores"].tolist(),
-                "probabilities": (weights / weights.sum()).tolist(), "known_tokens": known}, run
+        if "thresholds" in self.config:
+            probabilities = 1 / (1 + np.exp(-run["scores"]))
+        else:
+            weights = np.exp(scale * (run["scores"] - run["scores"].max()))
+            probabilities = weights / weights.sum()
+        return {"label": labels[run["label"]], "labels": self.reached(probabilities), "scores": run["scores"].tolist(),
+                "probabilities": probabilities.tolist(), "known_tokens": known}, run
+
+    def reached(self, probabilities):
+        """The labels that a multi-label model answers, the most probable first; None for other models."""
+        if "thresholds" not in self.config:
+            return None
+        thresholds = np.float32(self.config["thresholds"])
+        order = sorted(range(len(thresholds)), key=lambda k: (-probabilities[k], k))
+        return [self.config["labels"][k] for k in order if probabilities[k] >= thresholds[k]]
 
 
 def check(model, answers):
@@ -329,6 +341,7 @@ def check(model, answers):
         if apart > 1e-6:
             sys.exit(f"{want['text']!r}: probabilities are {apart} apart")
         same("label", got["label"], want["label"])
+        same("labels", got["labels"], want.get("labels"))
         same("known tokens", got["known_tokens"], want["known_tokens"])
         if want.get("scores"):
             same("scores", got["scores"], np.float32(want["scores"]).tolist())

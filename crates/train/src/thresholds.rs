@@ -7,8 +7,8 @@ use spiketext::target::Target;
 const USUAL: f32 = 0.5;
 
 /// The threshold of each class, `[K]`, under which its F1 is best on texts of `probabilities`, `[N, K]`, and `targets`:
-/// half way between the probabilities on both sides, of equals the one nearest to 1/2. A class of none of the texts
-/// has 1/2.
+/// 1/2 if that is one of those, or else half way between the probabilities on both sides, of equals the one nearest to
+/// 1/2. A class of none of the texts has 1/2.
 ///
 /// # Panics
 /// If there is not a row of probabilities for each target.
@@ -41,10 +41,13 @@ fn best_of(pairs: &[(f32, bool)]) -> f32 {
             continue;
         }
         let f1 = 2.0 * right as f64 / (at + 1 + all) as f64;
-        // With all of them answered, nothing is known of what lies below.
-        let between = next.map_or(probability, |next| f32::midpoint(probability, next));
-        // Rounding must not put it above what it is to reach.
-        let between = between.min(probability);
+        let between = match next {
+            Some(next) if next < USUAL && USUAL <= probability => USUAL,
+            // Rounding must not put it above what it is to reach.
+            Some(next) => f32::midpoint(probability, next).min(probability),
+            // With all of them answered, nothing is known of what lies below.
+            None => probability.min(USUAL),
+        };
         let nearer = (between - USUAL).abs() < (threshold - USUAL).abs();
         if f1 > best || f1 == best && nearer {
             (best, threshold) = (f1, between);
@@ -60,9 +63,11 @@ mod tests {
 
     #[test]
     fn a_threshold_lies_between_what_is_right_and_what_is_not() {
-        assert_eq!(best_of(&[(0.9, true), (0.5, true), (0.25, false), (0.1, false)]), 0.375);
+        assert_eq!(best_of(&[(0.9, true), (0.5, true), (0.25, false), (0.1, false)]), USUAL);
+        assert_eq!(best_of(&[(0.9, true), (0.75, true), (0.625, false), (0.1, false)]), 0.6875);
         assert_eq!(best_of(&[(0.9, false), (0.5, false)]), USUAL);
         assert_eq!(best_of(&[(0.5, true), (0.25, true)]), 0.25, "the least that was right");
+        assert_eq!(best_of(&[(0.75, true), (0.625, true)]), USUAL);
         // Answering both of the equals is better than neither.
         assert_eq!(best_of(&[(0.75, true), (0.75, false), (0.25, false)]), 0.5);
     }
