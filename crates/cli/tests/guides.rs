@@ -11,8 +11,11 @@ use common::succeeds;
 const NOT_RUN: [&str; 4] =
     ["spiketext data fetch", "spiketext vectors fetch", "spiketext reproduce", "spiketext report"];
 
-/// The documents for people who use the program.
-const GUIDES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "docs/attacks.md"];
+/// The documents for people who use the program, beside the pages of the guide.
+const DOCUMENTS: [&str; 3] = ["README.md", "CONTRIBUTING.md", "docs/attacks.md"];
+
+/// The pages of the guide.
+const GUIDE: &str = "docs/guide";
 
 /// The commands of a document: lines that start with the program's name, or run it by way of cargo; without comments.
 fn commands(document: &str) -> Vec<Vec<String>> {
@@ -50,29 +53,71 @@ fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-#[test]
-fn commands_of_the_guides_run() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+/// The files that the documents name.
+fn files(folder: &Path) {
+    let write = |name: &str, content: &str| fs::write(folder.join(name), content).expect("written");
     let reviews = fs::read_to_string(repository().join("crates/spiketext/assets/reviews-en.csv")).expect("reviews");
-    fs::write(folder.path().join("reviews.csv"), &reviews).expect("written");
+    write("reviews.csv", &reviews);
     // Few of them, for they are attacked.
     let few: Vec<&str> = reviews.lines().take(20).collect();
-    fs::write(folder.path().join("more-reviews.csv"), few.join("\n")).expect("written");
+    write("more-reviews.csv", &few.join("\n"));
+    let rare = |row: usize| {
+        let of = |words: [&'static str; 5], by: usize| words[row / by % 5];
+        let thing = of(["card", "bill", "order", "account", "transfer"], 1);
+        match row % 60 {
+            0 => format!(
+                "this {thing} is a {} trick,fraud\n",
+                of(["stolen", "false", "fake", "secret", "criminal"], 60)
+            ),
+            _ => format!("my {thing} came {} on day {row},ok\n", of(["late", "early", "twice", "open", "today"], 5)),
+        }
+    };
+    write("fraud.csv", &("text,label\n".to_owned() + &(0..1200).map(rare).collect::<String>()));
+    write("weights.csv", "label,weight\nfraud,5\nok,1\n");
+    for (name, case) in [("posts.jsonl", "multi_label.jsonl"), ("posts.csv", "multi_label_pipes.csv")] {
+        fs::copy(repository().join("testdata/cases").join(case), folder.join(name)).expect("copied");
+    }
+}
+
+/// Runs the commands of a document in a folder of its own; returns how many.
+fn run_commands(name: &str) -> usize {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    files(folder.path());
+    let document = fs::read_to_string(repository().join(name)).expect("the document");
     let mut run = 0;
-    for guide in GUIDES {
-        let document = fs::read_to_string(repository().join(guide)).expect("the guide");
-        for command in commands(&document) {
-            let line = command.join(" ");
-            let arguments: Vec<&str> = command[1..].iter().map(String::as_str).collect();
-            if NOT_RUN.iter().any(|beginning| line.starts_with(beginning)) {
-                has_flags(folder.path(), &arguments, &format!("{guide}: {line}"));
-            } else {
-                succeeds(folder.path(), &arguments);
-                run += 1;
-            }
+    for command in commands(&document) {
+        let line = command.join(" ");
+        let arguments: Vec<&str> = command[1..].iter().map(String::as_str).collect();
+        if NOT_RUN.iter().any(|beginning| line.starts_with(beginning)) {
+            has_flags(folder.path(), &arguments, &format!("{name}: {line}"));
+        } else {
+            succeeds(folder.path(), &arguments);
+            run += 1;
         }
     }
+    run
+}
+
+#[test]
+fn commands_of_the_documents_run() {
+    let run: usize = DOCUMENTS.into_iter().map(run_commands).sum();
     assert!(run >= 6, "{run} commands were found");
+}
+
+#[test]
+fn commands_of_the_guide_run() {
+    let pages = fs::read_dir(repository().join(GUIDE)).expect("the guide");
+    let mut pages: Vec<String> =
+        pages.map(|page| format!("{GUIDE}/{}", page.expect("a page").file_name().to_string_lossy())).collect();
+    pages.sort();
+    let index = fs::read_to_string(repository().join(GUIDE).join("README.md")).expect("the index");
+    for page in pages.iter().filter(|page| !page.ends_with("README.md")) {
+        let name = page.rsplit('/').next().unwrap_or(page);
+        assert!(index.contains(&format!("({name})")), "{page} is not in the index");
+        assert!(run_commands(page) >= 2, "{page} has no commands");
+    }
+    let linked = index.matches(".md)").count();
+    assert_eq!(linked + 1, pages.len(), "the index names {linked} pages");
 }
 
 /// A command that is not run: its verb exists and knows its flags.
