@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Error, Result,
     dnn::{self, Dnn},
-    files::write_folder,
+    files::{self, check_name, place_of, write_folder},
     network::{Network, NetworkConfig, TextCnnConfig},
     text::{Language, Vocabulary},
 };
@@ -74,6 +74,8 @@ struct Config1 {
 pub(super) fn check_target(folder: &Path) -> Result<bool> {
     let refuse =
         |got: String| Err(Error::invalid("save model", "a new folder, an empty one or a model to replace", got));
+    check_name(folder)?;
+    let folder = &place_of(folder);
     if !folder.exists() {
         return Ok(false);
     }
@@ -117,6 +119,10 @@ fn is_model(config: &Path) -> bool {
     header.is_some_and(|header| header.format == FORMAT)
 }
 
+pub(super) fn remove_left_over(folder: &Path) -> Result<()> {
+    files::remove_left_over(folder, &FILES)
+}
+
 pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()> {
     check_target(folder)?;
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -145,7 +151,7 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
     if let Some(dnn) = dnn {
         files.push((dnn::FILE, dnn.to_bytes()?));
     }
-    write_folder(folder, |fresh| {
+    write_folder(folder, &FILES, |fresh| {
         for (name, bytes) in files {
             let path = fresh.join(name);
             // The user named the folder, so a failure is told of the folder.
@@ -157,9 +163,32 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
     })
 }
 
+/// Reads a model, and again if another one took its place meanwhile: its files are read one after the other.
 pub(super) fn load(folder: &Path) -> Result<Model> {
+    for _ in 0..3 {
+        if let (model, true) = load_once(folder) {
+            return model;
+        }
+    }
+    load_once(folder).0
+}
+
+/// Reads a model, and says whether the same one was there all the time.
+fn load_once(folder: &Path) -> (Result<Model>, bool) {
+    let place = place_of(folder);
+    let path = place.join(CONFIG);
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let model = load_described(&place, &text);
+            (model, fs::read(&path).is_ok_and(|again| again == text.as_bytes()))
+        }
+        Err(error) => (Err(Error::read(&path)(error)), place_of(folder) == place),
+    }
+}
+
+/// Reads the model of `folder`, whose description is `text`.
+fn load_described(folder: &Path, text: &str) -> Result<Model> {
     let path = folder.join(CONFIG);
-    let text = fs::read_to_string(&path).map_err(Error::read(&path))?;
     /// Read first, so that another version is told from a damaged file.
     #[derive(Deserialize)]
     struct Header {
@@ -169,7 +198,7 @@ pub(super) fn load(folder: &Path) -> Result<Model> {
     let broken = |error: serde_json::Error| {
         Error::malformed(&path, Some(error.line() as u64), "a spiketext model description", error.to_string())
     };
-    let header: Header = serde_json::from_str(&text).map_err(broken)?;
+    let header: Header = serde_json::from_str(text).map_err(broken)?;
     if header.format != FORMAT || !(1..=VERSION).contains(&header.version) {
         return Err(Error::malformed(
             &path,
@@ -181,7 +210,7 @@ pub(super) fn load(folder: &Path) -> Result<Model> {
     let weights_path = folder.join(WEIGHTS);
     let weights_bytes = || fs::read(&weights_path).map_err(Error::read(&weights_path));
     let (config, weights) = if header.version == 1 {
-        let old: Config1 = serde_json::from_str(&text).map_err(broken)?;
+        let old: Config1 = serde_json::from_str(text).map_err(broken)?;
         let network = of_file(&path, old.network.into_network())?;
         of_file(&path, network.check())?;
         let exponents = (old.synapse_exponent, old.output_exponent);
@@ -199,7 +228,7 @@ pub(super) fn load(folder: &Path) -> Result<Model> {
         };
         (config, weights)
     } else {
-        let config: Config = serde_json::from_str(&text).map_err(broken)?;
+        let config: Config = serde_json::from_str(text).map_err(broken)?;
         of_file(&path, config.network.check())?;
         let weights = tensors::read(&weights_path, &weights_bytes()?, &config.network, &config.exponents)?;
         (config, weights)

@@ -131,6 +131,15 @@ impl Model {
         directory::check_target(folder)
     }
 
+    /// Takes away what processes that were killed while they saved to `folder` left beside it. [`Model::save`] does so,
+    /// too.
+    ///
+    /// # Errors
+    /// If a model that had stepped aside for another cannot be put back.
+    pub fn remove_left_over(folder: &Path) -> Result<()> {
+        directory::remove_left_over(folder)
+    }
+
     /// The names of the classes.
     #[must_use]
     pub fn labels(&self) -> &[String] {
@@ -333,6 +342,7 @@ pub(crate) mod tests {
             recipe: "lean".into(),
             choices: Choices::Fields([("name".to_owned(), "lean".into())].into_iter().collect()),
             seed: 7,
+            run: None,
             dnn_epochs: [3, 2],
             fine_tuning_epochs: [1, 0],
             development: accuracies,
