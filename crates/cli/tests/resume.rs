@@ -155,6 +155,61 @@ fn two_runs_to_one_folder_are_refused() {
     child.wait().unwrap();
 }
 
+/// Starts a run, waits for a line of an event, asks the run to end by `signal`, and gives what it said.
+#[cfg(unix)]
+fn interrupted(folder: &Path, arguments: &[&str], event: &str, signal: &str) -> String {
+    use std::{io::Read, process::Command};
+    let mut child = spiketext(folder, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains(event)), "{event}");
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{signal}");
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert!(told.starts_with("spiketext: interrupted") && told.lines().count() == 1, "{told}");
+    told
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_says_the_command_that_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = result(&succeeds(folder.path(), &ARGUMENTS));
+    for (signal, event) in [("-INT", "\"epoch\""), ("-TERM", "\"phase\":\"fine-tuning\"")] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let told = interrupted(folder, &ARGUMENTS, event, signal);
+        assert!(told.contains("the checkpoint of epoch ") && told.contains("kept in model.checkpoint"), "{told}");
+        assert_eq!(names(folder), ["model.checkpoint/", "model.checkpoint/checkpoint.safetensors"]);
+        let (_, command) = told.trim_end().split_once("; to go on: ").unwrap();
+        let mut shell = std::process::Command::new("sh");
+        let output = shell.args(["-c", command]).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", text(&output.stderr));
+        let lines = events(text(&output.stdout));
+        assert!(lines.iter().any(|line| line["event"] == "resumed"));
+        for key in ["dnn_accuracy", "snn_accuracy", "dnn_epochs", "fine_tuning_epochs"] {
+            assert_eq!(lines.last().unwrap()[key], whole[key], "{key}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_interrupted_early_says_that_nothing_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let told = interrupted(folder, &ARGUMENTS, "\"prepared\"", "-INT");
+    assert!(told.contains("nothing is kept of this run") && !told.contains("--resume"), "{told}");
+    assert!(names(folder).is_empty(), "{:?}", names(folder));
+    // The checkpoint of an earlier run stays and is told from one's own.
+    kill_after(folder, "dnn", 1);
+    let other: Vec<&str> =
+        ARGUMENTS.into_iter().map(|argument| if argument == "3" { "4" } else { argument }).collect();
+    let told = interrupted(folder, &other, "\"prepared\"", "-INT");
+    assert!(told.contains("is of an earlier one"), "{told}");
+    assert!(folder.join("model.checkpoint/checkpoint.safetensors").exists());
+}
+
 /// Trainings that are killed near their end.
 const KILLS: u64 = 8;
 

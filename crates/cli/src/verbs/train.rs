@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-use checkpoints::CheckpointFolder;
+use checkpoints::{CheckpointFolder, Run};
 use serde_json::json;
 use spiketext::{
     data::Dataset,
@@ -54,7 +54,10 @@ result. In epoch and
 converted never_answered counts the classes that have development texts and are never answered. result has, in percent
 of the test texts, dnn_accuracy, converted_accuracy, snn_accuracy, snn_accuracy_interval (from, to: Wilson's at 95 %),
 macro_f1 (dnn, converted, snn) and classes (label, texts of the training, development and test part, precision,
-recall, f1, never_answered), worst F1 first; never_answered, without_development_texts and without_test_texts list labels.")]
+recall, f1, never_answered), worst F1 first; never_answered, without_development_texts and without_test_texts list labels.
+
+Exit code: 0 done, 2 an error, 130 interrupted: ctrl-C (or kill) says in a line what is kept and which command goes on
+from there; a second one ends at once.")]
 pub struct Arguments {
     #[command(flatten)]
     source: DatasetArgs,
@@ -156,6 +159,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let checkpoints = CheckpointFolder::beside(&folder)?;
     Model::remove_left_over(&folder)?;
+    let piped = arguments.source.files.iter().any(|file| file.as_os_str() == "-");
+    let run = Run::watch(&checkpoints, &folder, arguments.resume, piped)?;
     let options = Options {
         seed: arguments.seed,
         language: arguments.language,
@@ -231,6 +236,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Ok(Outcome::Trained(model, dnn))
     })();
     progress.finish();
+    let mut is_saved = run.saving();
     let saved = trained.and_then(|outcome| {
         let (model, dnn) = match outcome {
             Outcome::There(model) => return Ok(model),
@@ -246,6 +252,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Ok(model) => {
             // The model is safe: what was for an interruption can go.
             checkpoints.discard();
+            *is_saved = true;
+            drop(is_saved);
             model
         }
         Err(error) => {

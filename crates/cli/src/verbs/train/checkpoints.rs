@@ -1,13 +1,18 @@
-//! The folder beside a model's in which its training leaves a checkpoint.
+//! The folder beside a model's in which its training leaves a checkpoint, and what an interrupted run says of it.
 
 use std::{
     fs::{File, TryLockError},
+    io::{IsTerminal, Write},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 use anyhow::Context;
 use spiketext::files::remove_temporary_files;
-use spiketext_train::CHECKPOINT;
+use spiketext_train::{CHECKPOINT, CheckpointNotes};
+
+use crate::support::{interrupt, terminal};
 
 /// A folder beside the model's for its checkpoint, for one run at a time.
 pub struct CheckpointFolder {
@@ -69,6 +74,62 @@ impl CheckpointFolder {
     /// Leaves a checkpoint for `--resume`, but no empty folders.
     pub fn leave(&self) {
         leave(&self.path, &self.made);
+    }
+}
+
+/// A run that can be interrupted: where its model goes, and whether it is there.
+#[derive(Clone)]
+pub struct Run {
+    saved: Arc<Mutex<bool>>,
+}
+
+impl Run {
+    /// From now on, a run to `folder` that is interrupted says what is kept of it and how it goes on. `resumes`: it
+    /// began with the checkpoint that is there; `piped`: its texts come from standard input.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn watch(checkpoints: &CheckpointFolder, folder: &Path, resumes: bool, piped: bool) -> std::io::Result<Self> {
+        let saved = Arc::new(Mutex::new(false));
+        let run = Self { saved: Arc::clone(&saved) };
+        let (path, made, folder) = (checkpoints.path.clone(), checkpoints.made.clone(), folder.to_owned());
+        let written = move |path: &Path| path.join(CHECKPOINT).metadata().and_then(|file| file.modified()).ok();
+        let before: Option<SystemTime> = written(&path);
+        interrupt::watch(move || {
+            // A model that is being saved takes its place first.
+            let saved = saved.lock().unwrap_or_else(PoisonError::into_inner);
+            // A checkpoint that is being written never will be.
+            remove_temporary_files(&path);
+            let is_own = resumes || written(&path) != before;
+            let told = match CheckpointNotes::read(&path) {
+                _ if *saved => format!("interrupted when it had ended: the model is saved to {}", folder.display()),
+                Some(CheckpointNotes { phase, epochs, .. }) if is_own => format!(
+                    "interrupted; the checkpoint of epoch {epochs} ({phase}) is kept in {}; to go on{}: {}",
+                    path.display(),
+                    if piped { ", with the same standard input" } else { "" },
+                    interrupt::command_with("--resume")
+                ),
+                Some(_) => format!(
+                    "interrupted before its first checkpoint: nothing is kept of this run; the checkpoint in {} is of \
+                     an earlier one",
+                    path.display()
+                ),
+                None => "interrupted before its first checkpoint: nothing is kept of this run".to_owned(),
+            };
+            leave(&path, &made);
+            let mut out = std::io::stderr();
+            // Below the bar of a terminal.
+            let line_end = if out.is_terminal() { "\n" } else { "" };
+            let _ = writeln!(out, "{line_end}spiketext: {}", terminal::one_line(&told, None));
+            // With the lock: no model is saved behind what was said.
+            std::process::exit(interrupt::INTERRUPTED)
+        })?;
+        Ok(run)
+    }
+
+    /// Holds off an interruption until the model is saved: true, then, is what is to be written there.
+    pub fn saving(&self) -> MutexGuard<'_, bool> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
