@@ -10,14 +10,15 @@ use std::{
     time::Instant,
 };
 
+use rayon::prelude::*;
 use spiketext::{
     Error, Result,
-    data::{Dataset, Split},
+    data::{Dataset, Split, text_hash},
     dnn::Dnn,
     encode::Noise,
     engine::Extremes,
     metrics::LabelCounts,
-    model::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Model, Training},
+    model::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Model, SeenTexts, Training},
     network::{Network, NetworkConfig},
     target::class_counts,
     text::Language,
@@ -462,7 +463,7 @@ impl<'a> Pipeline<'a> {
             costs: Costs::of(&measured.firing, &measured.operations),
             seconds: self.started.elapsed().as_secs_f64(),
         };
-        Model::new(
+        let model = Model::new(
             prepared.language,
             dataset.labels.clone(),
             prepared.priors.clone(),
@@ -470,7 +471,8 @@ impl<'a> Pipeline<'a> {
             prepared.vocabulary.clone(),
             spiking.network,
             training,
-        )
+        )?;
+        Ok(model.with_seen(seen(dataset)))
     }
 
     /// The DNN to be questioned.
@@ -576,6 +578,12 @@ impl CheckpointPlace {
     fn borrowed(&self) -> Checkpoint<'_> {
         Checkpoint { path: &self.path, fingerprint: &self.fingerprint }
     }
+}
+
+/// What the model is to know of its texts.
+fn seen(dataset: &Dataset) -> SeenTexts {
+    let hashes = |part| dataset.part(part).par_iter().map(|example| text_hash(&example.text)).collect();
+    SeenTexts::new(hashes(Split::Train), hashes(Split::Development))
 }
 
 /// The names of the columns that the texts were read from, for whoever reads more of such files.

@@ -1,5 +1,6 @@
-//! The model directory: `config.json`, `model.safetensors`, `vocab.txt` and a card for people, `README.md`; beside
-//! them, if it was to be kept, the DNN that the network was converted from (see [`crate::dnn`]).
+//! The model directory: `config.json`, `model.safetensors`, `vocab.txt`, hashes of the texts that it was made of, and
+//! a card for people, `README.md`; beside them, if it was to be kept, the DNN that the network was converted from (see
+//! [`crate::dnn`]).
 //!
 //! `docs/FORMAT.md` says what every field, tensor, unit and bound is. Everything is checked on reading: unknown
 //! fields, versions, missing and extra tensors, types, shapes, sizes.
@@ -9,7 +10,7 @@ use std::{fs, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Model, Training, card,
+    Model, SeenTexts, TEXTS, Training, card,
     tensors::{self, Exponents, FORMAT},
 };
 use crate::{
@@ -30,7 +31,7 @@ pub const VOCABULARY: &str = "vocab.txt";
 pub const MODEL_CARD: &str = "README.md";
 
 /// All that a model directory holds.
-const FILES: [&str; 5] = [CONFIG, WEIGHTS, VOCABULARY, MODEL_CARD, dnn::FILE];
+const FILES: [&str; 6] = [CONFIG, WEIGHTS, VOCABULARY, TEXTS, MODEL_CARD, dnn::FILE];
 
 const VERSION: u32 = 2;
 
@@ -148,6 +149,9 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
         (VOCABULARY, model.vocabulary.to_text().into_bytes()),
         (MODEL_CARD, card::write(model).into_bytes()),
     ];
+    if let Some(seen) = model.seen() {
+        files.push((TEXTS, seen.to_bytes()?));
+    }
     if let Some(dnn) = dnn {
         files.push((dnn::FILE, dnn.to_bytes()?));
     }
@@ -244,7 +248,14 @@ fn load_described(folder: &Path, text: &str) -> Result<Model> {
     }
     let (labels, priors) = (config.labels, config.priors);
     let model = Model::new(config.language, labels, priors, config.seed, vocabulary, network, config.training);
-    of_file(&config_path, model)
+    let model = of_file(&config_path, model)?;
+    let path = folder.join(TEXTS);
+    match fs::read(&path) {
+        Ok(bytes) => Ok(model.with_seen(SeenTexts::of_bytes(&path, &bytes)?)),
+        // An older model, or one whose hashes its owner did not want to give away.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(model),
+        Err(error) => Err(Error::read(&path)(error)),
+    }
 }
 
 /// Names the file whose content an operation refused.
@@ -271,12 +282,13 @@ mod tests {
     fn a_saved_model_is_the_same_model() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("deep/er/model");
-        let saved = model(Readout::SpikeCount);
+        let saved = model(Readout::SpikeCount).with_seen(SeenTexts::new(vec![1, 2], vec![3]));
         saved.save(&path).expect("saved");
         saved.save(&path).expect("replaced");
         let loaded = Model::load(&path).expect("loaded");
         assert_eq!(loaded.network(), saved.network());
         assert_eq!(loaded.training(), saved.training());
+        assert_eq!(loaded.seen(), saved.seen());
         let texts = ["the film was not good", "bright story"];
         assert_eq!(loaded.predict(&texts), saved.predict(&texts));
         let mut names: Vec<_> = fs::read_dir(&path)
@@ -284,7 +296,9 @@ mod tests {
             .map(|e| e.expect("entry").file_name().into_string().expect("name"))
             .collect();
         names.sort();
-        assert_eq!(names, [MODEL_CARD, CONFIG, WEIGHTS, VOCABULARY]);
+        assert_eq!(names, [MODEL_CARD, CONFIG, WEIGHTS, TEXTS, VOCABULARY]);
+        fs::remove_file(path.join(TEXTS)).expect("removed");
+        assert_eq!(Model::load(&path).expect("as older models are").seen(), None);
         assert_eq!(fs::read_dir(path.parent().expect("parent")).expect("list").count(), 1, "nothing left beside it");
     }
 

@@ -1,11 +1,13 @@
 //! A finished classifier: text in, label out; kept in a directory that explains itself.
 //!
-//! `directory` reads and writes it, `report` is what it tells of its training, `card` writes its page for people.
+//! `directory` reads and writes it, `report` is what it tells of its training, `card` writes its page for people,
+//! `texts` is what it keeps of the texts it has seen.
 
 mod card;
 mod directory;
 mod report;
 mod tensors;
+mod texts;
 
 use std::{path::Path, sync::Arc};
 
@@ -14,6 +16,7 @@ use serde::Serialize;
 
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
 pub use report::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Training};
+pub use texts::{SeenTexts, TEXTS};
 
 use crate::{
     Error, Result,
@@ -36,6 +39,7 @@ pub struct Model {
     vocabulary: Vocabulary,
     network: Network,
     training: Training,
+    seen: Option<Arc<SeenTexts>>,
     tokenizer: &'static dyn Tokenizer,
 }
 
@@ -87,7 +91,13 @@ impl Model {
             return Err(Error::invalid("model", "priors from 0 to 1", format!("{priors:?}")));
         }
         let tokenizer = language.tokenizer();
-        Ok(Self { language, labels, priors, seed, vocabulary, network, training, tokenizer })
+        Ok(Self { language, labels, priors, seed, vocabulary, network, training, seen: None, tokenizer })
+    }
+
+    /// The same model, which knows the texts that it was made of.
+    #[must_use]
+    pub fn with_seen(self, seen: SeenTexts) -> Self {
+        Self { seen: Some(Arc::new(seen)), ..self }
     }
 
     /// Reads a model directory.
@@ -174,6 +184,12 @@ impl Model {
     #[must_use]
     pub fn training(&self) -> &Training {
         &self.training
+    }
+
+    /// The texts that it was made of, as hashes; older models do not know them.
+    #[must_use]
+    pub fn seen(&self) -> Option<&SeenTexts> {
+        self.seen.as_deref()
     }
 
     /// Labels texts. One text's answer does not depend on the others.
