@@ -1,6 +1,6 @@
 //! The `spiketext` binary: reads the command line, runs one verb, turns its outcome into an exit code.
 //!
-//! Exit codes: 0 done, 1 a check failed, 2 an error (said in one line on standard error).
+//! Exit codes: 0 done, 1 a check failed, 2 an error (said in one line on standard error), 130 interrupted while training.
 
 mod support;
 mod verbs;

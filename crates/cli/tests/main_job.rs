@@ -33,7 +33,8 @@ fn english_from_an_empty_folder_to_answers() {
     for part in ["test accuracy", "MACs a text", "ACs a text", "uJ", "firing rates: input", "144 test texts", model] {
         assert!(table.contains(part), "{part}: {table}");
     }
-    let files = ["README.md", "config.json", "model.safetensors", "vocab.txt"].map(|name| format!("{model}/{name}"));
+    let files = ["README.md", "config.json", "model.safetensors", "texts.safetensors", "vocab.txt"]
+        .map(|name| format!("{model}/{name}"));
     let mut all = vec!["runs/".to_owned(), format!("{model}/")];
     all.extend(files);
     assert_eq!(names(folder), all, "a model directory and no checkpoint");

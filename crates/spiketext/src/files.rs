@@ -2,12 +2,17 @@
 //!
 //! What is written goes into a temporary sibling first and takes its place when it lies on the disk. A new file or
 //! folder has the permissions that the process gives to any (its umask); one that replaces another keeps the other's.
+//! `folder` puts whole folders in place.
+
+mod folder;
 
 use std::{
     fs::{self, File, Permissions},
     io::{self, Write},
     path::Path,
 };
+
+pub use folder::{check_name, place_of, remove_left_over, write_folder};
 
 use serde::{Deserialize, Deserializer};
 
@@ -56,61 +61,6 @@ pub fn write_atomically_with(path: &Path, write: impl FnOnce(&Path) -> io::Resul
     temporary.persist(path).map_err(|error| Error::write(path)(error.error))
 }
 
-/// Makes the folder at `path` of what `write` puts into a temporary sibling. A folder that is there already is
-/// replaced: at one stroke where the system can exchange two names, else by two renames, between which there is no
-/// folder at `path`. A failure leaves the old one.
-///
-/// # Errors
-/// If the system refuses or `write` fails; the temporary folder is then removed.
-pub fn write_folder(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let replaced = permissions(path);
-    let beside = folder_of(path);
-    let fresh = builder(replaced.as_ref(), 0o777).tempdir_in(beside).map_err(Error::write(path))?;
-    write(fresh.path())?;
-    let Some(permissions) = replaced else {
-        fs::rename(fresh.path(), path).map_err(Error::write(path))?;
-        // Its place is empty now; there is nothing left to remove.
-        let _ = fresh.keep();
-        return Ok(());
-    };
-    fs::set_permissions(fresh.path(), permissions).map_err(Error::write(path))?;
-    if exchange(fresh.path(), path).map_err(Error::write(path))? {
-        // The old folder lies in the temporary place and goes with it.
-        return Ok(());
-    }
-    // A folder cannot be renamed over one that holds something: the old one steps aside, and comes back if the new
-    // one cannot take its place.
-    let aside = builder(None, 0o700).tempdir_in(beside).map_err(Error::write(path))?;
-    let old = aside.path().join("old");
-    fs::rename(path, &old).map_err(Error::write(path))?;
-    if let Err(error) = fs::rename(fresh.path(), path) {
-        fs::rename(&old, path).map_err(Error::write(path))?;
-        return Err(Error::write(path)(error));
-    }
-    let _ = fresh.keep();
-    Ok(())
-}
-
-/// Lets two files or folders change names, which the kernel does at one stroke; `false` where it cannot.
-#[cfg(target_os = "linux")]
-fn exchange(a: &Path, b: &Path) -> io::Result<bool> {
-    use rustix::{
-        fs::{CWD, RenameFlags, renameat_with},
-        io::Errno,
-    };
-    match renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(true),
-        // A kernel or a file system that knows no exchange.
-        Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
-    Ok(false)
-}
-
 /// The folder in which `path` lies.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -121,11 +71,27 @@ fn permissions(path: &Path) -> Option<Permissions> {
     fs::metadata(path).ok().map(|metadata| metadata.permissions())
 }
 
+/// What the names of temporary files begin with.
+const TEMPORARY: &str = ".spiketext-";
+
+/// Takes away the temporary files that killed processes left in `folder`. Only for a folder that no other process
+/// writes to meanwhile: nothing tells its temporary files from these.
+pub fn remove_temporary_files(folder: &Path) {
+    let is_temporary = |entry: &fs::DirEntry| {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        is_file && entry.file_name().to_str().is_some_and(|name| name.starts_with(TEMPORARY))
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(is_temporary) {
+        // What cannot be removed is in nobody's way.
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
 /// Makes temporary files and folders: with `mode`, less what the process keeps from others, or private as long as
 /// they are to get the permissions of what they replace.
 fn builder(replaced: Option<&Permissions>, mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".spiketext-");
+    builder.prefix(TEMPORARY);
     #[cfg(unix)]
     if replaced.is_none() {
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
@@ -155,35 +121,15 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_replaced_whole_or_left_as_it_was() {
+    fn what_killed_processes_left_goes_and_nothing_else() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("model");
-        let put = |name: &'static str| {
-            move |fresh: &Path| fs::write(fresh.join(name), name).map_err(Error::write(fresh.join(name)))
-        };
-        write_folder(&path, put("one")).expect("made");
-        write_folder(&path, put("two")).expect("replaced");
-        assert!(!path.join("one").exists() && path.join("two").exists());
-        let refused = write_folder(&path, |fresh| {
-            put("three")(fresh)?;
-            Err(Error::invalid("test", "room", "a full disk"))
-        });
-        assert!(refused.is_err());
-        assert!(path.join("two").exists() && !path.join("three").exists());
-        assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1, "nothing is left beside it");
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn there_is_a_folder_at_every_moment() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
-        fs::create_dir(&a).expect("a folder");
-        fs::create_dir(&b).expect("a folder");
-        fs::write(b.join("x"), "x").expect("written");
-        assert!(exchange(&a, &b).expect("exchanged"), "this file system exchanges names");
-        assert!(a.join("x").exists() && b.exists());
-        assert!(exchange(&a, &folder.path().join("none")).is_err());
+        let here = |name: &str| folder.path().join(name);
+        fs::write(here(".spiketext-Ab3dEf"), "half").expect("written");
+        fs::write(here("notes"), "mine").expect("written");
+        fs::create_dir(here(".spiketext-folder")).expect("made");
+        remove_temporary_files(folder.path());
+        remove_temporary_files(&here("none"));
+        assert!(!here(".spiketext-Ab3dEf").exists() && here("notes").exists() && here(".spiketext-folder").exists());
     }
 
     #[cfg(unix)]
@@ -201,11 +147,11 @@ mod tests {
         write_atomically(&file, b"again").expect("written");
         assert_eq!(mode(&file), 0o600);
         let (made, any) = (folder.path().join("made"), folder.path().join("any folder"));
-        write_folder(&made, |_| Ok(())).expect("made");
+        write_folder(&made, &[], |_| Ok(())).expect("made");
         fs::create_dir(&any).expect("made");
         assert_eq!(mode(&made), mode(&any));
         set(&made, 0o700);
-        write_folder(&made, |_| Ok(())).expect("made again");
+        write_folder(&made, &[], |_| Ok(())).expect("made again");
         assert_eq!(mode(&made), 0o700);
     }
 }

@@ -32,7 +32,9 @@ mod thresholds;
 pub use cache::{Classifier, StepCache};
 pub use class_weights::{ClassWeights, WeightFile};
 pub use network::network_config;
-pub use pipeline::{CHECKPOINT, Options, Pipeline, SpikingMethod, check, train, train_with_dnn};
+pub use pipeline::{
+    CHECKPOINT, CheckpointNotes, Options, PROGRAM, Pipeline, SpikingMethod, check, train, train_with_dnn,
+};
 pub use prepare::VectorSource;
 pub use recipe::Recipe;
 pub use schedule::{Batches, Trainable, TrainingHistory};

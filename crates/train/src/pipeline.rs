@@ -10,14 +10,15 @@ use std::{
     time::Instant,
 };
 
+use rayon::prelude::*;
 use spiketext::{
     Error, Result,
-    data::{Dataset, Split},
+    data::{Dataset, Split, text_hash},
     dnn::Dnn,
     encode::Noise,
     engine::Extremes,
     metrics::LabelCounts,
-    model::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Model, Training},
+    model::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Model, SeenTexts, Training},
     network::{Network, NetworkConfig, Readout},
     target::class_counts,
     text::Language,
@@ -39,6 +40,9 @@ use crate::{
 
 /// The checkpoint's file name in its folder.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
+
+/// The program's name in models.
+pub const PROGRAM: &str = concat!("spiketext ", env!("CARGO_PKG_VERSION"));
 
 /// What a run is told beside data, words and recipe.
 #[derive(Clone, Debug, Default)]
@@ -449,9 +453,10 @@ impl<'a> Pipeline<'a> {
             let targets = part.iter().map(|text| text.target.clone());
             class_counts(prepared.labels.len(), targets)
         });
+        let run = self.run(observer)?;
         let dataset = self.dataset;
         let training = Training {
-            program: format!("spiketext {}", env!("CARGO_PKG_VERSION")),
+            program: PROGRAM.to_owned(),
             dataset: dataset.name.clone(),
             source: dataset.source.clone(),
             columns: columns(dataset),
@@ -460,6 +465,7 @@ impl<'a> Pipeline<'a> {
             recipe: self.recipe.name.clone(),
             choices: Choices::Fields(self.recipe.to_choices()),
             seed: self.options.seed,
+            run: Some(run),
             dnn_epochs: spiking.epochs_of(&[Phase::Dnn]),
             fine_tuning_epochs: spiking.epochs_of(&[Phase::FineTuning, Phase::Direct]),
             development: spiking.development,
@@ -489,6 +495,7 @@ impl<'a> Pipeline<'a> {
             spiking.network,
             training,
         )?;
+        let model = model.with_seen(seen(dataset));
         if prepared.multi_label { model.with_thresholds(spiking.score.thresholds) } else { Ok(model) }
     }
 
@@ -533,12 +540,19 @@ impl<'a> Pipeline<'a> {
         Ok(self.cache.classifier.replace(name, classifier))
     }
 
+    /// The name of the run: a hash of texts, words, recipe and seed, which checkpoints and the model keep.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn run(&mut self, observer: &mut Observer<'_>) -> Result<String> {
+        let identity = self.words(observer)?.identity.clone();
+        Ok(identity.value(&self.recipe).value(&self.options.seed).name())
+    }
+
     /// Where checkpoints of this run go, if any do.
     fn checkpoint(&mut self, observer: &mut Observer<'_>) -> Result<Option<CheckpointPlace>> {
         let Some(folder) = self.options.checkpoints.clone() else { return Ok(None) };
-        let identity = self.words(observer)?.identity.clone();
-        let fingerprint = identity.value(&self.recipe).value(&self.options.seed).name();
-        Ok(Some(CheckpointPlace { path: folder.join(CHECKPOINT), fingerprint }))
+        Ok(Some(CheckpointPlace { path: folder.join(CHECKPOINT), fingerprint: self.run(observer)? }))
     }
 
     /// The checkpoint that the run is to go on from, if it is to and there is one.
@@ -557,6 +571,27 @@ impl<'a> Pipeline<'a> {
     }
 }
 
+/// What a checkpoint says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointNotes {
+    /// The name of its run, see [`Pipeline::run`].
+    pub run: String,
+    /// The phase that it was written in, in words.
+    pub phase: String,
+    /// Epochs of the phase that were done.
+    pub epochs: u64,
+}
+
+impl CheckpointNotes {
+    /// Those of the checkpoint in `folder`, if there is one that can be read.
+    #[must_use]
+    pub fn read(folder: &Path) -> Option<Self> {
+        let store = Store::read_notes(&folder.join(CHECKPOINT)).ok()?;
+        let text = |name| store.text(name).map(str::to_owned);
+        Some(Self { run: text("fingerprint")?, phase: text("phase")?, epochs: store.number("epochs")? })
+    }
+}
+
 /// A checkpoint's file, and what must agree for it to be taken up.
 struct CheckpointPlace {
     path: PathBuf,
@@ -567,6 +602,12 @@ impl CheckpointPlace {
     fn borrowed(&self) -> Checkpoint<'_> {
         Checkpoint { path: &self.path, fingerprint: &self.fingerprint }
     }
+}
+
+/// What the model is to know of its texts.
+fn seen(dataset: &Dataset) -> SeenTexts {
+    let hashes = |part| dataset.part(part).par_iter().map(|example| text_hash(&example.text)).collect();
+    SeenTexts::new(hashes(Split::Train), hashes(Split::Development))
 }
 
 /// The names of the columns that the texts were read from, for whoever reads more of such files.

@@ -1,8 +1,14 @@
 //! Checkpoints: named arrays and numbers in one safetensors file, written whole or not at all.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
+use serde::Deserialize;
 use spiketext::{Error, Result, files::write_atomically_with};
 
 /// Everything a training phase needs to go on as if it had never stopped.
@@ -121,12 +127,8 @@ impl Store {
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| broken(error.to_string()))?;
         let metadata = header.metadata().as_ref().and_then(|map| map.get(METADATA));
         let metadata = metadata.ok_or_else(|| broken("no spiketext metadata".into()))?;
-        #[derive(serde::Deserialize)]
-        struct Metadata {
-            numbers: BTreeMap<String, u64>,
-            texts: BTreeMap<String, String>,
-        }
-        let metadata: Metadata = serde_json::from_str(metadata).map_err(|error| broken(error.to_string()))?;
+        let Metadata { numbers, texts } =
+            serde_json::from_str(metadata).map_err(|error| broken(error.to_string()))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|error| broken(error.to_string()))?;
         let mut arrays = BTreeMap::new();
         for (name, view) in tensors.iter() {
@@ -136,8 +138,40 @@ impl Store {
             let (numbers, _) = view.data().as_chunks::<4>();
             arrays.insert(name.to_owned(), numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect());
         }
-        Ok(Self { arrays, numbers: metadata.numbers, texts: metadata.texts })
+        Ok(Self { arrays, numbers, texts })
     }
+
+    /// Reads the numbers and texts alone: the head of a file, however large its arrays are.
+    ///
+    /// # Errors
+    /// If it cannot be read or does not begin as such a file.
+    pub fn read_notes(path: &Path) -> Result<Self> {
+        /// The longest head that safetensors allows.
+        const MOST: u64 = 100_000_000;
+        #[derive(Deserialize)]
+        struct Head {
+            __metadata__: BTreeMap<String, String>,
+        }
+        let broken = |got: String| Error::malformed(path, None, "a spiketext checkpoint", got);
+        let mut file = File::open(path).map_err(Error::read(path))?;
+        let mut length = [0; 8];
+        file.read_exact(&mut length).map_err(Error::read(path))?;
+        let mut head = Vec::new();
+        let length = u64::from_le_bytes(length).min(MOST);
+        file.take(length).read_to_end(&mut head).map_err(Error::read(path))?;
+        let head: Head = serde_json::from_slice(&head).map_err(|error| broken(error.to_string()))?;
+        let metadata = head.__metadata__.get(METADATA).ok_or_else(|| broken("no spiketext metadata".into()))?;
+        let Metadata { numbers, texts } =
+            serde_json::from_str(metadata).map_err(|error| broken(error.to_string()))?;
+        Ok(Self { arrays: BTreeMap::new(), numbers, texts })
+    }
+}
+
+/// What a file says beside its arrays.
+#[derive(Deserialize)]
+struct Metadata {
+    numbers: BTreeMap<String, u64>,
+    texts: BTreeMap<String, String>,
 }
 
 #[cfg(test)]
@@ -155,6 +189,9 @@ mod tests {
         store.put_text("phase", "fine-tuning".into());
         store.write(&path).expect("written");
         assert_eq!(Store::read(&path).expect("read"), store);
+        let notes = Store::read_notes(&path).expect("read");
+        assert_eq!((notes.number("epoch"), notes.text("phase")), (Some(7), Some("fine-tuning")));
+        assert!(notes.get("a", 3).is_err() && Store::read_notes(folder.path()).is_err());
         let mut other = Store::default();
         other.put("b".into(), vec![2.0]);
         other.put_number("step".into(), 8);

@@ -67,6 +67,31 @@ pub struct Texts {
     pub readings: Vec<Reading>,
 }
 
+/// What a model has had to do with a text before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Its weights were fitted to it.
+    Training,
+    /// Choices were made by it.
+    Development,
+    /// Nothing.
+    Never,
+}
+
+impl Texts {
+    /// What `model` has had to do with each text; none where it does not know. A text is known by its content, but for
+    /// case, width and white space, wherever it stands.
+    pub fn seen(&self, model: &Model) -> Option<Vec<Seen>> {
+        let seen = model.seen()?;
+        let of = |text: &String| match data::text_hash(text) {
+            hash if seen.is_training(hash) => Seen::Training,
+            hash if seen.is_development(hash) => Seen::Development,
+            _ => Seen::Never,
+        };
+        Some(self.texts.iter().map(of).collect())
+    }
+}
+
 impl Arguments {
     /// The texts that the command line asks for.
     ///
@@ -124,8 +149,6 @@ fn from_files(files: &[PathBuf], options: &ReadOptions, part: Option<Part>, mode
     if part.is_none() && table.rows.iter().any(|row| row.part == Some(Split::Test)) {
         table.rows.retain(|row| row.part == Some(Split::Test));
         used = "the texts that the file marks test".to_owned();
-    } else if model.training().source == data {
-        used.push_str(", among them those that the model was trained on (--split test: only those held out)");
     }
     let targets = table
         .rows

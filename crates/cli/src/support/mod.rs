@@ -8,6 +8,7 @@ pub mod costs;
 pub mod dataset;
 #[cfg(feature = "fetch")]
 pub mod fetching;
+pub mod interrupt;
 pub mod labelled;
 pub mod progress;
 pub mod raster;

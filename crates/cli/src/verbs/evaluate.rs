@@ -17,7 +17,7 @@ use spiketext::{
 
 use crate::support::{
     classes, costs,
-    labelled::{self, Texts},
+    labelled::{self, Seen, Texts},
     reading, tables, terminal,
 };
 
@@ -40,8 +40,10 @@ const TIMED: Duration = Duration::from_millis(500);
   spiketext evaluate MODEL --dataset sst2 --data-dir DIR --split development --at-least 80
 
 --json prints one object: model, data, texts_used, texts, accuracy (percent), accuracy_interval (from, to:
-Wilson's at 95 %; of a multi-label model the share of texts that are right in every class), micro_f1 (null unless
-multi-label), macro_f1, balanced_accuracy, classes (label, texts, precision, recall, f1 in percent; null where
+Wilson's at 95 %; of a multi-label model the share of texts that are right in every class), trained_on and
+development_texts (how many of the texts the model has seen in training, by their content; null if it does not know),
+new_texts, new_accuracy and new_accuracy_interval (the others), micro_f1 (null unless multi-label), macro_f1,
+balanced_accuracy, classes (label, texts, precision, recall, f1 in percent; null where
 there is nothing to divide by; in the order of the model's labels), confusion (rows are the texts' classes,
 columns the answers; null for a multi-label model), unknown_texts, unknown_share (of the tokens), input_rate, convolution_rate, feature_rate,
 output_rate, dnn_macs_per_text, snn_acs_per_text, snn_macs_per_text, pooling_additions_per_text, energy_table,
@@ -77,12 +79,21 @@ pub struct Arguments {
 struct Outcome {
     /// None where a text may have several labels.
     confusion: Option<Confusion>,
+    /// None where the model does not know its texts.
+    seen: Option<SeenCounts>,
     counts: LabelCounts,
     predictions: Vec<Prediction>,
     costs: Costs,
     account: CostReport,
     timed_texts: usize,
     seconds: f64,
+}
+
+/// How many of the texts the model had to do with before, and how well it labels the others.
+struct SeenCounts {
+    trained: usize,
+    development: usize,
+    new: LabelCounts,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -137,16 +148,28 @@ fn measure(model: &Model, texts: &Texts, exact: bool) -> anyhow::Result<Outcome>
         account = account.with_exact(&exact_counts(model, texts, &predictions)?);
     }
     let classes = model.labels().len();
-    let (counts, confusion) = if model.thresholds().is_some() {
-        let answers = predictions.iter().map(|prediction| prediction.labels.clone().unwrap_or_default());
-        (LabelCounts::of_sets(classes, texts.targets.iter().cloned().zip(answers)), None)
-    } else {
-        let answers = predictions.iter().map(|prediction| prediction.label);
-        let confusion = Confusion::of(classes, texts.targets.iter().cloned().zip(answers));
-        (confusion.label_counts(), Some(confusion))
-    };
+    // The answer to each text: its one label, or all that reached their threshold.
+    let answers: Vec<Vec<usize>> = predictions
+        .iter()
+        .map(|prediction| prediction.labels.clone().unwrap_or_else(|| vec![prediction.label]))
+        .collect();
+    let pairs = || texts.targets.iter().cloned().zip(&answers);
+    let confusion = model.thresholds().is_none().then(|| {
+        let labels = predictions.iter().map(|prediction| prediction.label);
+        Confusion::of(classes, texts.targets.iter().cloned().zip(labels))
+    });
+    let seen = texts.seen(model).map(|seen| {
+        let count = |kind: Seen| seen.iter().filter(|&&seen| seen == kind).count();
+        let new = pairs().zip(&seen).filter(|(_, seen)| **seen == Seen::Never).map(|(pair, _)| pair);
+        SeenCounts {
+            trained: count(Seen::Training),
+            development: count(Seen::Development),
+            new: LabelCounts::of_sets(classes, new),
+        }
+    });
     Ok(Outcome {
-        counts,
+        seen,
+        counts: LabelCounts::of_sets(classes, pairs()),
         confusion,
         costs: Costs::of(&firing, &operations),
         account,
@@ -174,7 +197,7 @@ impl Outcome {
 
     /// Between which percents it lies for all texts of the kind, at 95 %.
     fn interval(&self) -> Option<[f64; 2]> {
-        Some(wilson(self.counts.right(), self.counts.texts())?.map(|share| 100.0 * share))
+        interval(&self.counts)
     }
 
     /// F1 over all answers together, percent; only where a text may have several labels.
@@ -204,6 +227,38 @@ impl Outcome {
     }
 }
 
+/// Between which percents the accuracy on all texts of the kind lies, at 95 %.
+fn interval(counts: &LabelCounts) -> Option<[f64; 2]> {
+    Some(wilson(counts.right(), counts.texts())?.map(|share| 100.0 * share))
+}
+
+impl SeenCounts {
+    /// Percent of the new texts whose answer was right, if there are any.
+    fn accuracy(&self) -> Option<f64> {
+        (self.new.texts() > 0).then(|| 100.0 * self.new.accuracy())
+    }
+
+    /// The lines on it, of so many texts.
+    fn lines(&self, texts: usize) -> Vec<String> {
+        let trained = (self.trained > 0).then(|| format!("{} of {texts} texts were trained on", self.trained));
+        let development = (self.development > 0)
+            .then(|| format!("{} of {texts} are development texts, by which choices were made", self.development));
+        let seen: Vec<String> = trained.into_iter().chain(development).collect();
+        if seen.is_empty() {
+            return vec!["none of the texts was trained on".to_owned()];
+        }
+        let mut lines = vec![format!("{} (the accuracy says little about new texts)", seen.join(", "))];
+        lines.extend(self.accuracy().map(|accuracy| {
+            format!(
+                "accuracy on the other {}: {accuracy:.2} %, from {} (95 %)",
+                self.new.texts(),
+                classes::interval(interval(&self.new))
+            )
+        }));
+        lines
+    }
+}
+
 fn json(
     arguments: &Arguments,
     model: &Model,
@@ -222,6 +277,7 @@ fn json(
             })
         })
         .collect();
+    let seen = outcome.seen.as_ref();
     let mut result = json!({
         "model": arguments.model,
         "data": texts.data,
@@ -230,6 +286,11 @@ fn json(
         "accuracy": outcome.accuracy(),
         "accuracy_interval": outcome.interval(),
         "micro_f1": outcome.micro_f1(),
+        "trained_on": seen.map(|seen| seen.trained),
+        "development_texts": seen.map(|seen| seen.development),
+        "new_texts": seen.map(|seen| seen.new.texts()),
+        "new_accuracy": seen.and_then(SeenCounts::accuracy),
+        "new_accuracy_interval": seen.and_then(|seen| interval(&seen.new)),
         "macro_f1": outcome.macro_f1(),
         "balanced_accuracy": outcome.counts.balanced_accuracy().map(|share| 100.0 * share),
         "classes": classes,
@@ -264,6 +325,10 @@ fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) 
     )?;
     if let Some(micro_f1) = outcome.micro_f1() {
         writeln!(out, "micro F1 {micro_f1:.2} %")?;
+    }
+    match &outcome.seen {
+        Some(seen) => seen.lines(counted).iter().try_for_each(|line| writeln!(out, "{line}"))?,
+        None => writeln!(out, "whether texts were trained on is not known: the model keeps no hashes of its texts")?,
     }
     writeln!(out, "macro F1 {}\n", classes::percent(outcome.macro_f1()))?;
     let label = |class: usize| terminal::one_line(&model.labels()[class], Some(40));

@@ -1,21 +1,28 @@
 //! `spiketext train`: the main job, from labelled texts to a saved spiking classifier.
 
+mod checkpoints;
+
 use std::{
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::Context;
+use checkpoints::{CheckpointFolder, Run};
 use serde_json::json;
-use spiketext::{data::Dataset, model::Model, text::Language};
+use spiketext::{
+    data::Dataset,
+    dnn::{self, Dnn},
+    model::Model,
+    text::Language,
+};
 #[cfg(feature = "study")]
 use spiketext_attack::AttackRecipe;
 #[cfg(feature = "study")]
 use spiketext_study::adversarial::{Hardening, harden};
 use spiketext_train::{
-    CHECKPOINT, ClassWeights, Options, Recipe, VectorSource, WeightFile, events::Event, recipe::Epochs, train,
-    train_with_dnn,
+    CheckpointNotes, ClassWeights, Options, PROGRAM, Pipeline, Recipe, SpikingMethod, StepCache, VectorSource,
+    WeightFile, events::Event, recipe::Epochs,
 };
 
 use crate::support::{
@@ -47,8 +54,12 @@ const SHOWN_CLASSES: usize = 5;
 result. In epoch and
 converted never_answered counts the classes that have development texts and are never answered. result has, in percent
 of the test texts, dnn_accuracy, converted_accuracy, snn_accuracy, snn_accuracy_interval (from, to: Wilson's at 95 %),
-micro_f1 (of several labels), macro_f1 (dnn, converted, snn) and classes (label, texts of the training, development and test part, precision,
-recall, f1, never_answered), worst F1 first; never_answered, without_development_texts and without_test_texts list labels.")]
+micro_f1 (of several labels), macro_f1 (dnn, converted, snn) and classes (label, texts of the training, development
+and test part, precision, recall, f1, never_answered), worst F1 first; never_answered, without_development_texts and
+without_test_texts list labels.
+
+Exit code: 0 done, 2 an error, 130 interrupted: ctrl-C (or kill) says in a line what is kept and which command goes on
+from there; a second one ends at once.")]
 pub struct Arguments {
     #[command(flatten)]
     source: DatasetArgs,
@@ -155,6 +166,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         check_same_data(&folder, &dataset)?;
     }
     let checkpoints = CheckpointFolder::beside(&folder)?;
+    Model::remove_left_over(&folder)?;
+    let piped = arguments.source.files.iter().any(|file| file.as_os_str() == "-");
+    let run = Run::watch(&checkpoints, &folder, arguments.resume, piped)?;
     let options = Options {
         seed: arguments.seed,
         language: arguments.language,
@@ -175,11 +189,24 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             writeln!(out, "{}", serde_json::to_string(&ReadEvent { event: "read", reading })?)?;
         }
     }
-    for line in reading::told(&dataset.readings).into_iter().chain(notes(&arguments, &dataset, &checkpoints)) {
+    for line in reading::told(&dataset.readings).into_iter().chain(notes(&dataset)) {
         progress.line(&line);
     }
-    if replaces {
-        progress.line(&format!("note: the model in {} will be replaced when training has ended", folder.display()));
+    let there = if replaces { Model::load(&folder).ok() } else { None };
+    let ended = there.as_ref().and_then(|there| there.training().run.clone());
+    let left = CheckpointNotes::read(&checkpoints.path).map(|notes| notes.run);
+    if !arguments.resume && ended.is_some() && left == ended {
+        checkpoints.clear();
+        progress.line(&format!(
+            "note: the run that made the model in {} left its checkpoint behind, which is removed",
+            folder.display()
+        ));
+    }
+    let fate = fate(&arguments, &checkpoints, replaces.then_some(&*folder));
+    // What a run that has ended would do is nothing.
+    let there = there.filter(|there| arguments.resume && ended.is_some() && is_complete(there, &folder, &arguments));
+    if there.is_none() {
+        fate.iter().for_each(|line| progress.line(&format!("note: {line}")));
     }
     let mut failure = None;
     let mut observer = |event: &Event| {
@@ -194,7 +221,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             progress.event(event);
         }
     };
-    let trained = (|| {
+    let trained: spiketext::Result<Outcome> = (|| {
         #[cfg(feature = "study")]
         let (mut dataset, mut options) = (dataset, options);
         #[cfg(feature = "study")]
@@ -202,15 +229,27 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let (augmented, adversarial) = harden(&dataset, &vectors, &recipe, &options, hardening, &mut observer)?;
             (dataset, options.adversarial) = (augmented, Some(adversarial));
         }
-        if arguments.keep_dnn {
-            train_with_dnn(&dataset, &vectors, &recipe, &options, &mut observer)
-                .map(|(model, dnn)| (model, Some(dnn)))
-        } else {
-            train(&dataset, &vectors, &recipe, &options, &mut observer).map(|model| (model, None))
+        let mut cache = StepCache::default();
+        let mut pipeline = Pipeline::new(&dataset, &vectors, &recipe, &options, &mut cache)?;
+        if let Some(there) = there {
+            if ended == Some(pipeline.run(&mut observer)?) {
+                let message = format!("this run has ended already, and its model lies in {}", folder.display());
+                observer(&Event::Note { message });
+                return Ok(Outcome::There(there));
+            }
+            fate.into_iter().for_each(|message| observer(&Event::Note { message }));
         }
+        let model = pipeline.model(SpikingMethod::FineTuned, &mut observer)?;
+        let dnn = if arguments.keep_dnn { Some(pipeline.readable_dnn(&mut observer)?) } else { None };
+        Ok(Outcome::Trained(model, dnn))
     })();
     progress.finish();
-    let saved = trained.and_then(|(model, dnn)| {
+    let mut is_saved = run.saving();
+    let saved = trained.and_then(|outcome| {
+        let (model, dnn) = match outcome {
+            Outcome::There(model) => return Ok(model),
+            Outcome::Trained(model, dnn) => (model, dnn),
+        };
         match &dnn {
             Some(dnn) => model.save_with_dnn(dnn, &folder)?,
             None => model.save(&folder)?,
@@ -221,6 +260,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Ok(model) => {
             // The model is safe: what was for an interruption can go.
             checkpoints.discard();
+            *is_saved = true;
+            drop(is_saved);
             model
         }
         Err(error) => {
@@ -239,6 +280,39 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         writeln!(out, "\nsaved to {}", folder.display())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What came of a run.
+enum Outcome {
+    /// The model of the very same run was there already.
+    There(Model),
+    /// A model, with its DNN if that is to be kept.
+    Trained(Model, Option<Dnn>),
+}
+
+/// Whether the model in `folder` has all that the run is asked for beside it.
+fn is_complete(model: &Model, folder: &Path, arguments: &Arguments) -> bool {
+    let training = model.training();
+    training.program == PROGRAM
+        && (!arguments.original || training.original.is_some())
+        && (!arguments.keep_dnn || folder.join(dnn::FILE).exists())
+}
+
+/// What will become of a checkpoint and of the model in `replaced`.
+fn fate(arguments: &Arguments, checkpoints: &CheckpointFolder, replaced: Option<&Path>) -> Vec<String> {
+    let mut told = Vec::new();
+    match (arguments.resume, checkpoints.holds_one()) {
+        (true, false) => told.push("no checkpoint of an interrupted run is there: starting anew".to_owned()),
+        (false, true) => told.push(
+            "a checkpoint of an interrupted run is there and will be replaced; --resume would go on from it"
+                .to_owned(),
+        ),
+        _ => {}
+    }
+    told.extend(
+        replaced.map(|folder| format!("the model in {} will be replaced when training has ended", folder.display())),
+    );
+    told
 }
 
 /// How a file was read, as a line of `--json`.
@@ -261,7 +335,7 @@ fn check_same_data(folder: &Path, dataset: &Dataset) -> anyhow::Result<()> {
 }
 
 /// What a person should know before training begins.
-fn notes(arguments: &Arguments, dataset: &Dataset, checkpoints: &CheckpointFolder) -> Vec<String> {
+fn notes(dataset: &Dataset) -> Vec<String> {
     let mut notes = Vec::new();
     let report = &dataset.report;
     notes.extend(reading::alike(report).map(|line| format!("note: {line}")));
@@ -270,14 +344,6 @@ fn notes(arguments: &Arguments, dataset: &Dataset, checkpoints: &CheckpointFolde
             "note: development or test texts that stand in an earlier part too, as the parts were given: {}",
             report.straddling
         ));
-    }
-    match (arguments.resume, checkpoints.path.join(CHECKPOINT).exists()) {
-        (true, false) => notes.push("note: no checkpoint of an interrupted run is there: starting anew".to_owned()),
-        (false, true) => notes.push(
-            "note: a checkpoint of an interrupted run is there and will be replaced; --resume would go on from it"
-                .to_owned(),
-        ),
-        _ => {}
     }
     notes
 }
@@ -359,46 +425,6 @@ fn vectors(arguments: &Arguments) -> VectorSource {
                 None => VectorSource::File(path.to_owned()),
             },
         },
-    }
-}
-
-/// A folder beside the model's for its checkpoint.
-struct CheckpointFolder {
-    path: PathBuf,
-    /// The folders above it that had to be made for it, innermost first.
-    made: Vec<PathBuf>,
-}
-
-impl CheckpointFolder {
-    /// Makes it. Making it before training also finds out early whether the place can be written.
-    fn beside(folder: &Path) -> anyhow::Result<Self> {
-        let mut name = folder
-            .file_name()
-            .with_context(|| format!("--out {}: not a folder's name", folder.display()))?
-            .to_owned();
-        name.push(".checkpoint");
-        let path = folder.with_file_name(name);
-        let made = path.ancestors().skip(1).take_while(|above| !above.exists()).map(Path::to_owned).collect();
-        let checkpoints = Self { path, made };
-        if let Err(error) = std::fs::create_dir_all(&checkpoints.path) {
-            checkpoints.leave();
-            return Err(error).with_context(|| format!("cannot write {}", checkpoints.path.display()));
-        }
-        Ok(checkpoints)
-    }
-
-    /// Removes it: the model was saved.
-    fn discard(&self) {
-        let _ = std::fs::remove_file(self.path.join(CHECKPOINT));
-        let _ = std::fs::remove_dir(&self.path);
-    }
-
-    /// Leaves a checkpoint for `--resume`, but no empty folders.
-    fn leave(&self) {
-        for folder in std::iter::once(&self.path).chain(&self.made) {
-            // The system refuses to remove a folder that holds something.
-            let _ = std::fs::remove_dir(folder);
-        }
     }
 }
 

@@ -18,6 +18,7 @@ use spiketext_kernels::{
 use crate::{
     Error, Result,
     engine::batch_of,
+    files::place_of,
     loss::loss_gradient,
     network::{LayerWeights, Leaf, NetworkConfig, TextCnnConfig},
     target::Target,
@@ -246,7 +247,7 @@ impl Dnn {
     /// # Errors
     /// If there is none, or it is damaged or another model's.
     pub fn load(folder: &Path, config: NetworkConfig, words: usize) -> Result<Self> {
-        let path = folder.join(FILE);
+        let path = place_of(folder).join(FILE);
         let bytes = fs::read(&path).map_err(Error::read(&path))?;
         Self::from_bytes(&path, &bytes, config, words)
     }

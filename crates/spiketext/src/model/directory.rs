@@ -1,5 +1,6 @@
-//! The model directory: `config.json`, `model.safetensors`, `vocab.txt` and a card for people, `README.md`; beside
-//! them, if it was to be kept, the DNN that the network was converted from (see [`crate::dnn`]).
+//! The model directory: `config.json`, `model.safetensors`, `vocab.txt`, hashes of the texts that it was made of, and
+//! a card for people, `README.md`; beside them, if it was to be kept, the DNN that the network was converted from (see
+//! [`crate::dnn`]).
 //!
 //! `docs/FORMAT.md` says what every field, tensor, unit and bound is. Everything is checked on reading: unknown
 //! fields, versions, missing and extra tensors, types, shapes, sizes.
@@ -9,13 +10,13 @@ use std::{fs, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Model, Training, card,
+    Model, SeenTexts, TEXTS, Training, card,
     tensors::{self, Exponents, FORMAT},
 };
 use crate::{
     Error, Result,
     dnn::{self, Dnn},
-    files::write_folder,
+    files::{self, check_name, place_of, write_folder},
     network::{Network, NetworkConfig, TextCnnConfig},
     text::{Language, Vocabulary},
 };
@@ -30,7 +31,7 @@ pub const VOCABULARY: &str = "vocab.txt";
 pub const MODEL_CARD: &str = "README.md";
 
 /// All that a model directory holds.
-const FILES: [&str; 5] = [CONFIG, WEIGHTS, VOCABULARY, MODEL_CARD, dnn::FILE];
+const FILES: [&str; 6] = [CONFIG, WEIGHTS, VOCABULARY, TEXTS, MODEL_CARD, dnn::FILE];
 
 const VERSION: u32 = 2;
 
@@ -77,6 +78,8 @@ struct Config1 {
 pub(super) fn check_target(folder: &Path) -> Result<bool> {
     let refuse =
         |got: String| Err(Error::invalid("save model", "a new folder, an empty one or a model to replace", got));
+    check_name(folder)?;
+    let folder = &place_of(folder);
     if !folder.exists() {
         return Ok(false);
     }
@@ -120,6 +123,10 @@ fn is_model(config: &Path) -> bool {
     header.is_some_and(|header| header.format == FORMAT)
 }
 
+pub(super) fn remove_left_over(folder: &Path) -> Result<()> {
+    files::remove_left_over(folder, &FILES)
+}
+
 pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()> {
     check_target(folder)?;
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -146,10 +153,13 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
         (VOCABULARY, model.vocabulary.to_text().into_bytes()),
         (MODEL_CARD, card::write(model).into_bytes()),
     ];
+    if let Some(seen) = model.seen() {
+        files.push((TEXTS, seen.to_bytes()?));
+    }
     if let Some(dnn) = dnn {
         files.push((dnn::FILE, dnn.to_bytes()?));
     }
-    write_folder(folder, |fresh| {
+    write_folder(folder, &FILES, |fresh| {
         for (name, bytes) in files {
             let path = fresh.join(name);
             // The user named the folder, so a failure is told of the folder.
@@ -161,9 +171,32 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
     })
 }
 
+/// Reads a model, and again if another one took its place meanwhile: its files are read one after the other.
 pub(super) fn load(folder: &Path) -> Result<Model> {
+    for _ in 0..3 {
+        if let (model, true) = load_once(folder) {
+            return model;
+        }
+    }
+    load_once(folder).0
+}
+
+/// Reads a model, and says whether the same one was there all the time.
+fn load_once(folder: &Path) -> (Result<Model>, bool) {
+    let place = place_of(folder);
+    let path = place.join(CONFIG);
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let model = load_described(&place, &text);
+            (model, fs::read(&path).is_ok_and(|again| again == text.as_bytes()))
+        }
+        Err(error) => (Err(Error::read(&path)(error)), place_of(folder) == place),
+    }
+}
+
+/// Reads the model of `folder`, whose description is `text`.
+fn load_described(folder: &Path, text: &str) -> Result<Model> {
     let path = folder.join(CONFIG);
-    let text = fs::read_to_string(&path).map_err(Error::read(&path))?;
     /// Read first, so that another version is told from a damaged file.
     #[derive(Deserialize)]
     struct Header {
@@ -173,7 +206,7 @@ pub(super) fn load(folder: &Path) -> Result<Model> {
     let broken = |error: serde_json::Error| {
         Error::malformed(&path, Some(error.line() as u64), "a spiketext model description", error.to_string())
     };
-    let header: Header = serde_json::from_str(&text).map_err(broken)?;
+    let header: Header = serde_json::from_str(text).map_err(broken)?;
     if header.format != FORMAT || !(1..=VERSION).contains(&header.version) {
         return Err(Error::malformed(
             &path,
@@ -185,7 +218,7 @@ pub(super) fn load(folder: &Path) -> Result<Model> {
     let weights_path = folder.join(WEIGHTS);
     let weights_bytes = || fs::read(&weights_path).map_err(Error::read(&weights_path));
     let (config, weights) = if header.version == 1 {
-        let old: Config1 = serde_json::from_str(&text).map_err(broken)?;
+        let old: Config1 = serde_json::from_str(text).map_err(broken)?;
         let network = of_file(&path, old.network.into_network())?;
         of_file(&path, network.check())?;
         let exponents = (old.synapse_exponent, old.output_exponent);
@@ -204,7 +237,7 @@ pub(super) fn load(folder: &Path) -> Result<Model> {
         };
         (config, weights)
     } else {
-        let config: Config = serde_json::from_str(&text).map_err(broken)?;
+        let config: Config = serde_json::from_str(text).map_err(broken)?;
         of_file(&path, config.network.check())?;
         let weights = tensors::read(&weights_path, &weights_bytes()?, &config.network, &config.exponents)?;
         (config, weights)
@@ -224,7 +257,14 @@ pub(super) fn load(folder: &Path) -> Result<Model> {
         Some(thresholds) => model.and_then(|model| model.with_thresholds(thresholds)),
         None => model,
     };
-    of_file(&config_path, model)
+    let model = of_file(&config_path, model)?;
+    let path = folder.join(TEXTS);
+    match fs::read(&path) {
+        Ok(bytes) => Ok(model.with_seen(SeenTexts::of_bytes(&path, &bytes)?)),
+        // An older model, or one whose hashes its owner did not want to give away.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(model),
+        Err(error) => Err(Error::read(&path)(error)),
+    }
 }
 
 /// Names the file whose content an operation refused.
@@ -251,12 +291,13 @@ mod tests {
     fn a_saved_model_is_the_same_model() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("deep/er/model");
-        let saved = model(Readout::SpikeCount);
+        let saved = model(Readout::SpikeCount).with_seen(SeenTexts::new(vec![1, 2], vec![3]));
         saved.save(&path).expect("saved");
         saved.save(&path).expect("replaced");
         let loaded = Model::load(&path).expect("loaded");
         assert_eq!(loaded.network(), saved.network());
         assert_eq!(loaded.training(), saved.training());
+        assert_eq!(loaded.seen(), saved.seen());
         let texts = ["the film was not good", "bright story"];
         assert_eq!(loaded.predict(&texts), saved.predict(&texts));
         let mut names: Vec<_> = fs::read_dir(&path)
@@ -264,7 +305,9 @@ mod tests {
             .map(|e| e.expect("entry").file_name().into_string().expect("name"))
             .collect();
         names.sort();
-        assert_eq!(names, [MODEL_CARD, CONFIG, WEIGHTS, VOCABULARY]);
+        assert_eq!(names, [MODEL_CARD, CONFIG, WEIGHTS, TEXTS, VOCABULARY]);
+        fs::remove_file(path.join(TEXTS)).expect("removed");
+        assert_eq!(Model::load(&path).expect("as older models are").seen(), None);
         assert_eq!(fs::read_dir(path.parent().expect("parent")).expect("list").count(), 1, "nothing left beside it");
     }
 

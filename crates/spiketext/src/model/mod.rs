@@ -1,11 +1,13 @@
 //! A finished classifier: text in, label out; kept in a directory that explains itself.
 //!
-//! `directory` reads and writes it, `report` is what it tells of its training, `card` writes its page for people.
+//! `directory` reads and writes it, `report` is what it tells of its training, `card` writes its page for people,
+//! `texts` is what it keeps of the texts it has seen.
 
 mod card;
 mod directory;
 mod report;
 mod tensors;
+mod texts;
 
 use std::{path::Path, sync::Arc};
 
@@ -14,6 +16,7 @@ use serde::Serialize;
 
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
 pub use report::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Training};
+pub use texts::{SeenTexts, TEXTS};
 
 use crate::{
     Error, Result,
@@ -39,6 +42,7 @@ pub struct Model {
     /// From which probability on each class is answered, of a multi-label model.
     thresholds: Option<Vec<f32>>,
     training: Training,
+    seen: Option<Arc<SeenTexts>>,
     tokenizer: &'static dyn Tokenizer,
 }
 
@@ -93,7 +97,18 @@ impl Model {
             return Err(Error::invalid("model", "priors from 0 to 1", format!("{priors:?}")));
         }
         let tokenizer = language.tokenizer();
-        Ok(Self { language, labels, priors, seed, vocabulary, network, thresholds: None, training, tokenizer })
+        Ok(Self {
+            language,
+            labels,
+            priors,
+            seed,
+            vocabulary,
+            network,
+            thresholds: None,
+            training,
+            seen: None,
+            tokenizer,
+        })
     }
 
     /// The same as a multi-label model: each class is answered, or not, on its own, from the probability in
@@ -115,6 +130,12 @@ impl Model {
         }
         self.thresholds = Some(thresholds);
         Ok(self)
+    }
+
+    /// The same model, which knows the texts that it was made of.
+    #[must_use]
+    pub fn with_seen(self, seen: SeenTexts) -> Self {
+        Self { seen: Some(Arc::new(seen)), ..self }
     }
 
     /// Reads a model directory.
@@ -158,6 +179,15 @@ impl Model {
         directory::check_target(folder)
     }
 
+    /// Takes away what processes that were killed while they saved to `folder` left beside it. [`Model::save`] does so,
+    /// too.
+    ///
+    /// # Errors
+    /// If a model that had stepped aside for another cannot be put back.
+    pub fn remove_left_over(folder: &Path) -> Result<()> {
+        directory::remove_left_over(folder)
+    }
+
     /// The names of the classes.
     #[must_use]
     pub fn labels(&self) -> &[String] {
@@ -199,6 +229,12 @@ impl Model {
     #[must_use]
     pub fn training(&self) -> &Training {
         &self.training
+    }
+
+    /// The texts that it was made of, as hashes; older models do not know them.
+    #[must_use]
+    pub fn seen(&self) -> Option<&SeenTexts> {
+        self.seen.as_deref()
     }
 
     /// Labels texts. One text's answer does not depend on the others.
@@ -377,6 +413,7 @@ pub(crate) mod tests {
             recipe: "lean".into(),
             choices: Choices::Fields([("name".to_owned(), "lean".into())].into_iter().collect()),
             seed: 7,
+            run: None,
             dnn_epochs: [3, 2],
             fine_tuning_epochs: [1, 0],
             development: accuracies,

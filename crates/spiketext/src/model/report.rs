@@ -31,6 +31,10 @@ pub struct Training {
     pub choices: Choices,
     /// The run's seed.
     pub seed: u64,
+    /// A hash of the run's texts, words, recipe and seed: one that is taken up again knows its model by it. Older models
+    /// do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// Epochs run and the best of them, of the DNN.
     pub dnn_epochs: [usize; 2],
     /// Epochs run and the best of them, of fine-tuning; best 0 means that the converted weights were kept.
