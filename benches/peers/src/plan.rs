@@ -135,7 +135,7 @@ fn models(arguments: &Arguments, cache: &Path) -> Result<(TempDir, usize)> {
     for name in Recipe::NAMES {
         say(&format!("training a network to time, recipe {name}, on {}", dataset.name));
         let mut recipe = Recipe::named(name)?;
-        let epochs = recipe.dnn.epochs.of(dataset.train.len(), recipe.dnn.batch);
+        let epochs = recipe.dnn.epochs.of(dataset.train.len(), dataset.labels.len(), recipe.dnn.batch);
         recipe.dnn.epochs = epochs.min(if arguments.quick { 1 } else { DNN_EPOCHS }).into();
         if arguments.quick || name == "paper" {
             recipe.fine_tuning.epochs = 0.into();

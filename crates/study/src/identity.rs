@@ -108,8 +108,8 @@ mod tests {
     #[test]
     fn a_difference_is_told_by_its_field() {
         let of = |recipe: Recipe| Settings { choices: recipe.to_choices(), ..Settings::default() };
-        let other = Recipe::lean().with_setting("dnn.epochs=3").expect("a setting");
-        let told = difference(&of(Recipe::lean()), &of(other));
+        let set = |setting: &str| of(Recipe::lean().with_setting(setting).expect("a setting"));
+        let told = difference(&set("dnn.epochs=14"), &set("dnn.epochs=3"));
         assert_eq!(told.as_deref(), Some("choices.dnn.epochs = 14, now 3"));
         assert_eq!(difference(&of(Recipe::lean()), &of(Recipe::lean())), None);
         let named = Settings { vectors: Some("en".into()), ..Settings::default() };

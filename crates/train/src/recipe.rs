@@ -171,14 +171,23 @@ pub enum Epochs {
     BySize(EpochsBySize),
 }
 
-/// Epochs of large data, more of small data.
+/// Epochs of large data, more of small data, and the more classes it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EpochsBySize {
     /// So many at least,
     pub least: usize,
-    /// and as many as make so many steps.
-    pub steps: usize,
+    /// and as many as make so many steps for each class,
+    pub steps_per_class: usize,
+    /// as long as these are no more than so many in all.
+    pub most_steps: usize,
+}
+
+impl EpochsBySize {
+    /// The steps that there are at least for so many classes.
+    fn steps(self, classes: usize) -> usize {
+        self.steps_per_class.saturating_mul(classes).min(self.most_steps)
+    }
 }
 
 impl From<usize> for Epochs {
@@ -188,14 +197,14 @@ impl From<usize> for Epochs {
 }
 
 impl Epochs {
-    /// How many for so many texts in batches of `batch`.
+    /// How many for so many texts of so many classes in batches of `batch`.
     #[must_use]
-    pub fn of(self, texts: usize, batch: usize) -> usize {
+    pub fn of(self, texts: usize, classes: usize, batch: usize) -> usize {
         match self {
             Self::Number(epochs) => epochs,
-            Self::BySize(EpochsBySize { least, steps }) => {
+            Self::BySize(by_size) => {
                 let steps_of_an_epoch = texts.div_ceil(batch.max(1)).max(1);
-                least.max(steps.div_ceil(steps_of_an_epoch))
+                by_size.least.max(by_size.steps(classes).div_ceil(steps_of_an_epoch))
             }
         }
     }
@@ -204,7 +213,10 @@ impl Epochs {
     fn bounds(self) -> [usize; 2] {
         match self {
             Self::Number(epochs) => [epochs; 2],
-            Self::BySize(EpochsBySize { least, steps }) => [least.max(steps.min(1)), least.max(steps)],
+            Self::BySize(by_size) => {
+                let least = by_size.least;
+                [least.max(by_size.steps(1).min(1)), least.max(by_size.most_steps)]
+            }
         }
     }
 }
@@ -215,9 +227,11 @@ impl Epochs {
 pub struct DnnChoices {
     /// Average, or average up to 1 (`bounded`); or maximum (the original TextCNN), which cannot be converted.
     pub pooling: Pooling,
-    /// Most epochs: a number, or `{ least = 14, steps = 2000 }` for 14 and as many as make 2,000 steps.
+    /// Most epochs: a number, or `{ least = 14, steps-per-class = 250, most-steps = 4000 }` for 14 and as many as make 250
+    /// steps for each class, up to 4,000.
     pub epochs: Epochs,
-    /// Epochs that are no better on the development texts (`selection`) after which training ends.
+    /// Epochs that are no better on the development texts (`selection`) after which training ends; 0
+    /// never ends it early.
     pub patience: usize,
     /// Texts of a step.
     pub batch: usize,
@@ -290,7 +304,8 @@ pub struct FineTuningChoices {
     pub least_loss: f64,
     /// Most epochs, as those of the DNN; 0 leaves the converted network as it is.
     pub epochs: Epochs,
-    /// Epochs that are no better on the development texts (`selection`) after which training ends.
+    /// Epochs that are no better on the development texts (`selection`) after which training ends; 0
+    /// never ends it early.
     pub patience: usize,
     /// Texts of a step.
     pub batch: usize,
@@ -644,23 +659,26 @@ mod tests {
 
     #[test]
     fn epochs_are_a_number_or_follow_the_size_of_the_data() {
-        let by_size = Epochs::BySize(EpochsBySize { least: 14, steps: 2000 });
-        assert_eq!([64_000, 3200, 320, 1, 0].map(|texts| by_size.of(texts, 32)), [14, 20, 200, 2000, 2000]);
-        assert_eq!(Epochs::Number(3).of(1, 32), 3);
+        let by_size = Epochs::BySize(EpochsBySize { least: 14, steps_per_class: 250, most_steps: 4000 });
+        let of = |texts| by_size.of(texts, 8, 32);
+        assert_eq!([64_000, 3200, 320, 1, 0].map(of), [14, 20, 200, 2000, 2000]);
+        assert_eq!([2, 16, 300].map(|classes| by_size.of(320, classes, 32)), [50, 400, 400]);
+        assert_eq!(Epochs::Number(3).of(1, 2, 32), 3);
         let set = |setting: &str| Recipe::lean().with_setting(setting);
-        let chosen = set("dnn.epochs={least=2, steps=70}").expect("by size");
-        assert_eq!(chosen.dnn.epochs.of(320, 32), 7);
+        let chosen = set("dnn.epochs={least=2, steps-per-class=35, most-steps=999}").expect("by size");
+        assert_eq!(chosen.dnn.epochs.of(320, 2, 32), 7);
         assert_eq!(toml::from_str::<Recipe>(&chosen.to_toml()).expect("its own TOML"), chosen);
         assert_eq!(serde_json::from_value::<Recipe>(chosen.to_choices().into()).expect("its own JSON"), chosen);
-        let chosen = chosen.with_setting("dnn.epochs.steps=20").expect("one of the two");
-        assert_eq!(chosen.dnn.epochs.of(320, 32), 2);
+        let chosen = chosen.with_setting("dnn.epochs.steps-per-class=10").expect("one of them");
+        assert_eq!(chosen.dnn.epochs.of(320, 2, 32), 2);
         assert_eq!(chosen.with_setting("dnn.epochs=3").expect("a number").dnn.epochs, Epochs::Number(3));
-        for wrong in ["dnn.epochs={least=2}", "dnn.epochs={least=2, steps=70, most=9}", "dnn.epochs=many"] {
+        for wrong in ["dnn.epochs={least=2}", "dnn.epochs={least=2, steps=70}", "dnn.epochs=many"] {
             let error = set(wrong).map(|recipe| recipe.dnn.epochs).expect_err(wrong).to_string();
             assert!(error.contains("dnn.epochs"), "{error}");
         }
-        for wrong in ["dnn.epochs={least=0, steps=0}", "dnn.epochs={least=1, steps=1000001}"] {
-            let error = set(wrong).expect(wrong).check().expect_err(wrong).to_string();
+        for wrong in ["steps-per-class=0, most-steps=9", "steps-per-class=5, most-steps=1000001"] {
+            let recipe = set(&format!("dnn.epochs={{least=0, {wrong}}}")).expect(wrong);
+            let error = recipe.check().expect_err(wrong).to_string();
             assert!(error.contains("epoch"), "{error}");
         }
     }

@@ -68,7 +68,7 @@ pub struct Schedule {
     pub phase: Phase,
     /// Most epochs.
     pub epochs: usize,
-    /// Epochs that are no better on the development texts, after which it ends.
+    /// Epochs that are no better on the development texts, after which it ends; 0 never ends it.
     pub patience: usize,
     /// What makes one epoch better than another.
     pub selection: Selection,
@@ -159,7 +159,8 @@ impl Schedule {
                 history.best = network.development_score()?;
             }
         }
-        while history.epochs < self.epochs && history.epochs - history.best_epoch < self.patience.max(1) {
+        let patience = if self.patience == 0 { usize::MAX } else { self.patience };
+        while history.epochs < self.epochs && history.epochs - history.best_epoch < patience {
             let started = Instant::now();
             let epoch = history.epochs + 1;
             // All of it on a thread of the pool: from outside, every kernel or every step would wait for one to wake

@@ -17,7 +17,7 @@ use crate::{
     events::{Event, Observer, Phase},
     fine_tune::{SpikingTextCnn, development_score},
     prepare::{Answers, PreparedData},
-    recipe::{Normalisation, Recipe},
+    recipe::{Epochs, Normalisation, Recipe},
     schedule::{Saving, Schedule, Trainable, TrainingHistory},
     score::{Loss, Score, names},
     store::Store,
@@ -37,12 +37,17 @@ pub struct StepContext {
 }
 
 impl StepContext {
+    /// How many epochs a choice means for these texts.
+    fn epochs(&self, chosen: Epochs, batch: usize) -> usize {
+        chosen.of(self.prepared.train.len(), self.prepared.labels.len(), batch)
+    }
+
     /// A schedule by the recipe's `dnn` choices.
     fn dnn_schedule(&self, phase: Phase) -> Schedule {
         let choices = &self.recipe.dnn;
         Schedule {
             phase,
-            epochs: choices.epochs.of(self.prepared.train.len(), choices.batch),
+            epochs: self.epochs(choices.epochs, choices.batch),
             patience: choices.patience,
             selection: self.recipe.selection,
             batch: choices.batch,
@@ -57,7 +62,7 @@ impl StepContext {
         let choices = &self.recipe.fine_tuning;
         Schedule {
             phase,
-            epochs: choices.epochs.of(self.prepared.train.len(), choices.batch),
+            epochs: self.epochs(choices.epochs, choices.batch),
             patience: choices.patience,
             selection: self.recipe.selection,
             batch: choices.batch,
