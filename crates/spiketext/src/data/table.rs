@@ -150,6 +150,22 @@ impl<'a> Rows<'a> {
         self.push(Some(line), text, chosen.label.map(field), chosen.split.map(field))
     }
 
+    /// The first row that cannot be kept, as an error.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.refused.take().map_or(Ok(()), Err)
+    }
+
+    /// The first of the rows that were pushed, which is kept here no longer; a row that cannot be kept is an error.
+    pub(crate) fn take(&mut self) -> Result<Option<Row>> {
+        self.check()?;
+        if self.rows.is_empty() {
+            return Ok(None);
+        }
+        self.parts.remove(0);
+        self.reading.rows += 1;
+        Ok(Some(self.rows.remove(0)))
+    }
+
     /// The table; one without any text is an error, and so is one with rows that cannot be kept unless they are to be
     /// left out.
     pub(crate) fn finish(mut self) -> Result<Table> {
