@@ -3,6 +3,7 @@
 //! A [`Table`] is one file as it stands; a [`Dataset`] is one or two tables with classes in order and texts divided
 //! into training, development and test. Tokens, vectors and networks are other modules' business.
 
+mod append;
 mod columns;
 mod dataset;
 mod delimited;
@@ -26,6 +27,7 @@ mod summary;
 mod table;
 pub mod treebank;
 
+pub use append::{Appending, Cell, CellKind, Destination, NewColumn, TableForm};
 pub use dataset::{Dataset, Example, Report};
 pub use known::{KnownDataset, known, load, open};
 pub use options::{Familiar, Format, ReadOptions};

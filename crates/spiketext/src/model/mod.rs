@@ -1,7 +1,9 @@
 //! A finished classifier: text in, label out; kept in a directory that explains itself.
 //!
-//! `directory` reads and writes it, `report` is what it tells of its training, `card` writes its page for people.
+//! `directory` reads and writes it, `report` is what it tells of its training, `card` writes its page for people;
+//! `abstention` is when it had better not answer.
 
+mod abstention;
 mod card;
 mod directory;
 mod report;
@@ -12,6 +14,7 @@ use std::{path::Path, sync::Arc};
 use rayon::prelude::*;
 use serde::Serialize;
 
+pub use abstention::Abstention;
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
 pub use report::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Training};
 

@@ -32,11 +32,7 @@ impl Stream {
     /// Begins to read `lines`, which `again` can give anew where they are those of a file. Without known names, the
     /// records tell whether the first one is a header: all of a file, those that were read to find the delimiter where
     /// nothing can be read twice.
-    pub(super) fn of(
-        lines: TextLines,
-        again: Option<&Input>,
-        rows: &mut Rows<'_>,
-    ) -> Result<Self> {
+    pub(super) fn of(lines: TextLines, again: Option<&Input>, rows: &mut Rows<'_>) -> Result<Self> {
         let Some(Begun { mut records, first, width, chosen, header }) = Begun::of(lines, rows)? else {
             return rows.refuse(None, "texts", "none");
         };

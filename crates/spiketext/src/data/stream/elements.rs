@@ -46,7 +46,7 @@ impl Values {
 }
 
 /// Whether content that begins so is one array.
-pub(super) fn is_array(head: &[u8]) -> bool {
+fn is_array(head: &[u8]) -> bool {
     head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().first() == Some(&b'[')
 }
 
@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_array_is_told() {
-        for (content, words) in [("[{}", "closing bracket"), ("[{}] x", "behind"), ("[{\"a\": \"xxxxx\"}]", "at most")]
+        for (content, words) in
+            [("[{}", "closing bracket"), ("[{}] x", "behind"), ("[{\"a\": \"xxxxx\"}]", "at most")]
         {
             let message = elements(content, 10).unwrap_err().to_string();
             assert!(message.starts_with("f.json:1: ") && message.contains(words), "{message}");

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, path::PathBuf};
 
-use super::elements::{Values, is_array};
+use super::elements::Values;
 use crate::{
     Result,
     data::{
@@ -25,7 +25,6 @@ pub(crate) struct Stream {
     ended: bool,
     /// Fields that no object may have.
     reserved: Vec<String>,
-    array: bool,
 }
 
 impl Stream {
@@ -38,7 +37,6 @@ impl Stream {
             waiting: VecDeque::new(),
             ended: false,
             reserved: reserved.to_vec(),
-            array: is_array(head),
         };
         let mut bytes = 0;
         while stream.objects.fields.is_none() && !stream.ended {
@@ -95,10 +93,5 @@ impl Stream {
     /// Objects that were read and not yet given: at first, those that the fields were chosen from.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &str> {
         self.waiting.iter().map(String::as_str)
-    }
-
-    /// Whether they are the elements of an array.
-    pub(crate) fn is_array(&self) -> bool {
-        self.array
     }
 }

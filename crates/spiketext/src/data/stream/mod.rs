@@ -93,12 +93,7 @@ impl<'a> TextStream<'a> {
 
     /// [`TextStream::open`] for a copy of the file with columns called `reserved` that no object may have yet; with
     /// `whole` rows of Parquet.
-    pub(super) fn open_for(
-        path: &Path,
-        options: &'a ReadOptions,
-        reserved: &[String],
-        whole: bool,
-    ) -> Result<Self> {
+    pub(super) fn open_for(path: &Path, options: &'a ReadOptions, reserved: &[String], whole: bool) -> Result<Self> {
         let (name, mut input, content) = if is_standard_input(path) {
             let (name, content) = Content::of_standard_input()?;
             (name, None, content)
@@ -149,6 +144,11 @@ impl<'a> TextStream<'a> {
     #[must_use]
     pub fn reading(&self) -> &Reading {
         &self.rows.reading
+    }
+
+    /// How the file was to be read.
+    pub(super) fn options(&self) -> &ReadOptions {
+        self.rows.options
     }
 
     /// The next rows, at most so many and not many more than a megabyte of them; none after the last.
