@@ -103,12 +103,13 @@ pub(crate) struct Content {
 impl Content {
     /// The content of what `raw` gives, which errors call `name`.
     pub(crate) fn of(mut raw: impl Read + 'static, name: &Path) -> Result<Self> {
-        let mut magic = Vec::new();
-        raw.by_ref().take(6).read_to_end(&mut magic).map_err(Error::read(name))?;
-        let form = packed(&magic);
-        let is_gzip = magic.starts_with(GZIP);
-        let is_zstd = magic.starts_with(ZSTD);
-        let whole = io::Cursor::new(magic).chain(raw);
+        // As much as readers look at: they take the first bytes that come for a sample of all.
+        let mut head = Vec::new();
+        raw.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(Error::read(name))?;
+        let form = packed(&head);
+        #[cfg(feature = "compressed")]
+        let (is_gzip, is_zstd) = (head.starts_with(GZIP), head.starts_with(ZSTD));
+        let whole = io::Cursor::new(head).chain(raw);
         let unpacked: Box<dyn Read> = match form {
             #[cfg(feature = "compressed")]
             _ if is_gzip => Box::new(Unpacked::new(flate2::read::MultiGzDecoder::new(io::BufReader::new(whole)))),

@@ -144,7 +144,13 @@ impl Destination {
         let refuse = |expected: &str, got: &str| {
             Err(Error::invalid("write a table", expected, format!("'{}', {got}", path.display())))
         };
-        let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+        let Ok(metadata) = std::fs::metadata(path) else {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            return match folder.filter(|folder| !folder.is_dir()) {
+                Some(folder) => refuse("a folder that is there", &format!("but there is no {}", folder.display())),
+                None => Ok(()),
+            };
+        };
         if metadata.is_dir() {
             return refuse("the name of a file", "which is a folder");
         }
@@ -336,6 +342,8 @@ mod tests {
         assert!(check(&other, false).unwrap_err().to_string().contains("--force"));
         check(&other, true).unwrap();
         check(&folder.path().join("c.csv"), false).unwrap();
+        check(Path::new("c.csv"), false).unwrap();
+        assert!(check(&folder.path().join("no/c.csv"), false).unwrap_err().to_string().contains("there is no"));
         assert!(check(folder.path(), true).unwrap_err().to_string().contains("a folder"));
         assert!(check(&source, true).unwrap_err().to_string().contains("which is that file"));
         #[cfg(unix)]

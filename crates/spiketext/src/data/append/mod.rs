@@ -2,12 +2,17 @@
 //!
 //! Rows stream through: a table of any size takes the memory of a batch. Where source and copy have one form, a CSV
 //! record or a JSON object is copied letter by letter and a column of Parquet byte by byte, so that there is nothing
-//! to lose; where the forms differ, `values` says what a value becomes, and what has no counterpart is refused.
+//! to lose; where the forms differ, `value` says what a value becomes, and what has no counterpart is refused.
 
 mod destination;
 #[cfg(feature = "parquet")]
-mod parquet;
+mod parquet_table;
+#[cfg(feature = "parquet")]
+mod parquet_values;
+#[cfg(test)]
+mod tests;
 mod text;
+mod value;
 mod values;
 
 use std::path::Path;
@@ -138,12 +143,12 @@ impl<'a> Appending<'a> {
         let output = self.destination.create()?;
         #[cfg(feature = "parquet")]
         if let (TableForm::Parquet, Source::Parquet(_)) = (self.form, &self.stream.source) {
-            parquet::copy(&mut self.stream, &self.columns, output, ask)?;
+            parquet_table::copy(&mut self.stream, &self.columns, output, ask)?;
             return Ok(self.stream.reading().clone());
         }
         let mut writer: Box<dyn Writer> = match self.form {
             #[cfg(feature = "parquet")]
-            TableForm::Parquet => Box::new(parquet::Strings::new(&self.stream, &self.columns, output)?),
+            TableForm::Parquet => Box::new(parquet_table::Strings::new(&self.stream, &self.columns, output)?),
             #[cfg(not(feature = "parquet"))]
             TableForm::Parquet => return Err(destination::no_parquet(self.destination.path())),
             form => Box::new(text::TextWriter::new(&self.stream, form, &self.columns, output)?),
@@ -220,9 +225,9 @@ impl<'a> Appending<'a> {
             Source::Json(_) => {}
             #[cfg(feature = "parquet")]
             Source::Parquet(file) => match form {
-                TableForm::Parquet => notes.extend(parquet::notes(&file.metadata)),
+                TableForm::Parquet => notes.extend(parquet_table::notes(&file.metadata)),
                 _ => {
-                    parquet::check_types(&self.stream.reading().path, &file.metadata, form)?;
+                    parquet_values::check_types(&self.stream.reading().path, &file.metadata, form)?;
                     if is_delimited {
                         notes.push("null and an empty string are both empty in the copy".to_owned());
                     }

@@ -3,11 +3,7 @@
 //! Fields are quoted by hand: records are mostly copied as they stand, which the `csv` crate cannot do, and a delimiter
 //! may be any character. A property test holds what is written to that crate.
 
-use super::{
-    Cell, NewColumn, TableForm, Writer,
-    destination::Output,
-    values::{Value, Values},
-};
+use super::{Cell, NewColumn, TableForm, Writer, destination::Output, value::Value, values::Values};
 use crate::{
     Error, Result,
     data::stream::{Record, Source, TextStream, Whole},

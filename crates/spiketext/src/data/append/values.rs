@@ -1,4 +1,4 @@
-//! What a value is once its row leaves the form it stood in: the names of a row's columns, and their values.
+//! The values of a row that leaves the form it stood in, and the names of its columns.
 
 use std::{fmt, path::PathBuf};
 
@@ -10,6 +10,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use super::value::Value;
 use crate::{
     Error, Result,
     data::{
@@ -17,23 +18,6 @@ use crate::{
         stream::{Record, Source, TextStream, Whole, delimited::Layout},
     },
 };
-
-/// A value of a row.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
-    /// Nothing.
-    Null,
-    /// Text.
-    Text(String),
-    /// A number or a boolean as JSON writes it, to the last digit.
-    Plain(String),
-    /// A floating-point value that JSON has no number for.
-    NoNumber(String),
-    /// Bytes that are not UTF-8.
-    NoText,
-    /// A list or an object as JSON.
-    Nested(String),
-}
 
 /// The names of the columns: of JSON, those of the first objects in the order in which they come.
 pub(super) fn names_of(stream: &TextStream<'_>) -> Vec<String> {
@@ -88,7 +72,7 @@ impl Values {
             Source::Json(_) => RowForm::Object,
             Source::Lines(_) | Source::FastText(_) => RowForm::Line,
             #[cfg(feature = "parquet")]
-            Source::Parquet(file) => RowForm::Row { local: super::parquet::local_times(&file.metadata) },
+            Source::Parquet(file) => RowForm::Row { local: super::parquet_values::local_times(&file.metadata) },
         };
         Ok(Self { names: names_of(stream), form, path: stream.reading().path.clone() })
     }
@@ -118,8 +102,9 @@ impl Values {
                     RowForm::Row { local } => local.get(column) == Some(&true),
                     _ => false,
                 };
-                let value =
-                    |(column, (_, field)): (usize, &(String, Field))| super::parquet::value(field, is_local(column));
+                let value = |(column, (_, field)): (usize, &(String, Field))| {
+                    super::parquet_values::value(field, is_local(column))
+                };
                 Ok(values.iter().enumerate().map(value).collect())
             }
         }

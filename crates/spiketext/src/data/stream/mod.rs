@@ -35,6 +35,7 @@ pub struct TextStream<'a> {
     failure: Option<crate::Error>,
     ended: bool,
     /// What was read, kept as long as it is.
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
     pub(super) input: Option<Input>,
 }
 
@@ -136,6 +137,8 @@ impl<'a> TextStream<'a> {
             }
             Format::Folder => return rows.refuse(None, "a folder", "a file"),
         };
+        // Which part a text belongs to is for those who train.
+        rows.reading.split = None;
         Ok(Self { rows, source, marked, failure: None, ended: false, input })
     }
 
