@@ -2,8 +2,20 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use spiketext::data::{Dataset, ReadOptions, read_file, read_texts};
+use spiketext::data::{Dataset, ReadOptions, TextStream, read_file, read_texts};
 use spiketext_fuzz::DATA_NAMES;
+
+fn texts_of(options: &ReadOptions, path: &std::path::Path) -> Option<Vec<String>> {
+    let mut stream = TextStream::open(path, options).ok()?;
+    let mut texts = Vec::new();
+    loop {
+        let batch = stream.next_batch(3).ok()?;
+        if batch.is_empty() {
+            return Some(texts);
+        }
+        texts.extend(batch.into_iter().map(|record| record.text));
+    }
+}
 
 fuzz_target!(init: spiketext_fuzz::pass_over_caught_panics(), |bytes: &[u8]| {
     let Some((&choice, content)) = bytes.split_first() else { return };
@@ -14,7 +26,11 @@ fuzz_target!(init: spiketext_fuzz::pass_over_caught_panics(), |bytes: &[u8]| {
         if let Ok(table) = read_file(file.path(), &columns) {
             assert!(table.rows.iter().all(|row| !row.text.trim().is_empty() && !row.label.trim().is_empty()));
         }
-        let _ = read_texts(file.path(), &columns);
+        // Row by row, the texts are the same; a file without any is no error there.
+        let streamed = texts_of(&columns, file.path());
+        if let Ok(table) = read_texts(file.path(), &columns) {
+            assert!(streamed.is_some_and(|texts| texts.iter().eq(table.rows.iter().map(|row| &row.text))));
+        }
         if let Ok(dataset) = Dataset::from_files(&[file.path()], None, &columns) {
             assert!(dataset.labels.len() > 1);
             for examples in [&dataset.train, &dataset.development, &dataset.test] {

@@ -80,6 +80,10 @@ fn every_format_makes_the_same_model_and_every_verb_knows_it() {
     assert!(told.lines().next().is_some_and(|line| line.contains("food ") && line.contains("service ")), "{told}");
     assert!(told.lines().nth(1).is_some_and(|line| line.starts_with("no label")), "{told}");
 
+    let table = succeeds(folder, &["predict", "model", "--file", &case("_pipes.csv"), "--out", "-"]);
+    assert!(table.starts_with("text,label,labels,probability,unknown\n"), "{}", &table[..200]);
+    assert!(table.lines().any(|line| line.contains(",food|") || line.contains("|food,")), "{table}");
+
     let inspected = succeeds(folder, &["inspect", "model"]);
     assert!(inspected.contains("test micro F1") && inspected.contains("all labels right"), "{inspected}");
 }
@@ -94,6 +98,7 @@ fn what_makes_no_sense_of_several_labels_is_refused_by_name() {
     for (arguments, told) in [
         (&["attack", "several", &jsonl][..], "a multi-label model"),
         (&["train", &jsonl, "--multi-label", "--adversarial", "textfooler"], "--adversarial"),
+        (&["predict", "several", "a text", "--threshold", "0.9", "--none-label", "x"], "a multi-label model"),
         (&["train", &jsonl, "--multi-label", "--recipe", "paper"], "network.readout=membrane"),
         (&["evaluate", "one", &jsonl, "--multi-label"], "answers one label a text"),
         (&["train", &jsonl], "--multi-label"),

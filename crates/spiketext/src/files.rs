@@ -9,12 +9,13 @@ mod folder;
 use std::{
     fs::{self, File, Permissions},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 pub use folder::{check_name, place_of, remove_left_over, write_folder};
 
 use serde::{Deserialize, Deserializer};
+use tempfile::NamedTempFile;
 
 use crate::{Error, Result};
 
@@ -59,6 +60,50 @@ pub fn write_atomically_with(path: &Path, write: impl FnOnce(&Path) -> io::Resul
     file.sync_all().map_err(Error::write(path))?;
     drop(file);
     temporary.persist(path).map_err(|error| Error::write(path)(error.error))
+}
+
+/// A file that is written beside its place and takes it when it is whole; one that is dropped before goes away.
+pub struct NewFile {
+    path: PathBuf,
+    replaced: Option<Permissions>,
+    temporary: NamedTempFile,
+}
+
+impl NewFile {
+    /// Begins a file that will stand at `path`.
+    ///
+    /// # Errors
+    /// If the folder does not take files.
+    pub fn at(path: &Path) -> Result<Self> {
+        let replaced = permissions(path);
+        let temporary = builder(replaced.as_ref(), 0o666).tempfile_in(folder_of(path)).map_err(Error::write(path))?;
+        Ok(Self { path: path.to_owned(), replaced, temporary })
+    }
+
+    /// Puts it in its place once it lies on the disk. A file that is there is replaced if `replace` says so.
+    ///
+    /// # Errors
+    /// If the system refuses, or there is a file that is not to be replaced; what was written is then removed.
+    pub fn commit(self, replace: bool) -> Result<()> {
+        let Self { path, replaced, temporary } = self;
+        if let Some(permissions) = replaced {
+            temporary.as_file().set_permissions(permissions).map_err(Error::write(&path))?;
+        }
+        temporary.as_file().sync_all().map_err(Error::write(&path))?;
+        let persisted = if replace { temporary.persist(&path) } else { temporary.persist_noclobber(&path) };
+        persisted.map(drop).map_err(|error| Error::write(&path)(error.error))
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // To the file itself, whose errors do not name the temporary path.
+        self.temporary.as_file_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.as_file_mut().flush()
+    }
 }
 
 /// The folder in which `path` lies.

@@ -1,8 +1,9 @@
 //! What several verbs share: `dataset` and `labelled` (texts to train and to examine a model on), `reading` (how files
 //! are read), `fetching` (files from the network), `terminal` (text for a terminal), `tables`, `progress`, `classes`
 //! (how well each is told) and `costs` (operations and energy) in a report; and parts of one verb that are a thing of
-//! their own: `raster` and `stdin_batches` (of `predict`). Nothing here knows a verb.
+//! their own: `raster`, `answer_columns` and `stdin_batches` (of `predict`). Nothing here knows a verb.
 
+pub mod answer_columns;
 pub mod classes;
 pub mod costs;
 pub mod dataset;

@@ -57,6 +57,11 @@ impl LabelArguments {
 const HEADING: &str = "How files are read";
 
 impl Arguments {
+    /// Whether the form of the files was said.
+    pub fn says_format(&self) -> bool {
+        self.format.is_some()
+    }
+
     /// What the flags say; of the rest, what `model` was trained on comes first.
     pub fn options(&self, labels: &LabelArguments, model: Option<&Model>) -> ReadOptions {
         let mut options = ReadOptions::default();
@@ -98,6 +103,16 @@ pub fn told(readings: &[Reading]) -> Vec<String> {
             std::iter::once(format!("read {reading}")).chain(reading.notes.iter().map(|note| format!("note: {note}")))
         })
         .collect()
+}
+
+/// What was chosen before the first text, a line and a line a note.
+pub fn told_at_first(reading: &Reading) -> Vec<String> {
+    std::iter::once(format!("read {}", reading.form())).chain(told_later(reading, 0)).collect()
+}
+
+/// Notes from the one with the number `from` on, a line each.
+pub fn told_later(reading: &Reading, from: usize) -> Vec<String> {
+    reading.notes.iter().skip(from).map(|note| format!("note: {note}")).collect()
 }
 
 /// A sentence for each group of classes that may be one.

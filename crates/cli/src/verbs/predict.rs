@@ -1,4 +1,4 @@
-//! `spiketext predict`: labels texts, and on request shows the spikes that led there.
+//! `spiketext predict`: labels texts, and on request shows the spikes that led there, or writes a table with the labels.
 
 use std::{
     io::{BufWriter, IsTerminal, Write},
@@ -9,11 +9,12 @@ use std::{
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use spiketext::{
-    data,
-    model::{Model, Prediction, Session},
+    data::{self, Appending, Destination, TableForm, TextStream},
+    model::{Abstention, Model, Prediction, Session},
 };
 
 use crate::support::{
+    answer_columns::{AnswerColumns, answer},
     raster::{Raster, TraceAnswer},
     reading,
     stdin_batches::{BATCH_TEXTS, StdinBatches},
@@ -25,20 +26,43 @@ use crate::support::{
 /// Texts come from the command line, from a file, or one a line from standard input, in which case answers come while
 /// input is still read. A text without any word that the model knows is marked unknown; its answer is the share of
 /// the classes in training.
+///
+/// With --out the file's table is written again, row by row and in its order, with columns for the answers.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spiketext predict runs/reviews-en-lean-0 \"a warm and funny film\"
   spiketext predict MODEL - < texts.txt
   spiketext predict MODEL --file reviews.csv --text-column body --json
+  spiketext predict MODEL --file reviews.csv --out labelled.csv
+  spiketext predict MODEL --file in.parquet --out out.parquet --top 3 --threshold 0.8 --none-label unsure
+  spiketext predict MODEL --file - --format csv --out - < in.csv > out.csv
   spiketext predict MODEL \"not bad at all\" --trace
 
 --json prints one object a text: text, label (of a multi-label model the most probable one, and in labels all whose
-probability reaches their threshold), probability (of the label), probabilities (of each label; of the ten most probable ones
-where there are more, unless --all), unknown,
+probability reaches their threshold), probability (of the most probable class, which is the label unless --none-label stands
+there), probabilities (of each label; of the ten most probable ones where there are more, unless --all), unknown,
 tokens, known_tokens, acs (accumulations it took). With --trace also trace: tokens with the input dimensions that
 fired at each step, the neurons that fired at each step in convolution, features and outputs, and contributions: the
 inputs of the read-out that said most for the answer and most against it, with their shares of its score; null for
-unknown texts.")]
+unknown texts.
+
+--out adds the columns label, probability (of the most probable class) and unknown (true for texts without a known word, empty ones
+too) behind those of the table, and with --top K label_1, probability_1 to label_K, probability_K: the K most
+probable classes, whatever the threshold says. One row comes out for each row that goes in; blank lines of a CSV or
+of JSON lines are no rows, those of plain text are. Within one form everything else stays as it is: CSV records and JSON
+objects to the letter (with the delimiter, sep= line and line ends of the file; UTF-16 becomes UTF-8), columns of
+Parquet to the byte. From one form to another:
+  CSV, TSV, text       every field becomes a string, of JSON or Parquet; a line of text the column 'text', one of
+                       fastText, with its labels, the column 'line'
+  JSON to CSV, TSV     numbers as they are written; null and missing fields become empty; lists, objects and fields
+                       that the first 100 objects lack are refused
+  JSON to Parquet      refused: JSON has no types of columns
+  Parquet to others    numbers, strings, booleans, dates and times; nested columns only to JSON; what has no
+                       counterpart (bytes, NaN in JSON, nanoseconds) is refused
+The file is written beside its place and moved there when it is whole: any error leaves nothing. `-` writes to standard
+output as it goes, CSV for CSV, TSV for TSV and JSON lines for all else unless --out-format says otherwise. Memory does
+not grow with the file; Parquet from standard input lies in a temporary file, and so do the answers to large row
+groups.")]
 pub struct Arguments {
     /// The model directory.
     model: PathBuf,
@@ -46,11 +70,22 @@ pub struct Arguments {
     #[arg(value_name = "TEXT")]
     texts: Vec<String>,
     /// A file of texts: CSV, TSV, JSON or Parquet (labels are not needed), fastText lines, or plain text with one text
-    /// a line.
+    /// a line; `-` reads such a file from standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "texts")]
     file: Option<PathBuf>,
     #[command(flatten)]
     reading: reading::Arguments,
+    #[command(flatten)]
+    table: TableArguments,
+    /// Answer --none-label where the most probable class has a probability below this, from 0 to 1.
+    #[arg(long, value_name = "P", requires = "none_label")]
+    threshold: Option<f32>,
+    /// What is answered where no class is.
+    #[arg(long, value_name = "NAME")]
+    none_label: Option<String>,
+    /// Answer --none-label to texts without any word that the model knows, however probable their class is.
+    #[arg(long, requires = "none_label")]
+    unknown_as_none: bool,
     /// Show the spikes of each text, layer by layer and step by step.
     #[arg(long)]
     trace: bool,
@@ -60,6 +95,28 @@ pub struct Arguments {
     /// With --json: the probabilities of all classes, not of the ten most probable ones.
     #[arg(long, requires = "json")]
     all: bool,
+}
+
+/// A table with answers.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "A table with answers")]
+struct TableArguments {
+    /// Write the table of --file again with the answers: .csv, .tsv, .jsonl, .ndjson, .json (one array) or .parquet,
+    /// all but the last with .gz or .zst behind it too; `-` for standard output.
+    #[arg(short, long, value_name = "FILE", requires = "file", conflicts_with_all = ["texts", "json", "trace"])]
+    out: Option<PathBuf>,
+    /// The form of --out, whatever its ending: csv, tsv, jsonl, json or parquet.
+    #[arg(long, value_name = "FORMAT", requires = "out")]
+    out_format: Option<TableForm>,
+    /// Also columns for the K most probable classes and their probabilities.
+    #[arg(long, value_name = "K", requires = "out", default_value_t = 0, hide_default_value = true)]
+    top: usize,
+    /// What the names of the new columns begin with: a table may have some of their names already.
+    #[arg(long, value_name = "PREFIX", requires = "out", default_value = "", hide_default_value = true)]
+    prefix: String,
+    /// Replace --out if it is there.
+    #[arg(long, requires = "out")]
+    force: bool,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -75,24 +132,37 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             arguments.model.display()
         );
     }
+    let abstention = match &arguments.none_label {
+        Some(label) => Some(Abstention::new(label.clone(), arguments.threshold, arguments.unknown_as_none)?),
+        None => None,
+    };
     let model = Arc::new(Model::load(&arguments.model)?);
+    if abstention.is_some() && model.thresholds().is_some() {
+        anyhow::bail!(
+            "--none-label, --threshold: expected a model of one label a text, got {}, a multi-label model: it answers no \
+             label where none is probable enough",
+            arguments.model.display()
+        );
+    }
+    if let Some(abstention) =
+        abstention.as_ref().filter(|rule| model.labels().iter().any(|name| name == rule.label()))
+    {
+        let label = terminal::one_line(abstention.label(), Some(40));
+        told(&[format!("note: '{label}' is a class of the model too; no one can tell its answers from no answer")]);
+    }
+    if let (Some(file), Some(out)) = (&arguments.file, &arguments.table.out) {
+        return write_table(&model, abstention.as_ref(), arguments, file, out);
+    }
     let mut answers = Answers {
         session: Session::new(model.clone()),
         model: &model,
+        abstention: abstention.as_ref(),
         arguments,
         out: BufWriter::new(std::io::stdout().lock()),
         columns: terminal::terminal_columns(),
     };
     if let Some(file) = &arguments.file {
-        let options = arguments.reading.options(&reading::LabelArguments::default(), Some(&model));
-        let table = data::read_texts(file, &options)?;
-        for line in reading::told(&table.readings) {
-            let _ = writeln!(std::io::stderr(), "{line}");
-        }
-        let texts: Vec<String> = table.rows.into_iter().map(|row| row.text).collect();
-        for texts in texts.chunks(BATCH_TEXTS) {
-            answers.write(texts)?;
-        }
+        answers.write_file(file)?;
     } else if from_pipe {
         answers.write_standard_input()?;
     }
@@ -105,10 +175,65 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says lines on standard error, where nobody may be listening.
+fn told(lines: &[String]) {
+    for line in lines {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+}
+
+/// Writes the table in `file` with the answers to its texts.
+fn write_table(
+    model: &Arc<Model>,
+    abstention: Option<&Abstention>,
+    arguments: &Arguments,
+    file: &Path,
+    out: &Path,
+) -> anyhow::Result<ExitCode> {
+    let table = &arguments.table;
+    if file.is_dir() {
+        anyhow::bail!("--out writes one table: expected a file as --file, got the folder {}", file.display());
+    }
+    if file.as_os_str() == "-" && !arguments.reading.says_format() {
+        anyhow::bail!("a table from standard input: expected its form (--format csv, jsonl, ...), got none");
+    }
+    let answers = AnswerColumns::of(model, abstention, table.top, &table.prefix)?;
+    let destination = Destination::of(out, table.out_format, table.force)?;
+    let (place, replaced) = (destination.path().display().to_string(), destination.replaces());
+    let options = arguments.reading.options(&reading::LabelArguments::default(), Some(model));
+    let appending = Appending::open(file, &options, destination, answers.columns())?;
+    let at_first = appending.reading().notes.len();
+    told(&reading::told_at_first(appending.reading()));
+    if let Some(separator) = answers.separator {
+        told(&[format!(
+            "note: labels of one text stand in the column '{}labels', with '{}' between",
+            table.prefix,
+            separator.escape_debug()
+        )]);
+    }
+    told(&appending.notes().iter().map(|note| format!("note: {note}")).collect::<Vec<_>>());
+    let mut session = Session::new(model.clone());
+    let (mut unknown, mut none) = (0, 0);
+    let read = appending.run(|texts| {
+        let (predictions, _) = session.predict(texts);
+        unknown += predictions.iter().filter(|prediction| prediction.unknown).count();
+        none += predictions.iter().filter(|&answer| abstention.is_some_and(|rule| rule.holds(answer))).count();
+        Ok(predictions.iter().map(|prediction| answers.cells(prediction)).collect())
+    })?;
+    told(&reading::told_later(&read, at_first));
+    let replaced = if replaced { " (replaced)" } else { "" };
+    let counts = abstention.map_or_else(String::new, |rule| {
+        format!(", answered '{}': {none}", terminal::one_line(rule.label(), Some(40)))
+    });
+    told(&[format!("labelled {} texts -> {place}{replaced}; without a known word: {unknown}{counts}", read.rows)]);
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Where answers go.
 struct Answers<'a, W: Write> {
     model: &'a Model,
     session: Session,
+    abstention: Option<&'a Abstention>,
     arguments: &'a Arguments,
     out: W,
     /// The width of the terminal, if it is one.
@@ -125,6 +250,33 @@ impl<W: Write> Answers<'_, W> {
             }
             self.write(&texts)?;
         }
+    }
+
+    /// Labels the texts of a file, or of the files of a folder, and says how they were read.
+    fn write_file(&mut self, file: &Path) -> anyhow::Result<()> {
+        let options = self.arguments.reading.options(&reading::LabelArguments::default(), Some(self.model));
+        if file.is_dir() {
+            let table = data::read_texts(file, &options)?;
+            told(&reading::told(&table.readings));
+            let texts: Vec<String> = table.rows.into_iter().map(|row| row.text).collect();
+            return texts.chunks(BATCH_TEXTS).try_for_each(|texts| self.write(texts));
+        }
+        let mut stream = TextStream::open(file, &options)?;
+        let at_first = stream.reading().notes.len();
+        told(&reading::told_at_first(stream.reading()));
+        loop {
+            let batch = stream.next_batch(BATCH_TEXTS)?;
+            if batch.is_empty() {
+                break;
+            }
+            let texts: Vec<String> = batch.into_iter().map(|record| record.text).collect();
+            self.write(&texts)?;
+        }
+        told(&reading::told_later(stream.reading(), at_first));
+        if stream.reading().rows == 0 {
+            anyhow::bail!("{}: expected texts, got none", stream.reading().path.display());
+        }
+        Ok(())
     }
 
     /// Labels a batch and writes it out.
@@ -164,10 +316,11 @@ impl<W: Write> Answers<'_, W> {
             return writeln!(self.out, "{head}{}", terminal::one_line(text, left));
         }
         let widest = labels.iter().map(|name| terminal::width(&label(name))).max().unwrap_or(0);
+        let said = answer(labels, self.abstention, prediction);
+        let widest = self.abstention.map_or(widest, |rule| widest.max(terminal::width(&label(rule.label()))));
         let probability = 100.0 * prediction.probabilities[prediction.label];
         let mark = if prediction.unknown { "(unknown) " } else { "" };
-        let head =
-            format!("{}  {probability:5.1} %  {mark}", terminal::padded(&label(&labels[prediction.label]), widest));
+        let head = format!("{}  {probability:5.1} %  {mark}", terminal::padded(&label(said), widest));
         let left = self.columns.map(|columns| columns.saturating_sub(terminal::width(&head)));
         writeln!(self.out, "{head}{}", terminal::one_line(text, left))
     }
@@ -176,7 +329,7 @@ impl<W: Write> Answers<'_, W> {
         let labels = self.model.labels();
         let answer = Answer {
             text,
-            label: &labels[prediction.label],
+            label: answer(labels, self.abstention, prediction),
             labels: prediction.labels.as_ref().map(|classes| classes.iter().map(|&class| &labels[class]).collect()),
             probability: prediction.probabilities[prediction.label],
             probabilities: Probabilities { labels, values: &prediction.probabilities, all: self.arguments.all },

@@ -8,9 +8,9 @@ use std::{collections::VecDeque, io::Read};
 use super::{
     columns::{ColumnIndices, Columns, is_numbering, known_names},
     dialect::{self, shown_delimiter},
-    fields::{Parser, Quotes, split_whole_fields},
+    fields::{Parser, Quotes, WholeField, split_whole_fields},
     header::{Header, tell_header},
-    lines::{self, Lines, listed, shown},
+    lines::{self, Line, Lines, listed, shown},
     options::Format,
     table::Rows,
 };
@@ -22,41 +22,18 @@ const MOST_LINES_OF_A_FIELD: usize = 1000;
 /// Reads all of `lines` into `rows`. A TSV has tabs, and quotes that count only where they enclose a whole field; the
 /// delimiter of a CSV is the one of the options or the one that fits.
 pub(crate) fn read<R: Read>(lines: Lines<R>, rows: &mut Rows<'_>) -> Result<()> {
-    let mut records = Records::of(lines, rows)?;
-    let Some((first_line, first)) = records.next(rows)? else {
+    let Some(mut begun) = Begun::of(lines, rows)? else {
         return Ok(());
     };
-    let width = first.len();
-    rows.reading.delimiter = Some(records.delimiter).filter(|_| width > 1);
-    let columns = |named: bool, rows: &Rows<'_>| {
-        let (path, options, labelled) = (rows.path.clone(), rows.options, rows.labelled);
-        let line = Some(first_line);
-        let columns = Columns { path: &path, line, names: &first, named, options, labelled };
-        columns.find().map(|found| {
-            let mut reading = rows.reading.clone();
-            if let Some(found) = &found {
-                columns.tell(found, &mut reading);
-            }
-            (found, reading)
-        })
-    };
-    // Numbers alone do not say whether the first record names columns.
-    let names_known = known_names(&first, rows.options) > 0;
-    let chosen = match rows.options.header {
-        Some(named) => columns(named, rows)?,
-        None if names_known => columns(true, rows)?,
-        None => (None, rows.reading.clone()),
-    };
-    let header = rows.options.header.or(names_known.then_some(true));
-    match (chosen, header) {
-        ((Some(chosen), reading), Some(header)) => {
-            rows.reading = reading;
-            rows.reading.header = Some(header);
+    let (width, first_line) = (begun.width, begun.first.line);
+    let first = begun.first.fields.clone();
+    match (begun.chosen.take(), begun.header) {
+        (Some(chosen), Some(header)) => {
             if !header {
                 rows.push_fields(&chosen, first_line, &first)?;
             }
             let mut repeated = 0;
-            records.each(rows, width, first_line, |rows, line, fields| {
+            begun.records.each(rows, width, first_line, |rows, line, fields| {
                 if header && fields == first {
                     repeated += 1;
                     return Ok(());
@@ -70,8 +47,8 @@ pub(crate) fn read<R: Read>(lines: Lines<R>, rows: &mut Rows<'_>) -> Result<()> 
         }
         // No name is known, so the records themselves have to tell.
         (_, header) => {
-            let mut unplaced = vec![(first_line, first.clone())];
-            records.each(rows, width, first_line, |_, line, fields| {
+            let mut unplaced = vec![(first_line, first)];
+            begun.records.each(rows, width, first_line, |_, line, fields| {
                 unplaced.push((line, fields));
                 Ok(())
             })?;
@@ -80,8 +57,56 @@ pub(crate) fn read<R: Read>(lines: Lines<R>, rows: &mut Rows<'_>) -> Result<()> 
     }
 }
 
-/// Takes records whose first names no known column: first whether it names columns at all, then which those of text
-/// and label are: the ones asked for by number, or of two columns the one with fewer different values is the label.
+/// A file whose first record was read.
+pub(super) struct Begun<R> {
+    pub(super) records: Records<R>,
+    pub(super) first: Record,
+    /// Fields of the first record.
+    pub(super) width: usize,
+    /// The columns, where their names are known or were asked for.
+    pub(super) chosen: Option<ColumnIndices>,
+    /// Whether the first record names the columns, where that is known.
+    pub(super) header: Option<bool>,
+}
+
+impl<R: Read> Begun<R> {
+    /// Reads the first record of `lines` and tells `rows` what it shows; none if there is none.
+    pub(super) fn of(lines: Lines<R>, rows: &mut Rows<'_>) -> Result<Option<Self>> {
+        let mut records = Records::of(lines, rows)?;
+        let Some(first) = records.next(rows)? else {
+            return Ok(None);
+        };
+        let width = first.fields.len();
+        rows.reading.delimiter = Some(records.delimiter).filter(|_| width > 1);
+        let columns = |named: bool, rows: &Rows<'_>| {
+            let (path, options, labelled) = (rows.path.clone(), rows.options, rows.labelled);
+            let line = Some(first.line);
+            let columns = Columns { path: &path, line, names: &first.fields, named, options, labelled };
+            columns.find().map(|found| {
+                let mut reading = rows.reading.clone();
+                if let Some(found) = &found {
+                    columns.tell(found, &mut reading);
+                }
+                (found, reading)
+            })
+        };
+        // Numbers alone do not say whether the first record names columns.
+        let names_known = known_names(&first.fields, rows.options) > 0;
+        let (chosen, reading) = match rows.options.header {
+            Some(named) => columns(named, rows)?,
+            None if names_known => columns(true, rows)?,
+            None => (None, rows.reading.clone()),
+        };
+        let header = rows.options.header.or(names_known.then_some(true));
+        if chosen.is_some() {
+            rows.reading = reading;
+            rows.reading.header = header;
+        }
+        Ok(Some(Self { records, first, width, chosen, header }))
+    }
+}
+
+/// Takes records whose first names no known column.
 fn read_without_names(
     records: &[(u64, Vec<String>)],
     width: usize,
@@ -89,10 +114,28 @@ fn read_without_names(
     rows: &mut Rows<'_>,
 ) -> Result<()> {
     let Some((first_line, first)) = records.first() else { return Ok(()) };
-    let header = match header.map_or_else(|| tell_header(records, width), Header::of) {
+    let told = header.map_or_else(|| tell_header(records, width), Header::of);
+    let label = |header: bool| label_of_two(&records[usize::from(header)..]);
+    let (header, chosen) = place(*first_line, first, told, rows, label)?;
+    let body = &records[usize::from(header)..];
+    body.iter().try_for_each(|(line, fields)| rows.push_fields(&chosen, *line, fields))
+}
+
+/// Places the columns of records whose first one, `first`, names none that is known and is what `told` says: whether
+/// it names columns at all, and which those of text and label are: the ones asked for by number, or of two columns the
+/// one that `label_of_two` finds, who is told whether the first is no data.
+pub(super) fn place(
+    first_line: u64,
+    first: &[String],
+    told: Header,
+    rows: &mut Rows<'_>,
+    label_of_two: impl FnOnce(bool) -> usize,
+) -> Result<(bool, ColumnIndices)> {
+    let width = first.len();
+    let header = match told {
         Header::Unknown => {
             return rows.refuse(
-                Some(*first_line),
+                Some(first_line),
                 "a header with usual names, or --header or --no-header to say whether there is one (--text-column and \
                  --label-column take names or numbers)",
                 format!("a first record that could be either: {}", listed(first.iter().map(String::as_str))),
@@ -102,11 +145,10 @@ fn read_without_names(
         Header::Data => false,
     };
     rows.reading.header = Some(header);
-    let body = &records[usize::from(header)..];
     let path = rows.path.clone();
     let columns = Columns {
         path: &path,
-        line: Some(*first_line),
+        line: Some(first_line),
         names: first,
         named: header,
         options: rows.options,
@@ -119,7 +161,7 @@ fn read_without_names(
         _ => match (width, rows.labelled) {
             (1, false) => ColumnIndices { text: vec![0], label: None, split: None },
             (2, true) if !(header && first.iter().any(|name| is_numbering(name))) => {
-                let label = label_of_two(body);
+                let label = label_of_two(header);
                 let flags = "--text-column and --label-column take others";
                 rows.reading.notes.push(match header {
                     true => format!("the label is the column with fewer different values; {flags}"),
@@ -138,12 +180,12 @@ fn read_without_names(
                     }
                 };
                 let got = format!("{width} columns: {}", listed(first.iter().map(String::as_str)));
-                return rows.refuse(Some(*first_line), expected, got);
+                return rows.refuse(Some(first_line), expected, got);
             }
         },
     };
     columns.tell(&chosen, &mut rows.reading);
-    body.iter().try_for_each(|(line, fields)| rows.push_fields(&chosen, *line, fields))
+    Ok((header, chosen))
 }
 
 /// Which of two columns is the label: the one with fewer different values or, at a tie, with fewer letters.
@@ -155,26 +197,40 @@ fn label_of_two(records: &[(u64, Vec<String>)]) -> usize {
     usize::from(measure(1) < measure(0))
 }
 
+/// A record of a file.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// The line it begins on.
+    pub(super) line: u64,
+    pub(super) fields: Vec<String>,
+    /// All of it as it stands in the file.
+    pub(super) raw: String,
+    /// The end of its last line.
+    pub(super) end: &'static str,
+}
+
 /// The records of a file, one after the other.
 pub(super) struct Records<R> {
     lines: Lines<R>,
     /// Lines that were read ahead.
-    waiting: VecDeque<(u64, String)>,
+    waiting: VecDeque<Line>,
     pub(super) delimiter: char,
-    quotes: Quotes,
+    pub(super) quotes: Quotes,
+    /// The line that names the delimiter, with its end.
+    pub(super) separator_line: Option<String>,
     /// Fields of the first record.
     width: Option<usize>,
 }
 
 impl<R: Read> Records<R> {
     /// Records with the delimiter that the options name or the first lines show.
-    fn of(mut lines: Lines<R>, rows: &mut Rows<'_>) -> Result<Self> {
+    pub(super) fn of(mut lines: Lines<R>, rows: &Rows<'_>) -> Result<Self> {
         let mut waiting = VecDeque::new();
         let mut bytes = 0;
         while waiting.len() < dialect::HEAD_LINES && bytes < dialect::HEAD_BYTES {
-            let Some((line, text)) = lines.next()? else { break };
-            bytes += text.len();
-            waiting.push_back((line, text.to_owned()));
+            let Some(line) = lines.next_line()? else { break };
+            bytes += line.text.len();
+            waiting.push_back(line);
         }
         let ended = waiting.len() < dialect::HEAD_LINES && bytes < dialect::HEAD_BYTES;
         let quotes = match rows.reading.format {
@@ -183,20 +239,22 @@ impl<R: Read> Records<R> {
             _ => Quotes::Csv,
         };
         let told = dialect::sep_line(&waiting);
-        if told.is_some() {
-            while waiting.pop_front().is_some_and(|(_, text)| text.trim().is_empty()) {}
+        let mut separator_line = None;
+        while let (Some(_), None) = (told, &separator_line) {
+            let Some(line) = waiting.pop_front() else { break };
+            separator_line = Some(line.text + line.end).filter(|line| !line.trim().is_empty());
         }
         let delimiter = match (rows.options.delimiter.or(told), quotes) {
             (Some(delimiter), _) => delimiter,
             (None, _) if rows.reading.format == Format::Tsv => '\t',
             (None, _) => dialect::delimiter(waiting.make_contiguous(), ended, rows)?,
         };
-        Ok(Self { lines, waiting, delimiter, quotes, width: None })
+        Ok(Self { lines, waiting, delimiter, quotes, separator_line, width: None })
     }
 
     #[cfg(test)]
     pub(super) fn with(lines: Lines<R>, delimiter: char, quotes: Quotes) -> Self {
-        Self { lines, waiting: VecDeque::new(), delimiter, quotes, width: None }
+        Self { lines, waiting: VecDeque::new(), delimiter, quotes, separator_line: None, width: None }
     }
 
     /// Gives every record of `width` fields to `take`; others are broken.
@@ -207,60 +265,72 @@ impl<R: Read> Records<R> {
         first_line: u64,
         mut take: impl FnMut(&mut Rows<'_>, u64, Vec<String>) -> Result<()>,
     ) -> Result<()> {
-        while let Some((line, fields)) = self.next(rows)? {
-            if fields.len() == width {
-                take(rows, line, fields)?;
-            } else {
-                let delimiter = shown_delimiter(self.delimiter);
-                let expected = format!("{width} fields between {delimiter} as in line {first_line}");
-                rows.broken(Some(line), expected, fields.len().to_string());
+        while let Some(record) = self.next(rows)? {
+            if self.fits(&record, width, first_line, rows) {
+                take(rows, record.line, record.fields)?;
             }
         }
         Ok(())
     }
 
-    fn line(&mut self) -> Result<Option<(u64, String)>> {
+    /// Whether a record has `width` fields, as the one in `first_line`; others are broken.
+    pub(super) fn fits(&self, record: &Record, width: usize, first_line: u64, rows: &mut Rows<'_>) -> bool {
+        let fits = record.fields.len() == width;
+        if !fits {
+            let delimiter = shown_delimiter(self.delimiter);
+            let expected = format!("{width} fields between {delimiter} as in line {first_line}");
+            rows.broken(Some(record.line), expected, record.fields.len().to_string());
+        }
+        fits
+    }
+
+    /// Whether lines wait that were read ahead to tell the delimiter.
+    pub(super) fn is_in_head(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn line(&mut self) -> Result<Option<Line>> {
         match self.waiting.pop_front() {
             Some(line) => Ok(Some(line)),
-            None => Ok(self.lines.next()?.map(|(line, text)| (line, text.to_owned()))),
+            None => self.lines.next_line(),
         }
     }
 
-    /// The next record and the line it begins on; blank lines between records are skipped.
-    pub(super) fn next(&mut self, rows: &Rows<'_>) -> Result<Option<(u64, Vec<String>)>> {
+    /// The next record; blank lines between records are skipped.
+    pub(super) fn next(&mut self, rows: &Rows<'_>) -> Result<Option<Record>> {
         let record = match self.quotes {
             Quotes::Csv => self.next_quoted(rows)?,
             Quotes::WholeFields => self.next_whole_fields()?,
         };
-        if let (None, Some((_, fields))) = (self.width, &record) {
-            self.width = Some(fields.len());
+        if let (None, Some(record)) = (self.width, &record) {
+            self.width = Some(record.fields.len());
         }
         Ok(record)
     }
 
-    fn next_quoted(&mut self, rows: &Rows<'_>) -> Result<Option<(u64, Vec<String>)>> {
-        let mut parser: Option<(u64, Parser)> = None;
+    fn next_quoted(&mut self, rows: &Rows<'_>) -> Result<Option<Record>> {
+        let mut open: Option<(u64, Parser, String)> = None;
         let limit = self.lines.limit();
-        while let Some((line, text)) = self.line()? {
-            let (begin, parser) = match &mut parser {
-                Some((begin, parser)) => (*begin, parser),
-                None if text.trim_matches(' ').is_empty() => continue,
-                none => {
-                    let (begin, parser) = none.insert((line, Parser::new(self.delimiter)));
-                    (*begin, parser)
-                }
-            };
+        while let Some(Line { number, text, end }) = self.line()? {
+            if open.is_none() && text.trim_matches(' ').is_empty() {
+                continue;
+            }
+            let (line, mut parser, mut raw) =
+                open.take().unwrap_or_else(|| (number, Parser::new(self.delimiter), String::new()));
             parser.feed(&text);
+            raw.push_str(&text);
             if parser.length > limit {
-                return Err(lines::too_long(&rows.path, begin, limit));
+                return Err(lines::too_long(&rows.path, line, limit));
             }
             if !parser.is_open() {
-                return Ok(Some((begin, std::mem::replace(parser, Parser::new(',')).finish())));
+                return Ok(Some(Record { line, fields: parser.finish(), raw, end }));
             }
+            raw.push_str(end);
+            open = Some((line, parser, raw));
         }
-        match parser {
+        match open {
             None => Ok(None),
-            Some((begin, parser)) => {
+            Some((begin, parser, _)) => {
                 let field = parser.field.chars().take(30).collect::<String>();
                 rows.refuse(
                     Some(begin),
@@ -273,36 +343,41 @@ impl<R: Read> Records<R> {
 
     /// A record of a TSV, in which a quote is a letter like others unless it encloses a whole field, over several lines
     /// if the record has the right number of fields only so.
-    fn next_whole_fields(&mut self) -> Result<Option<(u64, Vec<String>)>> {
-        let (begin, first) = loop {
+    fn next_whole_fields(&mut self) -> Result<Option<Record>> {
+        let first = loop {
             match self.line()? {
                 None => return Ok(None),
-                Some((_, text)) if text.trim_matches(' ').is_empty() => {}
+                Some(line) if line.text.trim_matches(' ').is_empty() => {}
                 Some(line) => break line,
             }
         };
-        let fields = split_whole_fields(&first, self.delimiter);
+        let contents = |fields: Vec<WholeField>| fields.into_iter().map(|field| field.content).collect();
+        let fields = split_whole_fields(&first.text, self.delimiter);
         let open = fields.last().is_some_and(|field| field.is_open);
         if let (true, Some(width)) = (open, self.width) {
-            let mut joined = first.clone();
+            let mut joined = first.text.clone();
+            let mut raw = format!("{}{}", first.text, first.end);
             let mut taken = Vec::new();
             while taken.len() < MOST_LINES_OF_A_FIELD && joined.len() <= self.lines.limit() {
-                let Some((line, text)) = self.line()? else { break };
+                let Some(line) = self.line()? else { break };
                 joined.push('\n');
-                joined.push_str(&text);
+                joined.push_str(&line.text);
+                raw.push_str(&line.text);
                 // A line that is a record by itself is one.
-                let alone = split_whole_fields(&text, self.delimiter);
+                let alone = split_whole_fields(&line.text, self.delimiter);
                 let is_record = width > 1 && alone.len() == width && !alone.iter().any(|field| field.is_open);
-                taken.push((line, text));
+                let end = line.end;
+                taken.push(line);
                 if is_record && fields.len() == width {
                     break;
                 }
                 let fields = split_whole_fields(&joined, self.delimiter);
                 if fields.last().is_some_and(|field| field.is_open) {
+                    raw.push_str(end);
                     continue;
                 }
                 if fields.len() == width {
-                    return Ok(Some((begin, fields.into_iter().map(|field| field.content).collect())));
+                    return Ok(Some(Record { line: first.number, fields: contents(fields), raw, end }));
                 }
                 break;
             }
@@ -310,7 +385,7 @@ impl<R: Read> Records<R> {
                 self.waiting.push_front(line);
             }
         }
-        Ok(Some((begin, fields.into_iter().map(|field| field.content).collect())))
+        Ok(Some(Record { line: first.number, fields: contents(fields), raw: first.text, end: first.end }))
     }
 }
 
@@ -508,7 +583,7 @@ mod tests {
             let mut records = Records::with(lines, ',', Quotes::Csv);
             loop {
                 match records.next(&rows) {
-                    Ok(Some((_, fields))) => ours.push(fields),
+                    Ok(Some(record)) => ours.push(record.fields),
                     Ok(None) => break,
                     // The csv crate takes an open quote without a word.
                     Err(_) => return Ok(()),

@@ -7,7 +7,7 @@
 use super::{
     columns,
     fields::{Parser, split_whole_fields},
-    lines::shown,
+    lines::{Line, shown},
     options::ReadOptions,
     table::Rows,
 };
@@ -26,8 +26,8 @@ pub(super) fn shown_delimiter(delimiter: char) -> String {
 }
 
 /// The delimiter that the first line says, as Excel writes it: `sep=;`.
-pub(super) fn sep_line<'a>(lines: impl IntoIterator<Item = &'a (u64, String)>) -> Option<char> {
-    let first = lines.into_iter().map(|line| line.1.trim_matches([' ', '"'])).find(|line| !line.is_empty())?;
+pub(super) fn sep_line<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Option<char> {
+    let first = lines.into_iter().map(|line| line.text.trim_matches([' ', '"'])).find(|line| !line.is_empty())?;
     let told = first.get(..4).filter(|start| start.eq_ignore_ascii_case("sep=")).map(|_| &first[4..])?;
     let mut told = told.chars();
     told.next().filter(|_| told.next().is_none())
@@ -45,7 +45,7 @@ struct Fit {
 }
 
 /// The delimiter that fits `lines`, the head of a file or, if `ended`, all of it.
-pub(super) fn delimiter(lines: &[(u64, String)], ended: bool, rows: &Rows<'_>) -> Result<char> {
+pub(super) fn delimiter(lines: &[Line], ended: bool, rows: &Rows<'_>) -> Result<char> {
     let fits: Vec<Fit> =
         CANDIDATES.into_iter().filter_map(|candidate| fit(lines, ended, candidate, rows.options)).collect();
     let several: Vec<&Fit> = fits.iter().filter(|fit| fit.width > 1 || fit.uneven.is_some()).collect();
@@ -71,35 +71,35 @@ pub(super) fn delimiter(lines: &[(u64, String)], ended: bool, rows: &Rows<'_>) -
         (_, Some(_), Some(_)) => {
             let fitting: Vec<String> =
                 several.iter().filter(|fit| rank(fit) == best).map(|fit| shown_delimiter(fit.delimiter)).collect();
-            let line = lines.iter().find(|line| !line.1.trim().is_empty());
+            let line = lines.iter().find(|line| !line.text.trim().is_empty());
             rows.refuse(
-                line.map(|line| line.0),
+                line.map(|line| line.number),
                 "one delimiter (--delimiter says which it is)",
-                format!("{} fit equally: '{}'", fitting.join(" and "), shown(line.map_or("", |line| &line.1))),
+                format!("{} fit equally: '{}'", fitting.join(" and "), shown(line.map_or("", |line| &line.text))),
             )
         }
     }
 }
 
 /// Whether the records of a TSV have one number of fields only if quotes mean what they do in a CSV.
-pub(super) fn is_quoted(lines: &[(u64, String)], ended: bool, options: &ReadOptions) -> bool {
+pub(super) fn is_quoted(lines: &[Line], ended: bool, options: &ReadOptions) -> bool {
     let mut widths = lines
         .iter()
-        .filter(|line| !line.1.trim_matches(' ').is_empty())
-        .map(|line| split_whole_fields(&line.1, '\t').len());
+        .filter(|line| !line.text.trim_matches(' ').is_empty())
+        .map(|line| split_whole_fields(&line.text, '\t').len());
     let first = widths.next();
     let is_plain = widths.all(|width| Some(width) == first);
     !is_plain && fit(lines, ended, '\t', options).is_some_and(|fit| fit.uneven.is_none() && fit.width > 1)
 }
 
 /// A delimiter that cuts nothing in `lines`.
-fn unused(lines: &[(u64, String)]) -> char {
-    let is_unused = |candidate: &char| !lines.iter().any(|line| line.1.contains(*candidate));
+fn unused(lines: &[Line]) -> char {
+    let is_unused = |candidate: &char| !lines.iter().any(|line| line.text.contains(*candidate));
     CANDIDATES.into_iter().chain(['\u{1f}']).find(is_unused).unwrap_or('\u{1f}')
 }
 
 /// How `lines` look under `delimiter`; none if there is no record.
-fn fit(lines: &[(u64, String)], ended: bool, delimiter: char, options: &ReadOptions) -> Option<Fit> {
+fn fit(lines: &[Line], ended: bool, delimiter: char, options: &ReadOptions) -> Option<Fit> {
     let mut found: Option<Fit> = None;
     let mut open: Option<(u64, Parser)> = None;
     let mut take = |begin: u64, fields: Vec<String>| match &mut found {
@@ -112,11 +112,11 @@ fn fit(lines: &[(u64, String)], ended: bool, delimiter: char, options: &ReadOpti
         }
         Some(_) => {}
     };
-    for (line, text) in lines {
+    for Line { number, text, .. } in lines {
         if open.is_none() && text.trim_matches(' ').is_empty() {
             continue;
         }
-        let (begin, mut parser) = open.take().unwrap_or_else(|| (*line, Parser::new(delimiter)));
+        let (begin, mut parser) = open.take().unwrap_or_else(|| (*number, Parser::new(delimiter)));
         parser.feed(text);
         match parser.is_open() {
             true => open = Some((begin, parser)),

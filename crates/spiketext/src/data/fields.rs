@@ -9,6 +9,18 @@ pub(super) enum Quotes {
     WholeFields,
 }
 
+/// The fields of one whole record.
+pub(super) fn fields_of(record: &str, delimiter: char, quotes: Quotes) -> Vec<String> {
+    match quotes {
+        Quotes::Csv => {
+            let mut parser = Parser::new(delimiter);
+            parser.feed(record);
+            parser.finish()
+        }
+        Quotes::WholeFields => split_whole_fields(record, delimiter).into_iter().map(|field| field.content).collect(),
+    }
+}
+
 /// A field of a TSV.
 pub(super) struct WholeField {
     /// Without the quotes around it.

@@ -3,8 +3,6 @@
 //! Only evidence counts. Taking a header for a text makes a class that is none and moves every answer by a row; taking a
 //! text for a header loses it. Where nothing speaks for either, it is a question.
 
-use std::collections::HashMap;
-
 /// What the first record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Header {
@@ -24,41 +22,85 @@ impl Header {
 }
 
 /// What the first of `records`, of `width` fields each, is.
-///
-/// It is data if one of its fields comes again in its column, or is a number like the others; it names columns if all
-/// others of a column are numbers and it is not, or if, of a column of texts of several words, it is one word like
-/// a variable's name.
 pub(super) fn tell_header(records: &[(u64, Vec<String>)], width: usize) -> Header {
     let Some(((_, first), others)) = records.split_first() else { return Header::Unknown };
-    if others.is_empty() {
-        return Header::Unknown;
-    }
-    let mut names = false;
-    for (column, field) in first.iter().enumerate().take(width) {
-        let field = field.trim();
-        let mut values = others.iter().map(|record| record.1[column].trim());
-        let is_number = |value: &str| value.parse::<f64>().is_ok();
-        let all_numbers = values.clone().all(|value| is_number(value) || value.is_empty())
-            && values.clone().any(|value| !value.is_empty());
-        if is_number(field) || has_sentence(field) || comes_again(field, &mut values.clone()) {
-            return Header::Data;
-        }
-        let words = |value: &str| value.split_whitespace().count();
-        let sentences = values.clone().filter(|value| words(value) >= 3).count();
-        let is_text = 10 * sentences >= 9 * others.len();
-        names |= field.is_empty() && values.all(|value| !value.is_empty());
-        names |= all_numbers || (is_text && is_identifier(field));
-    }
-    if names { Header::Names } else { Header::Unknown }
+    let mut evidence = Evidence::new(first, width);
+    others.iter().for_each(|record| evidence.see(&record.1));
+    evidence.told()
 }
 
-/// Whether `field` is among the values of a column that repeats its values, as labels do.
-fn comes_again<'a>(field: &str, values: &mut impl Iterator<Item = &'a str>) -> bool {
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for value in values {
-        *counts.entry(value).or_default() += 1;
+/// What the records after the first say of it, one after the other, so that nobody needs to keep them.
+pub(super) struct Evidence {
+    columns: Vec<ColumnEvidence>,
+    /// Records seen.
+    others: usize,
+}
+
+/// The first field of a column, and what is below it.
+struct ColumnEvidence {
+    first: String,
+    /// It is below again, as labels are.
+    again: bool,
+    /// All below are numbers or empty...
+    numbers: bool,
+    /// ...and not all of them are empty.
+    filled: bool,
+    /// None below is empty.
+    all_filled: bool,
+    /// How many below have three words or more.
+    sentences: usize,
+}
+
+impl Evidence {
+    /// Nothing but the first record, of `width` fields.
+    pub(super) fn new(first: &[String], width: usize) -> Self {
+        let column = |field: &String| ColumnEvidence {
+            first: field.trim().to_owned(),
+            again: false,
+            numbers: true,
+            filled: false,
+            all_filled: true,
+            sentences: 0,
+        };
+        Self { columns: first.iter().take(width).map(column).collect(), others: 0 }
     }
-    !field.is_empty() && counts.contains_key(field)
+
+    /// Takes a record of as many fields.
+    pub(super) fn see(&mut self, record: &[String]) {
+        self.others += 1;
+        for (column, value) in self.columns.iter_mut().zip(record) {
+            let value = value.trim();
+            column.again |= value == column.first && !value.is_empty();
+            column.numbers &= value.is_empty() || is_number(value);
+            column.filled |= !value.is_empty();
+            column.all_filled &= !value.is_empty();
+            column.sentences += usize::from(value.split_whitespace().nth(2).is_some());
+        }
+    }
+
+    /// What the first record is: data if one of its fields comes again in its column, or is a number like the others;
+    /// names of columns if all others of a column are numbers and it is not, or if, of a column of texts of several
+    /// words, it is one word like a variable's name.
+    pub(super) fn told(&self) -> Header {
+        if self.others == 0 {
+            return Header::Unknown;
+        }
+        let mut names = false;
+        for column in &self.columns {
+            let field = column.first.as_str();
+            if is_number(field) || has_sentence(field) || column.again {
+                return Header::Data;
+            }
+            let is_text = 10 * column.sentences >= 9 * self.others;
+            names |= field.is_empty() && column.all_filled;
+            names |= (column.numbers && column.filled) || (is_text && is_identifier(field));
+        }
+        if names { Header::Names } else { Header::Unknown }
+    }
+}
+
+fn is_number(value: &str) -> bool {
+    value.parse::<f64>().is_ok()
 }
 
 /// Whether it is more than a name could be.

@@ -19,6 +19,13 @@ pub(crate) const HEAD: usize = 1 << 16;
 /// The name that stands for standard input.
 const STANDARD_INPUT: &str = "-";
 
+/// What packed files begin with.
+const GZIP: &[u8] = b"\x1f\x8b";
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+
+/// Lines of what was opened.
+pub(crate) type TextLines = Lines<Box<dyn Read>>;
+
 /// Bytes that can be read more than once.
 pub(crate) struct Input {
     /// What errors call it.
@@ -31,7 +38,7 @@ pub(crate) struct Input {
 impl Input {
     /// The file at `path`; `-` is standard input, which is read to its end.
     pub(crate) fn of(path: &Path) -> Result<Self> {
-        if path.as_os_str() == STANDARD_INPUT {
+        if is_standard_input(path) {
             return Self::copied(io::stdin().lock(), Path::new("standard input"));
         }
         let metadata = std::fs::metadata(path).map_err(Error::read(path))?;
@@ -46,7 +53,7 @@ impl Input {
     }
 
     /// What `reader` gives, in a temporary file that goes with this value.
-    fn copied(mut reader: impl Read, name: &Path) -> Result<Self> {
+    pub(crate) fn copied(mut reader: impl Read, name: &Path) -> Result<Self> {
         let mut copy = NamedTempFile::new().map_err(Error::write(std::env::temp_dir()))?;
         if io::copy(&mut reader, &mut copy).and_then(|read| copy.flush().map(|()| read)).map_err(Error::read(name))?
             == 0
@@ -62,38 +69,15 @@ impl Input {
         &self.place
     }
 
-    /// The first bytes, as they are.
-    fn magic(&self) -> Result<Vec<u8>> {
-        let mut magic = Vec::new();
-        File::open(&self.place)
-            .and_then(|file| file.take(6).read_to_end(&mut magic))
-            .map_err(Error::read(&self.name))?;
-        Ok(magic)
-    }
-
     /// The content from its beginning: unpacked, and in UTF-8 if a mark says that it is in UTF-16.
     pub(crate) fn open(&self) -> Result<Box<dyn Read>> {
-        let magic = self.magic()?;
+        self.content().map(|content| content.reader)
+    }
+
+    /// [`Input::open`], with what it was.
+    pub(crate) fn content(&self) -> Result<Content> {
         let file = File::open(&self.place).map_err(Error::read(&self.name))?;
-        let unpacked: Box<dyn Read> = match magic.as_slice() {
-            #[cfg(feature = "compressed")]
-            [0x1f, 0x8b, ..] => Box::new(Unpacked::new(flate2::read::MultiGzDecoder::new(io::BufReader::new(file)))),
-            #[cfg(feature = "compressed")]
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-                Box::new(Unpacked::new(zstd::stream::read::Decoder::new(file).map_err(Error::read(&self.name))?))
-            }
-            _ => match packed(&magic) {
-                None => Box::new(file),
-                Some(form) => {
-                    return Err(Error::malformed(&self.name, None, "a file that this program can unpack", form));
-                }
-            },
-        };
-        let (mark, whole) = marked(unpacked).map_err(Error::read(&self.name))?;
-        Ok(match mark {
-            Some(encoding) => Box::new(Utf16::new(whole, encoding)),
-            None => Box::new(whole),
-        })
+        Content::of(file, &self.name)
     }
 
     /// The first bytes of the content.
@@ -104,17 +88,73 @@ impl Input {
     }
 
     /// The lines of the content.
-    pub(crate) fn lines(&self) -> Result<Lines<Box<dyn Read>>> {
+    pub(crate) fn lines(&self) -> Result<TextLines> {
         Ok(Lines::new(&self.name, self.open()?))
     }
+}
+
+/// Content that is read once, unpacked and in UTF-8.
+pub(crate) struct Content {
+    pub(crate) reader: Box<dyn Read>,
+    /// Whether it was in UTF-16.
+    pub(crate) was_utf_16: bool,
+}
+
+impl Content {
+    /// The content of what `raw` gives, which errors call `name`.
+    pub(crate) fn of(mut raw: impl Read + 'static, name: &Path) -> Result<Self> {
+        // As much as readers look at: they take the first bytes that come for a sample of all.
+        let mut head = Vec::new();
+        raw.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(Error::read(name))?;
+        let form = packed(&head);
+        #[cfg(feature = "compressed")]
+        let (is_gzip, is_zstd) = (head.starts_with(GZIP), head.starts_with(ZSTD));
+        let whole = io::Cursor::new(head).chain(raw);
+        let unpacked: Box<dyn Read> = match form {
+            #[cfg(feature = "compressed")]
+            _ if is_gzip => Box::new(Unpacked::new(flate2::read::MultiGzDecoder::new(io::BufReader::new(whole)))),
+            #[cfg(feature = "compressed")]
+            _ if is_zstd => {
+                Box::new(Unpacked::new(zstd::stream::read::Decoder::new(whole).map_err(Error::read(name))?))
+            }
+            None => Box::new(whole),
+            Some(form) => {
+                return Err(Error::malformed(name, None, "a file that this program can unpack", form));
+            }
+        };
+        let (mark, whole) = marked(unpacked).map_err(Error::read(name))?;
+        Ok(match mark {
+            Some(encoding) => Self { reader: Box::new(Utf16::new(whole, encoding)), was_utf_16: true },
+            None => Self { reader: Box::new(whole), was_utf_16: false },
+        })
+    }
+
+    /// Content of standard input, which is not kept.
+    pub(crate) fn of_standard_input() -> Result<(PathBuf, Self)> {
+        let name = PathBuf::from("standard input");
+        Self::of(io::stdin().lock(), &name).map(|content| (name, content))
+    }
+
+    /// The first bytes of the content, and all of it.
+    pub(crate) fn with_head(mut self, name: &Path) -> Result<(Vec<u8>, Self)> {
+        let mut head = Vec::new();
+        self.reader.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(Error::read(name))?;
+        let reader = Box::new(io::Cursor::new(head.clone()).chain(self.reader));
+        Ok((head, Self { reader, ..self }))
+    }
+}
+
+/// Whether `path` stands for standard input.
+pub(crate) fn is_standard_input(path: &Path) -> bool {
+    path.as_os_str() == STANDARD_INPUT
 }
 
 /// What packs a file that is not unpacked here.
 fn packed(magic: &[u8]) -> Option<&'static str> {
     [
-        (&b"\x1f\x8b"[..], "gzip data: unpack it first (this build cannot)"),
-        (b"\x28\xb5\x2f\xfd", "zstd data: unpack it first (this build cannot)"),
-        (b"PK\x03\x04", "a zip archive or a spreadsheet: unpack it, or save the sheet as CSV"),
+        (GZIP, "gzip data: unpack it first (this build cannot)"),
+        (ZSTD, "zstd data: unpack it first (this build cannot)"),
+        (&b"PK\x03\x04"[..], "a zip archive or a spreadsheet: unpack it, or save the sheet as CSV"),
         (b"BZh", "bzip2 data: unpack it first"),
         (b"\xfd7zXZ", "xz data: unpack it first"),
     ]

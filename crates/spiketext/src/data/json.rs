@@ -20,7 +20,7 @@ const HEAD: usize = 100;
 /// The longest array in bytes: unlike lines, it is read as a whole.
 const MOST_BYTES_OF_AN_ARRAY: u64 = 1 << 30;
 
-type Object = Map<String, Value>;
+pub(super) type Object = Map<String, Value>;
 
 /// Reads all objects of `input` into `rows`.
 pub(crate) fn read(input: &Input, rows: &mut Rows<'_>) -> Result<()> {
@@ -116,15 +116,15 @@ impl<'de, F: FnMut(u64, Value) -> bool> Visitor<'de> for Elements<F> {
 
 /// Objects on their way into rows: the first ones wait until their fields are known.
 #[derive(Default)]
-struct Objects {
-    fields: Option<(Vec<String>, ColumnIndices)>,
+pub(super) struct Objects {
+    pub(super) fields: Option<(Vec<String>, ColumnIndices)>,
     waiting: Vec<(u64, Object)>,
     /// Halves of characters that were replaced.
-    replaced: usize,
+    pub(super) replaced: usize,
 }
 
 impl Objects {
-    fn take(&mut self, line: u64, object: Object, rows: &mut Rows<'_>) -> Result<()> {
+    pub(super) fn take(&mut self, line: u64, object: Object, rows: &mut Rows<'_>) -> Result<()> {
         if let Some((names, chosen)) = &self.fields {
             return push(line, &object, names, chosen, rows);
         }
@@ -133,7 +133,7 @@ impl Objects {
     }
 
     /// Chooses the fields from all that the waiting objects have, and takes these.
-    fn choose(&mut self, rows: &mut Rows<'_>) -> Result<()> {
+    pub(super) fn choose(&mut self, rows: &mut Rows<'_>) -> Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
         let Some((line, _)) = waiting.first() else { return Ok(()) };
         let mut names: Vec<String> = Vec::new();
@@ -165,7 +165,8 @@ impl Objects {
         Ok(())
     }
 
-    fn finish(mut self, rows: &mut Rows<'_>) -> Result<()> {
+    /// Takes the objects that still wait and says what was noticed.
+    pub(super) fn finish(&mut self, rows: &mut Rows<'_>) -> Result<()> {
         self.choose(rows)?;
         if self.replaced > 0 {
             rows.reading.notes.push(format!(
@@ -223,7 +224,7 @@ fn push(line: u64, object: &Object, names: &[String], chosen: &ColumnIndices, ro
 }
 
 /// The object in `content`, or what was expected and what came.
-fn parse(content: &str, replaced: &mut usize) -> std::result::Result<Object, (&'static str, String)> {
+pub(super) fn parse(content: &str, replaced: &mut usize) -> std::result::Result<Object, (&'static str, String)> {
     let expected = "one JSON object on each line";
     let parsed = serde_json::from_str(content)
         .or_else(|error| mend(content, replaced).map_or(Err(error), |mended| serde_json::from_str(&mended)));

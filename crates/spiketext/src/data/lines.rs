@@ -24,6 +24,19 @@ pub(crate) struct Lines<R> {
     limit: usize,
     /// What ends a line, once the first end was seen.
     end: Option<u8>,
+    /// What ended the last line.
+    ended_by: &'static str,
+}
+
+/// A line that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// Its number, counted from 1.
+    pub(crate) number: u64,
+    /// What it holds, without its end.
+    pub(crate) text: String,
+    /// Its end: `\n`, `\r\n`, `\r`, or nothing at the end of the file.
+    pub(crate) end: &'static str,
 }
 
 impl<R: Read> Lines<R> {
@@ -41,6 +54,7 @@ impl<R: Read> Lines<R> {
             number: 0,
             limit,
             end: None,
+            ended_by: "",
         }
     }
 
@@ -80,16 +94,25 @@ impl<R: Read> Lines<R> {
             return Ok(None);
         }
         self.number += 1;
+        self.ended_by = "";
         if self.buffer.last() == Some(&end) {
             self.buffer.pop();
+            self.ended_by = if end == b'\n' { "\n" } else { "\r" };
         } else if self.buffer.len() > self.limit {
             return Err(too_long(&self.path, self.number, self.limit));
         }
         if self.buffer.last() == Some(&b'\r') {
             self.buffer.pop();
+            self.ended_by = if self.ended_by == "\n" { "\r\n" } else { "\r" };
         }
         let text = decode(&self.path, self.number, &self.buffer)?;
         Ok(Some((self.number, text)))
+    }
+
+    /// [`Lines::next`], with the line's end.
+    pub(crate) fn next_line(&mut self) -> Result<Option<Line>> {
+        let line = self.next()?.map(|(number, text)| (number, text.to_owned()));
+        Ok(line.map(|(number, text)| Line { number, text, end: self.ended_by }))
     }
 }
 

@@ -3,6 +3,7 @@
 //! A [`Table`] is one file as it stands; a [`Dataset`] is one or two tables with classes in order and texts divided
 //! into training, development and test. Tokens, vectors and networks are other modules' business.
 
+mod append;
 mod columns;
 mod dataset;
 mod delimited;
@@ -22,10 +23,12 @@ mod parquet_file;
 mod read;
 mod reading;
 mod split;
+mod stream;
 mod summary;
 mod table;
 pub mod treebank;
 
+pub use append::{Appending, Cell, CellKind, Destination, NewColumn, TableForm};
 pub use dataset::{Dataset, Example, Report};
 pub use known::{KnownDataset, known, load, open};
 pub use options::{Familiar, Format, ReadOptions};
@@ -34,5 +37,6 @@ pub use parquet_file::catches_panics;
 pub use read::{read_file, read_files, read_texts, read_texts_from, text_lines};
 pub use reading::{LeftOut, Reading};
 pub use split::{Split, SplitRule, canonical_form, split_of, text_hash};
+pub use stream::{Record, TextStream};
 pub use summary::{Lengths, PartSummary, Summary};
 pub use table::{Row, Table};

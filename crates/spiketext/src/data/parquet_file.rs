@@ -6,7 +6,7 @@ use std::{
     collections::HashSet,
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -14,15 +14,15 @@ use parquet::{
     basic::Compression,
     errors::ParquetError,
     file::{
-        metadata::FileMetaData,
+        metadata::{FileMetaData, ParquetMetaData},
         reader::{FileReader, SerializedFileReader},
     },
-    record::Field,
+    record::{Field, reader::RowIter},
     schema::types::Type,
 };
 
 use super::{
-    columns::Columns,
+    columns::{ColumnIndices, Columns},
     labels,
     lines::{listed, shown},
     table::{JOINT, Rows},
@@ -32,8 +32,13 @@ use crate::{Error, Result};
 /// Reads the file at `path`, which errors call what `rows` does, into `rows`, counting rows from 1 as lines.
 pub(crate) fn read(path: &Path, rows: &mut Rows<'_>) -> Result<()> {
     let name = rows.path.clone();
-    // The parquet crate reports most damage as errors, but panics on some (negative lengths, for example).
-    caught(|| read_rows(path, rows))
+    sound(&name, || read_rows(path, rows))
+}
+
+/// The outcome of `work` on the file called `name`. The parquet crate reports most damage as errors, but panics on some
+/// (negative lengths, for example).
+pub(super) fn sound<T>(name: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    caught(work)
         .unwrap_or_else(|| Err(Error::malformed(name, None, "a sound Parquet file", "damage: impossible sizes")))
 }
 
@@ -57,96 +62,139 @@ fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
 }
 
 fn read_rows(place: &Path, rows: &mut Rows<'_>) -> Result<()> {
-    let path = rows.path.clone();
-    let damaged = |error: ParquetError| {
-        let told = error.to_string();
-        let told = told.strip_prefix("Parquet error: ").unwrap_or(&told);
-        Error::malformed(&path, None, "a sound Parquet file", format!("damage: {}", told.replace('\n', " ")))
-    };
-    let file = File::open(place).map_err(Error::read(&path))?;
-    let reader = SerializedFileReader::new(file).map_err(damaged)?;
-    let packed = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
-    if let Some(codec) = packed.map(|column| column.compression()).find(|codec| !is_supported(*codec)) {
-        let expected = "a codec that this program reads (none, snappy, gzip, zstd, lz4)";
-        return rows.refuse(None, expected, format!("a codec that is not supported: {codec}"));
+    let mut file = RowsOfFile::open(place, rows, false)?;
+    while let Some(values) = file.next()? {
+        file.push(&values, rows)?;
     }
-    let metadata = reader.metadata().file_metadata();
-    let fields = metadata.schema().get_fields();
-    let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
-    let columns = Columns {
-        path: &path,
-        line: None,
-        names: &names,
-        named: true,
-        options: rows.options,
-        labelled: rows.labelled,
-    };
-    let Some(chosen) = columns.find()? else {
-        let got = format!("the columns {}", listed(names.iter().map(String::as_str)));
-        return rows.refuse(None, "a text and a label column (--text-column, --label-column)", got);
-    };
-    columns.tell(&chosen, &mut rows.reading);
-    // Only the columns that are used are decoded, in the order of the file. A projection goes by names, so it cannot
-    // tell columns of one name apart.
-    let distinct: HashSet<&String> = names.iter().collect();
-    let mut used: Vec<usize> = (0..names.len()).collect();
-    if distinct.len() == names.len() {
-        used.retain(|column| chosen.text.contains(column) || [chosen.label, chosen.split].contains(&Some(*column)));
+    Ok(())
+}
+
+/// A row, with the names of its columns.
+pub(super) type Values = Vec<(String, Field)>;
+
+/// The rows of a file, one after the other.
+pub(super) struct RowsOfFile {
+    name: PathBuf,
+    /// What stands at the end of the file.
+    pub(super) metadata: ParquetMetaData,
+    /// All columns.
+    pub(super) names: Vec<String>,
+    chosen: ColumnIndices,
+    /// The columns that are decoded, in the order of the file.
+    used: Vec<usize>,
+    /// The class names of the label column.
+    classes: Option<Vec<String>>,
+    rows: RowIter<'static>,
+    /// Rows given.
+    number: u64,
+}
+
+impl RowsOfFile {
+    /// Opens the file at `place`, which errors call what `rows` does, and chooses its columns. Those that are neither
+    /// text nor label are left out unless `whole`.
+    pub(super) fn open(place: &Path, rows: &mut Rows<'_>, whole: bool) -> Result<Self> {
+        let path = rows.path.clone();
+        let damaged = |error: ParquetError| damaged(&path, &error);
+        let file = File::open(place).map_err(Error::read(&path))?;
+        let reader = SerializedFileReader::new(file).map_err(damaged)?;
+        let packed = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+        if let Some(codec) = packed.map(|column| column.compression()).find(|codec| !is_supported(*codec)) {
+            let expected = "a codec that this program reads (none, snappy, gzip, zstd, lz4)";
+            return rows.refuse(None, expected, format!("a codec that is not supported: {codec}"));
+        }
+        let metadata = reader.metadata().clone();
+        let schema = metadata.file_metadata().schema();
+        let fields = schema.get_fields();
+        let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
+        let columns = Columns {
+            path: &path,
+            line: None,
+            names: &names,
+            named: true,
+            options: rows.options,
+            labelled: rows.labelled,
+        };
+        let Some(chosen) = columns.find()? else {
+            let got = format!("the columns {}", listed(names.iter().map(String::as_str)));
+            return rows.refuse(None, "a text and a label column (--text-column, --label-column)", got);
+        };
+        columns.tell(&chosen, &mut rows.reading);
+        // Only the columns that are used are decoded, in the order of the file. A projection goes by names, so it
+        // cannot tell columns of one name apart.
+        let distinct: HashSet<&String> = names.iter().collect();
+        let mut used: Vec<usize> = (0..names.len()).collect();
+        if distinct.len() == names.len() && !whole {
+            used.retain(|column| {
+                chosen.text.contains(column) || [chosen.label, chosen.split].contains(&Some(*column))
+            });
+        }
+        let projection = Type::group_type_builder(schema.name())
+            .with_fields(used.iter().map(|&column| Arc::clone(&fields[column])).collect())
+            .build()
+            .map_err(damaged)?;
+        let projection = Some(projection).filter(|_| used.len() < names.len());
+        let classes = chosen.label.and_then(|column| class_names(metadata.file_metadata(), &names[column]));
+        let rows = RowIter::from_file_into(Box::new(reader)).project(projection).map_err(damaged)?;
+        Ok(Self { name: path, metadata, names, chosen, used, classes, rows, number: 0 })
     }
-    let projection = Type::group_type_builder(metadata.schema().name())
-        .with_fields(used.iter().map(|&column| Arc::clone(&fields[column])).collect())
-        .build()
-        .map_err(damaged)?;
-    let projection = Some(projection).filter(|_| used.len() < names.len());
-    let place = |column: usize| used.iter().position(|&other| other == column).unwrap_or(0);
-    let classes = chosen.label.and_then(|column| class_names(metadata, &names[column]));
-    for (index, row) in reader.get_row_iter(projection).map_err(damaged)?.enumerate() {
-        let line = Some(index as u64 + 1);
-        let values: Vec<(String, Field)> = row.map_err(damaged)?.into_columns();
+
+    /// The next row; none after the last.
+    pub(super) fn next(&mut self) -> Result<Option<Values>> {
+        let Some(row) = self.rows.next() else { return Ok(None) };
+        self.number += 1;
+        row.map(|row| Some(row.into_columns())).map_err(|error| damaged(&self.name, &error))
+    }
+
+    /// Pushes what `rows` want of the row that was given last.
+    pub(super) fn push(&self, values: &Values, rows: &mut Rows<'_>) -> Result<()> {
+        let line = Some(self.number);
+        let place = |column: usize| self.used.iter().position(|&other| other == column).unwrap_or(0);
         let get = |column: usize| values.get(place(column)).map_or(&Field::Null, |value| &value.1);
-        let mut texts = Vec::with_capacity(chosen.text.len());
-        for &column in &chosen.text {
+        let mut texts = Vec::with_capacity(self.chosen.text.len());
+        for &column in &self.chosen.text {
             match (get(column), text_of(get(column))) {
                 (Field::Null, _) => {}
                 (_, Some(text)) => texts.push(text),
                 (field, None) => {
-                    let expected = format!("UTF-8 text in the column '{}'", shown(&names[column]));
+                    let expected = format!("UTF-8 text in the column '{}'", shown(&self.names[column]));
                     return rows.refuse(line, expected, kind(field));
                 }
             }
         }
-        let split = chosen.split.map(get).and_then(string);
-        if let Some(Field::ListInternal(list)) = chosen.label.map(get) {
+        let split = self.chosen.split.map(get).and_then(string);
+        if let Some(field @ Field::ListInternal(list)) = self.chosen.label.map(get) {
             let found: Option<Vec<String>> = list.elements().iter().map(label_of).collect();
             match found {
                 Some(found) if rows.several() || found.len() == 1 => {
                     let labels: Vec<String> =
-                        found.into_iter().filter_map(|label| named(classes.as_deref(), label)).collect();
+                        found.into_iter().filter_map(|label| named(self.classes.as_deref(), label)).collect();
                     rows.push_list(line, &texts.join(JOINT), &labels, split)?;
                 }
                 Some(found) if found.is_empty() => rows.push(line, &texts.join(JOINT), None, split)?,
                 Some(found) => rows.too_many(line, format!("a list of {}", found.len())),
-                None => rows.broken(
-                    line,
-                    "a list of strings, numbers or dates as labels",
-                    kind(get(chosen.label.unwrap_or_default())),
-                ),
+                None => rows.broken(line, "a list of strings, numbers or dates as labels", kind(field)),
             }
-            continue;
+            return Ok(());
         }
-        let label = match chosen.label.map(get) {
+        let label = match self.chosen.label.map(get) {
             None | Some(Field::Null) => None,
             Some(field) => match label_of(field) {
-                Some(label) => named(classes.as_deref(), label),
+                Some(label) => named(self.classes.as_deref(), label),
                 None => {
                     rows.broken(line, "a string, a number, a boolean or a date as label", kind(field));
-                    continue;
+                    return Ok(());
                 }
             },
         };
-        rows.push(line, &texts.join(JOINT), label.as_deref(), split)?;
+        rows.push(line, &texts.join(JOINT), label.as_deref(), split)
     }
-    Ok(())
+}
+
+/// An error of the Parquet reader.
+pub(super) fn damaged(path: &Path, error: &ParquetError) -> Error {
+    let told = error.to_string();
+    let told = told.strip_prefix("Parquet error: ").unwrap_or(&told);
+    Error::malformed(path, None, "a sound Parquet file", format!("damage: {}", told.replace('\n', " ")))
 }
 
 fn is_supported(codec: Compression) -> bool {

@@ -99,7 +99,7 @@ fn read(path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
 fn read_input(input: &Input, path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
     let format = match options.format {
         Some(format) => format,
-        None => format_of(input, path, labelled)?,
+        None => format_of(&input.head()?, &input.name, path, labelled)?,
     };
     let mut rows = Rows::new(&input.name, format, options, labelled);
     match format {
@@ -143,9 +143,8 @@ fn format_by_extension(path: &Path) -> Option<Format> {
     }
 }
 
-/// The form of a file, from its extension or from its head.
-fn format_of(input: &Input, path: &Path, labelled: bool) -> Result<Format> {
-    let head = input.head()?;
+/// The form of a file, from its extension or from its head; errors call it `name`.
+pub(super) fn format_of(head: &[u8], name: &Path, path: &Path, labelled: bool) -> Result<Format> {
     if head.starts_with(b"PAR1") {
         return Ok(Format::Parquet);
     }
@@ -168,10 +167,10 @@ fn format_of(input: &Input, path: &Path, labelled: bool) -> Result<Format> {
         Ok(Format::Csv)
     } else {
         // A wrong encoding explains more than an unknown format.
-        lines::decode(&input.name, 1, first)?;
+        lines::decode(name, 1, first)?;
         let names = Format::NAMES[..5].join(", ");
         Err(Error::malformed(
-            &input.name,
+            name,
             1,
             format!("a form that can be told ({names}, or a folder); --format says which it is"),
             format!("'{}'", shown(&String::from_utf8_lossy(first))),
@@ -194,7 +193,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let form = |name: &str, content: &[u8]| {
             let path = write(folder.path(), name, content);
-            Input::of(&path).and_then(|input| format_of(&input, &path, true))
+            Input::of(&path).and_then(|input| format_of(&input.head()?, &input.name, &path, true))
         };
         assert_eq!(form("a.txt", b"__label__x, hello\n").unwrap(), Format::FastText);
         assert_eq!(form("b", b"\n {\"text\": 1}").unwrap(), Format::Json);

@@ -84,9 +84,41 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// The file, its form and its columns: what is known before it was read to its end.
+    #[must_use]
+    pub fn form(&self) -> impl fmt::Display {
+        Form(self)
+    }
+}
+
+/// See [`Reading::form`].
+struct Form<'a>(&'a Reading);
+
+impl fmt::Display for Form<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt_form(f)
+    }
+}
+
 /// One line: the file, its form, its columns, its rows.
 impl fmt::Display for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_form(f)?;
+        write!(f, "; texts read: {}", self.rows)?;
+        let LeftOut { empty, unlabelled, broken } = self.left_out;
+        let told = [(empty, "empty"), (unlabelled, "without a label"), (broken, "broken")];
+        let told: Vec<String> =
+            told.iter().filter(|told| told.0 > 0).map(|(count, why)| format!("{count} {why}")).collect();
+        if !told.is_empty() {
+            write!(f, ", left out: {}", told.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl Reading {
+    fn fmt_form(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.format)?;
         match self.delimiter {
             Some('\t') if self.format == Format::Tsv => {}
@@ -113,14 +145,6 @@ impl fmt::Display for Reading {
         }
         if let Some(split) = &self.split {
             write!(f, ", parts: column {}", name(split))?;
-        }
-        write!(f, "; texts read: {}", self.rows)?;
-        let LeftOut { empty, unlabelled, broken } = self.left_out;
-        let told = [(empty, "empty"), (unlabelled, "without a label"), (broken, "broken")];
-        let told: Vec<String> =
-            told.iter().filter(|told| told.0 > 0).map(|(count, why)| format!("{count} {why}")).collect();
-        if !told.is_empty() {
-            write!(f, ", left out: {}", told.join(", "))?;
         }
         Ok(())
     }

@@ -138,17 +138,17 @@ impl<'a> Rows<'a> {
     ) -> Result<()> {
         if self.several() {
             return match label.map(labels::list) {
-                None => self.take(line, text, None, None, part),
-                Some(Some(Ok(list))) => self.take(line, text, Some(list), None, part),
+                None => self.keep(line, text, None, None, part),
+                Some(Some(Ok(list))) => self.keep(line, text, Some(list), None, part),
                 Some(Some(Err(()))) => {
                     let got = format!("'{}'", shown(label.unwrap_or_default()));
                     self.broken(line, "a list of labels as JSON or Python writes it", got);
                     Ok(())
                 }
-                Some(None) => self.take(line, text, Some(Vec::new()), label, part),
+                Some(None) => self.keep(line, text, Some(Vec::new()), label, part),
             };
         }
-        self.take(line, text, label.and_then(labels::tidy_label).map(|label| vec![label]), None, part)
+        self.keep(line, text, label.and_then(labels::tidy_label).map(|label| vec![label]), None, part)
     }
 
     /// Takes one row whose labels came as a list; only where there may be several, or of one.
@@ -159,7 +159,7 @@ impl<'a> Rows<'a> {
         labels: &[String],
         part: Option<&str>,
     ) -> Result<()> {
-        self.take(line, text, Some(labels.iter().filter_map(|label| labels::tidy_label(label)).collect()), None, part)
+        self.keep(line, text, Some(labels.iter().filter_map(|label| labels::tidy_label(label)).collect()), None, part)
     }
 
     /// Whether a text may have several labels.
@@ -168,7 +168,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Takes one row. `cell` is what its labels are to be found in.
-    fn take(
+    fn keep(
         &mut self,
         line: Option<u64>,
         text: &str,
@@ -212,6 +212,22 @@ impl<'a> Rows<'a> {
         };
         let field = |column: usize| fields[column].as_str();
         self.push(Some(line), text, chosen.label.map(field), chosen.split.map(field))
+    }
+
+    /// The first row that cannot be kept, as an error.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.refused.take().map_or(Ok(()), Err)
+    }
+
+    /// The first of the rows that were pushed, which is kept here no longer; a row that cannot be kept is an error.
+    pub(crate) fn take(&mut self) -> Result<Option<Row>> {
+        self.check()?;
+        if self.rows.is_empty() {
+            return Ok(None);
+        }
+        self.parts.remove(0);
+        self.reading.rows += 1;
+        Ok(Some(self.rows.remove(0)))
     }
 
     /// The table; one without any text is an error, and so is one with rows that cannot be kept unless they are to be

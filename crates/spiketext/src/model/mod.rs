@@ -1,8 +1,9 @@
 //! A finished classifier: text in, label out; kept in a directory that explains itself.
 //!
 //! `directory` reads and writes it, `report` is what it tells of its training, `card` writes its page for people,
-//! `texts` is what it keeps of the texts it has seen.
+//! `texts` is what it keeps of the texts it has seen; `abstention` is when it had better not answer.
 
+mod abstention;
 mod card;
 mod directory;
 mod report;
@@ -14,6 +15,7 @@ use std::{path::Path, sync::Arc};
 use rayon::prelude::*;
 use serde::Serialize;
 
+pub use abstention::Abstention;
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
 pub use report::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Training};
 pub use texts::{SeenTexts, TEXTS};
