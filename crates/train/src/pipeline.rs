@@ -210,7 +210,11 @@ impl<'a> Pipeline<'a> {
                     words: data.vocabulary.len(),
                     dimension: data.dimension,
                     unknown_share: data.unknown_share,
+                    language_share: data.familiarity.share(),
                 });
+                for message in data.notes.iter().cloned() {
+                    observer(&Event::Note { message });
+                }
                 let words = PreparedWords { identity: texts.words(&data), data: Arc::new(data) };
                 self.cache.shared_seconds += started.elapsed().as_secs_f64();
                 self.cache.prepared.put(name, words)
@@ -459,6 +463,7 @@ impl<'a> Pipeline<'a> {
             original: original.map(|network| percent(network.label_counts(test).accuracy())),
             adversarial: self.options.adversarial.clone(),
             unknown_share: prepared.unknown_share,
+            language_share: prepared.familiarity.share(),
             extremes: spiking.extremes,
             costs: Costs::of(&measured.firing, &measured.operations),
             seconds: self.started.elapsed().as_secs_f64(),

@@ -16,7 +16,7 @@ use spiketext::{
     slices::argmax,
     target::{Target, class_counts},
     text::{Language, UNKNOWN, Vocabulary, candidate_words, detect_language},
-    vectors::{self, Selection},
+    vectors::{self, Familiarity, Selection},
 };
 
 use crate::{class_weights::ClassWeights, recipe::WordChoices};
@@ -80,6 +80,10 @@ pub struct PreparedData {
     pub unknown_share: f64,
     /// The name of the vectors.
     pub vectors: String,
+    /// How many of the words of the training texts are of the language.
+    pub familiarity: Familiarity,
+    /// What should be known of the words that were looked up.
+    pub notes: Vec<String>,
 }
 
 /// Cuts the texts, chooses the vocabulary from the training and development texts and the head of the vectors, and
@@ -96,8 +100,9 @@ pub fn prepare(
     choices: &WordChoices,
     seed: u64,
 ) -> Result<PreparedData> {
+    let asked = language;
     let language =
-        language.unwrap_or_else(|| detect_language(dataset.train.iter().map(|example| example.text.as_str())));
+        asked.unwrap_or_else(|| detect_language(dataset.train.iter().map(|example| example.text.as_str())));
     let tokenizer = language.tokenizer();
     let cut = |part: Split| -> Vec<Vec<String>> {
         dataset.part(part).par_iter().map(|Example { text, .. }| tokenizer.tokenize(text)).collect()
@@ -119,6 +124,13 @@ pub fn prepare(
         }
     };
     let dimension = vectors.dimension;
+    // Before words get vectors of their own: afterwards every text seems to be known.
+    let familiarity = Familiarity::with_built_in(language, &train)?;
+    let notes = match source {
+        VectorSource::BuiltIn(_) if asked.is_none() => familiarity.told_of_language(language),
+        VectorSource::File(path) => Familiarity::of(&vectors.words, &train).told_of_file(path),
+        _ => None,
+    };
     let (order, fresh) = order_of(&vectors.words, &train, choices);
     let training_words = order.training.len() + fresh.len();
     let mut rates = Vec::with_capacity((order.training.len() + fresh.len() + order.others.len()) * dimension);
@@ -163,6 +175,8 @@ pub fn prepare(
             .map(|count| count as f32 / train.len().max(1) as f32)
             .collect(),
         vectors: source.name(language),
+        familiarity,
+        notes: notes.into_iter().collect(),
         labels: dataset.labels.clone(),
         vocabulary,
         train,

@@ -68,7 +68,8 @@ pub struct Arguments {
     reading: reading::Arguments,
     #[command(flatten)]
     labels: reading::LabelArguments,
-    /// The language of the texts: en or zh [default: found from their script].
+    /// How texts are cut into words: en (also for other languages with blanks between words) or zh [default: found from
+    /// their script].
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<Language>,
     /// Word vectors: a file (GloVe, word2vec, fastText; .gz, .zst, .zip), en or zh for the built-in ones, or random

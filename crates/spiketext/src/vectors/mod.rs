@@ -2,13 +2,15 @@
 //!
 //! `source` opens a file and unpacks it as a stream, `text`, `binary` and `compact` each read one format, `collect`
 //! keeps the wanted words and the statistics of the whole file. `rates` is equation (1). `shrink` makes a small set,
-//! `built_in` holds two.
+//! `built_in` holds two, and `familiarity` tells by them whether texts are in another language.
 
 mod binary;
 #[cfg(feature = "built-in-vectors")]
 mod built_in;
 mod collect;
 mod compact;
+#[cfg(feature = "built-in-vectors")]
+mod familiarity;
 mod rates;
 mod shrink;
 mod source;
@@ -21,6 +23,8 @@ use sha2::{Digest, Sha256};
 #[cfg(feature = "built-in-vectors")]
 pub use built_in::built_in;
 pub use compact::{Origin, write_compact};
+#[cfg(feature = "built-in-vectors")]
+pub use familiarity::Familiarity;
 pub use rates::{PUBLISHED_RANGE, centred, shift, with_range};
 pub use shrink::shrink;
 
