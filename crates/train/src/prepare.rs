@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -28,6 +28,8 @@ pub enum VectorSource {
     BuiltIn(Option<Language>),
     /// A file in any format that [`spiketext::vectors`] reads.
     File(PathBuf),
+    /// The same, without the lines that cannot be read.
+    FileLeniently(PathBuf),
     /// Random vectors: the variant without pre-training.
     Random,
 }
@@ -38,9 +40,26 @@ impl VectorSource {
     pub fn name(&self, language: Language) -> String {
         match self {
             Self::BuiltIn(own) => format!("built-in {}", own.unwrap_or(language)),
-            Self::File(path) => path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+            Self::File(path) | Self::FileLeniently(path) => {
+                path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+            }
             Self::Random => "random".into(),
         }
+    }
+
+    /// The file, if it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::FileLeniently(path) => Some(path),
+            Self::BuiltIn(_) | Self::Random => None,
+        }
+    }
+
+    /// Whether what cannot be read of it is left out.
+    #[must_use]
+    pub fn is_lenient(&self) -> bool {
+        matches!(self, Self::FileLeniently(_))
     }
 }
 
@@ -112,10 +131,10 @@ pub fn prepare(
     for token in train.iter().chain(&development).flatten() {
         needed.extend(candidate_words(token).map(str::to_owned));
     }
-    let selection = Selection { needed, also_first: choices.also_first, lenient: false };
+    let selection = Selection { needed, also_first: choices.also_first, lenient: source.is_lenient() };
     let vectors = match source {
         VectorSource::BuiltIn(own) => vectors::built_in(own.unwrap_or(language))?,
-        VectorSource::File(path) => vectors::read(path, &selection)?,
+        VectorSource::File(path) | VectorSource::FileLeniently(path) => vectors::read(path, &selection)?,
         VectorSource::Random => {
             let mut words: Vec<String> =
                 train.iter().flatten().cloned().collect::<HashSet<_>>().into_iter().collect();
@@ -126,11 +145,14 @@ pub fn prepare(
     let dimension = vectors.dimension;
     // Before words get vectors of their own: afterwards every text seems to be known.
     let familiarity = Familiarity::with_built_in(language, &train)?;
-    let notes = match source {
-        VectorSource::BuiltIn(_) if asked.is_none() => familiarity.told_of_language(language),
-        VectorSource::File(path) => Familiarity::of(&vectors.words, &train).told_of_file(path),
-        _ => None,
-    };
+    let mut notes = Vec::new();
+    if let Some(path) = source.file() {
+        let told = vectors.report.notes();
+        notes.extend(told.into_iter().map(|note| format!("{}: {note}", path.display())));
+        notes.extend(Familiarity::of(&vectors.words, &train).told_of_file(path));
+    } else if matches!(source, VectorSource::BuiltIn(_)) && asked.is_none() {
+        notes.extend(familiarity.told_of_language(language));
+    }
     let (order, fresh) = order_of(&vectors.words, &train, choices);
     let training_words = order.training.len() + fresh.len();
     let mut rates = Vec::with_capacity((order.training.len() + fresh.len() + order.others.len()) * dimension);
@@ -176,7 +198,7 @@ pub fn prepare(
             .collect(),
         vectors: source.name(language),
         familiarity,
-        notes: notes.into_iter().collect(),
+        notes,
         labels: dataset.labels.clone(),
         vocabulary,
         train,

@@ -92,6 +92,9 @@ pub struct Arguments {
     /// the built-in ones [default: the built-in ones of the model's language].
     #[arg(long, value_name = "FILE|en|zh")]
     vectors: Option<PathBuf>,
+    /// Leave out lines of the file of --vectors that cannot be read, instead of refusing it.
+    #[arg(long, requires = "vectors")]
+    lenient: bool,
     /// The folder of WordNet's database files (Debian: package wordnet-base) [default: $SPIKETEXT_WORDNET, then
     /// /usr/share/wordnet].
     #[arg(long, value_name = "DIR")]
@@ -322,7 +325,7 @@ fn resources(arguments: &Arguments, model: &Model, texts: &Texts, subjects: &[Su
             None => (Some(path), None),
         },
     };
-    let origins = Origins { vectors, built_in, wordnet: &wordnet, corpus: &corpus };
+    let origins = Origins { vectors, lenient: arguments.lenient, built_in, wordnet: &wordnet, corpus: &corpus };
     Resources::gather(needs, model.language(), &origins, subjects).map_err(|error| {
         if needs.synonyms && !needs.neighbours {
             anyhow::anyhow!(

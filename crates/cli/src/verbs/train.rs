@@ -76,6 +76,9 @@ pub struct Arguments {
     /// [default: the built-in ones of the texts' language].
     #[arg(long, value_name = "FILE|en|zh|random")]
     vectors: Option<PathBuf>,
+    /// Leave out lines of the file of --vectors that cannot be read, and say how many, instead of refusing it.
+    #[arg(long, requires = "vectors")]
+    lenient: bool,
     /// A named recipe: lean (works best), paper (the published method), pooled (lean without neurons of the pooled
     /// features) or deep (lean with a residual block) [default: lean].
     #[arg(long, value_name = "NAME")]
@@ -415,6 +418,7 @@ fn vectors(arguments: &Arguments) -> VectorSource {
             Some("random") => VectorSource::Random,
             name => match name.and_then(|name| name.parse().ok()) {
                 Some(language) => VectorSource::BuiltIn(Some(language)),
+                None if arguments.lenient => VectorSource::FileLeniently(path.to_owned()),
                 None => VectorSource::File(path.to_owned()),
             },
         },

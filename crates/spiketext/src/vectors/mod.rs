@@ -97,7 +97,34 @@ pub struct ReadReport {
     pub skipped: u64,
     /// The numbers of the first few skipped lines, counted from 1.
     pub skipped_lines: Vec<u64>,
+    /// What is wrong with the first of them.
+    pub first_fault: Option<String>,
+    /// The words that the head of the file says it has, where it has another number.
+    pub declared: Option<u64>,
 }
+
+impl ReadReport {
+    /// A sentence for each thing about the file that should be known, short of what made it unreadable.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let (Some(line), Some(fault)) = (self.skipped_lines.first(), &self.first_fault) {
+            let (lines, were) = if self.skipped == 1 { ("line", "was") } else { ("lines", "were") };
+            notes.push(format!(
+                "{} {lines} that cannot be read {were} left out, the first of them line {line}: {fault}",
+                self.skipped
+            ));
+        }
+        if let Some(declared) = self.declared {
+            let rows = self.words + self.skipped;
+            notes.push(format!("the first line says {declared} words, and there are {rows}: {rows} are read"));
+        }
+        notes
+    }
+}
+
+/// What the errors of a file add where a lenient reading would have gone on.
+const LENIENT: &str = "; --lenient leaves out what cannot be read";
 
 /// Which words of a file to keep, and how strict to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,8 +133,8 @@ pub struct Selection {
     pub needed: HashSet<String>,
     /// So many words at the head of the file (the most frequent ones) are kept besides.
     pub also_first: usize,
-    /// Skip and count lines that cannot be read instead of refusing the file. A lenient reading also puts up with
-    /// fewer words than the header says.
+    /// Skip and count lines that cannot be read instead of refusing the file. A lenient reading also puts up with any
+    /// number of words that is not the header's; any other reading of text with one word more or less.
     pub lenient: bool,
 }
 
