@@ -224,6 +224,9 @@ fn several_files_a_folder_packed_files_and_standard_input_are_read() {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     packer.write_all(whole.as_bytes()).expect("packed");
     std::fs::write(folder.join("whole.csv.gz"), packer.finish().expect("packed")).expect("a file");
+    for end in ["bz2", "xz"] {
+        std::fs::copy(case(&format!("ref.csv.{end}")), folder.join(format!("whole.csv.{end}"))).expect("a copy");
+    }
     let quick = ["--epochs", "1", "--set", "fine-tuning.epochs=0", "--json"];
     let read = |files: &[&str], out: &str, input: Option<&str>| {
         let arguments = [&["train"], files, &["-o", out], &quick[..]].concat();
@@ -243,6 +246,8 @@ fn several_files_a_folder_packed_files_and_standard_input_are_read() {
     for (files, out, input) in [
         (vec!["parts"], "b", None),
         (vec!["whole.csv.gz"], "c", None),
+        (vec!["whole.csv.bz2"], "c2", None),
+        (vec!["whole.csv.xz"], "c3", None),
         (vec!["-"], "d", Some(whole.as_str())),
         (vec!["-", "--format", "csv"], "e", Some(whole.as_str())),
     ] {

@@ -88,7 +88,7 @@ pub struct Arguments {
     /// Seed of all that is drawn.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Word vectors for neighbours and likeness: a file (GloVe, word2vec, fastText; .gz, .zst, .zip), en or zh for
+    /// Word vectors for neighbours and likeness: a file (GloVe, word2vec, fastText; .gz, .zst, .bz2, .xz, .zip), en or zh for
     /// the built-in ones [default: the built-in ones of the model's language].
     #[arg(long, value_name = "FILE|en|zh")]
     vectors: Option<PathBuf>,

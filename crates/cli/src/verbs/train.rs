@@ -72,7 +72,7 @@ pub struct Arguments {
     /// their script].
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<Language>,
-    /// Word vectors: a file (GloVe, word2vec, fastText; .gz, .zst, .zip), en or zh for the built-in ones, or random
+    /// Word vectors: a file (GloVe, word2vec, fastText; .gz, .zst, .bz2, .xz, .zip), en or zh for the built-in ones, or random
     /// [default: the built-in ones of the texts' language].
     #[arg(long, value_name = "FILE|en|zh|random")]
     vectors: Option<PathBuf>,

@@ -41,8 +41,8 @@ enum Action {
 
 /// Tell how many words and dimensions a file has, its statistics and its faults.
 ///
-/// Reads GloVe text, word2vec text and binary, fastText .vec and spiketext's compact format, plain or in .gz, .zst or
-/// .zip.
+/// Reads GloVe text, word2vec text and binary, fastText .vec and spiketext's compact format, plain or in .gz, .zst, .bz2,
+/// .xz or .zip.
 #[derive(Debug, clap::Args)]
 struct Info {
     /// A file of word vectors (ARCHIVE.zip/MEMBER names one of several in an archive), or `en` or `zh` for the

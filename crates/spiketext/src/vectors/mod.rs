@@ -153,7 +153,7 @@ impl Selection {
 }
 
 /// Reads a file of word vectors: GloVe text, word2vec text and binary, fastText `.vec`, and the compact format, plain
-/// or in `.gz`, `.zst` or `.zip`. The content tells which. `vectors.zip/inner.txt` names one member of an archive.
+/// or in `.gz`, `.zst`, `.bz2`, `.xz` or `.zip`. The content tells which. `vectors.zip/inner.txt` names one member of an archive.
 ///
 /// The file streams through: memory goes with the vectors that are kept, and with eight bytes and the place of a hash
 /// for each word of the file. The outcome is the same on any number of threads.
