@@ -67,6 +67,8 @@ impl Needs {
 pub struct Origins<'a> {
     /// A file of word vectors; the built-in ones of a language serve without.
     pub vectors: Option<&'a Path>,
+    /// Leave out what cannot be read of that file.
+    pub lenient: bool,
     /// The language of the built-in vectors, if it is not that of the texts.
     pub built_in: Option<Language>,
     /// The folder of WordNet's database files.
@@ -133,5 +135,5 @@ fn vectors_of(language: Language, origins: &Origins<'_>, subjects: &[Subject]) -
             needed.extend(candidate_words(&token).map(str::to_owned));
         }
     }
-    vectors::read(path, &Selection { needed, also_first: NEIGHBOURHOOD, lenient: false })
+    vectors::read(path, &Selection { needed, also_first: NEIGHBOURHOOD, lenient: origins.lenient })
 }

@@ -124,6 +124,44 @@ fn of_several_columns_the_choice_is_told_with_the_way_to_another() {
 }
 
 #[test]
+fn vectors_with_a_bad_line_name_it_and_are_read_without_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let (texts, vectors) = (case("ref.csv"), case("14_glove_nan.txt"));
+    let train = ["train", &texts, "--epochs", "1", "--set", "fine-tuning.epochs=0", "-o", "model"];
+    let output = run(folder, &[&train[..], &["--vectors", &vectors]].concat());
+    let refusal = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(refusal.contains("14_glove_nan.txt:31: expected a word and 50 finite numbers"), "{refusal}");
+    assert!(refusal.contains("'nan' as number 1; --lenient") && !folder.join("model").exists(), "{refusal}");
+    let output = run(folder, &[&train[..], &["--vectors", &vectors, "--lenient"]].concat());
+    let told = text(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("1 line that cannot be read was left out, the first of them line 31"), "{told}");
+    assert!(!std::fs::read_to_string(folder.join("model/vocab.txt")).expect("words").contains("weird"));
+    let lines = [&train[..], &["--vectors", &vectors, "--lenient", "--json"]].concat();
+    let notes = common::events(&succeeds(folder, &lines));
+    assert!(notes.iter().any(|line| line["event"] == "note" && line["message"].to_string().contains("line 31")));
+
+    // A head that counts one too many is told, one that counts many too many or other dimensions is refused.
+    let good: Vec<String> =
+        std::fs::read_to_string(&vectors).expect("text").lines().take(30).map(str::to_owned).collect();
+    for (head, code, words) in [
+        ("31 50", 0, "the first line says 31 words, and there are 30: 30 are read"),
+        ("29 50", 0, "the first line says 29 words, and there are 30: 30 are read"),
+        ("30 50", 0, ""),
+        ("99 50", 2, "expected 99 words, as the first line says, got 30; --lenient"),
+        ("30 49", 2, ":2: expected a word and 49 finite numbers"),
+    ] {
+        std::fs::write(folder.join("own.vec"), format!("{head}\n{}\n", good.join("\n"))).expect("written");
+        let output = run(folder, &[&train[..], &["--vectors", "own.vec"]].concat());
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{head}: {told}");
+        assert!(told.contains(words) && (!words.is_empty() || !told.contains("first line")), "{head}: {told}");
+    }
+}
+
+#[test]
 fn a_codec_that_is_not_read_is_no_damage() {
     let refusal = asked("13_c_brotli.parquet", &[]);
     assert!(refusal.contains("not supported: BROTLI") && !refusal.contains("damage"), "{refusal}");
@@ -186,6 +224,9 @@ fn several_files_a_folder_packed_files_and_standard_input_are_read() {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     packer.write_all(whole.as_bytes()).expect("packed");
     std::fs::write(folder.join("whole.csv.gz"), packer.finish().expect("packed")).expect("a file");
+    for end in ["bz2", "xz"] {
+        std::fs::copy(case(&format!("ref.csv.{end}")), folder.join(format!("whole.csv.{end}"))).expect("a copy");
+    }
     let quick = ["--epochs", "1", "--set", "fine-tuning.epochs=0", "--json"];
     let read = |files: &[&str], out: &str, input: Option<&str>| {
         let arguments = [&["train"], files, &["-o", out], &quick[..]].concat();
@@ -205,6 +246,8 @@ fn several_files_a_folder_packed_files_and_standard_input_are_read() {
     for (files, out, input) in [
         (vec!["parts"], "b", None),
         (vec!["whole.csv.gz"], "c", None),
+        (vec!["whole.csv.bz2"], "c2", None),
+        (vec!["whole.csv.xz"], "c3", None),
         (vec!["-"], "d", Some(whole.as_str())),
         (vec!["-", "--format", "csv"], "e", Some(whole.as_str())),
     ] {

@@ -124,4 +124,7 @@ fn a_lenient_reading_counts_what_it_skips() {
     let folder = folder_with("v.txt", "a 1 2\nb 1\nc 3 4\n");
     let text = succeed(folder.path(), &["info", "v.txt", "--lenient"]);
     assert!(text.contains("skipped      1 lines that cannot be read: 2"), "{text}");
+    assert!(text.contains("the first of them line 2: expected a word and 2 finite numbers, got 2 fields"), "{text}");
+    let refused = fail(folder.path(), &["info", "v.txt"]);
+    assert!(refused.contains("v.txt:2: ") && refused.contains("--lenient"), "{refused}");
 }

@@ -17,8 +17,8 @@
 //!
 //! Without default features there is what it takes to load a model and label English texts. Features add to it:
 //! `chinese` (the other language), `vectors` (files of word vectors), `built-in-vectors` (a small set for each
-//! language), `data` (files of labelled texts), `parquet` (such files in Parquet) and `compressed` (files packed with gzip
-//! or zstd).
+//! language), `data` (files of labelled texts), `parquet` (such files in Parquet) and `compressed` (files packed with gzip,
+//! zstd, bzip2 or xz).
 
 pub mod error;
 pub mod files;

@@ -90,12 +90,12 @@ pub fn harden(
     let language = options.language.unwrap_or_else(|| detect_language(texts()));
     let wordnet = wordnet_folder(hardening.wordnet.as_deref());
     let (path, built_in): (Option<&Path>, _) = match vectors {
-        VectorSource::File(path) => (Some(path), None),
         VectorSource::BuiltIn(language) => (None, *language),
-        VectorSource::Random => (None, None),
+        source => (source.file(), None),
     };
     let corpus: Vec<String> = texts().map(str::to_owned).collect();
-    let origins = Origins { vectors: path, built_in, wordnet: &wordnet, corpus: &corpus };
+    let origins =
+        Origins { vectors: path, lenient: vectors.is_lenient(), built_in, wordnet: &wordnet, corpus: &corpus };
     let needs = hardening.attack.needs(Protocol::Published);
     let resources = Resources::gather(needs, language, &origins, &subjects)?;
     let attack = hardening.attack.build(Protocol::Published, language, &resources)?;

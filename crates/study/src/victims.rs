@@ -114,7 +114,8 @@ impl AttackCache {
         let corpus: Vec<String> =
             if needs.masked { plain.train.iter().map(|example| example.text.clone()).collect() } else { Vec::new() };
         let vectors = context.sources.vectors.get(language.name()).map(PathBuf::as_path);
-        let origins = Origins { vectors, built_in: None, wordnet: &context.sources.wordnet, corpus: &corpus };
+        let origins =
+            Origins { vectors, lenient: false, built_in: None, wordnet: &context.sources.wordnet, corpus: &corpus };
         let resources = Rc::new(Resources::gather(needs, language, &origins, subjects)?);
         self.resources = Some((key, Rc::clone(&resources)));
         Ok(resources)

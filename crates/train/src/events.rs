@@ -53,6 +53,8 @@ pub enum Event {
         dimension: usize,
         /// Share of the test tokens that are unknown.
         unknown_share: f64,
+        /// Share of the training texts' words that are of the language; none where there are too few to tell.
+        language_share: Option<f64>,
     },
     /// A checkpoint was found and taken up.
     Resumed {

@@ -215,6 +215,7 @@ impl<'a> Pipeline<'a> {
                     words: data.vocabulary.len(),
                     dimension: data.dimension,
                     unknown_share: data.unknown_share,
+                    language_share: data.familiarity.share(),
                 });
                 if data.shortened > 0 {
                     observer(&Event::Note {
@@ -225,6 +226,9 @@ impl<'a> Pipeline<'a> {
                             data.train.len()
                         ),
                     });
+                }
+                for message in data.notes.iter().cloned() {
+                    observer(&Event::Note { message });
                 }
                 let words = PreparedWords { identity: texts.words(&data), data: Arc::new(data) };
                 self.cache.shared_seconds += started.elapsed().as_secs_f64();
@@ -482,6 +486,7 @@ impl<'a> Pipeline<'a> {
             }),
             adversarial: self.options.adversarial.clone(),
             unknown_share: prepared.unknown_share,
+            language_share: prepared.familiarity.share(),
             extremes: spiking.extremes,
             costs: Costs::of(&measured.firing, &measured.operations),
             seconds: self.started.elapsed().as_secs_f64(),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -17,7 +17,7 @@ use spiketext::{
     slices::argmax,
     target::{Target, class_counts, reached},
     text::{Language, UNKNOWN, Vocabulary, candidate_words, detect_language},
-    vectors::{self, Selection},
+    vectors::{self, Familiarity, Selection},
 };
 
 use crate::{class_weights::ClassWeights, objective::Objective, recipe::WordChoices, score::Score, thresholds};
@@ -29,6 +29,8 @@ pub enum VectorSource {
     BuiltIn(Option<Language>),
     /// A file in any format that [`spiketext::vectors`] reads.
     File(PathBuf),
+    /// The same, without the lines that cannot be read.
+    FileLeniently(PathBuf),
     /// Random vectors: the variant without pre-training.
     Random,
 }
@@ -39,9 +41,26 @@ impl VectorSource {
     pub fn name(&self, language: Language) -> String {
         match self {
             Self::BuiltIn(own) => format!("built-in {}", own.unwrap_or(language)),
-            Self::File(path) => path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+            Self::File(path) | Self::FileLeniently(path) => {
+                path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+            }
             Self::Random => "random".into(),
         }
+    }
+
+    /// The file, if it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::FileLeniently(path) => Some(path),
+            Self::BuiltIn(_) | Self::Random => None,
+        }
+    }
+
+    /// Whether what cannot be read of it is left out.
+    #[must_use]
+    pub fn is_lenient(&self) -> bool {
+        matches!(self, Self::FileLeniently(_))
     }
 }
 
@@ -85,6 +104,10 @@ pub struct PreparedData {
     pub vectors: String,
     /// Training texts that were longer than training reads.
     pub shortened: usize,
+    /// How many of the words of the training texts are of the language.
+    pub familiarity: Familiarity,
+    /// What should be known of the words that were looked up.
+    pub notes: Vec<String>,
 }
 
 /// Cuts the texts, chooses the vocabulary from the training and development texts and the head of the vectors, and
@@ -101,8 +124,9 @@ pub fn prepare(
     choices: &WordChoices,
     seed: u64,
 ) -> Result<PreparedData> {
+    let asked = language;
     let language =
-        language.unwrap_or_else(|| detect_language(dataset.train.iter().map(|example| example.text.as_str())));
+        asked.unwrap_or_else(|| detect_language(dataset.train.iter().map(|example| example.text.as_str())));
     let tokenizer = language.tokenizer();
     let cut = |part: Split| -> Vec<Vec<String>> {
         dataset.part(part).par_iter().map(|Example { text, .. }| tokenizer.tokenize(text)).collect()
@@ -119,10 +143,10 @@ pub fn prepare(
     for token in train.iter().chain(&development).flatten() {
         needed.extend(candidate_words(token).map(str::to_owned));
     }
-    let selection = Selection { needed, also_first: choices.also_first, lenient: false };
+    let selection = Selection { needed, also_first: choices.also_first, lenient: source.is_lenient() };
     let vectors = match source {
         VectorSource::BuiltIn(own) => vectors::built_in(own.unwrap_or(language))?,
-        VectorSource::File(path) => vectors::read(path, &selection)?,
+        VectorSource::File(path) | VectorSource::FileLeniently(path) => vectors::read(path, &selection)?,
         VectorSource::Random => {
             let mut words: Vec<String> =
                 train.iter().flatten().cloned().collect::<HashSet<_>>().into_iter().collect();
@@ -131,6 +155,16 @@ pub fn prepare(
         }
     };
     let dimension = vectors.dimension;
+    // Before words get vectors of their own: afterwards every text seems to be known.
+    let familiarity = Familiarity::with_built_in(language, &train)?;
+    let mut notes = Vec::new();
+    if let Some(path) = source.file() {
+        let told = vectors.report.notes();
+        notes.extend(told.into_iter().map(|note| format!("{}: {note}", path.display())));
+        notes.extend(Familiarity::of(&vectors.words, &train).told_of_file(path));
+    } else if matches!(source, VectorSource::BuiltIn(_)) && asked.is_none() {
+        notes.extend(familiarity.told_of_language(language));
+    }
     let (order, fresh) = order_of(&vectors.words, &train, choices);
     let training_words = order.training.len() + fresh.len();
     let mut rates = Vec::with_capacity((order.training.len() + fresh.len() + order.others.len()) * dimension);
@@ -176,6 +210,8 @@ pub fn prepare(
             .collect(),
         vectors: source.name(language),
         shortened,
+        familiarity,
+        notes,
         labels: dataset.labels.clone(),
         multi_label: dataset.multi_label,
         vocabulary,

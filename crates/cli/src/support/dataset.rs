@@ -9,7 +9,7 @@ use spiketext_fetch::cache;
 /// A file or a known data set.
 #[derive(Debug, clap::Args)]
 pub struct DatasetArgs {
-    /// Labelled texts: CSV, TSV, JSON, Parquet, fastText lines (packed with gzip or zstd or not), a folder of such
+    /// Labelled texts: CSV, TSV, JSON, Parquet, fastText lines (packed with gzip, zstd, bzip2 or xz or not), a folder of such
     /// files or with a folder a class; `-` is standard input. Several are read as one.
     #[arg(value_name = "FILE", conflicts_with = "dataset")]
     pub files: Vec<PathBuf>,

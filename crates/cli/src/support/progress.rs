@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use spiketext::text::LEAST_LANGUAGE_SHARE;
 use spiketext_train::events::Event;
 
 /// Shows events on standard error.
@@ -46,8 +47,11 @@ impl Progress {
                 words,
                 dimension,
                 unknown_share,
+                language_share,
             } => {
                 self.texts = *train;
+                let foreign = language_share.is_some_and(|share| share < LEAST_LANGUAGE_SHARE);
+                let language = if foreign { "in an unknown language" } else { language };
                 self.line(&format!(
                     "{train} training, {development} development and {test} test texts ({language}), {classes} \
                      classes"

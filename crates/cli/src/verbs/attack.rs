@@ -88,10 +88,13 @@ pub struct Arguments {
     /// Seed of all that is drawn.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Word vectors for neighbours and likeness: a file (GloVe, word2vec, fastText; .gz, .zst, .zip), en or zh for
+    /// Word vectors for neighbours and likeness: a file (GloVe, word2vec, fastText; .gz, .zst, .bz2, .xz, .zip), en or zh for
     /// the built-in ones [default: the built-in ones of the model's language].
     #[arg(long, value_name = "FILE|en|zh")]
     vectors: Option<PathBuf>,
+    /// Leave out lines of the file of --vectors that cannot be read, instead of refusing it.
+    #[arg(long, requires = "vectors")]
+    lenient: bool,
     /// The folder of WordNet's database files (Debian: package wordnet-base) [default: $SPIKETEXT_WORDNET, then
     /// /usr/share/wordnet].
     #[arg(long, value_name = "DIR")]
@@ -330,7 +333,7 @@ fn resources(arguments: &Arguments, model: &Model, texts: &Texts, subjects: &[Su
             None => (Some(path), None),
         },
     };
-    let origins = Origins { vectors, built_in, wordnet: &wordnet, corpus: &corpus };
+    let origins = Origins { vectors, lenient: arguments.lenient, built_in, wordnet: &wordnet, corpus: &corpus };
     Resources::gather(needs, model.language(), &origins, subjects).map_err(|error| {
         if needs.synonyms && !needs.neighbours {
             anyhow::anyhow!(

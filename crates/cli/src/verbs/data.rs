@@ -4,7 +4,11 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use comfy_table::Table;
 use serde_json::json;
-use spiketext::data::{self, Dataset, Lengths, ReadOptions, Summary};
+use spiketext::{
+    data::{self, Dataset, Lengths, ReadOptions, Summary},
+    text::detect_language,
+    vectors::Familiarity,
+};
 #[cfg(feature = "fetch")]
 use spiketext_fetch::{cache, catalogue};
 
@@ -20,6 +24,9 @@ use crate::support::{
 
 /// More classes than this are counted, not shown one by one: they are most often a wrong label column.
 const SHOWN_CLASSES: usize = 30;
+
+/// So many training texts are looked at for their language.
+const LOOKED_AT: usize = 2_000;
 
 /// Columns of an example text on one line.
 const SHOWN_COLUMNS: usize = 100;
@@ -198,6 +205,12 @@ fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
     };
     let dataset = data::open(&arguments.name, folder.as_deref(), &options)?;
     let summary = dataset.summary();
+    let texts = || dataset.train.iter().map(|example| example.text.as_str());
+    let language = detect_language(texts());
+    let tokens: Vec<Vec<String>> = texts().take(LOOKED_AT).map(|text| language.tokenizer().tokenize(text)).collect();
+    let familiarity = Familiarity::with_built_in(language, &tokens)?;
+    let note = familiarity.told_of_language(language);
+    let known = if note.is_some() { None } else { Some(language) };
     if arguments.json {
         let examples: Vec<_> = (0..dataset.labels.len())
             .map(|class| json!({"label": dataset.labels[class], "texts": examples(&dataset, class, arguments.count)}))
@@ -205,6 +218,7 @@ fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
         let shown = json!({
             "name": dataset.name, "multi_label": dataset.multi_label, "source": dataset.source, "rule": dataset.rule, "labels": dataset.labels,
             "readings": dataset.readings, "summary": summary, "report": dataset.report, "examples": examples,
+            "language": known, "language_share": familiarity.share(), "language_note": note,
         });
         writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
         return Ok(());
@@ -213,6 +227,10 @@ fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(out, "source: {}", dataset.source)?;
     for line in reading::told(&dataset.readings) {
         writeln!(out, "{line}")?;
+    }
+    match &note {
+        Some(note) => writeln!(out, "language: unknown; {note}")?,
+        None => writeln!(out, "language: {}", language.title())?,
     }
     writeln!(out, "parts: {}\n", dataset.rule)?;
     writeln!(out, "{}\n", class_table(&dataset, &summary).trim_fmt())?;

@@ -70,13 +70,17 @@ pub struct Arguments {
     reading: reading::Arguments,
     #[command(flatten)]
     labels: reading::LabelArguments,
-    /// The language of the texts: en or zh [default: found from their script].
+    /// How texts are cut into words: en (also for other languages with blanks between words) or zh [default: found from
+    /// their script].
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<Language>,
-    /// Word vectors: a file (GloVe, word2vec, fastText; .gz, .zst, .zip), en or zh for the built-in ones, or random
+    /// Word vectors: a file (GloVe, word2vec, fastText; .gz, .zst, .bz2, .xz, .zip), en or zh for the built-in ones, or random
     /// [default: the built-in ones of the texts' language].
     #[arg(long, value_name = "FILE|en|zh|random")]
     vectors: Option<PathBuf>,
+    /// Leave out lines of the file of --vectors that cannot be read, and say how many, instead of refusing it.
+    #[arg(long, requires = "vectors")]
+    lenient: bool,
     /// A named recipe: lean (works best), paper (the published method), pooled (lean without neurons of the pooled
     /// features) or deep (lean with a residual block) [default: lean].
     #[arg(long, value_name = "NAME")]
@@ -422,6 +426,7 @@ fn vectors(arguments: &Arguments) -> VectorSource {
             Some("random") => VectorSource::Random,
             name => match name.and_then(|name| name.parse().ok()) {
                 Some(language) => VectorSource::BuiltIn(Some(language)),
+                None if arguments.lenient => VectorSource::FileLeniently(path.to_owned()),
                 None => VectorSource::File(path.to_owned()),
             },
         },

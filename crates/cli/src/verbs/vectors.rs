@@ -19,7 +19,6 @@ use spiketext_fetch::{cache, catalogue};
 
 #[cfg(feature = "fetch")]
 use crate::support::fetching::{self, Fetching};
-#[cfg(feature = "fetch")]
 use crate::support::terminal;
 
 /// So many of the most frequent words of a file are looked at one by one; mean and deviation are of all.
@@ -42,8 +41,8 @@ enum Action {
 
 /// Tell how many words and dimensions a file has, its statistics and its faults.
 ///
-/// Reads GloVe text, word2vec text and binary, fastText .vec and spiketext's compact format, plain or in .gz, .zst or
-/// .zip.
+/// Reads GloVe text, word2vec text and binary, fastText .vec and spiketext's compact format, plain or in .gz, .zst, .bz2,
+/// .xz or .zip.
 #[derive(Debug, clap::Args)]
 struct Info {
     /// A file of word vectors (ARCHIVE.zip/MEMBER names one of several in an archive), or `en` or `zh` for the
@@ -142,6 +141,9 @@ struct Facts {
     variants: u64,
     skipped: u64,
     skipped_lines: Vec<u64>,
+    /// The words that the file says it has, where that is not so.
+    declared: Option<u64>,
+    notes: Vec<String>,
     first_words: Vec<String>,
 }
 
@@ -165,6 +167,8 @@ impl Facts {
             variants: report.variants,
             skipped: report.skipped,
             skipped_lines: report.skipped_lines.clone(),
+            declared: report.declared,
+            notes: report.notes(),
             first_words: vectors.words.words().take(12).map(str::to_owned).collect(),
         }
     }
@@ -181,6 +185,9 @@ impl Facts {
             let lines: Vec<String> = self.skipped_lines.iter().map(u64::to_string).collect();
             let more = if self.skipped > lines.len() as u64 { ", …" } else { "" };
             write!(out, ": {}{more}", lines.join(", "))?;
+        }
+        for note in &self.notes {
+            write!(out, "\n  note: {}", terminal::one_line(note, None))?;
         }
         writeln!(out, "\n\n  Of the first {} distinct tokens:", self.looked_at)?;
         writeln!(out, "  norms        {:.3} to {:.3}, mean {:.3}", self.norm_least, self.norm_most, self.norm_mean)?;
@@ -202,6 +209,9 @@ fn describe(arguments: &Info) -> anyhow::Result<()> {
 
 fn shrink(arguments: &Shrink) -> anyhow::Result<()> {
     let large = open(&arguments.file, arguments.words, arguments.lenient)?;
+    for note in large.report.notes() {
+        let _ = writeln!(io::stderr(), "note: {}: {note}", arguments.file.display());
+    }
     let small = vectors::shrink(&large, arguments.words, arguments.dimensions)?;
     let origin = origin(arguments);
     vectors::write_compact(&arguments.out, &small, &origin)?;

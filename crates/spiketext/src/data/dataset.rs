@@ -214,7 +214,8 @@ fn name_of(path: &Path) -> String {
     if path.as_os_str() == "-" {
         return "standard-input".to_owned();
     }
-    let packed = path.extension().is_some_and(|extension| extension == "gz" || extension == "zst");
+    let packed =
+        path.extension().is_some_and(|extension| super::input::PACKED.iter().any(|&packed| extension == packed));
     let path = if packed { path.with_extension("") } else { path.to_owned() };
     path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

@@ -10,18 +10,17 @@ use tempfile::NamedTempFile;
 
 use super::lines::Lines;
 #[cfg(feature = "compressed")]
-use crate::unpack::Unpacked;
+use crate::unpack;
 use crate::{Error, Result};
 
 /// How much of the content is looked at to tell its form.
 pub(crate) const HEAD: usize = 1 << 16;
 
+/// Extensions of packed files.
+pub(super) const PACKED: [&str; 4] = ["gz", "zst", "bz2", "xz"];
+
 /// The name that stands for standard input.
 const STANDARD_INPUT: &str = "-";
-
-/// What packed files begin with.
-const GZIP: &[u8] = b"\x1f\x8b";
-const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 
 /// Lines of what was opened.
 pub(crate) type TextLines = Lines<Box<dyn Read>>;
@@ -106,23 +105,15 @@ impl Content {
         // As much as readers look at: they take the first bytes that come for a sample of all.
         let mut head = Vec::new();
         raw.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(Error::read(name))?;
-        let form = packed(&head);
+        if let Some(form) = packed(&head) {
+            return Err(Error::malformed(name, None, "a file that this program can unpack", form));
+        }
         #[cfg(feature = "compressed")]
-        let (is_gzip, is_zstd) = (head.starts_with(GZIP), head.starts_with(ZSTD));
-        let whole = io::Cursor::new(head).chain(raw);
-        let unpacked: Box<dyn Read> = match form {
-            #[cfg(feature = "compressed")]
-            _ if is_gzip => Box::new(Unpacked::new(flate2::read::MultiGzDecoder::new(io::BufReader::new(whole)))),
-            #[cfg(feature = "compressed")]
-            _ if is_zstd => {
-                Box::new(Unpacked::new(zstd::stream::read::Decoder::new(whole).map_err(Error::read(name))?))
-            }
-            None => Box::new(whole),
-            Some(form) => {
-                return Err(Error::malformed(name, None, "a file that this program can unpack", form));
-            }
-        };
-        let (mark, whole) = marked(unpacked).map_err(Error::read(name))?;
+        let magic = head[..head.len().min(unpack::MAGIC)].to_vec();
+        let whole = io::BufReader::with_capacity(HEAD, io::Cursor::new(head).chain(raw));
+        #[cfg(feature = "compressed")]
+        let whole = unpack::opened(&magic, whole).map_err(Error::read(name))?;
+        let (mark, whole) = marked(whole).map_err(Error::read(name))?;
         Ok(match mark {
             Some(encoding) => Self { reader: Box::new(Utf16::new(whole, encoding)), was_utf_16: true },
             None => Self { reader: Box::new(whole), was_utf_16: false },
@@ -149,17 +140,22 @@ pub(crate) fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == STANDARD_INPUT
 }
 
-/// What packs a file that is not unpacked here.
+/// What packs a file that is not unpacked here, and what does.
 fn packed(magic: &[u8]) -> Option<&'static str> {
-    [
-        (GZIP, "gzip data: unpack it first (this build cannot)"),
-        (ZSTD, "zstd data: unpack it first (this build cannot)"),
+    let never = [
         (&b"PK\x03\x04"[..], "a zip archive or a spreadsheet: unpack it, or save the sheet as CSV"),
-        (b"BZh", "bzip2 data: unpack it first"),
-        (b"\xfd7zXZ", "xz data: unpack it first"),
-    ]
-    .into_iter()
-    .find_map(|(start, name)| magic.starts_with(start).then_some(name))
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it first (7z x FILE)"),
+        (b"Rar!\x1a\x07", "a RAR archive: unpack it first (unrar x FILE)"),
+    ];
+    // Where the feature `compressed` was left out.
+    let others = [
+        (&b"\x1f\x8b"[..], "gzip data, which this build cannot unpack: gzip -d FILE does"),
+        (b"\x28\xb5\x2f\xfd", "zstd data, which this build cannot unpack: zstd -d FILE does"),
+        (b"BZh", "bzip2 data, which this build cannot unpack: bzip2 -d FILE does"),
+        (b"\xfd7zXZ", "xz data, which this build cannot unpack: xz -d FILE does"),
+    ];
+    let others = others.into_iter().filter(|_| !cfg!(feature = "compressed"));
+    never.into_iter().chain(others).find_map(|(start, name)| magic.starts_with(start).then_some(name))
 }
 
 /// The encoding that the first two bytes mark, and the content behind the mark; all of it without one.
@@ -243,11 +239,27 @@ mod tests {
     fn nothing_and_archives_are_told() {
         assert!(content(b"").unwrap_err().to_string().contains("an empty file"));
         assert!(content(b"PK\x03\x04....").unwrap_err().to_string().contains("save the sheet as CSV"));
-        assert!(content(b"BZh9").unwrap_err().to_string().contains("bzip2"));
+        assert!(content(b"BZh91AY&SY").unwrap_err().to_string().contains("bzip2"));
+        assert!(content(b"7z\xbc\xaf\x27\x1c\0").unwrap_err().to_string().contains("7z x FILE"));
         assert!(Input::copied(&b""[..], Path::new("standard input")).is_err());
         let copied = Input::copied(&b"a line"[..], Path::new("standard input")).unwrap();
         assert_eq!((copied.head().unwrap(), copied.head().unwrap()), (b"a line".to_vec(), b"a line".to_vec()));
     }
+
+    /// `text,label` and a line end, as `bzip2` and `xz` pack it.
+    #[cfg(feature = "compressed")]
+    const BZIP2: &[u8] = &[
+        0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, 0xba, 0x02, 0x81, 0x45, 0x00, 0x00, 0x04, 0xd1,
+        0x80, 0x00, 0x10, 0x00, 0x04, 0x32, 0x04, 0x04, 0x40, 0x20, 0x00, 0x22, 0x06, 0x9b, 0x48, 0x43, 0x02, 0x19,
+        0x9c, 0xd0, 0x48, 0xbc, 0x5d, 0xc9, 0x14, 0xe1, 0x42, 0x42, 0xe8, 0x0a, 0x05, 0x14,
+    ];
+    #[cfg(feature = "compressed")]
+    const XZ: &[u8] = &[
+        0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 0x00, 0x04, 0xe6, 0xd6, 0xb4, 0x46, 0x02, 0x00, 0x21, 0x01, 0x16, 0x00,
+        0x00, 0x00, 0x74, 0x2f, 0xe5, 0xa3, 0x01, 0x00, 0x0a, 0x74, 0x65, 0x78, 0x74, 0x2c, 0x6c, 0x61, 0x62, 0x65,
+        0x6c, 0x0a, 0x00, 0x00, 0x0e, 0x8e, 0x98, 0x47, 0x3b, 0xd2, 0xb3, 0x34, 0x00, 0x01, 0x23, 0x0b, 0xc2, 0x1b,
+        0xfd, 0x09, 0x1f, 0xb6, 0xf3, 0x7d, 0x01, 0x00, 0x00, 0x00, 0x00, 0x04, 0x59, 0x5a,
+    ];
 
     #[cfg(feature = "compressed")]
     #[test]
@@ -257,6 +269,15 @@ mod tests {
         let gzip = packer.finish().unwrap();
         assert_eq!(content(&gzip).unwrap(), "text,label\n");
         assert_eq!(content(&zstd::encode_all(&b"text"[..], 3).unwrap()).unwrap(), "text");
+        assert_eq!(content(BZIP2).unwrap(), "text,label\n");
+        assert_eq!(content(XZ).unwrap(), "text,label\n");
+        assert_eq!(content(&[BZIP2, BZIP2].concat()).unwrap(), "text,label\ntext,label\n");
+        assert_eq!(content(&[XZ, XZ].concat()).unwrap(), "text,label\ntext,label\n");
+        for (packed, form) in [(BZIP2, "bzip2"), (XZ, "xz")] {
+            let message = content(&packed[..packed.len() - 6]).unwrap_err().to_string();
+            assert!(message.contains("damaged or cut short") && message.contains(form), "{message}");
+        }
+        assert_eq!(content(b"BZhang,great film\n").unwrap(), "BZhang,great film\n");
         let message = content(&gzip[..gzip.len() - 4]).unwrap_err().to_string();
         assert!(message.contains("damaged or cut short"), "{message}");
     }

@@ -9,7 +9,7 @@ use std::{
 use super::parquet_file;
 use super::{
     delimited, fasttext, folder,
-    input::Input,
+    input::{Input, PACKED},
     json,
     lines::{self, Lines, shown},
     options::{Format, ReadOptions},
@@ -21,7 +21,7 @@ use crate::{Error, Result};
 /// says what they are); `-` is standard input.
 ///
 /// The form follows from the options, the extension, or the content where the extension says nothing. Files may be
-/// packed with gzip or zstd, and in UTF-16 if they begin with its mark.
+/// packed with gzip, zstd, bzip2 or xz, and in UTF-16 if they begin with its mark.
 ///
 /// # Errors
 /// An unreadable file, an unknown form, columns that are missing or could be several (the message lists those there
@@ -130,7 +130,7 @@ fn read_input(input: &Input, path: &Path, options: &ReadOptions, labelled: bool)
 fn format_by_extension(path: &Path) -> Option<Format> {
     let mut path = PathBuf::from(path.file_name()?);
     let extension = |path: &Path| Some(path.extension()?.to_str()?.to_lowercase());
-    if matches!(extension(&path).as_deref(), Some("gz" | "zst")) {
+    if extension(&path).is_some_and(|extension| PACKED.contains(&extension.as_str())) {
         path.set_extension("");
     }
     match extension(&path)?.as_str() {

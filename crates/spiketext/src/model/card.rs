@@ -20,8 +20,8 @@ pub(super) fn write(model: &Model) -> String {
     };
     line(format!("# A spiking text classifier: {}\n", t.dataset));
     line(format!(
-        "It reads {} text and answers with {}: {}.\n",
-        model.language().title(),
+        "It reads {} and answers with {}: {}.\n",
+        reads(model),
         if model.thresholds().is_some() { "any number of these labels, or none" } else { "one of" },
         names(model, &(0..model.labels().len()).collect::<Vec<_>>())
     ));
@@ -120,6 +120,19 @@ pub(super) fn write(model: &Model) -> String {
     };
     let _ = write!(card, "\n## Every choice\n\n```{language}\n{choices}```\n");
     card
+}
+
+/// The texts that it reads.
+fn reads(model: &Model) -> String {
+    let language = model.language().title();
+    match model.training().language_share {
+        Some(share) if model.training().is_of_another_language() => format!(
+            "text in another language, which the program does not know by name ({:.0} % of the training texts' words \
+             are {language}; they are cut as {language} is),",
+            100.0 * share
+        ),
+        _ => format!("{language} text"),
+    }
 }
 
 /// The lines on each class, the worst first, and on those of which there is nothing to say.

@@ -426,6 +426,7 @@ pub(crate) mod tests {
             original: None,
             adversarial: None,
             unknown_share: 0.25,
+            language_share: None,
             extremes: engine::Extremes { convolution: layer, features: layer },
             costs: Costs { dnn_macs: 1000.0, snn_acs: 4000.0, ..Costs::default() },
             seconds: 1.5,

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::{
     engine::{Extremes, Firing, Operations},
     metrics::{self, LabelCounts},
+    text::LEAST_LANGUAGE_SHARE,
 };
 
 /// How a model came about and how well it did, as its directory keeps it.
@@ -60,6 +61,10 @@ pub struct Training {
     pub adversarial: Option<Adversarial>,
     /// Share of the test texts' tokens that are unknown.
     pub unknown_share: f64,
+    /// Share of the training texts' words that are on the program's list of words of the model's language: where it is
+    /// small, the texts are in another one. Older models do not have it, nor do those of a handful of texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language_share: Option<f64>,
     /// Dead and saturated neurons after conversion, on the calibration texts.
     pub extremes: Extremes,
     /// What a test text cost on average.
@@ -153,6 +158,12 @@ impl Training {
         let texts = self.texts[2];
         let right = (accuracy / 100.0 * texts as f64).round() as usize;
         Some(metrics::wilson(right.min(texts), texts)?.map(|share| 100.0 * share))
+    }
+
+    /// Whether its texts are in another language than they were cut in, as far as is known.
+    #[must_use]
+    pub fn is_of_another_language(&self) -> bool {
+        self.language_share.is_some_and(|share| share < LEAST_LANGUAGE_SHARE)
     }
 
     /// The classes, the one with the worst F1 on the test texts first.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Format, MAX_DIMENSION, Selection, WordVectors,
+    Format, LENIENT, MAX_DIMENSION, Selection, WordVectors,
     collect::{Collector, Moments, is_wanted, word_hash},
     source::parse_header,
 };
@@ -59,10 +59,17 @@ pub(super) fn read(path: &Path, stream: &mut dyn Read, selection: &Selection) ->
                     collector.keep(word, &vector);
                 }
             }
-            _ if selection.lenient => collector.skip(row + 1),
-            None => return Err(refuse(format!("UTF-8 text as {}", place()), "something else".into())),
+            _ if selection.lenient => {
+                let fault =
+                    if word.is_none() { "a word that is not UTF-8 text" } else { "numbers that are not finite" };
+                collector.skip(row + 1, fault);
+            }
+            None => return Err(refuse(format!("UTF-8 text as {}", place()), format!("something else{LENIENT}"))),
             Some(_) => {
-                return Err(refuse(format!("finite numbers for {}", place()), "one that is not finite".into()));
+                return Err(refuse(
+                    format!("finite numbers for {}", place()),
+                    format!("one that is not finite{LENIENT}"),
+                ));
             }
         }
         offset += length;

@@ -133,8 +133,14 @@ impl Collector {
         self.moments.merge(moments);
     }
 
-    /// Takes note of a line that was skipped.
-    pub(super) fn skip(&mut self, line: u64) {
+    /// Takes note of the number of words that the file says it has, where that is not what it has.
+    pub(super) fn declared(&mut self, words: u64) {
+        self.report.declared = Some(words).filter(|&words| words != self.rows());
+    }
+
+    /// Takes note of a line that was skipped, and of what is wrong with it.
+    pub(super) fn skip(&mut self, line: u64, fault: &str) {
+        self.report.first_fault.get_or_insert_with(|| fault.to_owned());
         self.report.skipped += 1;
         if self.report.skipped_lines.len() < SKIPPED_LINES {
             self.report.skipped_lines.push(line);

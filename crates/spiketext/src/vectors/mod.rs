@@ -2,13 +2,15 @@
 //!
 //! `source` opens a file and unpacks it as a stream, `text`, `binary` and `compact` each read one format, `collect`
 //! keeps the wanted words and the statistics of the whole file. `rates` is equation (1). `shrink` makes a small set,
-//! `built_in` holds two.
+//! `built_in` holds two, and `familiarity` tells by them whether texts are in another language.
 
 mod binary;
 #[cfg(feature = "built-in-vectors")]
 mod built_in;
 mod collect;
 mod compact;
+#[cfg(feature = "built-in-vectors")]
+mod familiarity;
 mod rates;
 mod shrink;
 mod source;
@@ -21,6 +23,8 @@ use sha2::{Digest, Sha256};
 #[cfg(feature = "built-in-vectors")]
 pub use built_in::built_in;
 pub use compact::{Origin, write_compact};
+#[cfg(feature = "built-in-vectors")]
+pub use familiarity::Familiarity;
 pub use rates::{PUBLISHED_RANGE, centred, shift, with_range};
 pub use shrink::shrink;
 
@@ -93,7 +97,34 @@ pub struct ReadReport {
     pub skipped: u64,
     /// The numbers of the first few skipped lines, counted from 1.
     pub skipped_lines: Vec<u64>,
+    /// What is wrong with the first of them.
+    pub first_fault: Option<String>,
+    /// The words that the head of the file says it has, where it has another number.
+    pub declared: Option<u64>,
 }
+
+impl ReadReport {
+    /// A sentence for each thing about the file that should be known, short of what made it unreadable.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let (Some(line), Some(fault)) = (self.skipped_lines.first(), &self.first_fault) {
+            let (lines, were) = if self.skipped == 1 { ("line", "was") } else { ("lines", "were") };
+            notes.push(format!(
+                "{} {lines} that cannot be read {were} left out, the first of them line {line}: {fault}",
+                self.skipped
+            ));
+        }
+        if let Some(declared) = self.declared {
+            let rows = self.words + self.skipped;
+            notes.push(format!("the first line says {declared} words, and there are {rows}: {rows} are read"));
+        }
+        notes
+    }
+}
+
+/// What the errors of a file add where a lenient reading would have gone on.
+const LENIENT: &str = "; --lenient leaves out what cannot be read";
 
 /// Which words of a file to keep, and how strict to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,8 +133,8 @@ pub struct Selection {
     pub needed: HashSet<String>,
     /// So many words at the head of the file (the most frequent ones) are kept besides.
     pub also_first: usize,
-    /// Skip and count lines that cannot be read instead of refusing the file. A lenient reading also puts up with
-    /// fewer words than the header says.
+    /// Skip and count lines that cannot be read instead of refusing the file. A lenient reading also puts up with any
+    /// number of words that is not the header's; any other reading of text with one word more or less.
     pub lenient: bool,
 }
 
@@ -122,7 +153,7 @@ impl Selection {
 }
 
 /// Reads a file of word vectors: GloVe text, word2vec text and binary, fastText `.vec`, and the compact format, plain
-/// or in `.gz`, `.zst` or `.zip`. The content tells which. `vectors.zip/inner.txt` names one member of an archive.
+/// or in `.gz`, `.zst`, `.bz2`, `.xz` or `.zip`. The content tells which. `vectors.zip/inner.txt` names one member of an archive.
 ///
 /// The file streams through: memory goes with the vectors that are kept, and with eight bytes and the place of a hash
 /// for each word of the file. The outcome is the same on any number of threads.

@@ -6,11 +6,13 @@ use std::{
     path::Path,
 };
 
-use flate2::read::MultiGzDecoder;
 use zip::ZipArchive;
 
 use super::Format;
-use crate::{Error, Result, unpack::Unpacked};
+use crate::{
+    Error, Result,
+    unpack::{MAGIC, Unpacked, opened},
+};
 
 /// How much of the content [`recognise`] looks at.
 pub(super) const HEAD: usize = 64 * 1024;
@@ -25,21 +27,14 @@ pub(super) fn with_stream<T>(path: &Path, use_stream: impl FnOnce(&mut dyn Read)
         return Err(Error::malformed(path, None, "a file of word vectors", "a folder"));
     }
     let mut magic = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut magic).map_err(Error::read(path))?;
+    file.by_ref().take(MAGIC as u64).read_to_end(&mut magic).map_err(Error::read(path))?;
     if magic.starts_with(b"PK\x03\x04") {
         let archive = ZipArchive::new(BufReader::new(file)).map_err(|fault| unpacking(path, &fault.to_string()))?;
         return with_member(path, archive, member, use_stream);
     }
     // Not by seeking back: the file may be a pipe.
     let whole = BufReader::with_capacity(BUFFER, magic.as_slice().chain(file));
-    match magic.as_slice() {
-        [0x1f, 0x8b, ..] => use_stream(&mut Unpacked::new(MultiGzDecoder::new(whole))),
-        [0x28, 0xb5, 0x2f, 0xfd] => {
-            let decoder = zstd::stream::read::Decoder::with_buffer(whole).map_err(Error::read(path))?;
-            use_stream(&mut Unpacked::new(decoder))
-        }
-        _ => use_stream(&mut { whole }),
-    }
+    use_stream(&mut *opened(&magic, whole).map_err(Error::read(path))?)
 }
 
 /// Splits `archive.zip/member.txt`, where such a path is no file, into archive and member.
@@ -84,7 +79,7 @@ fn with_member<T>(
         }
     };
     let stream = archive.by_name(chosen).map_err(|fault| unpacking(path, &fault.to_string()))?;
-    use_stream(&mut Unpacked::new(BufReader::with_capacity(BUFFER, stream)))
+    use_stream(&mut Unpacked::new("zip", BufReader::with_capacity(BUFFER, stream)))
 }
 
 fn unpacking(path: &Path, fault: &str) -> Error {
@@ -192,6 +187,16 @@ mod tests {
     }
 
     #[test]
+    fn bzip2_and_xz_are_unpacked_too() {
+        for name in ["ref.csv.bz2", "ref.csv.xz"] {
+            let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/cases");
+            let packed = std::fs::read(cases.join(name)).unwrap();
+            assert_eq!(unpack("v", &packed, "v").unwrap(), std::fs::read(cases.join("ref.csv")).unwrap(), "{name}");
+            assert!(unpack("v", &packed[..packed.len() / 2], "v").is_err());
+        }
+    }
+
+    #[test]
     fn an_archive_gives_its_one_text_or_the_named_member() {
         let one = archive(&[("readme", b"x"), ("v.txt", CONTENT)]);
         assert_eq!(unpack("v.zip", &one, "v.zip").unwrap(), CONTENT);
@@ -207,7 +212,8 @@ mod tests {
         let limited = |most| {
             let packed = gzip(&content);
             let mut out = Vec::new();
-            let read = Unpacked::with_limit(MultiGzDecoder::new(packed.as_slice()), most).read_to_end(&mut out);
+            let decoder = flate2::read::MultiGzDecoder::new(packed.as_slice());
+            let read = Unpacked::with_limit("gzip", decoder, most).read_to_end(&mut out);
             (read, out.len())
         };
         assert_eq!(limited(100_000).0.unwrap(), 100_000);

@@ -12,7 +12,7 @@ use std::{
 use rayon::prelude::*;
 
 use super::{
-    Format, MAX_DIMENSION, Selection, WordVectors,
+    Format, LENIENT, MAX_DIMENSION, Selection, WordVectors,
     collect::{Collector, Moments, is_wanted, word_hash},
     source::parse_header,
 };
@@ -93,7 +93,7 @@ pub(super) fn read(path: &Path, stream: &mut dyn Read, selection: &Selection) ->
     }
     let shape = measure(path, &first.bytes)?;
     let parser = Parser { path, selection, shape };
-    let collector = std::thread::scope(|scope| {
+    let mut collector = std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(2 * rayon::current_num_threads());
         let collecting = scope.spawn(move || parser.collect(&receiver));
         let cutting = (|| {
@@ -110,13 +110,16 @@ pub(super) fn read(path: &Path, stream: &mut dyn Read, selection: &Selection) ->
         let collected = collecting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         collected.and_then(|collector| cutting.map(|()| collector))
     })?;
-    match shape.declared {
-        Some(declared) if declared != collector.rows() && !selection.lenient => {
+    if let Some(declared) = shape.declared {
+        // Writers are known to count one word too many or too few; a file that was cut short lacks more.
+        if declared.abs_diff(collector.rows()) > 1 && !selection.lenient {
             let expected = format!("{declared} words, as the first line says");
-            Err(Error::malformed(path, None, expected, collector.rows().to_string()))
+            let got = format!("{}; --lenient reads them all the same", collector.rows());
+            return Err(Error::malformed(path, None, expected, got));
         }
-        _ => collector.finish(path),
+        collector.declared(declared);
     }
+    collector.finish(path)
 }
 
 /// Tells the shape of the file from its first two lines.
@@ -154,7 +157,7 @@ struct Parsed {
     kept: Vec<String>,
     values: Vec<f32>,
     hashes: Vec<u64>,
-    skipped: Vec<u64>,
+    skipped: Vec<(u64, String)>,
     moments: Moments,
 }
 
@@ -179,7 +182,7 @@ impl Parser<'_> {
                 for hash in part.hashes {
                     collector.count(self.path, hash)?;
                 }
-                part.skipped.into_iter().for_each(|line| collector.skip(line));
+                part.skipped.into_iter().for_each(|(line, fault)| collector.skip(line, &fault));
                 collector.add(part.moments);
                 for (word, vector) in part.kept.iter().zip(part.values.chunks_exact(self.shape.dimension)) {
                     collector.keep(word, vector);
@@ -206,11 +209,13 @@ impl Parser<'_> {
                         parsed.values.truncate(start);
                     }
                 }
-                Err(_) if self.selection.lenient => {
+                Err(fault) if self.selection.lenient => {
                     parsed.values.truncate(start);
-                    parsed.skipped.push(line);
+                    // Of a file of nothing but such lines, one is enough.
+                    let told = if parsed.skipped.is_empty() { fault.told() } else { String::new() };
+                    parsed.skipped.push((line, told));
                 }
-                Err(fault) => return Err(fault.at(self.path, line)),
+                Err(fault) => return Err(fault.or_lenient().at(self.path, line)),
             }
         }
         Ok(parsed)
@@ -226,6 +231,15 @@ struct Fault {
 impl Fault {
     fn new<T>(expected: impl Into<String>, got: impl Into<String>) -> std::result::Result<T, Self> {
         Err(Self { expected: expected.into(), got: got.into() })
+    }
+
+    fn told(&self) -> String {
+        format!("expected {}, got {}", self.expected, self.got)
+    }
+
+    /// With the way to read the file all the same.
+    fn or_lenient(self) -> Self {
+        Self { got: self.got + LENIENT, ..self }
     }
 
     fn at(self, path: &Path, line: u64) -> Error {
@@ -378,8 +392,25 @@ mod tests {
         let content = b"9 2\na 1 2\nb 3\nc nan 1\nd 5 6\n\xff 1 2\n";
         let vectors = read(Path::new("v"), &mut &content[..], &selection).unwrap();
         assert_eq!(words(&vectors), ["a", "d"]);
-        assert_eq!((vectors.report.skipped, vectors.report.skipped_lines), (3, vec![3, 4, 6]));
+        assert_eq!((vectors.report.skipped, vectors.report.skipped_lines.clone()), (3, vec![3, 4, 6]));
         assert_eq!(vectors.mean, 3.5);
+        let notes = vectors.report.notes();
+        assert_eq!(
+            notes[0],
+            "3 lines that cannot be read were left out, the first of them line 3: expected a word and 2 finite numbers, got 2 fields"
+        );
+        assert_eq!(notes[1], "the first line says 9 words, and there are 5: 5 are read");
+    }
+
+    #[test]
+    fn a_header_that_is_off_by_one_is_told_and_one_that_is_off_by_more_is_not_believed() {
+        for (declared, told) in [(1, Some(1)), (2, None), (3, Some(3))] {
+            let vectors = parse(format!("{declared} 2\na 1 2\nb 3 4\n").as_bytes()).unwrap();
+            assert_eq!((words(&vectors), vectors.report.declared), (vec!["a", "b"], told));
+            assert_eq!(vectors.report.notes().len(), usize::from(told.is_some()));
+        }
+        fails(b"4 2\na 1 2\nb 3 4\n", "expected 4 words, as the first line says, got 2; --lenient");
+        fails(b"2 3\na 1 2\nb 3 4\n", "v:2: expected a word and 3 finite numbers, got 3 fields; --lenient");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+/// Texts of whose words a smaller share is on the program's list of words of a language are in another one.
+pub const LEAST_LANGUAGE_SHARE: f64 = 0.55;
+
 /// Cuts texts of one language into tokens.
 ///
 /// Tokens are in lower case and in Unicode's compatibility form (NFKC), hold no white space and are never empty. The

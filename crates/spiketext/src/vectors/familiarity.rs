@@ -1,0 +1,191 @@
+//! Whether texts are in the language that a list of words is of: by how many of their words are on it.
+//!
+//! Short words say little: `die`, `la` and `me` are words of many languages. Of words of four Latin letters and more,
+//! the built-in English list has 97 to 98 of 100 running ones in reviews, 92 in this project's documents, 88 in Rust
+//! source and 72 in the messages of a kernel, but 38 in Portuguese, 32 in Spanish, 23 in French, 9 in German and Dutch
+//! and none in Russian or Korean. The Chinese list has 89 of 100 words in reviews, 78 in traditional characters, and
+//! 16 in Japanese.
+
+use std::path::Path;
+
+use crate::{
+    Result,
+    text::{LEAST_LANGUAGE_SHARE, Language, Vocabulary, candidate_words},
+    vectors::built_in,
+};
+
+/// So many words must be counted before anything can be said.
+const LEAST_WORDS: u64 = 20;
+
+/// So many texts are looked at; more say the same.
+const MOST_TEXTS: usize = 20_000;
+
+/// Letters by which languages can be told apart, with the name and the abbreviation of one that is written in them.
+/// What is in none of them is taken for Latin.
+const SCRIPTS: [(&str, &str, &str, fn(char) -> bool); 9] = [
+    ("Latin", "German", "de", |letter| letter < '\u{370}' || ('\u{1e00}'..'\u{1f00}').contains(&letter)),
+    ("Greek", "Greek", "el", |letter| matches!(letter, '\u{370}'..'\u{400}' | '\u{1f00}'..'\u{2000}')),
+    ("Cyrillic", "Russian", "ru", |letter| ('\u{400}'..'\u{530}').contains(&letter)),
+    ("Hebrew", "Hebrew", "he", |letter| ('\u{590}'..'\u{600}').contains(&letter)),
+    ("Arabic", "Arabic", "ar", |letter| ('\u{600}'..'\u{780}').contains(&letter)),
+    ("Indian", "Hindi", "hi", |letter| ('\u{900}'..'\u{e00}').contains(&letter)),
+    ("Thai", "Thai", "th", |letter| ('\u{e00}'..'\u{e80}').contains(&letter)),
+    ("Japanese", "Japanese", "ja", |letter| ('\u{3040}'..'\u{3100}').contains(&letter)),
+    ("Korean", "Korean", "ko", |letter| ('\u{ac00}'..'\u{d7b0}').contains(&letter)),
+];
+
+/// The scripts of languages that do not put blanks between words.
+const WITHOUT_BLANKS: [&str; 2] = ["Thai", "Japanese"];
+
+/// How many of the words of texts a list of words has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Familiarity {
+    /// Words that were counted: tokens of letters alone, in Latin script those of four and more.
+    pub words: u64,
+    /// Those of them that are on the list.
+    pub known: u64,
+    /// Letters of each of [`SCRIPTS`].
+    letters: [u64; SCRIPTS.len()],
+}
+
+impl Familiarity {
+    /// That of texts, given as their tokens, with the words of `list`.
+    #[must_use]
+    pub fn of(list: &Vocabulary, texts: &[Vec<String>]) -> Self {
+        let mut found = Self { words: 0, known: 0, letters: [0; SCRIPTS.len()] };
+        for token in texts.iter().take(MOST_TEXTS).flatten().filter(|token| token.chars().all(char::is_alphabetic)) {
+            let is_latin = token.chars().all(SCRIPTS[0].3);
+            for letter in token.chars() {
+                let script = SCRIPTS.iter().position(|(.., is_own)| is_own(letter));
+                // Chinese characters are of several languages.
+                script.into_iter().for_each(|script| found.letters[script] += 1);
+            }
+            if !is_latin || token.chars().nth(3).is_some() {
+                found.words += 1;
+                found.known += u64::from(candidate_words(token).any(|word| list.id(word).is_some()));
+            }
+        }
+        found
+    }
+
+    /// That of texts with the built-in words of `language`, in which they were cut into tokens.
+    ///
+    /// # Errors
+    /// None in a program that was built whole.
+    pub fn with_built_in(language: Language, texts: &[Vec<String>]) -> Result<Self> {
+        Ok(Self::of(&built_in(language)?.words, texts))
+    }
+
+    /// The share of the words that are known; none where there are too few to tell.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        (self.words >= LEAST_WORDS).then(|| self.known as f64 / self.words as f64)
+    }
+
+    /// Whether the texts are in another language than the list.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.share().is_some_and(|share| share < LEAST_LANGUAGE_SHARE)
+    }
+
+    /// What to say of texts that were cut in `language` and are in another one: how that was found, and what helps.
+    #[must_use]
+    pub fn told_of_language(&self, language: Language) -> Option<String> {
+        let share = self.share().filter(|&share| share < LEAST_LANGUAGE_SHARE)?;
+        let most = (0..SCRIPTS.len()).max_by_key(|&script| (self.letters[script], SCRIPTS.len() - script))?;
+        // Japanese has more Chinese characters than letters of its own.
+        let (script, example, code, _) = SCRIPTS[most];
+        let blanks = match WITHOUT_BLANKS.contains(&script) {
+            true => ", with blanks put between the words of the texts",
+            false => "",
+        };
+        Some(format!(
+            "the texts seem to be in no language that the built-in vectors know: {:.0} % of their words are {} \
+             ({script} letters, mostly). Vectors of their language help, such as fastText's, for {example} --vectors \
+             cc.{code}.300.vec.gz{blanks}; --language {} says that words are to be cut as in English, and that all is \
+             well",
+            100.0 * share,
+            language.title(),
+            Language::English,
+        ))
+    }
+
+    /// What to say of texts most of whose words have no vector in the `file`.
+    #[must_use]
+    pub fn told_of_file(&self, file: &Path) -> Option<String> {
+        let share = self.share().filter(|&share| share < LEAST_LANGUAGE_SHARE)?;
+        Some(format!(
+            "only {:.0} % of the words of the texts have a vector in {}: is it of their language?",
+            100.0 * share,
+            file.display()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn familiarity(language: Language, text: &str) -> Familiarity {
+        let texts: Vec<Vec<String>> = text.lines().map(|line| language.tokenizer().tokenize(line)).collect();
+        Familiarity::with_built_in(language, &texts).expect("built in")
+    }
+
+    #[test]
+    fn other_languages_are_told_by_their_words() {
+        for (text, told) in [
+            (
+                "La chambre était propre et le petit déjeuner vraiment excellent.\nMalheureusement le repas était froid \
+                 et le serveur très désagréable.\nLe film est beaucoup trop long et on ne comprend pas l'histoire.\nUn \
+                 livre merveilleux que je vais offrir à tous mes amis.",
+                "Latin letters",
+            ),
+            (
+                "La habitación estaba limpia y el desayuno era realmente excelente.\nPor desgracia la comida estaba fría \
+                 y el camarero fue muy antipático.\nLa película es demasiado larga y no se entiende la historia.\nUn \
+                 libro maravilloso que voy a regalar a todos mis amigos.",
+                "Latin letters",
+            ),
+            (
+                "O quarto estava limpo e o café da manhã era realmente excelente.\nInfelizmente a comida estava fria e o \
+                 garçom foi muito antipático.\nO filme é longo demais e não se entende a história.\nUm livro \
+                 maravilhoso que vou dar a todos os meus amigos.",
+                "Latin letters",
+            ),
+            (
+                "방이 깨끗하고 아침 식사가 정말 훌륭했습니다.\n안타깝게도 음식은 차갑고 종업원은 불친절했습니다.\n영화가 너무 \
+                 길고 이야기를 이해할 수 없습니다.\n친구들에게 선물할 훌륭한 책입니다.",
+                "cc.ko.300",
+            ),
+            (
+                "كانت الغرفة نظيفة وكان الإفطار ممتازا حقا\nللأسف كان الطعام باردا والنادل غير ودود\nالفيلم طويل جدا ولا \
+                 يمكن فهم القصة\nكتاب رائع سأهديه لجميع أصدقائي",
+                "cc.ar.300",
+            ),
+        ] {
+            let note = familiarity(Language::English, text).told_of_language(Language::English).expect(told);
+            assert!(note.contains(told) && note.contains("--vectors cc."), "{note}");
+        }
+    }
+
+    #[test]
+    fn english_and_chinese_are_what_they_are() {
+        let english = "the room was spotless and breakfast was a delight\nsadly the waiter ignored us for the whole \
+                       evening\nits battery hardly lasts until lunch and nobody answers my letters\nan overlong film \
+                       with a muddled story that nobody could follow";
+        let found = familiarity(Language::English, english);
+        assert!(found.share().is_some_and(|share| share > 0.9), "{found:?}");
+        let traditional = "房間非常乾淨,早餐也很好吃,下次還會再來。\n可惜飯菜是涼的,服務員的態度也不好。\n\
+                           手機用了三個星期就壞了,寫信也沒有人回答。";
+        let found = familiarity(Language::Chinese, traditional);
+        assert!(!found.is_foreign() && found.words > 20, "{found:?}");
+    }
+
+    #[test]
+    fn too_few_words_tell_nothing() {
+        let found = familiarity(Language::English, "Zimmer sauber, Bedienung freundlich");
+        assert_eq!((found.words, found.share(), found.is_foreign()), (4, None, false));
+        assert_eq!(found.told_of_language(Language::English), None);
+        assert_eq!(familiarity(Language::English, "").share(), None);
+    }
+}
