@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, io::Write, path::Path};
 
 use common::succeeds;
 
@@ -61,6 +61,12 @@ fn files(folder: &Path) {
     // Few of them, for they are attacked.
     let few: Vec<&str> = reviews.lines().take(20).collect();
     write("more-reviews.csv", &few.join("\n"));
+    let texts: Vec<&str> = reviews.lines().skip(1).filter_map(|line| line.splitn(3, ',').nth(2)).collect();
+    let letters = texts.iter().take(50).enumerate().map(|(id, text)| format!("{id},{text}\n"));
+    write("letters.csv", &("id,text\n".to_owned() + &letters.collect::<String>()));
+    let german = fs::read_to_string(repository().join("testdata/languages/de.csv")).expect("German texts");
+    write("briefe.csv", &german);
+    write_vectors(&folder.join("cc.de.300.vec.gz"), &german);
     let rare = |row: usize| {
         let of = |words: [&'static str; 5], by: usize| words[row / by % 5];
         let thing = of(["card", "bill", "order", "account", "transfer"], 1);
@@ -77,6 +83,20 @@ fn files(folder: &Path) {
     for (name, case) in [("posts.jsonl", "multi_label.jsonl"), ("posts.csv", "multi_label_pipes.csv")] {
         fs::copy(repository().join("testdata/cases").join(case), folder.join(name)).expect("copied");
     }
+}
+
+/// Vectors for the words of `texts`, packed, as fastText writes them.
+fn write_vectors(path: &Path, texts: &str) {
+    let words: BTreeSet<String> =
+        texts.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+    let mut lines = format!("{} 24\n", words.len());
+    for (number, word) in words.iter().enumerate() {
+        let entries = (0..24).map(|entry| format!("{:.3}", ((number * 37 + entry * entry * 11) % 101) as f32 / 50.0 - 1.0));
+        lines += &format!("{word} {}\n", entries.collect::<Vec<_>>().join(" "));
+    }
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(lines.as_bytes()).expect("packed");
+    fs::write(path, packed.finish().expect("packed")).expect("written");
 }
 
 /// Runs the commands of a document in a folder of its own; returns how many.
