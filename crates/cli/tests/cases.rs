@@ -162,6 +162,39 @@ fn vectors_with_a_bad_line_name_it_and_are_read_without_it() {
 }
 
 #[test]
+fn a_card_bears_any_labels_and_any_number_of_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let quick = ["--epochs", "1", "--set", "fine-tuning.epochs=0", "--set", "network.filters=4", "-o"];
+    let card = |file: &str, out: &str| {
+        succeeds(folder, &[&["train", file], &quick[..], &[out]].concat());
+        std::fs::read_to_string(folder.join(out).join("README.md")).expect("a card")
+    };
+    let odd = card(&case("28_labels.jsonl"), "my models/odd");
+    assert!(
+        odd.contains("multi…, ") && !odd.contains(&"x".repeat(61)) && odd.contains(&format!("{}…", "x".repeat(60)))
+    );
+    let widest = odd.lines().filter(|line| !line.starts_with("- data")).map(|line| line.chars().count()).max();
+    assert!(widest < Some(500), "{widest:?}: {odd}");
+    for part in [
+        "spiketext predict 'my models/odd' \"some text\"",
+        "## Limits",
+        "words of English",
+        "columns: texts from \"text\"; labels from \"label\"",
+        "built-in en: made of the vectors of spaCy's en_core_web_md 3.7.1, MIT licence",
+        "the longest ",
+    ] {
+        assert!(odd.contains(part), "{part}: {odd}");
+    }
+    let rows: String =
+        (0..1800).map(|row| format!("word{0} thing{0} number {1},label-{0}\n", row % 300, row / 300)).collect();
+    std::fs::write(folder.join("many.csv"), format!("text,label\n{rows}")).expect("written");
+    let many = card("many.csv", "many");
+    assert!(many.contains("answers with one of 300 labels (in the table below)."), "{many}");
+    assert_eq!(many.lines().filter(|line| line.starts_with("| label-")).count(), 300);
+}
+
+#[test]
 fn a_codec_that_is_not_read_is_no_damage() {
     let refusal = asked("13_c_brotli.parquet", &[]);
     assert!(refusal.contains("not supported: BROTLI") && !refusal.contains("damage"), "{refusal}");

@@ -91,7 +91,8 @@ fn write_vectors(path: &Path, texts: &str) {
         texts.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     let mut lines = format!("{} 24\n", words.len());
     for (number, word) in words.iter().enumerate() {
-        let entries = (0..24).map(|entry| format!("{:.3}", ((number * 37 + entry * entry * 11) % 101) as f32 / 50.0 - 1.0));
+        let entries =
+            (0..24).map(|entry| format!("{:.3}", ((number * 37 + entry * entry * 11) % 101) as f32 / 50.0 - 1.0));
         lines += &format!("{word} {}\n", entries.collect::<Vec<_>>().join(" "));
     }
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

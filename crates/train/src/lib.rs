@@ -5,6 +5,7 @@
 //! `identity`; `layers`, `row_layers` and `kernel_operation` join the hand-written kernels to Burn.
 
 mod cache;
+mod checkpoint;
 pub mod class_weights;
 pub mod codes;
 pub mod convert;
@@ -30,11 +31,10 @@ mod store;
 mod thresholds;
 
 pub use cache::{Classifier, StepCache};
+pub use checkpoint::{CHECKPOINT, CheckpointNotes};
 pub use class_weights::{ClassWeights, WeightFile};
 pub use network::network_config;
-pub use pipeline::{
-    CHECKPOINT, CheckpointNotes, Options, PROGRAM, Pipeline, SpikingMethod, check, train, train_with_dnn,
-};
+pub use pipeline::{Options, PROGRAM, Pipeline, SpikingMethod, check, train, train_with_dnn};
 pub use prepare::VectorSource;
 pub use recipe::Recipe;
 pub use schedule::{Batches, Trainable, TrainingHistory};

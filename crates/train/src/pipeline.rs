@@ -26,20 +26,18 @@ use spiketext::{
 
 use crate::{
     cache::{Classifier, PreparedWords, StepCache},
+    checkpoint::{CHECKPOINT, CheckpointPlace},
     events::{Event, Observer, Phase},
     fine_tune::label_counts,
     identity::Identity,
     network::network_config,
-    prepare::{PreparedData, VectorSource, prepare},
+    prepare::{EncodedText, PreparedData, VectorSource, prepare},
     recipe::{Recipe, Step},
-    schedule::{Checkpoint, Saving, TrainingHistory},
+    schedule::{Saving, TrainingHistory},
     score::Score,
     steps::{ConvertedNetwork, Measurement, StepContext, TrainedDnn, TrainedNetwork},
     store::Store,
 };
-
-/// The checkpoint's file name in its folder.
-pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// The program's name in models.
 pub const PROGRAM: &str = concat!("spiketext ", env!("CARGO_PKG_VERSION"));
@@ -465,6 +463,7 @@ impl<'a> Pipeline<'a> {
             source: dataset.source.clone(),
             columns: columns(dataset),
             texts: [prepared.train.len(), prepared.development.len(), test.len()],
+            tokens: Some(token_counts(&prepared.train)),
             vectors: prepared.vectors.clone(),
             recipe: self.recipe.name.clone(),
             choices: Choices::Fields(self.recipe.to_choices()),
@@ -576,37 +575,12 @@ impl<'a> Pipeline<'a> {
     }
 }
 
-/// What a checkpoint says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckpointNotes {
-    /// The name of its run, see [`Pipeline::run`].
-    pub run: String,
-    /// The phase that it was written in, in words.
-    pub phase: String,
-    /// Epochs of the phase that were done.
-    pub epochs: u64,
-}
-
-impl CheckpointNotes {
-    /// Those of the checkpoint in `folder`, if there is one that can be read.
-    #[must_use]
-    pub fn read(folder: &Path) -> Option<Self> {
-        let store = Store::read_notes(&folder.join(CHECKPOINT)).ok()?;
-        let text = |name| store.text(name).map(str::to_owned);
-        Some(Self { run: text("fingerprint")?, phase: text("phase")?, epochs: store.number("epochs")? })
-    }
-}
-
-/// A checkpoint's file, and what must agree for it to be taken up.
-struct CheckpointPlace {
-    path: PathBuf,
-    fingerprint: String,
-}
-
-impl CheckpointPlace {
-    fn borrowed(&self) -> Checkpoint<'_> {
-        Checkpoint { path: &self.path, fingerprint: &self.fingerprint }
-    }
+/// Tokens of the middle text, of the longest but for one in a hundred, and of the longest.
+fn token_counts(texts: &[EncodedText]) -> [usize; 3] {
+    let mut counts: Vec<usize> = texts.iter().map(|text| text.words.len()).collect();
+    counts.sort_unstable();
+    let last = counts.len().saturating_sub(1);
+    [last / 2, last * 99 / 100, last].map(|place| counts.get(place).copied().unwrap_or(0))
 }
 
 /// What the model is to know of its texts.

@@ -1,14 +1,14 @@
 //! The model card: what a person should know of a model before using it.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 
 use serde_json::Value;
 
 use super::{Choices, ClassReport, Model};
 use crate::energy::HOROWITZ_45NM_FP32;
 
-/// The card as Markdown.
-pub(super) fn write(model: &Model) -> String {
+/// The card as Markdown, for a model in `folder`.
+pub(super) fn write(model: &Model, folder: &Path) -> String {
     let t = model.training();
     let network = model.network().config();
     let table = HOROWITZ_45NM_FP32;
@@ -18,15 +18,26 @@ pub(super) fn write(model: &Model) -> String {
         card.push_str(&text);
         card.push('\n');
     };
-    line(format!("# A spiking text classifier: {}\n", t.dataset));
-    line(format!(
-        "It reads {} and answers with {}: {}.\n",
-        reads(model),
-        if model.thresholds().is_some() { "any number of these labels, or none" } else { "one of" },
-        names(model, &(0..model.labels().len()).collect::<Vec<_>>())
-    ));
-    line("    spiketext predict FOLDER \"some text\"".into());
-    line("    spiketext inspect FOLDER\n".into());
+    line(format!("# A spiking text classifier: {}\n", name(&t.dataset)));
+    let labels: Vec<usize> = (0..model.labels().len()).collect();
+    let answers = match labels.len() {
+        many if many > SHOWN => format!(" {many} labels (in the table below)"),
+        _ => format!(": {}", names(model, &labels)),
+    };
+    let number = if model.thresholds().is_some() { "any number of these labels, or none" } else { "one of" };
+    line(format!("It reads {} and answers with {number}{answers}.\n", reads(model)));
+    let folder = in_shell(folder);
+    let commands = [
+        (format!("predict {folder} \"some text\""), "the label of a text"),
+        (format!("predict {folder} --file FILE"), "of each text of a file"),
+        (format!("evaluate {folder} FILE"), "how well it does on labelled texts"),
+        (format!("inspect {folder}"), "what it is made of"),
+    ];
+    let longest = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    for (command, what) in &commands {
+        line(format!("    spiketext {command:longest$}   {what}"));
+    }
+    line(String::new());
     line("## Results\n".into());
     line(format!(
         "On {} test texts, which were looked at once; choices were made on {} development texts.\n",
@@ -71,6 +82,9 @@ pub(super) fn write(model: &Model) -> String {
         line(text);
     }
     line(format!("\nUnknown tokens in the test texts: {:.1} %.\n", 100.0 * t.unknown_share));
+    line("## Limits\n".into());
+    limits(model).into_iter().for_each(|limit| line(format!("- {limit}")));
+    line(String::new());
     line("## Activity and cost of a text, mean over the test texts\n".into());
     line("| what | value |".into());
     line("| --- | --- |".into());
@@ -102,13 +116,25 @@ pub(super) fn write(model: &Model) -> String {
     ));
     line("## How it was made\n".into());
     line(format!("- data: {} ({}); {} training texts", t.dataset, t.source, t.texts[0]));
+    if let Some(columns) = &t.columns {
+        let quoted = |name: &String| format!("\"{}\"", name_in(name));
+        let text: Vec<String> = columns.text.iter().map(quoted).collect();
+        let label = columns.label.as_ref().map(|label| format!("; labels from {}", quoted(label)));
+        line(format!("- columns: texts from {}{}", text.join(", "), label.unwrap_or_default()));
+    }
     if let Some(a) = &t.adversarial {
         line(format!(
             "- {} of them are adversarial examples: texts that fooled an earlier network, of {} attacked with {}",
             a.found, a.attacked, a.attack
         ));
     }
-    line(format!("- words: {} of {} dimensions, from {}", model.vocabulary().len(), network.dimension(), t.vectors));
+    line(format!(
+        "- words: {} of {} dimensions, from {}{}",
+        model.vocabulary().len(),
+        network.dimension(),
+        t.vectors,
+        licence(&t.vectors)
+    ));
     line(format!("- recipe: {}, seed {}, by {}, in {:.0} seconds", t.recipe, t.seed, t.program, t.seconds));
     line(format!(
         "- DNN: {} epochs, best {}; fine-tuning: {} epochs, best {}",
@@ -132,6 +158,63 @@ fn reads(model: &Model) -> String {
             100.0 * share
         ),
         _ => format!("{language} text"),
+    }
+}
+
+/// What the model is not for.
+fn limits(model: &Model) -> Vec<String> {
+    let (t, language) = (model.training(), model.language());
+    let mut limits = vec![format!(
+        "Language: it knows {} words{}; of a text in any other language it knows next to nothing, and its answer says \
+         little.",
+        model.vocabulary().len(),
+        if t.is_of_another_language() { String::new() } else { format!(" of {}", language.title()) }
+    )];
+    limits.push(
+        "Words that it does not know say nothing. A text without a known word gets the most frequent class of the \
+         training texts, and is marked `unknown`."
+            .into(),
+    );
+    if let Some([middle, most, longest]) = t.tokens {
+        limits.push(format!(
+            "Length: of the training texts half have up to {middle} tokens, 99 of 100 up to {most}, the longest {longest}; \
+             of much longer or shorter texts the results say nothing."
+        ));
+    }
+    let read = model.network().config().padding.longest();
+    if read < usize::MAX {
+        limits.push(format!("It reads the first {read} tokens of a text and no more."));
+    }
+    limits.push(
+        "It answers every text with one of its labels, whatever the text is about. The results hold for texts of the \
+         same kind as the test texts."
+            .into(),
+    );
+    limits
+}
+
+/// Under which licence the word vectors of that name are, as far as is known.
+fn licence(vectors: &str) -> &'static str {
+    match vectors {
+        "built-in en" => ": made of the vectors of spaCy's en_core_web_md 3.7.1, MIT licence, copyright Explosion",
+        "built-in zh" => ": trained for spiketext on public Chinese shopping reviews, under the licence of spiketext",
+        "random" => "",
+        _ => ": whoever passes the model on passes on what was made of that file, whose licence counts",
+    }
+}
+
+/// A folder as a shell takes it.
+fn in_shell(folder: &Path) -> String {
+    let shown: String = folder
+        .to_string_lossy()
+        .chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect();
+    let is_plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !shown.is_empty() && shown.chars().all(is_plain) {
+        shown
+    } else {
+        format!("'{}'", shown.replace('\'', r"'\''"))
     }
 }
 
@@ -169,9 +252,14 @@ fn percent(percent: Option<f64>) -> String {
     percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.2} %"))
 }
 
+/// The most labels in a sentence.
+const SHOWN: usize = 10;
+
+/// The most characters of a label.
+const SHOWN_CHARACTERS: usize = 60;
+
 /// Names of classes in a sentence, the first of many.
 fn names(model: &Model, classes: &[usize]) -> String {
-    const SHOWN: usize = 10;
     let mut names: Vec<String> = classes.iter().take(SHOWN).map(|&class| name(&model.labels()[class])).collect();
     if classes.len() > SHOWN {
         names.push(format!("{} more ({} in all)", classes.len() - SHOWN, classes.len()));
@@ -179,11 +267,22 @@ fn names(model: &Model, classes: &[usize]) -> String {
     names.join(", ")
 }
 
-/// A label as it can stand in a sentence or a table: on one line, without what Markdown reads as its own; between
-/// quotes where a blank at an end would not show.
+/// A label as it can stand in a sentence or a table: [`name_in`], between quotes where a blank at an end would not show.
 fn name(label: &str) -> String {
+    let name = name_in(label);
+    if label.is_empty() || label.starts_with(char::is_whitespace) || label.ends_with(char::is_whitespace) {
+        return format!("\"{name}\"");
+    }
+    name
+}
+
+/// A name on one line, without what Markdown reads as its own. An ellipsis stands for what is behind a line end or too
+/// long.
+fn name_in(label: &str) -> String {
+    let line = label.split(['\n', '\r', '\u{2028}', '\u{2029}']).next().unwrap_or_default();
+    let head: String = line.chars().take(SHOWN_CHARACTERS).collect();
     let mut name = String::with_capacity(label.len());
-    for c in label.chars() {
+    for c in head.chars() {
         match c {
             c if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
                 // A backslash that is meant to show is written twice.
@@ -194,8 +293,8 @@ fn name(label: &str) -> String {
             c => name.push(c),
         }
     }
-    if label.is_empty() || label.starts_with(char::is_whitespace) || label.ends_with(char::is_whitespace) {
-        name = format!("\"{name}\"");
+    if head.len() < label.len() {
+        name.push('…');
     }
     name
 }
@@ -232,14 +331,14 @@ mod tests {
         };
         let classes =
             [class([5, 2, 4], Some(75.0), false), class([1, 0, 0], None, false), class([2, 1, 1], Some(0.0), true)];
-        let card = write(&model(["a|b\nc", " padded", "rare"], classes));
+        let card = write(&model(["a|b\nc", " padded", "rare"], classes), Path::new("runs/my model"));
         let rows: Vec<&str> = card.lines().filter(|line| line.ends_with(" |")).collect();
         let table = rows.iter().position(|row| row.starts_with("| class ")).expect("a table of classes");
         assert_eq!(
             rows[table + 2..table + 5],
             [
                 "| rare | 1 | - | 0.00 % | 0.00 % |",
-                r"| a\|b\\nc | 4 | - | 75.00 % | 75.00 % |",
+                r"| a\|b… | 4 | - | 75.00 % | 75.00 % |",
                 "| \" padded\" | 0 | - | - | - |"
             ]
         );
@@ -247,6 +346,44 @@ mod tests {
         assert!(card.contains("Without a development text, so that no choice regards it: \" padded\"."), "{card}");
         assert!(card.contains("Without a test text, so that nothing is known of it: \" padded\"."), "{card}");
         assert!(card.contains("| this SNN | 80.50 % | 20.65 to 100.00 % | - | 80.50 % |"), "{card}");
+    }
+
+    #[test]
+    fn a_reader_finds_the_commands_the_columns_and_the_limits() {
+        let mut training = tests::model(Readout::Membrane).training().clone();
+        training.columns = Some(crate::model::ColumnNames {
+            text: vec!["title".into(), "body|text".into()],
+            label: Some("queue".into()),
+        });
+        training.tokens = Some([12, 40, 77]);
+        let built = |vectors: &str, language_share| {
+            let model = tests::model(Readout::Membrane);
+            let training = crate::model::Training { vectors: vectors.into(), language_share, ..training.clone() };
+            let (labels, priors) = (model.labels().to_vec(), model.priors().to_vec());
+            let (words, network) = (model.vocabulary().clone(), model.network().clone());
+            let model = Model::new(model.language(), labels, priors, 0, words, network, training).expect("a model");
+            write(&model, Path::new("it's here/model"))
+        };
+        let card = built("built-in en", Some(0.98));
+        for part in [
+            r"spiketext predict 'it'\''s here/model' ",
+            r#"columns: texts from "title", "body\|text"; labels from "queue""#,
+            "knows 10 words of English;",
+            "half have up to 12 tokens, 99 of 100 up to 40, the longest 77",
+            "MIT licence, copyright Explosion",
+        ] {
+            assert!(card.contains(part), "{part}: {card}");
+        }
+        let card = built("cc.de.300.vec.gz", Some(0.1));
+        assert!(card.contains("in another language") && card.contains("of that file, whose licence"), "{card}");
+        assert!(!card.contains("reads English") && !card.contains("words of English;"), "{card}");
+    }
+
+    #[test]
+    fn long_labels_and_line_ends_are_cut() {
+        assert_eq!(name(&"x".repeat(300)), format!("{}…", "x".repeat(60)));
+        assert_eq!((name("a\r\nb").as_str(), name("\n").as_str(), name("a\tb").as_str()), ("a…", "\"…\"", "a\\\\tb"));
+        assert_eq!(name(&"字".repeat(60)), "字".repeat(60));
     }
 
     #[test]
@@ -259,7 +396,7 @@ mod tests {
 
     #[test]
     fn an_older_model_has_no_table_of_classes() {
-        let card = write(&tests::model(Readout::Membrane));
+        let card = write(&tests::model(Readout::Membrane), Path::new("runs/toy"));
         assert!(
             !card.contains("the worst first") && card.contains("answers with one of: no, perhaps, yes."),
             "{card}"

@@ -151,7 +151,7 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
         (CONFIG, json),
         (WEIGHTS, tensors::to_bytes(network)?),
         (VOCABULARY, model.vocabulary.to_text().into_bytes()),
-        (MODEL_CARD, card::write(model).into_bytes()),
+        (MODEL_CARD, card::write(model, folder).into_bytes()),
     ];
     if let Some(seen) = model.seen() {
         files.push((TEXTS, seen.to_bytes()?));

@@ -411,6 +411,7 @@ pub(crate) mod tests {
             source: "made up".into(),
             columns: None,
             texts: [8, 1, 1],
+            tokens: None,
             vectors: "random".into(),
             recipe: "lean".into(),
             choices: Choices::Fields([("name".to_owned(), "lean".into())].into_iter().collect()),

@@ -24,6 +24,10 @@ pub struct Training {
     pub columns: Option<ColumnNames>,
     /// Texts of the training, development and test part.
     pub texts: [usize; 3],
+    /// Tokens of a training text: of the middle one, of the longest but for one in a hundred, of the longest. Older
+    /// models do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<[usize; 3]>,
     /// Name of the word vectors.
     pub vectors: String,
     /// Name of the recipe it was made from.

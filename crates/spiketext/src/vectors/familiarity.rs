@@ -20,18 +20,30 @@ const LEAST_WORDS: u64 = 20;
 /// So many texts are looked at; more say the same.
 const MOST_TEXTS: usize = 20_000;
 
-/// Letters by which languages can be told apart, with the name and the abbreviation of one that is written in them.
-/// What is in none of them is taken for Latin.
-const SCRIPTS: [(&str, &str, &str, fn(char) -> bool); 9] = [
-    ("Latin", "German", "de", |letter| letter < '\u{370}' || ('\u{1e00}'..'\u{1f00}').contains(&letter)),
-    ("Greek", "Greek", "el", |letter| matches!(letter, '\u{370}'..'\u{400}' | '\u{1f00}'..'\u{2000}')),
-    ("Cyrillic", "Russian", "ru", |letter| ('\u{400}'..'\u{530}').contains(&letter)),
-    ("Hebrew", "Hebrew", "he", |letter| ('\u{590}'..'\u{600}').contains(&letter)),
-    ("Arabic", "Arabic", "ar", |letter| ('\u{600}'..'\u{780}').contains(&letter)),
-    ("Indian", "Hindi", "hi", |letter| ('\u{900}'..'\u{e00}').contains(&letter)),
-    ("Thai", "Thai", "th", |letter| ('\u{e00}'..'\u{e80}').contains(&letter)),
-    ("Japanese", "Japanese", "ja", |letter| ('\u{3040}'..'\u{3100}').contains(&letter)),
-    ("Korean", "Korean", "ko", |letter| ('\u{ac00}'..'\u{d7b0}').contains(&letter)),
+/// Letters by which languages can be told apart.
+struct Script {
+    name: &'static str,
+    /// A language that is written in them, and its abbreviation.
+    example: &'static str,
+    code: &'static str,
+    is_own: fn(char) -> bool,
+}
+
+const fn script(name: &'static str, example: &'static str, code: &'static str, is_own: fn(char) -> bool) -> Script {
+    Script { name, example, code, is_own }
+}
+
+/// Chinese characters, which are of several languages, are in none of them.
+const SCRIPTS: [Script; 9] = [
+    script("Latin", "German", "de", |letter| letter < '\u{370}' || ('\u{1e00}'..'\u{1f00}').contains(&letter)),
+    script("Greek", "Greek", "el", |letter| matches!(letter, '\u{370}'..'\u{400}' | '\u{1f00}'..'\u{2000}')),
+    script("Cyrillic", "Russian", "ru", |letter| ('\u{400}'..'\u{530}').contains(&letter)),
+    script("Hebrew", "Hebrew", "he", |letter| ('\u{590}'..'\u{600}').contains(&letter)),
+    script("Arabic", "Arabic", "ar", |letter| ('\u{600}'..'\u{780}').contains(&letter)),
+    script("Indian", "Hindi", "hi", |letter| ('\u{900}'..'\u{e00}').contains(&letter)),
+    script("Thai", "Thai", "th", |letter| ('\u{e00}'..'\u{e80}').contains(&letter)),
+    script("Japanese", "Japanese", "ja", |letter| ('\u{3040}'..'\u{3100}').contains(&letter)),
+    script("Korean", "Korean", "ko", |letter| ('\u{ac00}'..'\u{d7b0}').contains(&letter)),
 ];
 
 /// The scripts of languages that do not put blanks between words.
@@ -54,10 +66,9 @@ impl Familiarity {
     pub fn of(list: &Vocabulary, texts: &[Vec<String>]) -> Self {
         let mut found = Self { words: 0, known: 0, letters: [0; SCRIPTS.len()] };
         for token in texts.iter().take(MOST_TEXTS).flatten().filter(|token| token.chars().all(char::is_alphabetic)) {
-            let is_latin = token.chars().all(SCRIPTS[0].3);
+            let is_latin = token.chars().all(SCRIPTS[0].is_own);
             for letter in token.chars() {
-                let script = SCRIPTS.iter().position(|(.., is_own)| is_own(letter));
-                // Chinese characters are of several languages.
+                let script = SCRIPTS.iter().position(|script| (script.is_own)(letter));
                 script.into_iter().for_each(|script| found.letters[script] += 1);
             }
             if !is_latin || token.chars().nth(3).is_some() {
@@ -93,8 +104,7 @@ impl Familiarity {
     pub fn told_of_language(&self, language: Language) -> Option<String> {
         let share = self.share().filter(|&share| share < LEAST_LANGUAGE_SHARE)?;
         let most = (0..SCRIPTS.len()).max_by_key(|&script| (self.letters[script], SCRIPTS.len() - script))?;
-        // Japanese has more Chinese characters than letters of its own.
-        let (script, example, code, _) = SCRIPTS[most];
+        let Script { name: script, example, code, .. } = SCRIPTS[most];
         let blanks = match WITHOUT_BLANKS.contains(&script) {
             true => ", with blanks put between the words of the texts",
             false => "",
