@@ -56,7 +56,7 @@ pub fn write(request: &Request, spikes_of: Option<(&Model, &str)>) -> Result<Wri
     let beside = out.with_extension("");
     let stem = out.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let mut page = Page { link: format!("{}/", encoded(&stem)), ..Page::default() };
-    let missing = sections::all(&study, spikes_of, &mut page)?;
+    let missing = sections::all(&study, &beside, spikes_of, &mut page)?;
     let figures = write_all(&beside.join("figures"), &page.figures)?;
     let tables = write_all(&beside.join("tables"), &page.tables)?;
     let text = format!("{}\n", page.text.trim_end());

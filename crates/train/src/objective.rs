@@ -109,14 +109,14 @@ fn positives(targets: &[Target], classes: usize, weights: Option<&[f32]>) -> Vec
 /// device, gradients by Burn. With `weights` of the classes as [`Objective::loss`].
 pub fn composed_binary_cross_entropy(logits: Tensor<2>, targets: &[Target], weights: Option<&[f32]>) -> Tensor<1> {
     let [rows, classes] = logits.dims();
-    let right = positives(targets, classes, weights);
-    let wrong = right.iter().map(|&right| f32::from(right == 0.0)).collect::<Vec<f32>>();
-    let tensor = |values| Tensor::<2>::from_data(TensorData::new(values, [rows, classes]), &logits.device());
-    let (right, wrong) = (tensor(right), tensor(wrong));
-    // ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), which no x overflows.
-    let softplus = |x: Tensor<2>| x.clone().clamp_min(0.0) + (x.abs().neg().exp() + 1.0).log();
-    let terms = softplus(logits.clone().neg()) * right + softplus(logits) * wrong;
-    terms.sum() * (1.0 / rows as f32)
+    // Of the two outcomes of each class, whose logits are x and 0, the weight of the one that is so.
+    let outcomes = positives(targets, classes, weights).into_iter();
+    let outcomes: Vec<f32> = outcomes.flat_map(|right| [right, f32::from(right == 0.0)]).collect();
+    let shape = [rows * classes, 2];
+    let outcomes = Tensor::<2>::from_data(TensorData::new(outcomes, shape), &logits.device());
+    let logits = logits.reshape([rows * classes, 1]);
+    let both = Tensor::cat(vec![logits.clone(), logits.zeros_like()], 1);
+    (log_softmax(both, 1) * outcomes).sum() * (-1.0 / rows as f32)
 }
 
 /// The same on slices, for the batches of training.

@@ -672,7 +672,7 @@ mod tests {
         let chosen = chosen.with_setting("dnn.epochs.steps-per-class=10").expect("one of them");
         assert_eq!(chosen.dnn.epochs.of(320, 2, 32), 2);
         assert_eq!(chosen.with_setting("dnn.epochs=3").expect("a number").dnn.epochs, Epochs::Number(3));
-        for wrong in ["dnn.epochs={least=2}", "dnn.epochs={least=2, steps=70}", "dnn.epochs=many"] {
+        for wrong in ["dnn.epochs={least=2, steps=70}", "dnn.epochs.least=no", "dnn.epochs=many"] {
             let error = set(wrong).map(|recipe| recipe.dnn.epochs).expect_err(wrong).to_string();
             assert!(error.contains("dnn.epochs"), "{error}");
         }

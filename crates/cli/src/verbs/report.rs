@@ -22,7 +22,7 @@ use spiketext_study::{Cell, archive};
   spiketext report --model runs/sst2-lean-1 --text \"a warm and funny film\"
 
 Figures and long tables (CSV) go to the folders `figures` and `tables` in a folder of the page's name:
-docs/results/figures for docs/results.md. A file grid.json beside the folder of cells, a list of {table, row, axis,
+docs/results/figures for docs/results.md. A file learning-curve.csv there becomes a section. A file grid.json beside the folder of cells, a list of {table, row, axis,
 dataset, seed}, names the cells that the study is to have. --json prints one object: report, figures, tables, cells,
 missing (null without a grid); with --pack archive, cells.")]
 pub struct Arguments {

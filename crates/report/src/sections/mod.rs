@@ -6,10 +6,13 @@ mod confusion;
 mod costs;
 mod energy;
 mod firing;
+mod learning_curve;
 mod provenance;
 mod raster;
 mod robustness;
 mod settings;
+
+use std::path::Path;
 
 use spiketext::{Result, model::Model};
 use spiketext_study::Method;
@@ -24,9 +27,16 @@ const SHOWN_STEPS: usize = 8;
 
 /// Every section. Gives the number of cells that the declared grid holds and the study does not, if there is a grid.
 ///
+/// `beside` is the folder of what lies beside the page.
+///
 /// # Errors
 /// If a figure cannot be drawn or the text of the raster has no known word.
-pub fn all(study: &Study, spikes_of: Option<(&Model, &str)>, page: &mut Page) -> Result<Option<usize>> {
+pub fn all(
+    study: &Study,
+    beside: &Path,
+    spikes_of: Option<(&Model, &str)>,
+    page: &mut Page,
+) -> Result<Option<usize>> {
     page.heading(1, "Results");
     page.paragraph(
         "Made by `spiketext report` from the cells of the study. Accuracies are percent of the test texts, means \
@@ -38,6 +48,7 @@ pub fn all(study: &Study, spikes_of: Option<(&Model, &str)>, page: &mut Page) ->
     let missing = provenance::missing(study, page);
     accuracy::main_table(study, page);
     accuracy::over_steps(study, page)?;
+    learning_curve::section(beside, page)?;
     energy::section(study, page)?;
     firing::section(study, page)?;
     confusion::section(study, page)?;

@@ -20,12 +20,14 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
     };
     line(format!("# A spiking text classifier: {}\n", name(&t.dataset)));
     let labels: Vec<usize> = (0..model.labels().len()).collect();
-    let answers = match labels.len() {
-        many if many > SHOWN => format!(" {many} labels (in the table below)"),
-        _ => format!(": {}", names(model, &labels)),
+    let all = || names(model, &labels);
+    let answers = match (labels.len() > SHOWN, model.thresholds().is_some()) {
+        (false, false) => format!("one of: {}", all()),
+        (false, true) => format!("any number of these labels, or none: {}", all()),
+        (true, false) => format!("one of {} labels (in the table below)", labels.len()),
+        (true, true) => format!("any number of {} labels (in the table below), or none", labels.len()),
     };
-    let number = if model.thresholds().is_some() { "any number of these labels, or none" } else { "one of" };
-    line(format!("It reads {} and answers with {number}{answers}.\n", reads(model)));
+    line(format!("It reads {} and answers with {answers}.\n", reads(model)));
     let folder = in_shell(folder);
     let commands = [
         (format!("predict {folder} \"some text\""), "the label of a text"),
