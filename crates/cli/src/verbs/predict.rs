@@ -1,4 +1,4 @@
-//! `spiketext predict`: labels texts, and on request shows the spikes that led there, or writes a table with the labels.
+//! `spiketext predict`: labels texts, and shows the spikes that led there, or writes a table of the answers.
 
 use std::{
     io::{BufWriter, IsTerminal, Write},
@@ -39,19 +39,19 @@ use crate::support::{
   spiketext predict MODEL \"not bad at all\" --trace
 
 --json prints one object a text: text, label (of a multi-label model the most probable one, and in labels all whose
-probability reaches their threshold), probability (of the most probable class, which is the label unless --none-label stands
-there), probabilities (of each label; of the ten most probable ones where there are more, unless --all), unknown,
-tokens, known_tokens, acs (accumulations it took). With --trace also trace: tokens with the input dimensions that
-fired at each step, the neurons that fired at each step in convolution, features and outputs, and contributions: the
+probability reaches their threshold), probability (of the most probable class, which is the label unless
+--none-label stands there), probabilities (of each label; of the ten most probable ones where there are more, unless
+--all), unknown, tokens, known_tokens, acs (accumulations it took). With --trace also trace: tokens with the input
+dimensions that fired at each step, the neurons that fired at each step in convolution, features and outputs, and contributions: the
 inputs of the read-out that said most for the answer and most against it, with their shares of its score; null for
 unknown texts.
 
---out adds the columns label, probability (of the most probable class) and unknown (true for texts without a known word, empty ones
-too) behind those of the table, and with --top K label_1, probability_1 to label_K, probability_K: the K most
-probable classes, whatever the threshold says. One row comes out for each row that goes in; blank lines of a CSV or
-of JSON lines are no rows, those of plain text are. Within one form everything else stays as it is: CSV records and JSON
-objects to the letter (with the delimiter, sep= line and line ends of the file; UTF-16 becomes UTF-8), columns of
-Parquet to the byte. From one form to another:
+--out adds the columns label, probability (of the most probable class) and unknown (true for texts without a known
+word, empty ones too) behind those of the table, and with --top K label_1, probability_1 to label_K, probability_K:
+the K most probable classes, whatever the threshold says. One row comes out for each row that goes in; blank lines of
+a CSV or of JSON lines are no rows, those of plain text are. Within one form everything else stays as it is: CSV
+records and JSON objects to the letter (with the delimiter, sep= line and line ends of the file; UTF-16 becomes
+UTF-8), columns of Parquet to the byte. From one form to another:
   CSV, TSV, text       every field becomes a string, of JSON or Parquet; a line of text the column 'text', one of
                        fastText, with its labels, the column 'line'
   JSON to CSV, TSV     numbers as they are written; null and missing fields become empty; lists, objects and fields
@@ -59,10 +59,10 @@ Parquet to the byte. From one form to another:
   JSON to Parquet      refused: JSON has no types of columns
   Parquet to others    numbers, strings, booleans, dates and times; nested columns only to JSON; what has no
                        counterpart (bytes, NaN in JSON, nanoseconds) is refused
-The file is written beside its place and moved there when it is whole: any error leaves nothing. `-` writes to standard
-output as it goes, CSV for CSV, TSV for TSV and JSON lines for all else unless --out-format says otherwise. Memory does
-not grow with the file; Parquet from standard input lies in a temporary file, and so do the answers to large row
-groups.")]
+The file is written beside its place and moved there when it is whole: any error leaves nothing. `-` writes to
+standard output as it goes, CSV for CSV, TSV for TSV and JSON lines for all else unless --out-format says otherwise.
+Memory does not grow with the file; Parquet from standard input lies in a temporary file, and so do the answers to
+large row groups.")]
 pub struct Arguments {
     /// The model directory.
     model: PathBuf,

@@ -35,8 +35,8 @@ pub(crate) fn read(path: &Path, rows: &mut Rows<'_>) -> Result<()> {
     sound(&name, || read_rows(path, rows))
 }
 
-/// The outcome of `work` on the file called `name`. The parquet crate reports most damage as errors, but panics on some
-/// (negative lengths, for example).
+/// The outcome of `work` on the file called `name`. The parquet crate reports most damage as errors, but panics on
+/// some (negative lengths, for example).
 pub(super) fn sound<T>(name: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
     caught(work)
         .unwrap_or_else(|| Err(Error::malformed(name, None, "a sound Parquet file", "damage: impossible sizes")))

@@ -126,7 +126,8 @@ impl<'a> Appending<'a> {
     /// way.
     ///
     /// # Errors
-    /// A record that breaks its form; a value without a counterpart; a copy that cannot be written; those of `answers`.
+    /// A record that breaks its form; a value without a counterpart; a copy that cannot be written; those of
+    /// `answers`.
     pub fn run(mut self, mut answers: impl FnMut(&[&str]) -> Result<Vec<Vec<Cell>>>) -> Result<Reading> {
         let mut ask = |batch: &[super::stream::Record]| {
             let texts: Vec<&str> = batch.iter().map(|record| record.text.as_str()).collect();

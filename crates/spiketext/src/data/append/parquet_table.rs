@@ -1,8 +1,8 @@
-//! Parquet with columns added: those of a Parquet file are copied byte by byte, packed and encoded as they are; of other
-//! tables every field becomes a string.
+//! Parquet with columns added: those of a Parquet file are copied byte by byte, packed and encoded as they are; of
+//! other tables every field becomes a string.
 //!
-//! The answers to a row group are known only when its texts were read, and stand behind all its columns: until then they
-//! wait in temporary files, a column each, which stay in memory as long as they are small.
+//! The answers to a row group are known only when its texts were read, and stand behind all its columns: until then
+//! they wait in temporary files, a column each, which stay in memory as long as they are small.
 
 use std::{
     fs::File,

@@ -99,11 +99,7 @@ fn is_written(field: &TypePtr) -> bool {
             | ConvertedType::TIMESTAMP_MILLIS
             | ConvertedType::TIMESTAMP_MICROS
             | ConvertedType::DECIMAL
-    ) || matches!(field.get_basic_info().logical_type_ref(), Some(LogicalType::Timestamp(kind)) if is_exact(&kind.unit))
-}
-
-fn is_exact(unit: &TimeUnit) -> bool {
-    !matches!(unit, TimeUnit::NANOS)
+    ) || matches!(field.get_basic_info().logical_type_ref(), Some(LogicalType::Timestamp(kind)) if kind.unit != TimeUnit::NANOS)
 }
 
 /// A field as a value; `local` for a time of no zone.

@@ -1,7 +1,7 @@
 //! Tables as text: records between delimiters, and JSON.
 //!
-//! Fields are quoted by hand: records are mostly copied as they stand, which the `csv` crate cannot do, and a delimiter
-//! may be any character. A property test holds what is written to that crate.
+//! Fields are quoted by hand: records are mostly copied as they stand, which the `csv` crate cannot do, and a
+//! delimiter may be any character. A property test holds what is written to that crate.
 
 use super::{Cell, NewColumn, TableForm, Writer, destination::Output, value::Value, values::Values};
 use crate::{

@@ -177,9 +177,11 @@ mod tests {
     proptest! {
         /// Whatever values an array has, they are found again.
         #[test]
-        fn arrays_are_cut_where_they_should_be(texts in prop::collection::vec("\\PC{0,12}|[\\[\\]{},\"\\\\]{0,9}", 0..6)) {
-            let values: Vec<String> =
-                texts.iter().map(|text| serde_json::json!({ "a": [text, { text.as_str(): 1 }] }).to_string()).collect();
+        fn arrays_are_cut_where_they_should_be(
+            texts in prop::collection::vec("\\PC{0,12}|[\\[\\]{},\"\\\\]{0,9}", 0..6)
+        ) {
+            let value = |text: &String| serde_json::json!({ "a": [text, { text.as_str(): 1 }] }).to_string();
+            let values: Vec<String> = texts.iter().map(value).collect();
             prop_assert_eq!(elements(&format!("[{}]", values.join(",")), 1 << 20).unwrap(), values);
         }
     }
