@@ -22,9 +22,13 @@ fuzz_target!(init: spiketext_fuzz::pass_over_caught_panics(), |bytes: &[u8]| {
     let file = spiketext_fuzz::file(DATA_NAMES[usize::from(choice) % DATA_NAMES.len()], content);
     let mut named = ReadOptions::default();
     (named.text, named.label, named.skip_bad) = (vec!["text".into()], Some("label".into()), true);
-    for columns in [ReadOptions::default(), named] {
+    let mut several = named.clone();
+    several.multi_label = true;
+    for columns in [ReadOptions::default(), named, several] {
         if let Ok(table) = read_file(file.path(), &columns) {
-            assert!(table.rows.iter().all(|row| !row.text.trim().is_empty() && !row.label.trim().is_empty()));
+            assert!(table.rows.iter().all(|row| !row.text.trim().is_empty()));
+            assert!(table.rows.iter().flat_map(|row| &row.labels).all(|label| !label.trim().is_empty()));
+            assert!(columns.multi_label || table.rows.iter().all(|row| row.labels.len() == 1));
         }
         // Row by row, the texts are the same; a file without any is no error there.
         let streamed = texts_of(&columns, file.path());
@@ -36,6 +40,7 @@ fuzz_target!(init: spiketext_fuzz::pass_over_caught_panics(), |bytes: &[u8]| {
             for examples in [&dataset.train, &dataset.development, &dataset.test] {
                 assert!(!examples.is_empty());
                 assert!(examples.iter().all(|example| example.target.fits(dataset.labels.len())));
+                assert!(examples.iter().all(|example| example.target.class().is_none() == columns.multi_label));
             }
         }
     }

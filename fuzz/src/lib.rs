@@ -100,8 +100,8 @@ pub fn train(folder: &Path, resume: bool) -> spiketext::Result<Model> {
     recipe.network.filters = 2;
     recipe.network.steps = 2;
     recipe.words.random_dimension = 3;
-    recipe.dnn.epochs = 2;
-    recipe.fine_tuning.epochs = 2;
+    recipe.dnn.epochs = 2.into();
+    recipe.fine_tuning.epochs = 2.into();
     let options = Options { seed: 1, checkpoints: Some(folder.to_owned()), resume, ..Options::default() };
     spiketext_train::train(&dataset, &VectorSource::Random, &recipe, &options, &mut |_| {})
 }
