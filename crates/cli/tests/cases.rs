@@ -306,3 +306,33 @@ fn a_model_of_other_data_is_not_replaced_unasked() {
     succeeds(folder, &[&["train", "a/data.csv"], &quick[..]].concat());
     succeeds(folder, &[&["train", "b/data.csv", "-o", "runs/data-lean-0"], &quick[..]].concat());
 }
+
+#[test]
+fn quotes_behind_backslashes_are_read_if_asked_and_else_a_question() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let row = |row: usize| format!("\"film {row} is \\\"fine\\\", they say\",{}\n", ["pos", "neg"][row % 2]);
+    let rows: String = (0..40).map(row).collect();
+    std::fs::write(folder.join("escaped.csv"), format!("text,label\n{rows}")).expect("written");
+    let output = run(folder, &["data", "show", "escaped.csv"]);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error.contains("escaped.csv:") && error.contains("--escape"), "{error}");
+    let shown = succeeds(folder, &["data", "show", "escaped.csv", "--escape", "\\", "--json", "--count", "40"]);
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(texts(&shown), 40);
+    assert!(
+        shown["examples"][0]["texts"][0].as_str().is_some_and(|text| text.contains("is \"fine\", they say")),
+        "{shown}"
+    );
+    let plain = "text,label\n".to_owned()
+        + &(0..40).map(|row| format!("a \\\"b\\\" c {row},{}\n", ["pos", "neg"][row % 2])).collect::<String>();
+    std::fs::write(folder.join("plain.csv"), plain).expect("written");
+    assert!(text(&run(folder, &["data", "show", "plain.csv"]).stderr).contains("--escape none"));
+    let shown = succeeds(folder, &["data", "show", "plain.csv", "--escape", "none", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert!(
+        shown["examples"][0]["texts"][0].as_str().is_some_and(|text| text.starts_with("a \\\"b\\\" c")),
+        "{shown}"
+    );
+}

@@ -34,7 +34,7 @@ pub use cache::{Classifier, StepCache};
 pub use checkpoint::{CHECKPOINT, CheckpointNotes};
 pub use class_weights::{ClassWeights, WeightFile};
 pub use network::network_config;
-pub use pipeline::{Options, PROGRAM, Pipeline, SpikingMethod, check, train, train_with_dnn};
+pub use pipeline::{Options, PROGRAM, Pipeline, SpikingMethod, check, columns, train, train_with_dnn};
 pub use prepare::VectorSource;
 pub use recipe::Recipe;
 pub use schedule::{Batches, Trainable, TrainingHistory};

@@ -225,6 +225,15 @@ impl<'a> Pipeline<'a> {
                         ),
                     });
                 }
+                if data.unknown_share > 0.5 {
+                    observer(&Event::Note {
+                        message: format!(
+                            "of the test texts' tokens {:.0} % are words that the network will not know: vectors of \
+                             their language help (--vectors)",
+                            percent(data.unknown_share)
+                        ),
+                    });
+                }
                 for message in data.notes.iter().cloned() {
                     observer(&Event::Note { message });
                 }
@@ -590,7 +599,8 @@ fn seen(dataset: &Dataset) -> SeenTexts {
 }
 
 /// The names of the columns that the texts were read from, for whoever reads more of such files.
-fn columns(dataset: &Dataset) -> Option<ColumnNames> {
+#[must_use]
+pub fn columns(dataset: &Dataset) -> Option<ColumnNames> {
     let named = dataset.readings.iter().find(|reading| reading.header != Some(false) && !reading.text.is_empty())?;
     Some(ColumnNames { text: named.text.clone(), label: named.label.clone() })
 }

@@ -163,7 +163,7 @@ fn published_range() -> f32 {
 
 /// The most epochs of a phase of training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number, or { least, steps-per-class, most-steps }")]
 pub enum Epochs {
     /// So many.
     Number(usize),
@@ -466,6 +466,13 @@ impl Recipe {
     /// Names the first choice that cannot be.
     pub fn check(&self) -> Result<()> {
         let refuse = |expected: &str, got: String| Err(Error::invalid("recipe", expected, got));
+        // Folders are called after it.
+        if self.name.trim().is_empty() || self.name.contains(['/', '\\']) || self.name.starts_with('.') {
+            return refuse(
+                "a name without slashes that does not begin with a dot",
+                format!("'{}'", self.name.escape_debug()),
+            );
+        }
         if self.dnn.batch == 0 || self.fine_tuning.batch == 0 {
             return refuse("batches of at least 1 text", "0".into());
         }
@@ -745,6 +752,8 @@ mod tests {
             (&["words.range=3.5"], "range"),
             (&["dnn.dropout=1.0"], "dropout"),
             (&["dnn.epochs=1000001"], "dnn.epochs up to"),
+            (&["name=\"../evil\""], "without slashes"),
+            (&["name=\" \""], "without slashes"),
             (&["fine-tuning.epochs=9000000000000000000"], "fine-tuning.epochs up to"),
             (&["conversion.normalisation.q=0.0"], "quantile"),
         ] {

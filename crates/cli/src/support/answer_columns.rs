@@ -72,12 +72,11 @@ impl<'a> AnswerColumns<'a> {
         let probabilities = &prediction.probabilities;
         let said = match (self.separator, &prediction.labels) {
             (Some(separator), Some(classes)) => {
-                classes.iter().map(|&class| self.labels[class].as_str()).collect::<Vec<_>>().join(separator)
+                Cell::Texts(classes.iter().map(|&class| self.labels[class].clone()).collect(), separator)
             }
-            _ => answer(self.labels, self.abstention, prediction).to_owned(),
+            _ => Cell::Text(answer(self.labels, self.abstention, prediction).to_owned()),
         };
-        let mut cells =
-            vec![Cell::Text(said), Cell::Number(probabilities[prediction.label]), Cell::Truth(prediction.unknown)];
+        let mut cells = vec![said, Cell::Number(probabilities[prediction.label]), Cell::Truth(prediction.unknown)];
         for class in best(prediction).into_iter().take(self.top) {
             cells.push(Cell::Text(self.labels[class].clone()));
             cells.push(Cell::Number(probabilities[class]));
@@ -137,6 +136,6 @@ mod tests {
         let several = AnswerColumns { labels: &labels, abstention: None, top: 0, prefix: "", separator: Some("|") };
         assert_eq!(several.columns()[0].name, "labels");
         let prediction = Prediction { labels: Some(vec![2, 0]), ..prediction };
-        assert_eq!(several.cells(&prediction)[0], Cell::Text("c|a".to_owned()));
+        assert_eq!(several.cells(&prediction)[0], Cell::Texts(vec!["c".to_owned(), "a".to_owned()], "|"));
     }
 }

@@ -103,6 +103,7 @@ impl Arguments {
                 "--multi-label: the model answers one label a text; `train --multi-label` makes one of several"
             );
         }
+        self.labels.check(model.thresholds().is_some())?;
         let files = &self.source.files;
         if !files.is_empty() {
             let options = self.reading.options(&self.labels, Some(model));
@@ -200,7 +201,12 @@ fn target_of<S: AsRef<str>>(
 
 /// The model's number for a label.
 fn class_of(model: &Model, label: &str, place: &impl std::fmt::Display, line: Option<u64>) -> anyhow::Result<usize> {
-    model.labels().iter().position(|known| known == label).ok_or_else(|| {
+    // The truth values of JSON and Parquet are small; Python writes them large.
+    let is_truth = |name: &str| name.eq_ignore_ascii_case("true") || name.eq_ignore_ascii_case("false");
+    let same = |known: &&String| is_truth(label) && known.eq_ignore_ascii_case(label);
+    let exact = model.labels().iter().position(|known| known == label);
+    let alike = || model.labels().iter().position(|known| same(&known));
+    exact.or_else(alike).ok_or_else(|| {
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
         let mut known: Vec<String> =
             model.labels().iter().take(20).map(|l| terminal::one_line(l, Some(40))).collect();

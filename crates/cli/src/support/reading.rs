@@ -1,7 +1,7 @@
 //! How users' files are read: the flags that say it, and the lines that tell what was chosen where no flag did.
 
 use spiketext::{
-    data::{Familiar, Format, ReadOptions, Reading, Report},
+    data::{Escape, Familiar, Format, ReadOptions, Reading, Report},
     model::Model,
 };
 
@@ -17,6 +17,10 @@ pub struct Arguments {
     /// What stands between the fields of a CSV: one character, or tab [default: what fits all records].
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter, help_heading = HEADING)]
     delimiter: Option<char>,
+    /// What makes a letter of a quote, a delimiter or a line end in a CSV: one character, such as \, or none [default:
+    /// none; where there seems to be one, asked].
+    #[arg(long, value_name = "CHARACTER|none", value_parser = escape, help_heading = HEADING)]
+    escape: Option<Escape>,
     /// The first record names the columns [default: found out, or asked].
     #[arg(long, overrides_with = "no_header", help_heading = HEADING)]
     header: bool,
@@ -40,7 +44,7 @@ pub struct LabelArguments {
     #[arg(long, help_heading = HEADING)]
     multi_label: bool,
     /// With --multi-label: what stands between the labels of a cell [default: what is found, `,`, `;` or `|`].
-    #[arg(long, value_name = "TEXT", requires = "multi_label", help_heading = HEADING)]
+    #[arg(long, value_name = "TEXT", value_parser = separator, help_heading = HEADING)]
     label_separator: Option<String>,
     /// Leave out records that break their format and texts without a label, and go on.
     #[arg(long, help_heading = HEADING)]
@@ -48,6 +52,14 @@ pub struct LabelArguments {
 }
 
 impl LabelArguments {
+    /// Refuses a separator of labels where a text has one label.
+    pub fn check(&self, multi_label: bool) -> anyhow::Result<()> {
+        if self.label_separator.is_some() && !multi_label {
+            anyhow::bail!("--label-separator is for texts of several labels (--multi-label)");
+        }
+        Ok(())
+    }
+
     /// Whether the labels of a text are asked to be several.
     pub fn multi_label(&self) -> bool {
         self.multi_label
@@ -67,6 +79,7 @@ impl Arguments {
         let mut options = ReadOptions::default();
         options.format = self.format;
         options.delimiter = self.delimiter;
+        options.escape = self.escape.unwrap_or_default();
         options.header = match (self.header, self.no_header) {
             (true, _) => Some(true),
             (_, true) => Some(false),
@@ -81,6 +94,19 @@ impl Arguments {
             options.familiar = Familiar { text: columns.text.clone(), label: columns.label.clone() };
         }
         options
+    }
+}
+
+fn separator(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("expected one character or more".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn escape(text: &str) -> Result<Escape, String> {
+    let mut characters = text.chars();
+    match (text, characters.next(), characters.next()) {
+        ("none", ..) => Ok(Escape::Never),
+        (_, Some(one), None) if !matches!(one, '"' | '\n' | '\r') => Ok(Escape::By(one)),
+        _ => Err("expected one character other than a quote or a line end, or the word none".to_owned()),
     }
 }
 
@@ -126,7 +152,17 @@ pub fn alike(report: &Report) -> impl Iterator<Item = String> {
 
 #[cfg(test)]
 mod tests {
-    use super::delimiter;
+    use spiketext::data::Escape;
+
+    use super::{delimiter, escape};
+
+    #[test]
+    fn an_escape_is_one_character_or_none() {
+        assert_eq!((escape("\\"), escape("none")), (Ok(Escape::By('\\')), Ok(Escape::Never)));
+        for wrong in ["", "ab", "\""] {
+            assert!(escape(wrong).is_err(), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn a_delimiter_is_one_character() {

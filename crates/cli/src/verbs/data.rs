@@ -196,6 +196,7 @@ fn unknown(name: &str) -> anyhow::Error {
 }
 
 fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
+    arguments.labels.check(arguments.labels.multi_label())?;
     let options = arguments.reading.options(&arguments.labels, None);
     let folder = if options == ReadOptions::default() {
         data_folder(&arguments.name, arguments.data_dir.as_deref())?

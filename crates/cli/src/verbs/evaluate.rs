@@ -330,7 +330,13 @@ fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) 
         Some(seen) => seen.lines(counted).iter().try_for_each(|line| writeln!(out, "{line}"))?,
         None => writeln!(out, "whether texts were trained on is not known: the model keeps no hashes of its texts")?,
     }
-    writeln!(out, "macro F1 {}\n", classes::percent(outcome.macro_f1()))?;
+    let without = (0..outcome.counts.classes()).filter(|&class| outcome.counts.figures(class).texts == 0).count();
+    let of = if without > 0 {
+        format!(" (of the classes that have texts here; without: {without})")
+    } else {
+        String::new()
+    };
+    writeln!(out, "macro F1 {}{of}\n", classes::percent(outcome.macro_f1()))?;
     let label = |class: usize| terminal::one_line(&model.labels()[class], Some(40));
     let rows = classes::of_counts(&outcome.counts);
     writeln!(out, "{}\n", classes::table(model.labels(), &rows, "texts", usize::MAX).trim_fmt())?;

@@ -46,7 +46,8 @@ dimensions that fired at each step, the neurons that fired at each step in convo
 inputs of the read-out that said most for the answer and most against it, with their shares of its score; null for
 unknown texts.
 
---out adds the columns label, probability (of the most probable class) and unknown (true for texts without a known
+--out adds the columns label (of a multi-label model labels: a list in JSON, else with the first of | ; , and tab between that
+no label has), probability (of the most probable class) and unknown (true for texts without a known
 word, empty ones too) behind those of the table, and with --top K label_1, probability_1 to label_K, probability_K:
 the K most probable classes, whatever the threshold says. One row comes out for each row that goes in; blank lines of
 a CSV or of JSON lines are no rows, those of plain text are. Within one form everything else stays as it is: CSV
@@ -206,7 +207,7 @@ fn write_table(
     told(&reading::told_at_first(appending.reading()));
     if let Some(separator) = answers.separator {
         told(&[format!(
-            "note: labels of one text stand in the column '{}labels', with '{}' between",
+            "note: labels of one text stand in the column '{}labels', as a list in JSON and else with '{}' between",
             table.prefix,
             separator.escape_debug()
         )]);

@@ -331,7 +331,14 @@ struct ReadEvent<'a> {
 /// name.
 fn check_same_data(folder: &Path, dataset: &Dataset) -> anyhow::Result<()> {
     let other = match Model::load(folder) {
-        Ok(model) if model.training().source == dataset.source => return Ok(()),
+        // What came from standard input may have been anything.
+        Ok(model) if model.training().source == dataset.source && dataset.source != "-" => {
+            let columns = spiketext_train::columns(dataset);
+            match &model.training().columns {
+                trained if *trained == columns => return Ok(()),
+                _ => format!("a model of other columns of {}", model.training().source),
+            }
+        }
         Ok(model) => format!("a model of {}", model.training().source),
         Err(_) => "a model that this program cannot read".to_owned(),
     };
@@ -343,6 +350,10 @@ fn notes(dataset: &Dataset) -> Vec<String> {
     let mut notes = Vec::new();
     let report = &dataset.report;
     notes.extend(reading::alike(report).map(|line| format!("note: {line}")));
+    if report.contradictory > 0 {
+        notes
+            .push(format!("note: texts that have more than one label in different places: {}", report.contradictory));
+    }
     if report.straddling > 0 {
         notes.push(format!(
             "note: development or test texts that stand in an earlier part too, as the parts were given: {}",
@@ -413,6 +424,7 @@ fn dataset(arguments: &Arguments) -> anyhow::Result<Dataset> {
     match (arguments.source.files.as_slice(), &arguments.source.dataset) {
         ([], name) => dataset::load(name.as_deref().unwrap_or("reviews-en"), arguments.source.data_dir.as_deref()),
         (files, _) => {
+            arguments.labels.check(arguments.labels.multi_label())?;
             let options = arguments.reading.options(&arguments.labels, None);
             Ok(Dataset::from_files(files, arguments.test.as_deref(), &options)?)
         }

@@ -8,10 +8,10 @@ use std::{collections::VecDeque, io::Read};
 use super::{
     columns::{ColumnIndices, Columns, is_numbering, known_names},
     dialect::{self, shown_delimiter},
-    fields::{Parser, Quotes, WholeField, split_whole_fields},
+    fields::{Parser, Quotes, WholeField, seems_escaped, split_whole_fields},
     header::{Header, tell_header},
     lines::{self, Line, Lines, listed, shown},
-    options::Format,
+    options::{Escape, Format},
     table::Rows,
 };
 use crate::Result;
@@ -235,8 +235,13 @@ impl<R: Read> Records<R> {
         let ended = waiting.len() < dialect::HEAD_LINES && bytes < dialect::HEAD_BYTES;
         let quotes = match rows.reading.format {
             // As programs write it, if only so all records have one number of fields.
-            Format::Tsv if !dialect::is_quoted(waiting.make_contiguous(), ended, rows.options) => Quotes::WholeFields,
-            _ => Quotes::Csv,
+            Format::Tsv
+                if dialect::escape(rows.options).is_none()
+                    && !dialect::is_quoted(waiting.make_contiguous(), ended, rows.options) =>
+            {
+                Quotes::WholeFields
+            }
+            _ => Quotes::Csv(dialect::escape(rows.options)),
         };
         let told = dialect::sep_line(&waiting);
         let mut separator_line = None;
@@ -299,16 +304,26 @@ impl<R: Read> Records<R> {
     /// The next record; blank lines between records are skipped.
     pub(super) fn next(&mut self, rows: &Rows<'_>) -> Result<Option<Record>> {
         let record = match self.quotes {
-            Quotes::Csv => self.next_quoted(rows)?,
+            Quotes::Csv(escape) => self.next_quoted(escape, rows)?,
             Quotes::WholeFields => self.next_whole_fields()?,
         };
+        if let (Escape::Open, Some(record)) = (rows.options.escape, &record)
+            && seems_escaped(&record.raw, self.delimiter)
+        {
+            return rows.refuse(
+                Some(record.line),
+                "quotes within quotes written twice, or --escape '\\' if a backslash makes a letter of a quote (--escape none \
+                 if it is a letter itself)",
+                format!("'{}'", shown(&record.raw)),
+            );
+        }
         if let (None, Some(record)) = (self.width, &record) {
             self.width = Some(record.fields.len());
         }
         Ok(record)
     }
 
-    fn next_quoted(&mut self, rows: &Rows<'_>) -> Result<Option<Record>> {
+    fn next_quoted(&mut self, escape: Option<char>, rows: &Rows<'_>) -> Result<Option<Record>> {
         let mut open: Option<(u64, Parser, String)> = None;
         let limit = self.lines.limit();
         while let Some(Line { number, text, end }) = self.line()? {
@@ -316,7 +331,7 @@ impl<R: Read> Records<R> {
                 continue;
             }
             let (line, mut parser, mut raw) =
-                open.take().unwrap_or_else(|| (number, Parser::new(self.delimiter), String::new()));
+                open.take().unwrap_or_else(|| (number, Parser::new(self.delimiter, escape), String::new()));
             parser.feed(&text);
             raw.push_str(&text);
             if parser.length > limit {
@@ -580,7 +595,7 @@ mod tests {
             let options = ReadOptions::default();
             let rows = Rows::new(Path::new("f.csv"), Format::Csv, &options, true);
             let lines = Lines::with_limit(Path::new("f.csv"), content.as_bytes(), 1 << 20);
-            let mut records = Records::with(lines, ',', Quotes::Csv);
+            let mut records = Records::with(lines, ',', Quotes::Csv(None));
             loop {
                 match records.next(&rows) {
                     Ok(Some(record)) => ours.push(record.fields),

@@ -8,7 +8,7 @@ use super::{
     columns,
     fields::{Parser, split_whole_fields},
     lines::{Line, shown},
-    options::ReadOptions,
+    options::{Escape, ReadOptions},
     table::Rows,
 };
 use crate::Result;
@@ -19,6 +19,14 @@ pub(super) const HEAD_LINES: usize = 2000;
 pub(super) const HEAD_BYTES: usize = 1 << 20;
 
 const CANDIDATES: [char; 4] = [',', ';', '\t', '|'];
+
+/// What makes letters of quotes and delimiters, as far as the options say so.
+pub(super) fn escape(options: &ReadOptions) -> Option<char> {
+    match options.escape {
+        Escape::By(escape) => Some(escape),
+        Escape::Open | Escape::Never => None,
+    }
+}
 
 /// A delimiter in words.
 pub(super) fn shown_delimiter(delimiter: char) -> String {
@@ -116,7 +124,7 @@ fn fit(lines: &[Line], ended: bool, delimiter: char, options: &ReadOptions) -> O
         if open.is_none() && text.trim_matches(' ').is_empty() {
             continue;
         }
-        let (begin, mut parser) = open.take().unwrap_or_else(|| (*number, Parser::new(delimiter)));
+        let (begin, mut parser) = open.take().unwrap_or_else(|| (*number, Parser::new(delimiter, escape(options))));
         parser.feed(text);
         match parser.is_open() {
             true => open = Some((begin, parser)),

@@ -3,8 +3,8 @@
 /// What a quote means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Quotes {
-    /// It encloses what follows, to the next single one.
-    Csv,
+    /// It encloses what follows, to the next single one; the character makes a letter of it, where there is one.
+    Csv(Option<char>),
     /// It encloses a field if it does so to the field's end, and is a letter otherwise.
     WholeFields,
 }
@@ -12,8 +12,8 @@ pub(super) enum Quotes {
 /// The fields of one whole record.
 pub(super) fn fields_of(record: &str, delimiter: char, quotes: Quotes) -> Vec<String> {
     match quotes {
-        Quotes::Csv => {
-            let mut parser = Parser::new(delimiter);
+        Quotes::Csv(escape) => {
+            let mut parser = Parser::new(delimiter, escape);
             parser.feed(record);
             parser.finish()
         }
@@ -82,9 +82,23 @@ enum State {
     Closing,
 }
 
+/// Whether a backslash seems to make a letter of a quote in a record as it stands: it is one before a quote that
+/// neither ends a field nor stands before another quote.
+pub(super) fn seems_escaped(record: &str, delimiter: char) -> bool {
+    record.match_indices("\\\"").any(|(at, pair)| {
+        let before = record[..at].bytes().rev().take_while(|&byte| byte == b'\\').count();
+        let behind = record[at + pair.len()..].chars().next();
+        before % 2 == 0 && behind.is_some_and(|c| c != delimiter && !matches!(c, '"' | '\n' | '\r'))
+    })
+}
+
 /// Takes a record of a CSV line by line.
 pub(super) struct Parser {
     delimiter: char,
+    /// What makes a letter of a quote, a delimiter, a line end or itself.
+    escape: Option<char>,
+    /// Whether the character before was one that does.
+    escaped: bool,
     state: State,
     fields: Vec<String>,
     /// The field that is being read.
@@ -94,16 +108,33 @@ pub(super) struct Parser {
 }
 
 impl Parser {
-    pub(super) fn new(delimiter: char) -> Self {
-        Self { delimiter, state: State::Start, fields: Vec::new(), field: String::new(), length: 0 }
+    pub(super) fn new(delimiter: char, escape: Option<char>) -> Self {
+        let (fields, field) = (Vec::new(), String::new());
+        Self { delimiter, escape, escaped: false, state: State::Start, fields, field, length: 0 }
     }
 
     pub(super) fn feed(&mut self, line: &str) {
         self.length += line.len() + 1;
         if self.is_open() {
             self.field.push('\n');
+            self.escaped = false;
         }
         for c in line.chars() {
+            if std::mem::take(&mut self.escaped) {
+                if self.state == State::Start {
+                    self.state = State::Plain;
+                }
+                let is_meant = c == self.delimiter || matches!(c, '"' | '\n' | '\r') || Some(c) == self.escape;
+                if is_meant {
+                    self.field.push(c);
+                    continue;
+                }
+                self.field.extend(self.escape);
+            }
+            if Some(c) == self.escape && self.state != State::Closing {
+                self.escaped = true;
+                continue;
+            }
             self.state = match self.state {
                 State::Start if c == '"' => State::Quoted,
                 State::Quoted if c == '"' => State::Closing,
@@ -129,7 +160,7 @@ impl Parser {
 
     /// Whether the record goes on in the next line.
     pub(super) fn is_open(&self) -> bool {
-        self.state == State::Quoted
+        self.state == State::Quoted || self.escaped
     }
 
     fn end_field(&mut self) {
@@ -137,7 +168,48 @@ impl Parser {
     }
 
     pub(super) fn finish(mut self) -> Vec<String> {
+        if self.escaped {
+            self.field.extend(self.escape);
+        }
         self.end_field();
         self.fields
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escape_makes_letters_of_what_it_stands_before() {
+        let fields = |record: &str| fields_of(record, ',', Quotes::Csv(Some('\\')));
+        assert_eq!(
+            fields(r#"a \"word\", comma\, here,"quoted \"b\", c""#),
+            [r#"a "word""#, " comma, here", r#"quoted "b", c"#]
+        );
+        assert_eq!(
+            fields("back\\\\slash,C:\\new,two\\\nlines,end\\"),
+            ["back\\slash", "C:\\new", "two\nlines", "end\\"]
+        );
+        assert_eq!(fields(r#"\"start,"it ""is""""#), [r#""start"#, r#"it "is""#]);
+        let mut parser = Parser::new(',', Some('\\'));
+        parser.feed("one\\");
+        assert!(parser.is_open());
+        parser.feed("two,x");
+        assert_eq!(parser.finish(), ["one\ntwo", "x"]);
+    }
+
+    #[test]
+    fn an_escape_is_suspected_only_within_a_field() {
+        for (record, suspected) in [
+            (r#""he said \"hi\" again",x"#, true),
+            (r#"a \"b\" c"#, true),
+            (r#""ends with\",x"#, false),
+            (r#""say \""hi\""",x"#, false),
+            (r#""two\\" x"#, false),
+            ("a\tb", false),
+        ] {
+            assert_eq!(seems_escaped(record, ','), suspected, "{record}");
+        }
     }
 }

@@ -47,7 +47,7 @@ struct ColumnEvidence {
     filled: bool,
     /// None below is empty.
     all_filled: bool,
-    /// How many below have three words or more.
+    /// How many below have three words or more, or end like a sentence.
     sentences: usize,
 }
 
@@ -74,28 +74,51 @@ impl Evidence {
             column.numbers &= value.is_empty() || is_number(value);
             column.filled |= !value.is_empty();
             column.all_filled &= !value.is_empty();
-            column.sentences += usize::from(value.split_whitespace().nth(2).is_some());
+            let is_sentence = value.split_whitespace().nth(2).is_some() || has_sentence(value);
+            column.sentences += usize::from(is_sentence);
         }
     }
 
-    /// What the first record is: data if one of its fields comes again in its column, or is a number like the others;
-    /// names of columns if all others of a column are numbers and it is not, or if, of a column of texts of several
-    /// words, it is one word like a variable's name.
+    /// What the first record is: names of columns if these are counted from 0, as tables without names are written; data
+    /// if one of its fields comes again in its column. Otherwise a number among numbers and a sentence among sentences
+    /// speak for data; what is no number over numbers, nothing over what is always filled, a sentence over single words
+    /// and a variable's name over sentences for names. It is a question where both speak, or neither.
     pub(super) fn told(&self) -> Header {
         if self.others == 0 {
             return Header::Unknown;
         }
-        let mut names = false;
+        if self.is_counted() && self.columns.iter().any(|column| !column.numbers) {
+            return Header::Names;
+        }
+        if self.columns.iter().any(|column| column.again) {
+            return Header::Data;
+        }
+        let (mut names, mut data) = (false, false);
         for column in &self.columns {
             let field = column.first.as_str();
-            if is_number(field) || has_sentence(field) || column.again {
-                return Header::Data;
-            }
             let is_text = 10 * column.sentences >= 9 * self.others;
+            let over_numbers = column.numbers && column.filled;
+            data |= (is_number(field) && over_numbers) || (is_text && has_sentence(field));
             names |= field.is_empty() && column.all_filled;
-            names |= (column.numbers && column.filled) || (is_text && is_identifier(field));
+            names |= (over_numbers && !is_number(field)) || (is_text && is_identifier(field));
+            names |= column.sentences == 0 && has_sentence(field);
         }
-        if names { Header::Names } else { Header::Unknown }
+        match (names, data) {
+            (true, false) => Header::Names,
+            (false, true) => Header::Data,
+            _ => Header::Unknown,
+        }
+    }
+
+    /// Whether the fields are the numbers from 0, as pandas names columns without names.
+    fn is_counted(&self) -> bool {
+        let mut numbers = 0..;
+        let mut counted = |column: &ColumnEvidence| {
+            column.first.is_empty()
+                || column.first.starts_with("Unnamed: ")
+                || numbers.next().is_some_and(|number: usize| column.first == number.to_string())
+        };
+        self.columns.iter().all(&mut counted) && self.columns.iter().any(|column| column.first == "1")
     }
 }
 
@@ -107,15 +130,21 @@ fn is_number(value: &str) -> bool {
 fn has_sentence(field: &str) -> bool {
     field.split_whitespace().count() > 3
         || field.chars().count() > 60
-        || field.ends_with(['.', '!', '?', '。', '！', '？'])
+        // A question may well be the name of a column.
+        || field.ends_with(['.', '!', '。', '！'])
 }
 
-/// One word such as programs name columns with: small letters, digits, underscores, or words run together.
+/// One word such as programs name columns with and nobody writes: with an underscore, or words run together. A plain
+/// word may be a text.
 fn is_identifier(field: &str) -> bool {
-    let mut characters = field.chars();
-    let begins =
-        characters.next().is_some_and(|first| first.is_ascii_lowercase() || first == '_') || field.contains('_');
-    begins && field.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    let mut before = ' ';
+    let is_run_together = field.chars().any(|c| {
+        let joint = before.is_ascii_lowercase() && c.is_ascii_uppercase();
+        before = c;
+        joint
+    });
+    (field.contains('_') || is_run_together)
+        && field.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
 #[cfg(test)]
@@ -135,8 +164,8 @@ mod tests {
     fn a_label_that_comes_again_and_a_number_are_data() {
         assert_eq!(told(&[&["fine film", "pos"], &["bad", "neg"], &["good", "pos"]]), Header::Data);
         assert_eq!(told(&[&["1", "fine film"], &["0", "bad film"]]), Header::Data);
-        assert_eq!(told(&[&["I liked this film a lot", "rare"], &["bad", "neg"]]), Header::Data);
-        assert_eq!(told(&[&["good.", "rare"], &["bad", "neg"]]), Header::Data);
+        assert_eq!(told(&[&["I liked this film a lot", "rare"], &["it is so bad", "neg"]]), Header::Data);
+        assert_eq!(told(&[&["good.", "rare"], &["bad.", "neg"]]), Header::Data);
     }
 
     #[test]
@@ -149,6 +178,33 @@ mod tests {
         assert_eq!(told(&csv), Header::Names);
         csv[0] = &["Great", "queue"];
         assert_eq!(told(&csv), Header::Unknown, "may be a text of one word");
+    }
+
+    #[test]
+    fn names_that_are_questions_or_sentences_and_texts_of_one_word_are_not_decided() {
+        let texts = ["the phone was poor", "it is great fun", "one of the worst"];
+        for first in [
+            ["Message text", "Is it spam?"],
+            ["What the customer wrote to us", "Which team took it"],
+            ["refund", "billing"],
+            ["Was war das?", "Wohin?"],
+        ] {
+            let rows: Vec<Vec<&str>> = texts.iter().map(|text| vec![*text, "neg"]).collect();
+            let mut csv: Vec<&[&str]> = vec![&first];
+            csv.extend(rows.iter().map(Vec::as_slice));
+            assert_eq!(told(&csv), Header::Unknown, "{first:?}");
+        }
+    }
+
+    #[test]
+    fn columns_that_are_counted_from_0_have_no_names() {
+        assert_eq!(told(&[&["0", "1"], &["fine film", "1"], &["bad film", "0"]]), Header::Names);
+        assert_eq!(
+            told(&[&["Unnamed: 0", "0", "1"], &["0", "fine film", "a"], &["1", "bad film", "b"]]),
+            Header::Names
+        );
+        assert_eq!(told(&[&["1", "0"], &["fine film", "1"], &["bad film", "0"]]), Header::Data);
+        assert_eq!(told(&[&["0", "1"], &["1", "1"]]), Header::Data, "numbers all of them");
     }
 
     #[test]

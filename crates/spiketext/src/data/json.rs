@@ -291,10 +291,14 @@ fn scalar(value: &Value) -> std::result::Result<Option<String>, String> {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text.clone())),
         Value::Bool(truth) => Ok(Some(truth.to_string())),
-        Value::Number(number) => Ok(Some(match number.as_f64() {
-            Some(float) if number.is_f64() => labels::number_label(float),
-            _ => number.to_string(),
-        })),
+        Value::Number(number) => match number.as_f64() {
+            // Beyond these, whole numbers that differ would be one.
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() >= 9_007_199_254_740_992.0 => {
+                Err("a whole number too large to be told from its neighbours (a string keeps its digits)".to_owned())
+            }
+            Some(float) if number.is_f64() => Ok(Some(labels::number_label(float))),
+            _ => Ok(Some(number.to_string())),
+        },
         Value::Array(values) => match values.as_slice() {
             [] => Ok(None),
             [only] if !only.is_array() => scalar(only),

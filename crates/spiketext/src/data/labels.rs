@@ -35,6 +35,16 @@ pub(crate) fn number_label(number: f64) -> String {
 /// What a separator is looked for among.
 const SEPARATORS: [&str; 3] = ["|", ";", ","];
 
+/// The only label of a cell that is a list of one, or how many there are; `None` for a cell that is no list of labels
+/// between quotes.
+pub(super) fn only(cell: &str) -> Option<Result<String, usize>> {
+    let labels = list(cell).filter(|_| cell.contains(['"', '\'']))?.ok()?;
+    match labels.as_slice() {
+        [label] => Some(Ok(label.clone())),
+        several => Some(Err(several.len())),
+    }
+}
+
 /// What is asked where more than one separator is there.
 pub(super) const QUESTION: &str = "one separator between the labels of a text, or --label-separator to name it";
 
@@ -59,10 +69,16 @@ pub(super) fn split(cell: &str, separator: Option<&str>) -> Vec<String> {
     once(parts.into_iter().filter_map(tidy_label))
 }
 
-/// The labels of a cell that is a list as JSON or Python writes it: `["a", "b"]`, `['a', 'b']`, `[1, 2]`. `None` for
-/// a cell without brackets, an error for brackets around anything else.
+/// The labels of a cell that is a list as JSON, Python or PostgreSQL writes it: `["a", "b"]`, `['a', 'b']`, `[1, 2]`,
+/// `('a', 'b')`, `{'a', 'b'}`, `{a,b}`, `set()`. `None` for a cell without brackets, an error for brackets around
+/// anything else.
 pub(super) fn list(cell: &str) -> Option<Result<Vec<String>, ()>> {
-    let inner = cell.trim().strip_prefix('[')?.strip_suffix(']')?.trim();
+    let cell = cell.trim();
+    if cell == "set()" {
+        return Some(Ok(Vec::new()));
+    }
+    let within = |(open, close): (char, char)| cell.strip_prefix(open)?.strip_suffix(close);
+    let inner = [('[', ']'), ('(', ')'), ('{', '}')].into_iter().find_map(within)?.trim();
     let labels = match serde_json::from_str::<Vec<Value>>(cell) {
         Ok(values) => values.iter().map(of_json).collect(),
         Err(_) => of_python(inner),
@@ -187,11 +203,18 @@ mod tests {
             (r"['it\'s', 'x']", &["it's", "x"]),
             ("[1, 2.0, 2]", &["1", "2"]),
             (r#"[{"id": 4, "label": "a"}, {"label": 7}]"#, &["a", "7"]),
+            ("{'a', 'b'}", &["a", "b"]),
+            ("('a',)", &["a"]),
+            ("{a,b c}", &["a", "b c"]),
+            ("set()", &[]),
+            ("{}", &[]),
             (" [] ", &[]),
             ("['a',]", &["a"]),
         ] {
             assert_eq!(list(cell).expect(cell).expect(cell), labels, "{cell}");
         }
+        assert_eq!((only("['neg']"), only("['a', 'b']")), (Some(Ok("neg".into())), Some(Err(2))));
+        assert_eq!((only("[UNK]"), only("neg"), only("it's")), (None, None, None));
         assert_eq!((list("a"), list("[a")), (None, None));
         for cell in ["['a' 'b']", "[[1]]", r#"["a\u00zz"]"#, "['a, 'b']"] {
             assert_eq!(list(cell), Some(Err(())), "{cell}");

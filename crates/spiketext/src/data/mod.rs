@@ -31,7 +31,7 @@ pub mod treebank;
 pub use append::{Appending, Cell, CellKind, Destination, NewColumn, TableForm};
 pub use dataset::{Dataset, Example, Report};
 pub use known::{KnownDataset, known, load, open};
-pub use options::{Familiar, Format, ReadOptions};
+pub use options::{Escape, Familiar, Format, ReadOptions};
 #[cfg(feature = "parquet")]
 pub use parquet_file::catches_panics;
 pub use read::{read_file, read_files, read_texts, read_texts_from, text_lines};

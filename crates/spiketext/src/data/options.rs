@@ -15,6 +15,8 @@ pub struct ReadOptions {
     pub format: Option<Format>,
     /// What stands between the fields of a CSV; otherwise what fits all of its records.
     pub delimiter: Option<char>,
+    /// What makes a letter of a quote or delimiter in a CSV or TSV.
+    pub escape: Escape,
     /// Whether the first record of a CSV or TSV names the columns.
     pub header: Option<bool>,
     /// The columns (or JSON fields) of the text, each by its name or its number from 1; several are joined by a line
@@ -31,6 +33,18 @@ pub struct ReadOptions {
     pub label_separator: Option<String>,
     /// Whether broken records and texts without a label are left out; otherwise the first is an error.
     pub skip_bad: bool,
+}
+
+/// What stands before a quote, a delimiter or a line end that is part of a field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Escape {
+    /// It is not said: a file in which there seems to be one is a question.
+    #[default]
+    Open,
+    /// Nothing: a quote within quotes is written twice.
+    Never,
+    /// This character, and before itself; before others it is a letter.
+    By(char),
 }
 
 /// Column names that are looked for before the usual ones.

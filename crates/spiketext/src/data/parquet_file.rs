@@ -205,7 +205,12 @@ fn is_supported(codec: Compression) -> bool {
 fn class_names(metadata: &FileMetaData, column: &str) -> Option<Vec<String>> {
     let entry = metadata.key_value_metadata()?.iter().find(|entry| entry.key == "huggingface")?;
     let info: serde_json::Value = serde_json::from_str(entry.value.as_deref()?).ok()?;
-    let names = info.get("info")?.get("features")?.get(column)?.get("names")?.as_array()?;
+    let mut feature = info.get("info")?.get("features")?.get(column)?;
+    // A list of classes: `Sequence` and `List` name what is in them, older files are lists of it.
+    while let Some(inner) = feature.get("feature").or_else(|| feature.get(0)) {
+        feature = inner;
+    }
+    let names = feature.get("names")?.as_array()?;
     names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
 }
 
@@ -248,10 +253,14 @@ fn label_of(field: &Field) -> Option<String> {
         Field::UInt(number) => number.to_string(),
         Field::ULong(number) => number.to_string(),
         Field::Float16(number) => labels::number_label(f64::from(*number)),
-        Field::Float(number) => labels::number_label(f64::from(*number)),
+        // With the digits of single precision: 0.1 is no 0.10000000149011612.
+        Field::Float(number) => number.to_string().parse().map_or_else(|_| number.to_string(), labels::number_label),
         Field::Double(number) => labels::number_label(*number),
-        Field::Decimal(_)
-        | Field::Date(_)
+        Field::Decimal(_) => {
+            let digits = field.to_string();
+            digits.strip_suffix('.').unwrap_or(&digits).to_owned()
+        }
+        Field::Date(_)
         | Field::TimeMillis(_)
         | Field::TimeMicros(_)
         | Field::TimestampMillis(_)

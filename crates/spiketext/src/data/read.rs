@@ -8,7 +8,7 @@ use std::{
 #[cfg(feature = "parquet")]
 use super::parquet_file;
 use super::{
-    delimited, fasttext, folder,
+    columns, delimited, fasttext, folder,
     input::{Input, PACKED},
     json,
     lines::{self, Lines, shown},
@@ -99,7 +99,7 @@ fn read(path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
 fn read_input(input: &Input, path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
     let format = match options.format {
         Some(format) => format,
-        None => format_of(&input.head()?, &input.name, path, labelled)?,
+        None => format_of(&input.head()?, &input.name, path, labelled, options)?,
     };
     let mut rows = Rows::new(&input.name, format, options, labelled);
     match format {
@@ -144,7 +144,13 @@ fn format_by_extension(path: &Path) -> Option<Format> {
 }
 
 /// The form of a file, from its extension or from its head; errors call it `name`.
-pub(super) fn format_of(head: &[u8], name: &Path, path: &Path, labelled: bool) -> Result<Format> {
+pub(super) fn format_of(
+    head: &[u8],
+    name: &Path,
+    path: &Path,
+    labelled: bool,
+    options: &ReadOptions,
+) -> Result<Format> {
     if head.starts_with(b"PAR1") {
         return Ok(Format::Parquet);
     }
@@ -158,7 +164,15 @@ pub(super) fn format_of(head: &[u8], name: &Path, path: &Path, labelled: bool) -
     if holds(fasttext::PREFIX.as_bytes()) {
         Ok(Format::FastText)
     } else if !labelled {
-        Ok(Format::Lines)
+        match looks_like_table(start, options) {
+            None => Ok(Format::Lines),
+            Some(names) => Err(Error::malformed(
+                name,
+                1,
+                "--format lines if every line is a text, or --format csv or tsv if the first names columns",
+                format!("'{names}'"),
+            )),
+        }
     } else if start.starts_with(b"{") || start == b"[" || start.starts_with(b"[{") {
         Ok(Format::Json)
     } else if holds(b"\t") {
@@ -178,6 +192,17 @@ pub(super) fn format_of(head: &[u8], name: &Path, path: &Path, labelled: bool) -
     }
 }
 
+/// The first line of a file, if it names the columns that a model was trained on, or a usual text and label column.
+fn looks_like_table(first: &[u8], options: &ReadOptions) -> Option<String> {
+    let first = String::from_utf8_lossy(first);
+    let named = |delimiter: char| {
+        let fields: Vec<String> =
+            first.split(delimiter).map(|field| field.trim().trim_matches('"').to_owned()).collect();
+        fields.len() > 1 && columns::known_names(&fields, options) > 1
+    };
+    ['\t', ',', ';', '|'].into_iter().any(named).then(|| shown(&first))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,7 +218,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let form = |name: &str, content: &[u8]| {
             let path = write(folder.path(), name, content);
-            Input::of(&path).and_then(|input| format_of(&input.head()?, &input.name, &path, true))
+            Input::of(&path)
+                .and_then(|input| format_of(&input.head()?, &input.name, &path, true, &ReadOptions::default()))
         };
         assert_eq!(form("a.txt", b"__label__x, hello\n").unwrap(), Format::FastText);
         assert_eq!(form("b", b"\n {\"text\": 1}").unwrap(), Format::Json);
@@ -224,6 +250,9 @@ mod tests {
         assert_eq!(read("t.csv", b"id,text\n1,good\n2,\n"), ["good", ""]);
         assert_eq!(read("odd.txt", b"a, b\n\n{c\td\n"), ["a, b", "", "{c\td"]);
         assert_eq!(read("f.txt", b"__label__x a film\n"), ["a film"]);
+        let path = write(folder.path(), "table.txt", b"id,text,label\n1,a film,pos\n");
+        let message = read_texts(&path, &ReadOptions::default()).unwrap_err().to_string();
+        assert!(message.contains("--format lines") && message.contains("id,text,label"), "{message}");
     }
 
     #[test]

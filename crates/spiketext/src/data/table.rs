@@ -148,7 +148,15 @@ impl<'a> Rows<'a> {
                 Some(None) => self.keep(line, text, Some(Vec::new()), label, part),
             };
         }
-        self.keep(line, text, label.and_then(labels::tidy_label).map(|label| vec![label]), None, part)
+        match label.and_then(labels::only) {
+            Some(Ok(label)) => self.keep(line, text, labels::tidy_label(&label).map(|label| vec![label]), None, part),
+            Some(Err(0)) => self.keep(line, text, None, None, part),
+            Some(Err(several)) => {
+                self.too_many(line, format!("a list of {several}"));
+                Ok(())
+            }
+            None => self.keep(line, text, label.and_then(labels::tidy_label).map(|label| vec![label]), None, part),
+        }
     }
 
     /// Takes one row whose labels came as a list; only where there may be several, or of one.
@@ -275,6 +283,13 @@ impl<'a> Rows<'a> {
                 "labels of one text are divided at '{}'; --label-separator changes that",
                 shown(separator)
             ));
+        }
+        if separator.is_none() && filled.len() == cells.len() && !cells.is_empty() {
+            self.reading.notes.push(
+                "no cell of labels has ',', ';' or '|' in it, so that each is one label; --label-separator names another \
+                 separator"
+                    .to_owned(),
+            );
         }
         let none = self.rows.iter().filter(|row| row.labels.is_empty()).count();
         if none > 0 {

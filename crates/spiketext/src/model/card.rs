@@ -42,7 +42,7 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
     line(String::new());
     line("## Results\n".into());
     line(format!(
-        "On {} test texts, which were looked at once; choices were made on {} development texts.\n",
+        "On {} test texts, on which no choice of this run was made; choices were made on {} development texts.\n",
         t.texts[2], t.texts[1]
     ));
     line("| network | test accuracy | 95 % interval | test macro F1 | development accuracy |".into());
@@ -63,8 +63,8 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
         line(format!("| original TextCNN (maximum pooling), beside | {original:.2} % | {interval} | | |"));
     }
     line(
-        "\nThe interval is Wilson's: where the accuracy on all texts of the kind lies, at 95 %. Macro F1 is the \
-          mean of the classes' F1."
+        "\nThe interval is Wilson's at 95 %, for all texts of the kind of which the test texts are a sample. Macro F1 is the \
+         mean of the F1 of the classes that have test texts."
             .into(),
     );
     if let Some(f1) = t.micro_f1 {
@@ -172,11 +172,14 @@ fn limits(model: &Model) -> Vec<String> {
         model.vocabulary().len(),
         if t.is_of_another_language() { String::new() } else { format!(" of {}", language.title()) }
     )];
-    limits.push(
-        "Words that it does not know say nothing. A text without a known word gets the most frequent class of the \
-         training texts, and is marked `unknown`."
-            .into(),
-    );
+    let several = model.thresholds().is_some();
+    let usual = match several {
+        false => "gets the most frequent class of the training texts",
+        true => "gets the labels that are frequent enough in the training texts, most often none",
+    };
+    limits.push(format!(
+        "Words that it does not know say nothing. A text without a known word {usual}, and is marked `unknown`."
+    ));
     if let Some([middle, most, longest]) = t.tokens {
         limits.push(format!(
             "Length: of the training texts half have up to {middle} tokens, 99 of 100 up to {most}, the longest {longest}; \
@@ -187,11 +190,9 @@ fn limits(model: &Model) -> Vec<String> {
     if read < usize::MAX {
         limits.push(format!("It reads the first {read} tokens of a text and no more."));
     }
-    limits.push(
-        "It answers every text with one of its labels, whatever the text is about. The results hold for texts of the \
-         same kind as the test texts."
-            .into(),
-    );
+    let always =
+        if several { "" } else { "It answers every text with one of its labels, whatever the text is about. " };
+    limits.push(format!("{always}The results hold for texts of the same kind as the test texts."));
     limits
 }
 

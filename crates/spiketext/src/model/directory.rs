@@ -86,6 +86,14 @@ pub(super) fn check_target(folder: &Path) -> Result<bool> {
     if !folder.is_dir() {
         return refuse(format!("{}, which is a file", folder.display()));
     }
+    // The new folder takes the old one's name, which none can whose files nobody may change or that other folders lie
+    // on: better said now than after training.
+    if is_mount_point(folder) {
+        return refuse(format!("{}, on which something is mounted (a folder in it will do)", folder.display()));
+    }
+    if tempfile::tempfile_in(folder).is_err() {
+        return refuse(format!("{}, which cannot be written", folder.display()));
+    }
     let mut others = Vec::new();
     let mut empty = true;
     for entry in fs::read_dir(folder).map_err(Error::read(folder))? {
@@ -111,6 +119,20 @@ pub(super) fn check_target(folder: &Path) -> Result<bool> {
             refuse(format!("{}, where {name:?} and {} more lie beside the model", folder.display(), more.len()))
         }
     }
+}
+
+/// Whether a folder lies on another device than the one it is in.
+#[cfg(unix)]
+fn is_mount_point(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    let above = folder.canonicalize().ok().and_then(|folder| folder.parent().map(Path::to_owned));
+    above.is_some_and(|above| device(&above) != device(folder))
+}
+
+#[cfg(not(unix))]
+fn is_mount_point(_: &Path) -> bool {
+    false
 }
 
 /// Whether the file says of itself that it describes a model, of whatever version.

@@ -105,14 +105,19 @@ impl Familiarity {
         let share = self.share().filter(|&share| share < LEAST_LANGUAGE_SHARE)?;
         let most = (0..SCRIPTS.len()).max_by_key(|&script| (self.letters[script], SCRIPTS.len() - script))?;
         let Script { name: script, example, code, .. } = SCRIPTS[most];
-        let blanks = match WITHOUT_BLANKS.contains(&script) {
-            true => ", with blanks put between the words of the texts",
-            false => "",
-        };
+        if WITHOUT_BLANKS.contains(&script) {
+            return Some(format!(
+                "the texts seem to be in no language that this program can cut into words: {:.0} % of their words are {} \
+                 ({script} letters, mostly), and languages without blanks between words are not supported, but for \
+                 Chinese",
+                100.0 * share,
+                language.title(),
+            ));
+        }
         Some(format!(
             "the texts seem to be in no language that the built-in vectors know: {:.0} % of their words are {} \
              ({script} letters, mostly). Vectors of their language help, such as fastText's, for {example} --vectors \
-             cc.{code}.300.vec.gz{blanks}; --language {} says that words are to be cut as in English, and that all is \
+             cc.{code}.300.vec.gz; --language {} says that words are to be cut as in English, and that all is \
              well",
             100.0 * share,
             language.title(),

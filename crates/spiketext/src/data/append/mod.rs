@@ -56,6 +56,8 @@ pub enum CellKind {
 pub enum Cell {
     /// Text.
     Text(String),
+    /// Several texts in a column of [`CellKind::Text`]: a list in JSON, elsewhere with the separator between.
+    Texts(Vec<String>, &'static str),
     /// A finite number.
     Number(f32),
     /// True or false.

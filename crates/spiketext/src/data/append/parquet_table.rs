@@ -174,6 +174,11 @@ impl Spool {
                 self.file.write_all(&(text.len() as u64).to_le_bytes())?;
                 self.file.write_all(text.as_bytes())
             }
+            (CellKind::Text, Cell::Texts(texts, separator)) => {
+                let text = texts.join(separator);
+                self.file.write_all(&(text.len() as u64).to_le_bytes())?;
+                self.file.write_all(text.as_bytes())
+            }
             (CellKind::Number, Cell::Number(number)) => self.file.write_all(&number.to_le_bytes()),
             (CellKind::Truth, Cell::Truth(truth)) => self.file.write_all(&[u8::from(*truth)]),
             _ => Err(io::Error::other("a cell of another kind than its column")),

@@ -149,7 +149,11 @@ pub(super) fn value(field: &Field, local: bool) -> Value {
             elements.map_or_else(|none| none, |elements| Value::Nested(format!("[{}]", elements.join(","))))
         }
         // Decimals, to the last digit, and whole numbers.
-        other => Value::Plain(other.to_string()),
+        other => {
+            let digits = other.to_string();
+            // A decimal without places ends with its point.
+            Value::Plain(digits.strip_suffix('.').unwrap_or(&digits).to_owned())
+        }
     }
 }
 

@@ -187,6 +187,10 @@ impl TextWriter {
             row.push(':');
             match cell {
                 Cell::Text(text) => row.push_str(&in_json(text)),
+                Cell::Texts(texts, _) => {
+                    let texts: Vec<String> = texts.iter().map(|text| in_json(text).to_string()).collect();
+                    row.push_str(&format!("[{}]", texts.join(",")));
+                }
                 other => row.push_str(&plain(other)?),
             }
         }
@@ -230,6 +234,7 @@ fn keeps_delimiter(stream: &TextStream<'_>, form: TableForm) -> bool {
 fn plain(cell: &Cell) -> Result<String> {
     Ok(match cell {
         Cell::Text(text) => text.clone(),
+        Cell::Texts(texts, separator) => texts.join(separator),
         Cell::Truth(truth) => truth.to_string(),
         Cell::Number(number) if number.is_finite() => {
             serde_json::to_string(number).unwrap_or_else(|_| number.to_string())

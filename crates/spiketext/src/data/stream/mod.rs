@@ -109,7 +109,7 @@ impl<'a> TextStream<'a> {
         }
         let format = match options.format {
             Some(format) => format,
-            None => format_of(&head, &name, path, false)?,
+            None => format_of(&head, &name, path, false, options)?,
         };
         let mut rows = Rows::new(&name, format, options, false);
         let marked = content.was_utf_16 || head.starts_with(b"\xef\xbb\xbf");
