@@ -26,7 +26,7 @@ import make_jobs
 SIZES = [200, 500, 2000, 0]
 SETS = ["mr", "sst2", "subj", "sst5", "chnsenti", "waimai", "tickets", "intents"]
 HELD = 1000
-# Fewer texts than a set of 288 classes needs to have each of them.
+# Fewer texts than a set of 300 classes needs to have each of them.
 LEAST = {"intents": 2000}
 
 
@@ -112,7 +112,7 @@ def main():
             held, rest = texts[:HELD], texts[HELD:]
             for size in SIZES:
                 key = (name, size, draw)
-                if key in cells or 0 < size < LEAST.get(name, 0):
+                if key in cells or 0 < size < LEAST.get(name, 0) or size > len(rest):
                     continue
                 train = rest[:size] if size else rest
                 cell = {"key": key, "texts": len(train), "classes": len({label for _, label in train})}

@@ -18,13 +18,15 @@ const QUICK: [&str; 5] = ["--epochs", "1", "--set", "fine-tuning.epochs=0", "-o"
 fn other_languages_are_told_before_training() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    for (language, vectors) in [("de", "cc.de.300.vec.gz"), ("ru", "cc.ru.300.vec.gz"), ("ja", "cc.ja.300.vec.gz")] {
+    // What helps; of a language that cannot be cut into words, that nothing does.
+    let without_blanks = "languages without blanks between words are not supported";
+    for (language, vectors) in [("de", "cc.de.300.vec.gz"), ("ru", "cc.ru.300.vec.gz"), ("ja", without_blanks)] {
         let file = file(language);
         let output = run(folder, &[&["train", &file], &QUICK[..], &["model"]].concat());
         let told = text(&output.stderr);
         assert!(output.status.success(), "{told}");
-        for part in ["note: the texts seem to be in no language", vectors, "--language en", "in an unknown language"]
-        {
+        let way = if language == "ja" { "in no language that this program can cut" } else { "--language en" };
+        for part in ["note: the texts seem to be in no language", vectors, way, "in an unknown language"] {
             assert!(told.contains(part), "{language}: {part}: {told}");
         }
         assert!(!told.contains("test texts (en)"), "{told}");
