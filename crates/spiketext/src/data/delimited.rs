@@ -337,6 +337,11 @@ impl<R: Read> Records<R> {
             if parser.length > limit {
                 return Err(lines::too_long(&rows.path, line, limit));
             }
+            if parser.strays {
+                let expected = "a delimiter or the end of the line behind the quote that closes a field of several lines (a \
+                                quote that is a letter is written twice, between quotes)";
+                return rows.refuse(Some(line), expected, format!("'{}'", shown(&raw)));
+            }
             if !parser.is_open() {
                 return Ok(Some(Record { line, fields: parser.finish(), raw, end }));
             }

@@ -99,6 +99,11 @@ pub(super) struct Parser {
     escape: Option<char>,
     /// Whether the character before was one that does.
     escaped: bool,
+    /// Whether the field between quotes began in an earlier line.
+    spans_lines: bool,
+    /// Whether something stands behind the quote that closes such a field: then it was most likely not one, nor was
+    /// the first.
+    pub(super) strays: bool,
     state: State,
     fields: Vec<String>,
     /// The field that is being read.
@@ -110,13 +115,15 @@ pub(super) struct Parser {
 impl Parser {
     pub(super) fn new(delimiter: char, escape: Option<char>) -> Self {
         let (fields, field) = (Vec::new(), String::new());
-        Self { delimiter, escape, escaped: false, state: State::Start, fields, field, length: 0 }
+        let (spans_lines, strays) = (false, false);
+        Self { delimiter, escape, escaped: false, spans_lines, strays, state: State::Start, fields, field, length: 0 }
     }
 
     pub(super) fn feed(&mut self, line: &str) {
         self.length += line.len() + 1;
         if self.is_open() {
             self.field.push('\n');
+            self.spans_lines = !self.escaped;
             self.escaped = false;
         }
         for c in line.chars() {
@@ -124,7 +131,7 @@ impl Parser {
                 if self.state == State::Start {
                     self.state = State::Plain;
                 }
-                let is_meant = c == self.delimiter || matches!(c, '"' | '\n' | '\r') || Some(c) == self.escape;
+                let is_meant = c == self.delimiter || matches!(c, '"' | '\'' | '\n' | '\r') || Some(c) == self.escape;
                 if is_meant {
                     self.field.push(c);
                     continue;
@@ -151,6 +158,7 @@ impl Parser {
                     State::Start
                 }
                 _ => {
+                    self.strays |= self.state == State::Closing && self.spans_lines;
                     self.field.push(c);
                     State::Plain
                 }
@@ -164,6 +172,7 @@ impl Parser {
     }
 
     fn end_field(&mut self) {
+        self.spans_lines = false;
         self.fields.push(std::mem::take(&mut self.field));
     }
 
