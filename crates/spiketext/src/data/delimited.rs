@@ -207,6 +207,8 @@ pub(super) struct Record {
     pub(super) raw: String,
     /// The end of its last line.
     pub(super) end: &'static str,
+    /// Whether something stands behind a quote that closes a field, so that its quotes mean something else.
+    pub(super) strays: bool,
 }
 
 /// The records of a file, one after the other.
@@ -280,6 +282,12 @@ impl<R: Read> Records<R> {
 
     /// Whether a record has `width` fields, as the one in `first_line`; others are broken.
     pub(super) fn fits(&self, record: &Record, width: usize, first_line: u64, rows: &mut Rows<'_>) -> bool {
+        if record.strays {
+            let expected = "a delimiter or the end of the line behind the quote that closes a field (a quote that is a letter is \
+                            written twice, between quotes)";
+            rows.broken(Some(record.line), expected, format!("'{}'", shown(&record.raw)));
+            return false;
+        }
         let fits = record.fields.len() == width;
         if !fits {
             let delimiter = shown_delimiter(self.delimiter);
@@ -337,13 +345,14 @@ impl<R: Read> Records<R> {
             if parser.length > limit {
                 return Err(lines::too_long(&rows.path, line, limit));
             }
-            if parser.strays {
+            if parser.strays_over_lines {
                 let expected = "a delimiter or the end of the line behind the quote that closes a field of several lines (a \
                                 quote that is a letter is written twice, between quotes)";
                 return rows.refuse(Some(line), expected, format!("'{}'", shown(&raw)));
             }
             if !parser.is_open() {
-                return Ok(Some(Record { line, fields: parser.finish(), raw, end }));
+                let strays = parser.strays();
+                return Ok(Some(Record { line, fields: parser.finish(), raw, end, strays }));
             }
             raw.push_str(end);
             open = Some((line, parser, raw));
@@ -397,7 +406,13 @@ impl<R: Read> Records<R> {
                     continue;
                 }
                 if fields.len() == width {
-                    return Ok(Some(Record { line: first.number, fields: contents(fields), raw, end }));
+                    return Ok(Some(Record {
+                        line: first.number,
+                        fields: contents(fields),
+                        raw,
+                        end,
+                        strays: false,
+                    }));
                 }
                 break;
             }
@@ -405,7 +420,13 @@ impl<R: Read> Records<R> {
                 self.waiting.push_front(line);
             }
         }
-        Ok(Some(Record { line: first.number, fields: contents(fields), raw: first.text, end: first.end }))
+        Ok(Some(Record {
+            line: first.number,
+            fields: contents(fields),
+            raw: first.text,
+            end: first.end,
+            strays: false,
+        }))
     }
 }
 

@@ -80,6 +80,8 @@ enum State {
     Quoted,
     /// After a quote within quotes: the end, or the first of two that stand for one.
     Closing,
+    /// In the white space behind such a quote.
+    Behind,
 }
 
 /// Whether a backslash seems to make a letter of a quote in a record as it stands: it is one before a quote that
@@ -101,9 +103,11 @@ pub(super) struct Parser {
     escaped: bool,
     /// Whether the field between quotes began in an earlier line.
     spans_lines: bool,
-    /// Whether something stands behind the quote that closes such a field: then it was most likely not one, nor was
-    /// the first.
-    pub(super) strays: bool,
+    /// Whether something stands behind a quote that closes a field: then most likely neither it nor the first one was
+    /// meant so.
+    strays: bool,
+    /// Whether that is so of a field of several lines, of which nobody knows where they belong.
+    pub(super) strays_over_lines: bool,
     state: State,
     fields: Vec<String>,
     /// The field that is being read.
@@ -115,8 +119,18 @@ pub(super) struct Parser {
 impl Parser {
     pub(super) fn new(delimiter: char, escape: Option<char>) -> Self {
         let (fields, field) = (Vec::new(), String::new());
-        let (spans_lines, strays) = (false, false);
-        Self { delimiter, escape, escaped: false, spans_lines, strays, state: State::Start, fields, field, length: 0 }
+        Self {
+            delimiter,
+            escape,
+            escaped: false,
+            spans_lines: false,
+            strays: false,
+            strays_over_lines: false,
+            state: State::Start,
+            fields,
+            field,
+            length: 0,
+        }
     }
 
     pub(super) fn feed(&mut self, line: &str) {
@@ -158,12 +172,23 @@ impl Parser {
                     State::Start
                 }
                 _ => {
-                    self.strays |= self.state == State::Closing && self.spans_lines;
                     self.field.push(c);
-                    State::Plain
+                    let is_behind = matches!(self.state, State::Closing | State::Behind);
+                    if is_behind && c.is_whitespace() {
+                        State::Behind
+                    } else {
+                        self.strays |= is_behind;
+                        self.strays_over_lines |= is_behind && self.spans_lines;
+                        State::Plain
+                    }
                 }
             };
         }
+    }
+
+    /// Whether something stands behind a quote that closes a field.
+    pub(super) fn strays(&self) -> bool {
+        self.strays
     }
 
     /// Whether the record goes on in the next line.
@@ -206,6 +231,23 @@ mod tests {
         assert!(parser.is_open());
         parser.feed("two,x");
         assert_eq!(parser.finish(), ["one\ntwo", "x"]);
+    }
+
+    #[test]
+    fn what_stands_behind_a_closing_quote_strays() {
+        for (lines, strays) in [
+            (&[r#""quoted" film,x"#][..], [true, false]),
+            (&[r#""he said "hi" to me",x"#], [true, false]),
+            (&[r#""two"#, r#"lines" more,x"#], [true, true]),
+            (&[r#""two"#, r#"lines",x"#], [false, false]),
+            (&[r#""fine"  ,"x""#], [false, false]),
+            (&[r#"a "word" inside,x"#], [false, false]),
+            (&[r#""a ""word"" inside",x"#], [false, false]),
+        ] {
+            let mut parser = Parser::new(',', None);
+            lines.iter().for_each(|line| parser.feed(line));
+            assert_eq!([parser.strays(), parser.strays_over_lines], strays, "{lines:?}");
+        }
     }
 
     #[test]
