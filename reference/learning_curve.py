@@ -21,6 +21,7 @@ import sys
 import tempfile
 import unicodedata
 
+import bag_of_words
 import make_jobs
 
 SIZES = [200, 500, 2000, 0]
@@ -63,26 +64,6 @@ def pool(name, raw):
     return kept
 
 
-def rival(train, held, chinese):
-    import sklearn.feature_extraction.text
-    import sklearn.linear_model
-    import sklearn.metrics
-
-    choices = {}
-    if chinese:
-        import jieba
-
-        jieba.setLogLevel(60)
-        train, held = ([(" ".join(jieba.cut(text)), label) for text, label in part] for part in (train, held))
-        choices = {"token_pattern": r"(?u)\w+"}
-    features = sklearn.feature_extraction.text.TfidfVectorizer(ngram_range=(1, 2), **choices)
-    rows = features.fit_transform([text for text, _ in train])
-    model = sklearn.linear_model.LogisticRegression(max_iter=1000).fit(rows, [label for _, label in train])
-    found, right = model.predict(features.transform([text for text, _ in held])), [label for _, label in held]
-    accuracy = sklearn.metrics.accuracy_score(right, found)
-    return 100 * accuracy, 100 * sklearn.metrics.f1_score(right, found, average="macro", zero_division=0)
-
-
 def spiking(program, folder, train, held, draw):
     """spiketext on the same texts."""
     for name, rows in (("train", train), ("held", held)):
@@ -119,7 +100,7 @@ def main():
                 # A text whose label is not among the training texts has no class for either of the two.
                 known = {label for _, label in train}
                 asked = [row for row in held if row[1] in known]
-                cell["rival"], cell["rival_f1"] = rival(train, asked, name in ("chnsenti", "waimai"))
+                cell["rival"], cell["rival_f1"] = bag_of_words.measured(train, asked, name in ("chnsenti", "waimai"))
                 cell.update(spiking(program, folder, train, asked, draw))
                 cells[key] = cell
                 with open(cache, "a") as file:

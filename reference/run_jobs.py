@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 
+import bag_of_words
 import make_jobs
 
 FLAGS = {
@@ -80,28 +81,10 @@ def measured(command):
 
 
 def rival(pairs_path):
-    """TF-IDF and logistic regression, in a process of its own so that its memory can be measured."""
-    import sklearn.feature_extraction.text
-    import sklearn.linear_model
-    import sklearn.metrics
-
+    """The rival in a process of its own, so that its memory can be measured."""
     chinese, (train, test) = json.loads(pathlib.Path(pairs_path).read_text(encoding="utf-8"))
-    choices = {}
-    if chinese:
-        import jieba
-
-        jieba.setLogLevel(60)
-        train, test = ([(" ".join(jieba.cut(text)), label) for text, label in part] for part in (train, test))
-        choices = {"token_pattern": r"(?u)\w+"}
-    features = sklearn.feature_extraction.text.TfidfVectorizer(ngram_range=(1, 2), **choices)
-    rows = features.fit_transform([text for text, _ in train])
-    model = sklearn.linear_model.LogisticRegression(max_iter=1000).fit(rows, [label for _, label in train])
-    found = model.predict(features.transform([text for text, _ in test]))
-    right = [label for _, label in test]
-    print(json.dumps({
-        "accuracy": 100 * sklearn.metrics.accuracy_score(right, found),
-        "macro_f1": 100 * sklearn.metrics.f1_score(right, found, average="macro", zero_division=0),
-    }))
+    accuracy, macro_f1 = bag_of_words.measured(train, test, chinese)
+    print(json.dumps({"accuracy": accuracy, "macro_f1": macro_f1}))
 
 
 def main():

@@ -4,6 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use spiketext::{
     dnn::FILE,
+    model::CONFIG,
     score::{DnnScorer, Scorer},
 };
 use spiketext_fuzz::model;
@@ -11,6 +12,8 @@ use spiketext_fuzz::model;
 fuzz_target!(|bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join(FILE), bytes).expect("written");
+    // Without checksums, which no damage gets past.
+    std::fs::write(folder.path().join(CONFIG), "{}").expect("written");
     let model = model();
     if let Ok(dnn) = model.load_dnn(folder.path()) {
         let answers = DnnScorer::new(&model, &dnn).score(&["good film".to_owned(), String::new()]);

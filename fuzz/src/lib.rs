@@ -74,6 +74,16 @@ pub fn model() -> Model {
     .expect("a model")
 }
 
+/// Saves [`model`] as programs did that wrote no checksums.
+pub fn save_without_checksums(folder: &Path) {
+    model().save(folder).expect("saved");
+    let path = folder.join(spiketext::model::CONFIG);
+    let text = std::fs::read(&path).expect("a description");
+    let mut config: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&text).expect("an object");
+    config.remove("sha256").expect("checksums");
+    std::fs::write(&path, serde_json::to_vec_pretty(&config).expect("JSON")).expect("written");
+}
+
 /// The files of a model that a target may replace; the first byte of its input chooses one.
 pub const MODEL_FILES: [&str; 3] = [spiketext::model::CONFIG, spiketext::model::WEIGHTS, spiketext::model::VOCABULARY];
 

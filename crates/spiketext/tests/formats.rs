@@ -8,7 +8,6 @@ use std::{
 
 use serde::Deserialize;
 use spiketext::{
-    dnn::Dnn,
     encode::Noise,
     engine::run,
     model::{CONFIG, Model, VOCABULARY, WEIGHTS},
@@ -121,8 +120,7 @@ fn written_again_it_answers_the_same() {
 #[test]
 fn the_kept_dnn() {
     let (model, answers) = model(1, "lean");
-    let network = model.network();
-    let dnn = Dnn::load(&folder(1, "lean"), network.config().clone(), network.words()).expect("its DNN");
+    let dnn = model.load_dnn(&folder(1, "lean")).expect("its DNN");
     let texts: Vec<String> = answers.iter().map(|answer| answer.text.clone()).collect();
     for (want, got) in answers.iter().zip(DnnScorer::new(&model, &dnn).score(&texts)) {
         let want = want.dnn.as_ref().expect("the DNN's answer");

@@ -277,6 +277,20 @@ mod tests {
         near(loss(&two, Outputs::Spikes(tensor(&twice, [2, 2, 4]))), (term(4.0, 1.0) + term(2.0, 0.0)) / 2.0);
     }
 
+    /// Holds a gradient to finite differences of `function` at `point`.
+    fn are_slopes(gradient: &[f32], function: impl Fn(&[f64]) -> f64, point: &[f64]) {
+        assert_eq!(gradient.len(), point.len());
+        for (i, &got) in gradient.iter().enumerate() {
+            let beside = |step: f64| {
+                let mut point = point.to_vec();
+                point[i] += step;
+                function(&point)
+            };
+            let slope = (beside(1e-6) - beside(-1e-6)) / 2e-6;
+            assert!((slope - f64::from(got)).abs() < 1e-5, "{i}: {slope} and {got}");
+        }
+    }
+
     /// The weighted loss is the sum of its weighted terms, and its gradient their slopes.
     #[test]
     fn a_weight_multiplies_the_term_of_each_text_of_its_class() {
@@ -294,13 +308,7 @@ mod tests {
         let loss = Objective::OneClass.of_logits(leaf.clone(), &targets, Some(&weights));
         assert!((f64::from(numbers(&loss)[0]) - loss_of(&wide)).abs() < 1e-6);
         let gradients = numbers(&leaf.grad(&loss.backward()).expect("a gradient"));
-        for (i, &got) in gradients.iter().enumerate() {
-            let (mut high, mut low) = (wide.clone(), wide.clone());
-            high[i] += 1e-6;
-            low[i] -= 1e-6;
-            let slope = (loss_of(&high) - loss_of(&low)) / 2e-6;
-            assert!((slope - f64::from(got)).abs() < 1e-5, "{i}: {slope} and {got}");
-        }
+        are_slopes(&gradients, loss_of, &wide);
         // Of every kind of output.
         let one = config(1);
         let (two, weights) = ([1, 0].map(Target::of), [3.0, 0.5]);
@@ -340,13 +348,7 @@ mod tests {
             assert!((f64::from(got) - loss_of(&wide)).abs() < 1e-5, "{got} and {}", loss_of(&wide));
         }
         let gradients = numbers(&leaf.grad(&loss.backward()).expect("a gradient"));
-        for (i, &got) in gradients.iter().enumerate() {
-            let (mut high, mut low) = (wide.clone(), wide.clone());
-            high[i] += 1e-6;
-            low[i] -= 1e-6;
-            let slope = (loss_of(&high) - loss_of(&low)) / 2e-6;
-            assert!((slope - f64::from(got)).abs() < 1e-5, "{i}: {slope} and {got}");
-        }
+        are_slopes(&gradients, loss_of, &wide);
         // Burn's own way through the composed one.
         let leaf = tensor(&logits, [3, 3]).autodiff().require_grad();
         let loss = composed_binary_cross_entropy(leaf.clone(), &targets, Some(&weights));

@@ -472,6 +472,7 @@ impl<'a> Pipeline<'a> {
             source: dataset.source.clone(),
             columns: columns(dataset),
             texts: [prepared.train.len(), prepared.development.len(), test.len()],
+            straddling: dataset.report.straddling,
             tokens: Some(token_counts(&prepared.train)),
             vectors: prepared.vectors.clone(),
             recipe: self.recipe.name.clone(),

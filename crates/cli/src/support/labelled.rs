@@ -82,7 +82,7 @@ impl Texts {
     /// What `model` has had to do with each text; none where it does not know. A text is known by its content, but for
     /// case, width and white space, wherever it stands.
     pub fn seen(&self, model: &Model) -> Option<Vec<Seen>> {
-        let seen = model.seen()?;
+        let seen = model.seen().ok().flatten()?;
         let of = |text: &String| match data::text_hash(text) {
             hash if seen.is_training(hash) => Seen::Training,
             hash if seen.is_development(hash) => Seen::Development,

@@ -102,6 +102,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for line in reading::told(&texts.readings) {
         let _ = writeln!(std::io::stderr(), "{line}");
     }
+    if let Err(error) = model.seen() {
+        let _ =
+            writeln!(std::io::stderr(), "note: nothing tells which of the texts the model was trained on: {error}");
+    }
     let outcome = measure(&model, &texts, arguments.exact)?;
     let (measure, reached) = match outcome.micro_f1() {
         Some(micro_f1) => ("a micro F1", micro_f1),

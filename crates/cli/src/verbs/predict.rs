@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufWriter, IsTerminal, Write},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -110,8 +111,8 @@ struct TableArguments {
     #[arg(long, value_name = "FORMAT", requires = "out")]
     out_format: Option<TableForm>,
     /// Also columns for the K most probable classes and their probabilities.
-    #[arg(long, value_name = "K", requires = "out", default_value_t = 0, hide_default_value = true)]
-    top: usize,
+    #[arg(long, value_name = "K", requires = "out")]
+    top: Option<NonZeroUsize>,
     /// What the names of the new columns begin with: a table may have some of their names already.
     #[arg(long, value_name = "PREFIX", requires = "out", default_value = "", hide_default_value = true)]
     prefix: String,
@@ -198,7 +199,7 @@ fn write_table(
     if file.as_os_str() == "-" && !arguments.reading.says_format() {
         anyhow::bail!("a table from standard input: expected its form (--format csv, jsonl, ...), got none");
     }
-    let answers = AnswerColumns::of(model, abstention, table.top, &table.prefix)?;
+    let answers = AnswerColumns::of(model, abstention, table.top.map_or(0, NonZeroUsize::get), &table.prefix)?;
     let destination = Destination::of(out, table.out_format, table.force)?;
     let (place, replaced) = (destination.path().display().to_string(), destination.replaces());
     let options = arguments.reading.options(&reading::LabelArguments::default(), Some(model));

@@ -88,7 +88,8 @@ pub struct Arguments {
     /// Time steps T [default: the recipe's: lean 8, paper 50].
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
-    /// Epochs of the DNN, as `--set dnn.epochs=N` [default: the recipe's; lean trains longer on fewer texts].
+    /// Epochs of the DNN, as `--set dnn.epochs=N` [default: the recipe's: lean has 14, on fewer texts as many as make 250
+    /// steps for each class, 4,000 at most].
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
     /// The seed of every random choice.
@@ -403,6 +404,17 @@ fn recipe(arguments: &Arguments, weights: Option<&WeightChoice>) -> anyhow::Resu
         }
     }
     for setting in &arguments.set {
+        let key = setting.split('=').next().unwrap_or_default().trim();
+        let flag = [
+            (arguments.epochs.is_some(), "--epochs", "dnn.epochs"),
+            (arguments.steps.is_some(), "--steps", "network.steps"),
+            (weights.is_some(), "--class-weights", "class-weights"),
+        ];
+        for (given, flag, field) in flag {
+            if given && (key == field || key.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'))) {
+                anyhow::bail!("{flag} and --set {setting}: expected one of them, got both");
+            }
+        }
         recipe = recipe.with_setting(setting)?;
     }
     if let Some(epochs) = arguments.epochs {
@@ -464,6 +476,7 @@ fn result(model: &Model, folder: &Path) -> serde_json::Value {
         "vectors": t.vectors,
         "seed": t.seed,
         "model": folder,
+        "straddling": t.straddling,
         "dnn_accuracy": t.test.dnn,
         "converted_accuracy": t.test.converted,
         "snn_accuracy": t.test.snn,

@@ -239,37 +239,59 @@ impl Columns<'_> {
         if !self.named {
             return;
         }
-        let label = reading.label.clone();
-        let texts = reading.text.clone();
-        let mut others = |what: &str, chosen: usize, usual: &[&str], taken: &[usize], flag: &str, joins: &str| {
-            let others: Vec<usize> = self.all_of(usual, taken).into_iter().filter(|&other| other != chosen).collect();
-            let (twins, others): (Vec<usize>, Vec<usize>) =
-                others.into_iter().partition(|&other| same(&self.names[other], &self.names[chosen]));
-            if let Some(&twin) = twins.first() {
-                reading.notes.push(format!(
-                    "{} columns are called '{}'; the first, number {}, is read as {what}; {flag} {} takes the next",
-                    twins.len() + 1,
-                    shown(&name(chosen)),
-                    chosen + 1,
-                    twin + 1
-                ));
-            }
-            if !others.is_empty() {
-                let names = listed(others.iter().map(|&other| self.names[other].trim()));
-                reading.notes.push(format!("the {what} could also be in {names}; {flag} NAME chooses{joins}"));
-            }
-        };
+        let by_number = |asked: Option<&String>| asked.is_some_and(|asked| asked.trim().parse::<usize>().is_ok());
+        for (i, &text) in chosen.text.iter().enumerate().filter(|(i, _)| !by_number(self.options.text.get(*i))) {
+            let taken: Vec<usize> =
+                chosen.text.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, &at)| at).collect();
+            reading.notes.extend(self.twins("text", text, &taken, "--text-column"));
+        }
         // A familiar column was somebody's choice already.
         let familiar = &self.options.familiar;
-        let is_open = self.options.text.is_empty() && texts != familiar.text;
-        if let ([text], true) = (chosen.text.as_slice(), is_open) {
+        if let ([text], true) =
+            (chosen.text.as_slice(), self.options.text.is_empty() && reading.text != familiar.text)
+        {
             let joins = ", and joins columns if it is given more than once";
-            others("text", *text, &TEXT_NAMES, chosen.label.as_slice(), "--text-column", joins);
+            let others = self.others("text", *text, &TEXT_NAMES, chosen.label.as_slice(), "--text-column", joins);
+            reading.notes.extend(others);
         }
-        let is_open = self.options.label.is_none() && (label.is_none() || label != familiar.label);
-        if let (Some(label), true) = (chosen.label, is_open) {
-            others("label", label, &LABEL_NAMES, &chosen.text, "--label-column", "");
+        let Some(label) = chosen.label else { return };
+        if !by_number(self.options.label.as_ref()) {
+            reading.notes.extend(self.twins("label", label, &chosen.text, "--label-column"));
         }
+        if self.options.label.is_none() && reading.label != familiar.label {
+            reading.notes.extend(self.others("label", label, &LABEL_NAMES, &chosen.text, "--label-column", ""));
+        }
+    }
+
+    /// What is to be said where other columns have the name of the chosen one.
+    fn twins(&self, what: &str, chosen: usize, taken: &[usize], flag: &str) -> Option<String> {
+        let name = &self.names[chosen];
+        let is_twin = |other: &usize| *other != chosen && !taken.contains(other) && same(&self.names[*other], name);
+        let twins: Vec<usize> = (0..self.names.len()).filter(is_twin).collect();
+        let next = twins.iter().find(|&&twin| twin > chosen).or(twins.first())?;
+        Some(format!(
+            "{} columns are called '{}'; number {} is read as {what}; {flag} {} takes another",
+            twins.len() + 1,
+            shown(name.trim()),
+            chosen + 1,
+            next + 1
+        ))
+    }
+
+    /// What is to be said where others have usual names, too.
+    fn others(
+        &self,
+        what: &str,
+        chosen: usize,
+        usual: &[&str],
+        taken: &[usize],
+        flag: &str,
+        joins: &str,
+    ) -> Option<String> {
+        let is_other = |other: &usize| *other != chosen && !same(&self.names[*other], &self.names[chosen]);
+        let others: Vec<usize> = self.all_of(usual, taken).into_iter().filter(is_other).collect();
+        let names = listed(others.iter().map(|&other| self.names[other].trim()));
+        (!others.is_empty()).then(|| format!("the {what} could also be in {names}; {flag} NAME chooses{joins}"))
     }
 }
 

@@ -213,6 +213,9 @@ fn push(line: u64, object: &Object, names: &[String], chosen: &ColumnIndices, ro
         Some(Err(got)) => {
             match chosen.label.and_then(get) {
                 Some(Value::Array(_)) => rows.too_many(Some(line), got),
+                _ if rows.several() => {
+                    rows.broken(Some(line), "labels: a list, a string, a number or a boolean", got)
+                }
                 _ => rows.broken(Some(line), "one label: a string, a number or a boolean", got),
             }
             return Ok(());

@@ -6,10 +6,10 @@ use serde_json::Value;
 use super::lines::shown;
 
 /// A label as every format gives it: without white space around it, whole numbers without a fraction; `None` for
-/// nothing and for what is no number (NaN, as tables write a missing value).
+/// nothing and for what tables write in its place: NaN, null, <NA>. (NA and None are names, too.)
 pub(crate) fn tidy_label(label: &str) -> Option<String> {
     let label = label.trim();
-    if label.is_empty() || matches!(label, "NaN" | "nan" | "NAN") {
+    if label.is_empty() || matches!(label, "NaN" | "nan" | "NAN" | "null" | "NULL" | "<NA>") {
         return None;
     }
     // 1.0 and 1 are one class; 01 is another.
@@ -169,6 +169,9 @@ mod tests {
             (".0", Some(".0")),
             ("", None),
             ("NaN", None),
+            (" null", None),
+            ("None", Some("None")),
+            ("NA", Some("NA")),
         ] {
             assert_eq!(tidy_label(label).as_deref(), tidy, "{label}");
         }

@@ -55,7 +55,7 @@ pub enum SplitRule {
     Official,
     /// Some parts were given; the missing ones were taken from the training texts by hash.
     Partial,
-    /// 80/10/10 by hash.
+    /// 80/10/10 by hash; of a class with few texts at least one in each part, where it has three.
     Hash,
 }
 
@@ -64,7 +64,7 @@ impl std::fmt::Display for SplitRule {
         formatter.write_str(match self {
             Self::Official => "official",
             Self::Partial => "partly given, the rest by hash of the text",
-            Self::Hash => "80/10/10 by hash of the text",
+            Self::Hash => "about 80/10/10 by hash of the text, each class in each part",
         })
     }
 }

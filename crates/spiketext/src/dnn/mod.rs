@@ -6,7 +6,7 @@
 
 mod forward;
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{collections::HashMap, path::Path};
 
 pub use forward::{DnnView, forward};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -18,7 +18,6 @@ use spiketext_kernels::{
 use crate::{
     Error, Result,
     engine::batch_of,
-    files::place_of,
     loss::loss_gradient,
     network::{LayerWeights, Leaf, NetworkConfig, TextCnnConfig},
     target::Target,
@@ -242,17 +241,12 @@ impl Dnn {
         safetensors::serialize(views, Some(metadata)).map_err(wrong)
     }
 
-    /// Reads the network that a model folder keeps beside a model of this configuration and so many words.
+    /// The network that is kept beside a model of this configuration and so many words, out of its file's bytes; `path` is
+    /// for the errors.
     ///
     /// # Errors
-    /// If there is none, or it is damaged or another model's.
-    pub fn load(folder: &Path, config: NetworkConfig, words: usize) -> Result<Self> {
-        let path = place_of(folder).join(FILE);
-        let bytes = fs::read(&path).map_err(Error::read(&path))?;
-        Self::from_bytes(&path, &bytes, config, words)
-    }
-
-    fn from_bytes(path: &Path, bytes: &[u8], config: NetworkConfig, words: usize) -> Result<Self> {
+    /// If they are damaged or another model's.
+    pub(crate) fn from_bytes(path: &Path, bytes: &[u8], config: NetworkConfig, words: usize) -> Result<Self> {
         let broken = |expected: &str, got: String| Error::malformed(path, None, expected, got);
         let strange = |error: safetensors::SafeTensorError| broken("a safetensors file", error.to_string());
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(strange)?;

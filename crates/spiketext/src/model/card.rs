@@ -45,6 +45,13 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
         "On {} test texts, on which no choice of this run was made; choices were made on {} development texts.\n",
         t.texts[2], t.texts[1]
     ));
+    if t.straddling > 0 {
+        line(format!(
+            "Development or test texts that stand in an earlier part, too, as the parts were given: {}. The network knows \
+             them, so the figures are better than those of new texts.\n",
+            t.straddling
+        ));
+    }
     line("| network | test accuracy | 95 % interval | test macro F1 | development accuracy |".into());
     line("| --- | --- | --- | --- | --- |".into());
     let interval = |accuracy: f64| {

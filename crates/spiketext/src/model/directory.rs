@@ -5,12 +5,13 @@
 //! `docs/FORMAT.md` says what every field, tensor, unit and bound is. Everything is checked on reading: unknown
 //! fields, versions, missing and extra tensors, types, shapes, sizes.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     Model, SeenTexts, TEXTS, Training, card,
+    checksums::Checksums,
     tensors::{self, Exponents, FORMAT},
 };
 use crate::{
@@ -50,6 +51,9 @@ struct Config {
     network: NetworkConfig,
     /// The units of each layer's whole numbers are 2 to these powers.
     exponents: Exponents,
+    /// Of the files beside this one.
+    #[serde(default, skip_serializing_if = "Checksums::is_empty")]
+    sha256: Checksums,
     training: Training,
 }
 
@@ -112,6 +116,15 @@ pub(super) fn check_target(folder: &Path) -> Result<bool> {
         return refuse(format!("{}, which holds other files and is no spiketext model", folder.display()));
     }
     others.sort();
+    // People may write on the card, and do not want their words lost.
+    let card = folder.join(MODEL_CARD);
+    let is_as_saved = match (recorded(folder), fs::read(&card)) {
+        (Ok(checksums), Ok(bytes)) => checksums.check(&card, &bytes).is_ok(),
+        _ => true,
+    };
+    if others.is_empty() && !is_as_saved {
+        return refuse(format!("{}, whose {MODEL_CARD} was changed since the model was saved", folder.display()));
+    }
     match others.as_slice() {
         [] => Ok(true),
         [name] => refuse(format!("{}, where {name:?} lies beside the model", folder.display())),
@@ -154,6 +167,17 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(Error::write(parent))?;
     let network = model.network();
+    let mut files = vec![
+        (WEIGHTS, tensors::to_bytes(network)?),
+        (VOCABULARY, model.vocabulary.to_text().into_bytes()),
+        (MODEL_CARD, card::write(model, folder).into_bytes()),
+    ];
+    if let Ok(Some(seen)) = model.seen() {
+        files.push((TEXTS, seen.to_bytes()?));
+    }
+    if let Some(dnn) = dnn {
+        files.push((dnn::FILE, dnn.to_bytes()?));
+    }
     let config = Config {
         format: FORMAT.into(),
         version: VERSION,
@@ -164,23 +188,13 @@ pub(super) fn save(model: &Model, dnn: Option<&Dnn>, folder: &Path) -> Result<()
         seed: model.seed,
         network: network.config().clone(),
         exponents: tensors::exponents(network),
+        sha256: Checksums::of(files.iter().map(|(name, bytes)| (*name, bytes.as_slice()))),
         training: model.training.clone(),
     };
     let mut json = serde_json::to_vec_pretty(&config)
         .map_err(|error| Error::invalid("save model", "a description that JSON can hold", error.to_string()))?;
     json.push(b'\n');
-    let mut files = vec![
-        (CONFIG, json),
-        (WEIGHTS, tensors::to_bytes(network)?),
-        (VOCABULARY, model.vocabulary.to_text().into_bytes()),
-        (MODEL_CARD, card::write(model, folder).into_bytes()),
-    ];
-    if let Some(seen) = model.seen() {
-        files.push((TEXTS, seen.to_bytes()?));
-    }
-    if let Some(dnn) = dnn {
-        files.push((dnn::FILE, dnn.to_bytes()?));
-    }
+    files.push((CONFIG, json));
     write_folder(folder, &FILES, |fresh| {
         for (name, bytes) in files {
             let path = fresh.join(name);
@@ -238,13 +252,17 @@ fn load_described(folder: &Path, text: &str) -> Result<Model> {
         ));
     }
     let weights_path = folder.join(WEIGHTS);
-    let weights_bytes = || fs::read(&weights_path).map_err(Error::read(&weights_path));
+    let weights_bytes = |checksums: &Checksums| {
+        let bytes = fs::read(&weights_path).map_err(Error::read(&weights_path))?;
+        checksums.check(&weights_path, &bytes).map(|()| bytes)
+    };
     let (config, weights) = if header.version == 1 {
         let old: Config1 = serde_json::from_str(text).map_err(broken)?;
         let network = of_file(&path, old.network.into_network())?;
         of_file(&path, network.check())?;
         let exponents = (old.synapse_exponent, old.output_exponent);
-        let weights = tensors::read_format_1(&weights_path, &weights_bytes()?, &network, exponents)?;
+        let checksums = Checksums::default();
+        let weights = tensors::read_format_1(&weights_path, &weights_bytes(&checksums)?, &network, exponents)?;
         let config = Config {
             format: header.format,
             version: VERSION,
@@ -255,18 +273,21 @@ fn load_described(folder: &Path, text: &str) -> Result<Model> {
             seed: old.seed,
             network,
             exponents: Exponents::new(),
+            sha256: checksums,
             training: old.training,
         };
         (config, weights)
     } else {
         let config: Config = serde_json::from_str(text).map_err(broken)?;
         of_file(&path, config.network.check())?;
-        let weights = tensors::read(&weights_path, &weights_bytes()?, &config.network, &config.exponents)?;
+        let bytes = weights_bytes(&config.sha256)?;
+        let weights = tensors::read(&weights_path, &bytes, &config.network, &config.exponents)?;
         (config, weights)
     };
     let config_path = path;
     let path = folder.join(VOCABULARY);
     let words = fs::read_to_string(&path).map_err(Error::read(&path))?;
+    config.sha256.check(&path, words.as_bytes())?;
     let vocabulary = Vocabulary::parse(&path, &words)?;
     let network = of_file(&weights_path, Network::new(config.network, weights))?;
     if network.words() != vocabulary.len() {
@@ -274,19 +295,58 @@ fn load_described(folder: &Path, text: &str) -> Result<Model> {
         return Err(Error::malformed(path, None, expected, vocabulary.len().to_string()));
     }
     let (labels, priors) = (config.labels, config.priors);
+    let whole: f64 = priors.iter().map(|&prior| f64::from(prior)).sum();
+    // A text has one class; it may have any number of several.
+    if config.thresholds.is_none() && (whole - 1.0).abs() > 1e-3 {
+        return Err(Error::malformed(config_path, None, "priors that sum to 1", whole.to_string()));
+    }
     let model = Model::new(config.language, labels, priors, config.seed, vocabulary, network, config.training);
     let model = match config.thresholds {
         Some(thresholds) => model.and_then(|model| model.with_thresholds(thresholds)),
         None => model,
     };
     let model = of_file(&config_path, model)?;
-    let path = folder.join(TEXTS);
-    match fs::read(&path) {
-        Ok(bytes) => Ok(model.with_seen(SeenTexts::of_bytes(&path, &bytes)?)),
-        // An older model, or one whose hashes its owner did not want to give away.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(model),
-        Err(error) => Err(Error::read(&path)(error)),
+    // The network runs without them.
+    Ok(match read_texts(&folder.join(TEXTS), &config.sha256) {
+        Ok(Some(seen)) => model.with_seen(seen),
+        Ok(None) => model,
+        Err(error) => Model { seen: Some(Arc::new(Err(error))), ..model },
+    })
+}
+
+/// The hashes of the texts that a model was made of. None of an older model, or one whose owner did not want to give
+/// them away.
+fn read_texts(path: &Path, checksums: &Checksums) -> Result<Option<SeenTexts>> {
+    match fs::read(path) {
+        Ok(bytes) => checksums.check(path, &bytes).and_then(|()| SeenTexts::of_bytes(path, &bytes)).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::read(path)(error)),
     }
+}
+
+/// The checksums that the description in `folder` has of the files beside it.
+fn recorded(folder: &Path) -> Result<Checksums> {
+    /// The one part of a description that is asked for.
+    #[derive(Deserialize)]
+    struct Recorded {
+        #[serde(default)]
+        sha256: Checksums,
+    }
+    let path = folder.join(CONFIG);
+    let text = fs::read(&path).map_err(Error::read(&path))?;
+    let recorded = serde_json::from_slice(&text).map_err(|error| {
+        Error::malformed(&path, Some(error.line() as u64), "a spiketext model description", error.to_string())
+    });
+    recorded.map(|Recorded { sha256 }| sha256)
+}
+
+/// Reads the DNN beside the model in `folder`.
+pub(super) fn load_dnn(model: &Model, folder: &Path) -> Result<Dnn> {
+    let folder = &place_of(folder);
+    let path = folder.join(dnn::FILE);
+    let bytes = fs::read(&path).map_err(Error::read(&path))?;
+    recorded(folder)?.check(&path, &bytes)?;
+    Dnn::from_bytes(&path, &bytes, model.network.config().clone(), model.vocabulary.len())
 }
 
 /// Names the file whose content an operation refused.
@@ -300,7 +360,7 @@ fn of_file<T>(path: &Path, result: Result<T>) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spiketext_kernels::{ConvolutionShape, NeuronParameters};
+    use spiketext_kernels::{ConvolutionShape, NeuronParameters, text_convolution::Pooling};
 
     use crate::{
         encode::Encoder,
@@ -319,7 +379,7 @@ mod tests {
         let loaded = Model::load(&path).expect("loaded");
         assert_eq!(loaded.network(), saved.network());
         assert_eq!(loaded.training(), saved.training());
-        assert_eq!(loaded.seen(), saved.seen());
+        assert_eq!(loaded.seen().expect("sound"), saved.seen().expect("sound"));
         let texts = ["the film was not good", "bright story"];
         assert_eq!(loaded.predict(&texts), saved.predict(&texts));
         let mut names: Vec<_> = fs::read_dir(&path)
@@ -329,7 +389,7 @@ mod tests {
         names.sort();
         assert_eq!(names, [MODEL_CARD, CONFIG, WEIGHTS, TEXTS, VOCABULARY]);
         fs::remove_file(path.join(TEXTS)).expect("removed");
-        assert_eq!(Model::load(&path).expect("as older models are").seen(), None);
+        assert_eq!(Model::load(&path).expect("as older models are").seen().expect("none"), None);
         assert_eq!(fs::read_dir(path.parent().expect("parent")).expect("list").count(), 1, "nothing left beside it");
     }
 
@@ -479,14 +539,77 @@ mod tests {
         refused(&path, dnn::FILE);
         fs::remove_dir(path.join(dnn::FILE)).expect("removed");
         saved.save(&path).expect("replaced");
+        let card = path.join(MODEL_CARD);
+        let text = fs::read_to_string(&card).expect("a card");
+        fs::write(&card, format!("{text}Asked for by Ada.\n")).expect("written");
+        refused(&path, "README.md was changed");
+        fs::write(&card, text).expect("mended");
+        saved.save(&path).expect("replaced");
+        fs::remove_file(&card).expect("removed");
+        saved.save(&path).expect("replaced");
+    }
+
+    /// Takes the checksums out of a description, as older programs wrote it: what they would tell is then found otherwise.
+    fn without_checksums(folder: &Path) {
+        let file = folder.join(CONFIG);
+        let text = fs::read_to_string(&file).expect("a description");
+        let mut config: Config = serde_json::from_str(&text).expect("a description");
+        config.sha256 = Checksums::default();
+        let json = serde_json::to_string_pretty(&config).expect("JSON");
+        assert!(!json.contains("sha256"));
+        fs::write(&file, json).expect("written");
+    }
+
+    /// Files that are sound, but of another model.
+    #[test]
+    fn files_of_two_models_are_told_from_one() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("model");
+        let dnn = dnn::tests::dnn(model(Readout::Membrane).network().config().clone(), Pooling::Average);
+        let saved = model(Readout::Membrane).with_seen(SeenTexts::new(vec![1], vec![2]));
+        saved.save_with_dnn(&dnn, &path).expect("saved");
+        let reverse = |bytes: &[u8]| {
+            let text = std::str::from_utf8(bytes).expect("words");
+            text.lines().rev().flat_map(|word| [word, "\n"]).collect::<String>().into_bytes()
+        };
+        let words = fs::read(path.join(VOCABULARY)).expect("read");
+        fs::write(path.join(VOCABULARY), reverse(&words)).expect("written");
+        let error = Model::load(&path).expect_err("other words").to_string();
+        assert!(error.contains(VOCABULARY) && error.contains("another model's"), "{error}");
+        fs::write(path.join(VOCABULARY), &words).expect("mended");
+        // What nothing needs to run the model does not keep it from running.
+        let mut bytes = fs::read(path.join(TEXTS)).expect("read");
+        *bytes.last_mut().expect("bytes") ^= 1;
+        fs::write(path.join(TEXTS), bytes).expect("written");
+        let loaded = Model::load(&path).expect("a model");
+        let error = loaded.seen().expect_err("other texts").to_string();
+        assert!(error.contains(TEXTS) && error.contains("another model's"), "{error}");
+        loaded.load_dnn(&path).expect("its DNN");
+        let mut bytes = fs::read(path.join(dnn::FILE)).expect("read");
+        *bytes.last_mut().expect("bytes") ^= 1;
+        fs::write(path.join(dnn::FILE), bytes).expect("written");
+        let error = loaded.load_dnn(&path).expect_err("another DNN").to_string();
+        assert!(error.contains(dnn::FILE) && error.contains("another model's"), "{error}");
+        without_checksums(&path);
+        let older = Model::load(&path).expect("as older models are");
+        assert!(older.seen().expect("unchecked").is_some() && older.load_dnn(&path).is_ok());
     }
 
     /// Damages one file of a good model in many ways; each must be an error that names the file.
     #[test]
     fn damaged_models_are_refused_by_name() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("model");
-        model(Readout::Membrane).save(&path).expect("saved");
+        for checked in [true, false] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let path = folder.path().join("model");
+            model(Readout::Membrane).save(&path).expect("saved");
+            if !checked {
+                without_checksums(&path);
+            }
+            refuses_damage(&path);
+        }
+    }
+
+    fn refuses_damage(path: &Path) {
         type Damage = fn(Vec<u8>) -> Vec<u8>;
         let cases: Vec<(&str, Damage)> = vec![
             (CONFIG, |b| b[..b.len() / 2].to_vec()),
@@ -498,6 +621,9 @@ mod tests {
             (CONFIG, |b| swap(b, "\"dimension\": 12", "\"dimension\": 99999999999")),
             (CONFIG, |b| swap(b, "\"steps\": 6", "\"steps\": 0")),
             (CONFIG, |b| swap(b, "\"perhaps\",", "")),
+            (CONFIG, |b| swap(b, "\"perhaps\",", "\"\",")),
+            (CONFIG, |b| swap(b, "\"perhaps\",", "\"no\",")),
+            (CONFIG, |b| swap(b, "\"priors\": [\n    0.25", "\"priors\": [\n    0.5")),
             (WEIGHTS, |b| b[..b.len() - 1].to_vec()),
             (WEIGHTS, |b| b[..4].to_vec()),
             (WEIGHTS, |_| vec![]),

@@ -1,10 +1,12 @@
 //! A finished classifier: text in, label out; kept in a directory that explains itself.
 //!
-//! `directory` reads and writes it, `report` is what it tells of its training, `card` writes its page for people,
-//! `texts` is what it keeps of the texts it has seen; `abstention` is when it had better not answer.
+//! `directory` reads and writes it, `checksums` tell a damaged file, `report` is what it tells of its training, `card`
+//! writes its page for people, `texts` is what it keeps of the texts it has seen; `abstention` is when it had better
+//! not answer.
 
 mod abstention;
 mod card;
+mod checksums;
 mod directory;
 mod report;
 mod tensors;
@@ -13,6 +15,7 @@ mod texts;
 use std::{path::Path, sync::Arc};
 
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 pub use abstention::Abstention;
@@ -44,7 +47,8 @@ pub struct Model {
     /// From which probability on each class is answered, of a multi-label model.
     thresholds: Option<Vec<f32>>,
     training: Training,
-    seen: Option<Arc<SeenTexts>>,
+    /// An error where its file is damaged.
+    seen: Option<Arc<Result<SeenTexts>>>,
     tokenizer: &'static dyn Tokenizer,
 }
 
@@ -91,6 +95,10 @@ impl Model {
         };
         fit("labels", network.config().classes(), labels.len())?;
         fit("priors", labels.len(), priors.len())?;
+        let mut names = FxHashSet::default();
+        if let Some(label) = labels.iter().find(|label| label.is_empty() || !names.insert(label.as_str())) {
+            return Err(Error::invalid("model", "labels with a name, each once", format!("{label:?} of {labels:?}")));
+        }
         if !training.classes.is_empty() {
             fit("classes in the report", labels.len(), training.classes.len())?;
         }
@@ -137,7 +145,7 @@ impl Model {
     /// The same model, which knows the texts that it was made of.
     #[must_use]
     pub fn with_seen(self, seen: SeenTexts) -> Self {
-        Self { seen: Some(Arc::new(seen)), ..self }
+        Self { seen: Some(Arc::new(Ok(seen))), ..self }
     }
 
     /// Reads a model directory.
@@ -170,7 +178,7 @@ impl Model {
     /// # Errors
     /// If there is none, or it is damaged or another model's.
     pub fn load_dnn(&self, folder: &Path) -> Result<Dnn> {
-        Dnn::load(folder, self.network.config().clone(), self.vocabulary.len())
+        directory::load_dnn(self, folder)
     }
 
     /// Whether [`Model::save`] would take `folder`, to find out before long work; true if it would replace a model.
@@ -234,9 +242,11 @@ impl Model {
     }
 
     /// The texts that it was made of, as hashes; older models do not know them.
-    #[must_use]
-    pub fn seen(&self) -> Option<&SeenTexts> {
-        self.seen.as_deref()
+    ///
+    /// # Errors
+    /// If the file of the hashes is damaged or another model's.
+    pub fn seen(&self) -> std::result::Result<Option<&SeenTexts>, &Error> {
+        self.seen.as_deref().map(Result::as_ref).transpose()
     }
 
     /// Labels texts. One text's answer does not depend on the others.
@@ -411,6 +421,7 @@ pub(crate) mod tests {
             source: "made up".into(),
             columns: None,
             texts: [8, 1, 1],
+            straddling: 0,
             tokens: None,
             vectors: "random".into(),
             recipe: "lean".into(),

@@ -24,6 +24,9 @@ pub struct Training {
     pub columns: Option<ColumnNames>,
     /// Texts of the training, development and test part.
     pub texts: [usize; 3],
+    /// Development and test texts that stand in an earlier part, too, where the parts were given. Older models do not say.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub straddling: usize,
     /// Tokens of a training text: of the middle one, of the longest but for one in a hundred, of the longest. Older
     /// models do not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,6 +78,11 @@ pub struct Training {
     pub costs: Costs,
     /// Seconds the whole run took.
     pub seconds: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The columns that a data set was read from.

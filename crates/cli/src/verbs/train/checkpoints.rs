@@ -30,6 +30,12 @@ impl CheckpointFolder {
     /// # Errors
     /// If it cannot be made, or another run writes to it.
     pub fn beside(folder: &Path) -> anyhow::Result<Self> {
+        // Two names of one folder have one checkpoint, and one run.
+        let linked = folder
+            .is_symlink()
+            .then(|| folder.canonicalize().with_context(|| format!("--out {}: a link to nothing", folder.display())));
+        let linked = linked.transpose()?;
+        let folder = linked.as_deref().unwrap_or(folder);
         let mut name = folder
             .file_name()
             .with_context(|| format!("--out {}: not a folder's name", folder.display()))?

@@ -1,11 +1,14 @@
 //! Recipes: every choice of a training run, under a name, each field open to change.
 //!
 //! A recipe is read from three layers, the later winning: a named recipe, a TOML file that holds any part of one, and
-//! single `key=value` settings.
+//! single `key=value` settings (`settings`). `epochs` is the length of a phase of training.
+
+mod epochs;
+mod settings;
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use spiketext::{
     Error, Result,
@@ -15,22 +18,23 @@ use spiketext::{
 };
 use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
 
+pub use epochs::{Epochs, EpochsBySize};
+pub use settings::with_setting;
+
+use self::settings::{lay_over, plainly};
 use crate::class_weights::ClassWeights;
 
 /// The files of [`Recipe::NAMES`].
 const TEXTS: [&str; 4] = [
-    include_str!("../recipes/lean.toml"),
-    include_str!("../recipes/paper.toml"),
-    include_str!("../recipes/pooled.toml"),
-    include_str!("../recipes/deep.toml"),
+    include_str!("../../recipes/lean.toml"),
+    include_str!("../../recipes/paper.toml"),
+    include_str!("../../recipes/pooled.toml"),
+    include_str!("../../recipes/deep.toml"),
 ];
-
-/// Most epochs of a phase: no run needs more, and steps of a phase can be counted.
-const MOST_EPOCHS: usize = 1_000_000;
 
 /// Every choice of a training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of fields")]
 pub struct Recipe {
     /// The name of the recipe it was made from.
     pub name: String,
@@ -70,7 +74,7 @@ pub enum Selection {
 
 /// The network's shape and neurons.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of fields")]
 pub struct NetworkChoices {
     /// Kernel widths in tokens.
     pub widths: Vec<usize>,
@@ -122,7 +126,7 @@ pub struct NetworkChoices {
 
 /// Words and their codes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of fields")]
 pub struct WordChoices {
     /// Beside the words of the training texts, this many of the vector file's first (most frequent) words are kept.
     pub also_first: usize,
@@ -161,69 +165,9 @@ fn published_range() -> f32 {
     3.0
 }
 
-/// The most epochs of a phase of training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a number, or { least, steps-per-class, most-steps }")]
-pub enum Epochs {
-    /// So many.
-    Number(usize),
-    /// As many as the size of the data asks for.
-    BySize(EpochsBySize),
-}
-
-/// Epochs of large data, more of small data, and the more classes it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct EpochsBySize {
-    /// So many at least,
-    pub least: usize,
-    /// and as many as make so many steps for each class,
-    pub steps_per_class: usize,
-    /// as long as these are no more than so many in all.
-    pub most_steps: usize,
-}
-
-impl EpochsBySize {
-    /// The steps that there are at least for so many classes.
-    fn steps(self, classes: usize) -> usize {
-        self.steps_per_class.saturating_mul(classes).min(self.most_steps)
-    }
-}
-
-impl From<usize> for Epochs {
-    fn from(epochs: usize) -> Self {
-        Self::Number(epochs)
-    }
-}
-
-impl Epochs {
-    /// How many for so many texts of so many classes in batches of `batch`.
-    #[must_use]
-    pub fn of(self, texts: usize, classes: usize, batch: usize) -> usize {
-        match self {
-            Self::Number(epochs) => epochs,
-            Self::BySize(by_size) => {
-                let steps_of_an_epoch = texts.div_ceil(batch.max(1)).max(1);
-                by_size.least.max(by_size.steps(classes).div_ceil(steps_of_an_epoch))
-            }
-        }
-    }
-
-    /// The fewest and the most there may be for any data.
-    fn bounds(self) -> [usize; 2] {
-        match self {
-            Self::Number(epochs) => [epochs; 2],
-            Self::BySize(by_size) => {
-                let least = by_size.least;
-                [least.max(by_size.steps(1).min(1)), least.max(by_size.most_steps)]
-            }
-        }
-    }
-}
-
 /// Training of the real-valued network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of fields")]
 pub struct DnnChoices {
     /// Average, or average up to 1 (`bounded`); or maximum (the original TextCNN), which cannot be converted.
     pub pooling: Pooling,
@@ -251,7 +195,7 @@ pub struct DnnChoices {
 
 /// Conversion to spikes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of fields")]
 pub struct ConversionChoices {
     /// How activations are brought into the range of firing rates.
     pub normalisation: Normalisation,
@@ -295,7 +239,7 @@ pub enum Scope {
 
 /// Fine-tuning of the spiking network by surrogate gradients.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of fields")]
 pub struct FineTuningChoices {
     /// Points that conversion must have lost on the development texts (see [`Selection`]); where it lost less and
     /// every class that the DNN answers is still answered, there is nothing to mend, and the converted network is
@@ -325,7 +269,7 @@ pub struct FineTuningChoices {
 /// First weights of a spiking network that is trained without a DNN before it: uniform within `gain / sqrt(fan-in)`,
 /// and then moved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of fields")]
 pub struct DirectChoices {
     /// Bound of the weights times the square root of their inputs: 1 is PyTorch's, sqrt(6) that of He et al. (2015)
     /// for rectifiers.
@@ -440,7 +384,7 @@ impl Recipe {
         let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
         let broken = |error: toml::de::Error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() as u64 + 1);
-            Error::malformed(path, line, "a recipe in TOML", error.message().to_owned())
+            Error::malformed(path, line, "a recipe in TOML", plainly(error.message()))
         };
         let over: toml::Table = text.parse().map_err(broken)?;
         let base = match over.get("name").and_then(toml::Value::as_str) {
@@ -481,8 +425,8 @@ impl Recipe {
         }
         for (what, epochs) in [("dnn.epochs", self.dnn.epochs), ("fine-tuning.epochs", self.fine_tuning.epochs)] {
             let [_, most] = epochs.bounds();
-            if most > MOST_EPOCHS {
-                return refuse(&format!("{what} up to {MOST_EPOCHS}"), most.to_string());
+            if most > Epochs::MOST {
+                return refuse(&format!("{what} up to {}", Epochs::MOST), most.to_string());
             }
         }
         if !(0.0..=100.0).contains(&self.fine_tuning.least_loss) {
@@ -548,86 +492,7 @@ impl Recipe {
     }
 
     fn from_table(table: toml::Table) -> std::result::Result<Self, String> {
-        table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
-    }
-}
-
-/// See [`Recipe::with_setting`], of any set of choices.
-///
-/// # Errors
-/// If there is no such field or the value is not of its kind.
-///
-/// # Panics
-/// If the choices hold what TOML cannot.
-pub fn with_setting<T: Serialize + DeserializeOwned>(choices: &T, setting: &str) -> Result<T> {
-    let refuse = |got: String| Error::invalid("recipe setting", "KEY=VALUE with a key of the recipe", got);
-    let (key, value) = setting.split_once('=').ok_or_else(|| refuse(format!("'{setting}'")))?;
-    let (key, value) = (key.trim(), value.trim());
-    let mut parts: Vec<&str> = key.split('.').collect();
-    let mut table = toml::Table::try_from(choices).expect("choices have only values that TOML can hold");
-    if !has_field(&table, &parts) {
-        return Err(refuse(format!("'{key}'")));
-    }
-    let now = field(&table, &parts).cloned();
-    let parse = |value: &str| format!("value = {value}").parse::<toml::Table>().ok()?.remove("value");
-    let mut value = match (parse(value), &now) {
-        // A bare word is a string, and so is anything bare where a string stands: `encoder=regular` and `bits=16`
-        // need no quotes.
-        (None, _) => toml::Value::String(value.to_owned()),
-        (Some(parsed), Some(toml::Value::String(_))) if !(parsed.is_str() || parsed.is_table()) => {
-            toml::Value::String(value.to_owned())
-        }
-        (Some(parsed), _) => parsed,
-    };
-    while let Some(part) = parts.pop() {
-        value = toml::Value::Table(toml::Table::from_iter([(part.to_owned(), value)]));
-    }
-    if let toml::Value::Table(over) = value {
-        lay_over(&mut table, over);
-    }
-    table.try_into().map_err(|error: toml::de::Error| {
-        let wanted =
-            now.map_or_else(|| "a value of its kind".to_owned(), |now| format!("a value like {now}, which it has"));
-        Error::invalid("recipe setting", format!("{wanted} for {key}"), format!("'{setting}': {}", error.message()))
-    })
-}
-
-/// The value at `path` of a table.
-fn field<'a>(table: &'a toml::Table, path: &[&str]) -> Option<&'a toml::Value> {
-    match path {
-        [] => None,
-        [last] => table.get(*last),
-        [first, rest @ ..] => field(table.get(*first)?.as_table()?, rest),
-    }
-}
-
-/// Whether `path` leads to a field of `table`; inside a tagged choice any field may be set.
-fn has_field(table: &toml::Table, path: &[&str]) -> bool {
-    match path {
-        [] => false,
-        [last] => table.contains_key(*last) || table.contains_key("kind"),
-        [first, rest @ ..] => match table.get(*first) {
-            Some(toml::Value::Table(inner)) => has_field(inner, rest),
-            _ => false,
-        },
-    }
-}
-
-/// Lays `over` upon `base`: tables merge, except where a tagged choice changes its kind; all else is replaced. A
-/// whole number where a string stands is its digits: `bits = 16` means `bits = "16"`.
-fn lay_over(base: &mut toml::Table, over: toml::Table) {
-    for (key, value) in over {
-        match (base.get_mut(&key), value) {
-            (Some(toml::Value::Table(base)), toml::Value::Table(over))
-                if over.get("kind").is_none_or(|kind| base.get("kind") == Some(kind)) =>
-            {
-                lay_over(base, over);
-            }
-            (Some(toml::Value::String(base)), toml::Value::Integer(number)) => *base = number.to_string(),
-            (_, value) => {
-                base.insert(key, value);
-            }
-        }
+        table.try_into().map_err(|error: toml::de::Error| plainly(error.message()))
     }
 }
 
@@ -649,48 +514,6 @@ mod tests {
     }
 
     #[test]
-    fn settings_reach_every_depth() {
-        let recipe = Recipe::lean()
-            .with_setting("network.steps=4")
-            .and_then(|r| r.with_setting("network.encoder = bernoulli"))
-            .and_then(|r| r.with_setting("conversion.normalisation.q=1.0"))
-            .and_then(|r| r.with_setting("network.widths=[2, 3]"))
-            .and_then(|r| r.with_setting(r#"network.averaging={kind="padded", length=9}"#))
-            .expect("good settings");
-        assert_eq!(recipe.network.steps, 4);
-        assert_eq!(recipe.network.encoder, Encoder::Bernoulli);
-        assert_eq!(recipe.conversion.normalisation, Normalisation::Percentile { q: 1.0 });
-        assert_eq!(recipe.network.widths, [2, 3]);
-        assert_eq!(recipe.network.averaging, Padding::Padded { length: 9 });
-    }
-
-    #[test]
-    fn epochs_are_a_number_or_follow_the_size_of_the_data() {
-        let by_size = Epochs::BySize(EpochsBySize { least: 14, steps_per_class: 250, most_steps: 4000 });
-        let of = |texts| by_size.of(texts, 8, 32);
-        assert_eq!([64_000, 3200, 320, 1, 0].map(of), [14, 20, 200, 2000, 2000]);
-        assert_eq!([2, 16, 300].map(|classes| by_size.of(320, classes, 32)), [50, 400, 400]);
-        assert_eq!(Epochs::Number(3).of(1, 2, 32), 3);
-        let set = |setting: &str| Recipe::lean().with_setting(setting);
-        let chosen = set("dnn.epochs={least=2, steps-per-class=35, most-steps=999}").expect("by size");
-        assert_eq!(chosen.dnn.epochs.of(320, 2, 32), 7);
-        assert_eq!(toml::from_str::<Recipe>(&chosen.to_toml()).expect("its own TOML"), chosen);
-        assert_eq!(serde_json::from_value::<Recipe>(chosen.to_choices().into()).expect("its own JSON"), chosen);
-        let chosen = chosen.with_setting("dnn.epochs.steps-per-class=10").expect("one of them");
-        assert_eq!(chosen.dnn.epochs.of(320, 2, 32), 2);
-        assert_eq!(chosen.with_setting("dnn.epochs=3").expect("a number").dnn.epochs, Epochs::Number(3));
-        for wrong in ["dnn.epochs={least=2, steps=70}", "dnn.epochs.least=no", "dnn.epochs=many"] {
-            let error = set(wrong).map(|recipe| recipe.dnn.epochs).expect_err(wrong).to_string();
-            assert!(error.contains("dnn.epochs"), "{error}");
-        }
-        for wrong in ["steps-per-class=0, most-steps=9", "steps-per-class=5, most-steps=1000001"] {
-            let recipe = set(&format!("dnn.epochs={{least=0, {wrong}}}")).expect(wrong);
-            let error = recipe.check().expect_err(wrong).to_string();
-            assert!(error.contains("epoch"), "{error}");
-        }
-    }
-
-    #[test]
     fn classes_are_weighed_by_a_word_or_by_their_names() {
         let set = |setting: &str| Recipe::lean().with_setting(setting);
         assert_eq!(set("class-weights=balanced").expect("a word").class_weights, ClassWeights::Balanced);
@@ -707,40 +530,6 @@ mod tests {
         assert!(error.contains("'ok'"), "{error}");
         let measures = Recipe::NAMES.map(|name| Recipe::named(name).expect("a recipe").selection);
         assert_eq!(measures.map(|measure| measure == Selection::Balanced), [true, false, true, true]);
-    }
-
-    #[test]
-    fn strings_that_look_like_numbers_need_no_quotes() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("own.toml");
-        for bits in ["16", "\"16\""] {
-            let recipe = Recipe::lean().with_setting(&format!("words.bits={bits}")).expect("two bytes");
-            assert_eq!(recipe.words.bits, CodeBits::Sixteen);
-            std::fs::write(&path, format!("[words]\nbits = {bits}\n")).expect("written");
-            assert_eq!(Recipe::lean().with_file(&path).expect("two bytes"), recipe);
-        }
-        assert_eq!(Recipe::lean().with_setting("name=1.50").expect("any name").name, "1.50");
-    }
-
-    #[test]
-    fn bad_settings_say_what_is_wrong() {
-        for (setting, word) in [
-            ("steps", "steps"),
-            ("network.stepz=3", "stepz"),
-            ("network.steps=many", "many"),
-            ("network.encoder=morse", "morse"),
-            ("network.steps=\"4\"", "a value like 8, which it has for network.steps"),
-            ("network.averaging=5", "kind = \"valid\""),
-            ("words.bits=7", "expected `8` or `16`"),
-            ("network.readout=1", "spike-count"),
-            ("selection=best", "balanced"),
-            ("class-weights=fair", "a weight for each class"),
-            ("class-weights=5", "a weight for each class"),
-            ("class-weights={ok=\"much\"}", "much"),
-        ] {
-            let error = Recipe::lean().with_setting(setting).expect_err(setting).to_string();
-            assert!(error.contains(word), "{setting}: {error}");
-        }
     }
 
     #[test]
