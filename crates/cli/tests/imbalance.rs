@@ -71,6 +71,15 @@ fn a_class_of_one_text_in_a_hundred_is_answered() {
     let shown: Value = serde_json::from_str(&succeeds(folder, &["inspect", "m", "--json"])).unwrap();
     assert_eq!(shown["training"]["classes"][1]["texts"][2].as_u64(), Some(654));
     assert!(succeeds(folder, &["inspect", "m"]).contains("test macro F1"));
+    // The card and the description hold what the result says.
+    assert!(card.contains(&format!("{low:.2} to {high:.2} %")), "{card}");
+    assert!(card.find("| fraud |") < card.find("| ok |") || fraud["f1"] == ok["f1"], "{card}");
+    assert_eq!(shown["training"]["macro_f1"], trained["macro_f1"]);
+    for (i, label) in ["fraud", "ok"].into_iter().enumerate() {
+        for key in ["texts", "precision", "recall", "f1", "never_answered"] {
+            assert_eq!(shown["training"]["classes"][i][key], class(trained, label)[key], "{label} {key}");
+        }
+    }
 }
 
 /// A network that was hardly trained and is not fine-tuned never answers the rare class: it is told everywhere.
@@ -95,6 +104,7 @@ fn a_class_that_is_never_answered_is_told() {
     assert_eq!(class(&trained, "fraud")["recall"].as_f64(), Some(0.0));
     let card = std::fs::read_to_string(folder.join("m/README.md")).unwrap();
     assert!(card.contains("Never answered on the development texts"), "{card}");
+    assert!(card.contains("| fraud |") && card.find("| fraud |") < card.find("| ok |"), "{card}");
     assert!(succeeds(folder, &["inspect", "m"]).contains("never answered on the development texts"));
 }
 

@@ -87,6 +87,7 @@ fn what_lost_nothing_is_not_fine_tuned() {
         (text(&output.stderr).to_owned(), text(&output.stdout).to_owned())
     };
     let (told, table) = train("fine-tuning.least-loss=100");
+    assert!(told.contains("conversion lost ") && !told.contains("lost -"), "{told}");
     assert!(told.contains("less than fine-tuning.least-loss = 100") && !told.contains("fine-tuning epoch"), "{told}");
     assert!(table.contains("no fine-tuning: the SNN is the converted network"), "{table}");
     let (told, _) = train("fine-tuning.least-loss=0");

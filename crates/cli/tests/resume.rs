@@ -155,6 +155,16 @@ fn two_runs_to_one_folder_are_refused() {
     child.wait().unwrap();
 }
 
+/// SIGINT, as ctrl-C sends it; or SIGTERM where the tests were started without SIGINT (`nohup`, `&` in a script), which
+/// then stays ignored by all that they start.
+#[cfg(unix)]
+fn interrupt() -> &'static str {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    if ignored.is_some_and(|mask| mask & 0b10 != 0) { "-TERM" } else { "-INT" }
+}
+
 /// Starts a run, waits for a line of an event, asks the run to end by `signal`, and gives what it said.
 #[cfg(unix)]
 fn interrupted(folder: &Path, arguments: &[&str], event: &str, signal: &str) -> String {
@@ -175,7 +185,7 @@ fn interrupted(folder: &Path, arguments: &[&str], event: &str, signal: &str) -> 
 fn an_interrupted_run_says_the_command_that_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let whole = result(&succeeds(folder.path(), &ARGUMENTS));
-    for (signal, event) in [("-INT", "\"epoch\""), ("-TERM", "\"phase\":\"fine-tuning\"")] {
+    for (signal, event) in [(interrupt(), "\"epoch\""), ("-TERM", "\"phase\":\"fine-tuning\"")] {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let told = interrupted(folder, &ARGUMENTS, event, signal);
@@ -198,14 +208,14 @@ fn an_interrupted_run_says_the_command_that_goes_on() {
 fn a_run_that_is_interrupted_early_says_that_nothing_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let told = interrupted(folder, &ARGUMENTS, "\"prepared\"", "-INT");
+    let told = interrupted(folder, &ARGUMENTS, "\"prepared\"", interrupt());
     assert!(told.contains("nothing is kept of this run") && !told.contains("--resume"), "{told}");
     assert!(names(folder).is_empty(), "{:?}", names(folder));
     // The checkpoint of an earlier run stays and is told from one's own.
     kill_after(folder, "dnn", 1);
     let other: Vec<&str> =
         ARGUMENTS.into_iter().map(|argument| if argument == "3" { "4" } else { argument }).collect();
-    let told = interrupted(folder, &other, "\"prepared\"", "-INT");
+    let told = interrupted(folder, &other, "\"prepared\"", interrupt());
     assert!(told.contains("is of an earlier one"), "{told}");
     assert!(folder.join("model.checkpoint/checkpoint.safetensors").exists());
 }

@@ -95,6 +95,12 @@ impl LabelCounts {
         share(self.right(), self.texts()).unwrap_or(0.0)
     }
 
+    /// [`Self::accuracy`] in percent, rounded once: 29 of 50 is 58, not a little less.
+    #[must_use]
+    pub fn percent_right(&self) -> f64 {
+        share(100 * self.right(), self.texts()).unwrap_or(0.0)
+    }
+
     /// The figures of one class.
     ///
     /// # Panics
@@ -116,6 +122,13 @@ impl LabelCounts {
     pub fn micro_f1(&self) -> Option<f64> {
         let sum = |counts: &[usize]| counts.iter().sum::<usize>();
         share(2 * sum(&self.right), sum(&self.texts) + sum(&self.answers))
+    }
+
+    /// [`Self::micro_f1`] in percent, rounded once.
+    #[must_use]
+    pub fn micro_f1_percent(&self) -> Option<f64> {
+        let sum = |counts: &[usize]| counts.iter().sum::<usize>();
+        share(200 * sum(&self.right), sum(&self.texts) + sum(&self.answers))
     }
 
     /// The mean of the classes' F1, each class counting the same.
@@ -172,19 +185,6 @@ impl Confusion {
     #[must_use]
     pub fn counts(&self) -> &[Vec<usize>] {
         &self.counts
-    }
-
-    /// What is left of it without who was taken for whom.
-    #[must_use]
-    pub fn label_counts(&self) -> LabelCounts {
-        let classes = self.counts.len();
-        LabelCounts {
-            all: self.counts.iter().flatten().sum(),
-            met: (0..classes).map(|class| self.counts[class][class]).sum(),
-            texts: self.counts.iter().map(|row| row.iter().sum()).collect(),
-            answers: (0..classes).map(|class| self.counts.iter().map(|row| row[class]).sum()).collect(),
-            right: (0..classes).map(|class| self.counts[class][class]).collect(),
-        }
     }
 
     /// The commonest mistakes, most frequent first: (class, answer, texts).
@@ -253,9 +253,11 @@ mod tests {
         let confusion = Confusion::of(3, targets(&pairs));
         assert_eq!(confusion.counts(), [[3, 1, 0], [0, 1, 1], [0, 0, 0]]);
         assert_eq!(confusion.mistakes(), [(0, 1, 1), (1, 2, 1)]);
-        let counts = confusion.label_counts();
-        assert_eq!(counts, LabelCounts::of(3, targets(&pairs)));
+        let counts = LabelCounts::of(3, targets(&pairs));
         assert!((counts.accuracy() - 4.0 / 6.0).abs() < 1e-14);
+        // 100 times 0.58 would be a little less than 58.
+        let many = LabelCounts::of(2, (0..50).map(|text| (Target::of(0), usize::from(text >= 29))));
+        assert_eq!((many.percent_right(), many.micro_f1_percent()), (58.0, Some(58.0)));
         let (first, last) = (counts.figures(0), counts.figures(2));
         assert_eq!((first.texts, first.precision, first.recall), (4, Some(1.0), Some(0.75)));
         assert!((first.f1.unwrap() - 6.0 / 7.0).abs() < 1e-14);

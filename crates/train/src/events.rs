@@ -45,6 +45,8 @@ pub enum Event {
         classes: usize,
         /// Language, `en` or `zh`.
         language: String,
+        /// Whether somebody said so; otherwise it was found from the texts' script.
+        language_given: bool,
         /// Name of the vectors.
         vectors: String,
         /// Words in the vocabulary.

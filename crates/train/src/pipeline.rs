@@ -5,6 +5,7 @@
 //! one.
 
 use std::{
+    iter,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -209,6 +210,7 @@ impl<'a> Pipeline<'a> {
                     test: data.test.len(),
                     classes: self.dataset.labels.len(),
                     language: data.language.name().to_owned(),
+                    language_given: self.options.language.is_some(),
                     vectors: data.vectors.clone(),
                     words: data.vocabulary.len(),
                     dimension: data.dimension,
@@ -466,11 +468,12 @@ impl<'a> Pipeline<'a> {
         });
         let run = self.run(observer)?;
         let dataset = self.dataset;
-        let training = Training {
+        let mut training = Training {
             program: PROGRAM.to_owned(),
             dataset: dataset.name.clone(),
             source: dataset.source.clone(),
             columns: columns(dataset),
+            readings: readings(dataset),
             texts: [prepared.train.len(), prepared.development.len(), test.len()],
             straddling: dataset.report.straddling,
             tokens: Some(token_counts(&prepared.train)),
@@ -483,6 +486,7 @@ impl<'a> Pipeline<'a> {
             fine_tuning_epochs: spiking.epochs_of(&[Phase::FineTuning, Phase::Direct]),
             development: spiking.development,
             test: accuracies,
+            test_interval: None,
             micro_f1: prepared.multi_label.then_some(micro_f1),
             macro_f1: Some(macro_f1),
             classes: ClassReport::of(
@@ -500,6 +504,7 @@ impl<'a> Pipeline<'a> {
             costs: Costs::of(&measured.firing, &measured.operations),
             seconds: self.started.elapsed().as_secs_f64(),
         };
+        training.test_interval = training.interval(training.test.snn);
         let model = Model::new(
             prepared.language,
             dataset.labels.clone(),
@@ -604,6 +609,11 @@ fn seen(dataset: &Dataset) -> SeenTexts {
 pub fn columns(dataset: &Dataset) -> Option<ColumnNames> {
     let named = dataset.readings.iter().find(|reading| reading.header != Some(false) && !reading.text.is_empty())?;
     Some(ColumnNames { text: named.text.clone(), label: named.label.clone() })
+}
+
+/// How each file was read, and what was noticed, a line each.
+fn readings(dataset: &Dataset) -> Vec<String> {
+    dataset.readings.iter().flat_map(|reading| iter::once(reading.to_string()).chain(reading.notes.clone())).collect()
 }
 
 fn percent(share: f64) -> f64 {

@@ -43,8 +43,10 @@ fn best_of(pairs: &[(f32, bool)]) -> f32 {
         let f1 = 2.0 * right as f64 / (at + 1 + all) as f64;
         let between = match next {
             Some(next) if next < USUAL && USUAL <= probability => USUAL,
-            // Rounding must not put it above what it is to reach.
-            Some(next) => f32::midpoint(probability, next).min(probability),
+            // Between neighbours there is nothing, and rounding must not reach either wrongly.
+            Some(next) => Some(f32::midpoint(probability, next))
+                .filter(|&between| next < between && between <= probability)
+                .unwrap_or(probability),
             // With all of them answered, nothing is known of what lies below.
             None => probability.min(USUAL),
         };
@@ -68,6 +70,7 @@ mod tests {
         assert_eq!(best_of(&[(0.9, false), (0.5, false)]), USUAL);
         assert_eq!(best_of(&[(0.5, true), (0.25, true)]), 0.25, "the least that was right");
         assert_eq!(best_of(&[(0.75, true), (0.625, true)]), USUAL);
+        assert_eq!(best_of(&[(0.7, true), (0.699_999_93, false)]), 0.7, "nothing lies between neighbours");
         // Answering both of the equals is better than neither.
         assert_eq!(best_of(&[(0.75, true), (0.75, false), (0.25, false)]), 0.5);
     }

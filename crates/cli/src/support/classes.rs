@@ -85,18 +85,8 @@ pub fn names(labels: &[String], classes: &[usize]) -> String {
 
 /// What a person should know of classes before trusting a trained model, a line each.
 pub fn warnings(model: &Model) -> Vec<String> {
-    let t = model.training();
-    let labels = model.labels();
-    let told = [
-        (
-            t.classes_where(|class| class.never_answered),
-            "never answered on the development texts, although there are texts of it there",
-        ),
-        (t.classes_where(|class| class.texts[1] == 0), "without a development text, so that no choice regards it"),
-        (t.classes_where(|class| class.texts[2] == 0), "without a test text, so that nothing is known of it"),
-    ];
-    let told = told.into_iter().filter(|(classes, _)| !classes.is_empty());
-    told.map(|(classes, what)| format!("{what}: {}", names(labels, &classes))).collect()
+    let told = model.training().warnings().into_iter();
+    told.map(|(what, classes)| format!("{what}: {}", names(model.labels(), &classes))).collect()
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ impl Progress {
                 test,
                 classes,
                 language,
+                language_given,
                 vectors,
                 words,
                 dimension,
@@ -50,7 +51,7 @@ impl Progress {
                 language_share,
             } => {
                 self.texts = *train;
-                let foreign = language_share.is_some_and(|share| share < LEAST_LANGUAGE_SHARE);
+                let foreign = !language_given && language_share.is_some_and(|share| share < LEAST_LANGUAGE_SHARE);
                 let language = if foreign { "in an unknown language" } else { language };
                 self.line(&format!(
                     "{train} training, {development} development and {test} test texts ({language}), {classes} \

@@ -196,7 +196,7 @@ fn exact_counts(model: &Model, texts: &Texts, predictions: &[Prediction]) -> any
 impl Outcome {
     /// Percent of the texts whose answer was right.
     fn accuracy(&self) -> f64 {
-        100.0 * self.counts.accuracy()
+        self.counts.percent_right()
     }
 
     /// Between which percents it lies for all texts of the kind, at 95 %.
@@ -207,7 +207,7 @@ impl Outcome {
     /// F1 over all answers together, percent; only where a text may have several labels.
     fn micro_f1(&self) -> Option<f64> {
         let several = self.confusion.is_none();
-        several.then(|| 100.0 * self.counts.micro_f1().unwrap_or(0.0))
+        several.then(|| self.counts.micro_f1_percent().unwrap_or(0.0))
     }
 
     /// The mean of the classes' F1, percent.

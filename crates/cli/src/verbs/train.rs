@@ -1,6 +1,7 @@
 //! `spiketext train`: the main job, from labelled texts to a saved spiking classifier.
 
 mod checkpoints;
+mod output;
 
 use std::{
     io::Write,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use checkpoints::{CheckpointFolder, Run};
+use output::Output;
 use serde_json::json;
 use spiketext::{
     data::Dataset,
@@ -28,7 +30,6 @@ use spiketext_train::{
 use crate::support::{
     classes, costs,
     dataset::{self, DatasetArgs},
-    progress::Progress,
     reading, tables,
 };
 
@@ -50,13 +51,14 @@ const SHOWN_CLASSES: usize = 5;
   spiketext train reviews.csv --adversarial textfooler
   spiketext train reviews.csv --set dnn.epochs=20 --set network.encoder=bernoulli
 
---json prints one object a line: 'event' is read (how a file was read), prepared, resumed, epoch, converted, note, and last
-result. In epoch and
-converted never_answered counts the classes that have development texts and are never answered. result has, in percent
-of the test texts, dnn_accuracy, converted_accuracy, snn_accuracy, snn_accuracy_interval (from, to: Wilson's at 95 %),
-micro_f1 (of several labels), macro_f1 (dnn, converted, snn) and classes (label, texts of the training, development
-and test part, precision, recall, f1, never_answered), worst F1 first; never_answered, without_development_texts and
-without_test_texts list labels.
+--json prints one object a line: 'event' is read (how a file was read), prepared, resumed, epoch, converted, note, and
+last result. In epoch and converted never_answered counts the classes that have development texts and are never
+answered; where a text may have several labels there is development_micro_f1, too. result has, in percent of the test
+texts, dnn_accuracy, converted_accuracy, snn_accuracy, snn_accuracy_interval (from, to: Wilson's at 95 %), micro_f1 (of
+several labels), macro_f1 (dnn, converted, snn) and classes (label, texts of the training, development and test part,
+precision, recall, f1, never_answered), worst F1 first; never_answered, without_development_texts and
+without_test_texts list labels; straddling counts development and test texts that stand in an earlier part, too;
+multi_label says whether a text may have several labels, and thresholds from which probability on each is answered.
 
 Exit code: 0 done, 2 an error, 130 interrupted: ctrl-C (or kill) says in a line what is kept and which command goes on
 from there; a second one ends at once.")]
@@ -188,22 +190,16 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Hardening { attack, texts: arguments.adversarial_texts.get(), wordnet }
     });
     let vectors = vectors(&arguments);
-    let mut progress = Progress::new(arguments.json);
-    if arguments.json {
-        for reading in &dataset.readings {
-            writeln!(out, "{}", serde_json::to_string(&ReadEvent { event: "read", reading })?)?;
-        }
-    }
-    for line in reading::told(&dataset.readings).into_iter().chain(notes(&dataset)) {
-        progress.line(&line);
-    }
+    let mut output = Output::new(arguments.json);
+    output.readings(&dataset.readings);
+    notes(&dataset).into_iter().for_each(|note| output.note(note));
     let there = if replaces { Model::load(&folder).ok() } else { None };
     let ended = there.as_ref().and_then(|there| there.training().run.clone());
     let left = CheckpointNotes::read(&checkpoints.path).map(|notes| notes.run);
     if !arguments.resume && ended.is_some() && left == ended {
         checkpoints.clear();
-        progress.line(&format!(
-            "note: the run that made the model in {} left its checkpoint behind, which is removed",
+        output.note(format!(
+            "the run that made the model in {} left its checkpoint behind, which is removed",
             folder.display()
         ));
     }
@@ -211,21 +207,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // What a run that has ended would do is nothing.
     let there = there.filter(|there| arguments.resume && ended.is_some() && is_complete(there, &folder, &arguments));
     if there.is_none() {
-        fate.iter().for_each(|line| progress.line(&format!("note: {line}")));
+        fate.iter().for_each(|line| output.note(line));
     }
-    let mut failure = None;
-    let mut observer = |event: &Event| {
-        if arguments.json {
-            if !matches!(event, Event::Step { .. }) && failure.is_none() {
-                failure = serde_json::to_string(event)
-                    .map_err(anyhow::Error::from)
-                    .and_then(|line| Ok(writeln!(out, "{line}")?))
-                    .err();
-            }
-        } else {
-            progress.event(event);
-        }
-    };
+    let mut observer = |event: &Event| output.event(event);
     let trained: spiketext::Result<Outcome> = (|| {
         #[cfg(feature = "study")]
         let (mut dataset, mut options) = (dataset, options);
@@ -248,7 +232,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let dnn = if arguments.keep_dnn { Some(pipeline.readable_dnn(&mut observer)?) } else { None };
         Ok(Outcome::Trained(model, dnn))
     })();
-    progress.finish();
+    output.finish();
     let mut is_saved = run.saving();
     let saved = trained.and_then(|outcome| {
         let (model, dnn) = match outcome {
@@ -269,13 +253,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             drop(is_saved);
             model
         }
-        Err(error) => {
-            checkpoints.leave();
-            return Err(error.into());
-        }
+        Err(error) => return Err(error.into()),
     };
     // Told only now: nobody listens any more, but the work of training is not lost.
-    if let Some(error) = failure {
+    if let Some(error) = output.into_failure() {
         return Err(error);
     }
     if arguments.json {
@@ -320,14 +301,6 @@ fn fate(arguments: &Arguments, checkpoints: &CheckpointFolder, replaced: Option<
     told
 }
 
-/// How a file was read, as a line of `--json`.
-#[derive(serde::Serialize)]
-struct ReadEvent<'a> {
-    event: &'static str,
-    #[serde(flatten)]
-    reading: &'a spiketext::data::Reading,
-}
-
 /// Refuses to replace a model of other data in a folder that nobody named: files in different folders may have one
 /// name.
 fn check_same_data(folder: &Path, dataset: &Dataset) -> anyhow::Result<()> {
@@ -350,16 +323,15 @@ fn check_same_data(folder: &Path, dataset: &Dataset) -> anyhow::Result<()> {
 fn notes(dataset: &Dataset) -> Vec<String> {
     let mut notes = Vec::new();
     let report = &dataset.report;
-    notes.extend(reading::alike(report).map(|line| format!("note: {line}")));
-    if report.contradictory > 0 {
-        notes
-            .push(format!("note: texts that have more than one label in different places: {}", report.contradictory));
-    }
-    if report.straddling > 0 {
-        notes.push(format!(
-            "note: development or test texts that stand in an earlier part too, as the parts were given: {}",
-            report.straddling
-        ));
+    notes.extend(reading::alike(report));
+    for (texts, what) in [
+        (report.contradictory, "texts that have more than one label in different places"),
+        (report.straddling, "development or test texts that stand in an earlier part too, as the parts were given"),
+        (report.unused, "texts of parts that are not used, as --test gives the test texts"),
+    ] {
+        if texts > 0 {
+            notes.push(format!("{what}: {texts}"));
+        }
     }
     notes
 }

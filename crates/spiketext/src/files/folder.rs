@@ -84,12 +84,18 @@ fn write_folder_by(
         Error::invalid("write", expected, name.to_string_lossy().into_owned())
     };
     if exchange(fresh.path(), target).map_err(Error::write(path))? {
-        if let Some(name) = other_than(files, fresh.path()) {
-            told(exchange(fresh.path(), target).map(drop))?;
+        // What lies there now is the old folder, which nothing but `take_apart` may remove.
+        let old = fresh.keep();
+        if let Some(name) = other_than(files, &old) {
+            if !exchange(&old, target).map_err(Error::write(path))? {
+                let moved = format!("{} with it lies in {}", path.display(), old.display());
+                return Err(Error::invalid("write", "nothing else beside the files that are replaced", moved));
+            }
+            take_apart(&old, files);
             return Err(refused(name));
         }
         told(sync(folder_of(target)))?;
-        take_apart(&fresh.keep(), files);
+        take_apart(&old, files);
         return Ok(());
     }
     // A folder cannot be renamed over one that holds something: the old one steps aside, and comes back if the new

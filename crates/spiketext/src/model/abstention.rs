@@ -40,13 +40,8 @@ impl Abstention {
     /// Whether it is said instead of the class of `prediction`.
     #[must_use]
     pub fn holds(&self, prediction: &Prediction) -> bool {
-        (prediction.unknown && self.unknown) || self.is_below(prediction)
-    }
-
-    /// Whether the probability of the class is below the threshold.
-    #[must_use]
-    pub fn is_below(&self, prediction: &Prediction) -> bool {
-        self.threshold.is_some_and(|threshold| prediction.probabilities[prediction.label] < threshold)
+        let is_below = |threshold| prediction.probabilities[prediction.label] < threshold;
+        (prediction.unknown && self.unknown) || self.threshold.is_some_and(is_below)
     }
 }
 

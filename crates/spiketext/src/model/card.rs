@@ -4,8 +4,11 @@ use std::{fmt::Write, path::Path};
 
 use serde_json::Value;
 
-use super::{Choices, ClassReport, Model};
+use super::{Choices, ClassReport, Model, TEXTS};
 use crate::energy::HOROWITZ_45NM_FP32;
+
+/// Lines on how files were read.
+const SHOWN_READINGS: usize = 20;
 
 /// The card as Markdown, for a model in `folder`.
 pub(super) fn write(model: &Model, folder: &Path) -> String {
@@ -111,7 +114,9 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
     }
     line(format!("| additions of pooling (not among them) | {:.0} |", t.costs.pooling_additions));
     line(format!("| energy, {}: DNN | {dnn:.2} uJ |", table.name));
-    line(format!("| energy, {}: SNN | {snn:.2} uJ ({:.2} of the DNN) |", table.name, snn / dnn));
+    // Where no test text had a known word, nothing was run.
+    let ratio = if dnn > 0.0 { format!(" ({:.2} of the DNN)", snn / dnn) } else { String::new() };
+    line(format!("| energy, {}: SNN | {snn:.2} uJ{ratio} |", table.name));
     line("\nThe energy is that of the arithmetic alone: no memory traffic, no idle current.\n".into());
     line(format!(
         "Neurons that never fired on the calibration texts: {} of {} convolution channels, {} of {} features; that \
@@ -130,6 +135,10 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
         let text: Vec<String> = columns.text.iter().map(quoted).collect();
         let label = columns.label.as_ref().map(|label| format!("; labels from {}", quoted(label)));
         line(format!("- columns: texts from {}{}", text.join(", "), label.unwrap_or_default()));
+    }
+    t.readings.iter().take(SHOWN_READINGS).for_each(|read| line(format!("- read: {}", plain(read))));
+    if t.readings.len() > SHOWN_READINGS {
+        line(format!("- and {} lines more, in config.json", t.readings.len() - SHOWN_READINGS));
     }
     if let Some(a) = &t.adversarial {
         line(format!(
@@ -197,6 +206,12 @@ fn limits(model: &Model) -> Vec<String> {
     if read < usize::MAX {
         limits.push(format!("It reads the first {read} tokens of a text and no more."));
     }
+    if matches!(model.seen(), Ok(Some(_))) {
+        limits.push(format!(
+            "`{TEXTS}` beside it holds hashes of the texts that it was made of: who has a text can find out whether it was \
+             one of them. The model works without that file."
+        ));
+    }
     let always =
         if several { "" } else { "It answers every text with one of its labels, whatever the text is about. " };
     limits.push(format!("{always}The results hold for texts of the same kind as the test texts."));
@@ -235,17 +250,9 @@ fn of_classes(model: &Model) -> Vec<String> {
         return Vec::new();
     }
     let mut lines = Vec::new();
-    for (classes, told) in [
-        (
-            t.classes_where(|class| class.never_answered),
-            "Never answered on the development texts, although there are texts of it there",
-        ),
-        (t.classes_where(|class| class.texts[1] == 0), "Without a development text, so that no choice regards it"),
-        (t.classes_where(|class| class.texts[2] == 0), "Without a test text, so that nothing is known of it"),
-    ] {
-        if !classes.is_empty() {
-            lines.push(format!("\n{told}: {}.", names(model, &classes)));
-        }
+    for (told, classes) in t.warnings() {
+        let (first, rest) = told.split_at(1);
+        lines.push(format!("\n{}{rest}: {}.", first.to_uppercase(), names(model, &classes)));
     }
     lines.push("\nEach class on the test texts, the worst first:\n".into());
     lines.push("| class | test texts | precision | recall | F1 |".into());
@@ -291,8 +298,17 @@ fn name(label: &str) -> String {
 fn name_in(label: &str) -> String {
     let line = label.split(['\n', '\r', '\u{2028}', '\u{2029}']).next().unwrap_or_default();
     let head: String = line.chars().take(SHOWN_CHARACTERS).collect();
-    let mut name = String::with_capacity(label.len());
-    for c in head.chars() {
+    let mut name = plain(&head);
+    if head.len() < label.len() {
+        name.push('…');
+    }
+    name
+}
+
+/// Text that shows as it is, whatever Markdown would read in it.
+fn plain(text: &str) -> String {
+    let mut name = String::with_capacity(text.len());
+    for c in text.chars() {
         match c {
             c if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
                 // A backslash that is meant to show is written twice.
@@ -302,9 +318,6 @@ fn name_in(label: &str) -> String {
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '&' | '~' | '#' => name.extend(['\\', c]),
             c => name.push(c),
         }
-    }
-    if head.len() < label.len() {
-        name.push('…');
     }
     name
 }

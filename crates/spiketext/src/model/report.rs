@@ -22,6 +22,9 @@ pub struct Training {
     /// The columns of its files; none where they had no names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<ColumnNames>,
+    /// How each of its files was read, and what was noticed, a line each. Older models do not have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readings: Vec<String>,
     /// Texts of the training, development and test part.
     pub texts: [usize; 3],
     /// Development and test texts that stand in an earlier part, too, where the parts were given. Older models do not say.
@@ -51,6 +54,10 @@ pub struct Training {
     pub development: Accuracies,
     /// Accuracies on the test texts.
     pub test: Accuracies,
+    /// Between which percents the finished network's accuracy on all texts of the kind lies, at 95 % (Wilson). Older
+    /// models do not have it, nor do those without test texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_interval: Option<[f64; 2]>,
     /// Micro F1 on the test texts, in percent: F1 over the answers of all classes together. Only multi-label models
     /// have it, whose accuracies are shares of texts that were right in every class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +190,24 @@ impl Training {
     pub fn worst_first(&self) -> Vec<usize> {
         let figures: Vec<_> = self.classes.iter().map(|class| (class.texts[2], class.f1)).collect();
         metrics::worst_first(&figures)
+    }
+
+    /// What a person should know of classes before trusting the model: a sentence without its end, and the classes of
+    /// which it is true.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(&'static str, Vec<usize>)> {
+        let told = [
+            (
+                "never answered on the development texts, although there are texts of it there",
+                self.classes_where(|class| class.never_answered),
+            ),
+            (
+                "without a development text, so that no choice regards it",
+                self.classes_where(|class| class.texts[1] == 0),
+            ),
+            ("without a test text, so that nothing is known of it", self.classes_where(|class| class.texts[2] == 0)),
+        ];
+        told.into_iter().filter(|(_, classes)| !classes.is_empty()).collect()
     }
 
     /// The classes for which `is` holds, in their order.

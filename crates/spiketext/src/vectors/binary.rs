@@ -33,19 +33,34 @@ pub(super) fn read(path: &Path, stream: &mut dyn Read, selection: &Selection) ->
     let (mut name, mut bytes, mut vector) = (Vec::new(), vec![0; 4 * dimension], Vec::with_capacity(dimension));
     // The header is only believed as far as the file bears it out: nothing is reserved for its words.
     let mut offset = header.len() as u64;
-    for row in 0..words {
+    let mut row = 0;
+    loop {
         let place = || format!("word {} of {words}, at byte {offset}", row + 1);
+        // Some writers end each vector by a line feed, some do not.
+        let mut length = 0;
+        if stream.fill_buf().map_err(Error::read(path))?.first() == Some(&b'\n') {
+            stream.consume(1);
+            length += 1;
+        }
+        let is_at_end = stream.fill_buf().map_err(Error::read(path))?.is_empty();
+        if is_at_end && (row >= words || selection.lenient) {
+            break;
+        }
+        if row >= words && !selection.lenient {
+            let expected = format!("the end of the file after {words} words, as the first line says");
+            return Err(refuse(expected, format!("more at byte {offset}{LENIENT}")));
+        }
         name.clear();
         read_until(path, &mut stream, b' ', &mut name)?;
-        let mut length = name.len() as u64;
+        length += name.len() as u64;
         if name.pop() != Some(b' ') {
             return Err(refuse(format!("a word and a blank as {}", place()), "no blank".into()));
         }
-        // Some writers end each vector by a line feed, some do not.
-        let word = std::str::from_utf8(name.strip_prefix(b"\n").unwrap_or(&name));
+        let word = std::str::from_utf8(&name);
         let word = word.ok().filter(|word| !word.is_empty() && !word.contains(['\n', '\r']));
-        length += fill(path, &mut stream, &mut bytes)?;
-        if length < name.len() as u64 + 1 + bytes.len() as u64 {
+        let filled = fill(path, &mut stream, &mut bytes)?;
+        length += filled;
+        if filled < bytes.len() as u64 {
             return Err(refuse(format!("{dimension} numbers for {}", place()), "the end of the file".into()));
         }
         vector.clear();
@@ -73,12 +88,9 @@ pub(super) fn read(path: &Path, stream: &mut dyn Read, selection: &Selection) ->
             }
         }
         offset += length;
+        row += 1;
     }
-    let mut rest = Vec::new();
-    stream.take(16).read_to_end(&mut rest).map_err(Error::read(path))?;
-    if !rest.trim_ascii().is_empty() && !selection.lenient {
-        return Err(refuse(format!("the end of the file after {words} words"), format!("more at byte {offset}")));
-    }
+    collector.declared(words);
     collector.finish(path)
 }
 
@@ -148,12 +160,36 @@ mod tests {
         let good = content("2 2", &ROWS, true);
         fails(&good[..good.len() - 3], "2 numbers for word 2 of 2, at byte 16, got the end of the file");
         fails(&content("3 2", &ROWS, false), "a word and a blank as word 3 of 3, at byte 33, got no blank");
-        fails(&content("1 2", &ROWS, true), "the end of the file after 1 words, got more at byte 16");
+        fails(
+            &content("1 2", &ROWS, true),
+            "the end of the file after 1 words, as the first line says, got more at byte 16",
+        );
+        fails(&content("1 2", &ROWS, true), "--lenient");
         fails(&content("2 2", &[ROWS[0], ("x", &[1.0, f32::NAN])], true), "finite numbers for word 2 of 2");
         fails(&content("0 2", &[], true), "0 words, 2 dimensions");
         fails(&content("2 999999999999", &ROWS, true), "999999999999 dimensions");
         fails(&content("18446744073709551615 60000", &ROWS, true), "the end of the file");
         fails(&[b"1 1\n".as_slice(), &[7; 100_000]].concat(), "at most 64 KiB");
+    }
+
+    /// What the header says is not believed, and said.
+    #[test]
+    fn a_lenient_reading_takes_the_words_that_there_are() {
+        let selection = Selection { lenient: true, ..Selection::everything() };
+        for line_feeds in [false, true] {
+            for (header, declared) in [("1 2", Some(1)), ("2 2", None), ("3 2", Some(3))] {
+                let bytes = content(header, &ROWS, line_feeds);
+                let vectors = read(Path::new("v"), &mut &bytes[..], &selection).expect(header);
+                assert_eq!(vectors.words.words().collect::<Vec<_>>(), ["the", "new_york"]);
+                assert_eq!((vectors.report.words, vectors.report.declared), (2, declared));
+            }
+        }
+        let bytes = content("2 2", &[ROWS[0], ("x", &[1.0, f32::NAN])], true);
+        let vectors = read(Path::new("v"), &mut &bytes[..], &selection).expect("one word");
+        assert_eq!(
+            vectors.report.notes(),
+            ["1 word that cannot be read was left out, number 2: numbers that are not finite"]
+        );
     }
 
     proptest! {

@@ -93,17 +93,19 @@ impl Familiarity {
         (self.words >= LEAST_WORDS).then(|| self.known as f64 / self.words as f64)
     }
 
-    /// Whether the texts are in another language than the list.
-    #[must_use]
-    pub fn is_foreign(&self) -> bool {
-        self.share().is_some_and(|share| share < LEAST_LANGUAGE_SHARE)
-    }
-
     /// What to say of texts that were cut in `language` and are in another one: how that was found, and what helps.
     #[must_use]
     pub fn told_of_language(&self, language: Language) -> Option<String> {
         let share = self.share().filter(|&share| share < LEAST_LANGUAGE_SHARE)?;
         let most = (0..SCRIPTS.len()).max_by_key(|&script| (self.letters[script], SCRIPTS.len() - script))?;
+        if self.letters[most] == 0 {
+            return Some(format!(
+                "the texts are not in {} as the built-in vectors know it: {:.0} % of their words are in them. Vectors of \
+                 such texts help: --vectors FILE",
+                language.title(),
+                100.0 * share,
+            ));
+        }
         let Script { name: script, example, code, .. } = SCRIPTS[most];
         if WITHOUT_BLANKS.contains(&script) {
             return Some(format!(
@@ -193,13 +195,27 @@ mod tests {
         let traditional = "房間非常乾淨,早餐也很好吃,下次還會再來。\n可惜飯菜是涼的,服務員的態度也不好。\n\
                            手機用了三個星期就壞了,寫信也沒有人回答。";
         let found = familiarity(Language::Chinese, traditional);
-        assert!(!found.is_foreign() && found.words > 20, "{found:?}");
+        assert!(found.told_of_language(Language::Chinese).is_none() && found.words > 20, "{found:?}");
+    }
+
+    /// Chinese characters are of no script that is told apart.
+    #[test]
+    fn chinese_of_old_is_not_taken_for_german() {
+        let classical = "學而時習之，不亦說乎？\n有朋自遠方來，不亦樂乎？\n人不知而不慍，不亦君子乎？\n其為人也孝弟，而好犯上者，\
+                         鮮矣；不好犯上，而好作亂者，未之有也。\n君子務本，本立而道生。孝弟也者，其為仁之本與！";
+        let found = familiarity(Language::Chinese, classical);
+        if let Some(note) = found.told_of_language(Language::Chinese) {
+            assert!(!note.contains("Latin") && note.contains("--vectors FILE"), "{note}");
+        }
+        let none = Familiarity { words: 100, known: 10, letters: [0; SCRIPTS.len()] };
+        let note = none.told_of_language(Language::Chinese).expect("another language");
+        assert!(note.contains("10 % of their words") && !note.contains("Latin"), "{note}");
     }
 
     #[test]
     fn too_few_words_tell_nothing() {
         let found = familiarity(Language::English, "Zimmer sauber, Bedienung freundlich");
-        assert_eq!((found.words, found.share(), found.is_foreign()), (4, None, false));
+        assert_eq!((found.words, found.share()), (4, None));
         assert_eq!(found.told_of_language(Language::English), None);
         assert_eq!(familiarity(Language::English, "").share(), None);
     }

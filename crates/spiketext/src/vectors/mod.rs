@@ -93,7 +93,7 @@ pub struct ReadReport {
     pub duplicates: u64,
     /// Kept words that gave way to another spelling of the same token (`Film` to `film`).
     pub variants: u64,
-    /// Lines that could not be read and were skipped, which only a lenient reading does.
+    /// Lines (of binary files words) that could not be read and were skipped, which only a lenient reading does.
     pub skipped: u64,
     /// The numbers of the first few skipped lines, counted from 1.
     pub skipped_lines: Vec<u64>,
@@ -109,15 +109,18 @@ impl ReadReport {
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if let (Some(line), Some(fault)) = (self.skipped_lines.first(), &self.first_fault) {
-            let (lines, were) = if self.skipped == 1 { ("line", "was") } else { ("lines", "were") };
+            let (plural, were) = if self.skipped == 1 { ("", "was") } else { ("s", "were") };
+            let (what, at) =
+                if self.format == Format::Word2vecBinary { ("word", "number") } else { ("line", "line") };
             notes.push(format!(
-                "{} {lines} that cannot be read {were} left out, the first of them line {line}: {fault}",
+                "{} {what}{plural} that cannot be read {were} left out, the first of them {at} {line}: {fault}",
                 self.skipped
             ));
         }
         if let Some(declared) = self.declared {
             let rows = self.words + self.skipped;
-            notes.push(format!("the first line says {declared} words, and there are {rows}: {rows} are read"));
+            let read = self.words;
+            notes.push(format!("the first line says {declared} words, and there are {rows}: {read} are read"));
         }
         notes
     }

@@ -399,7 +399,7 @@ mod tests {
             notes[0],
             "3 lines that cannot be read were left out, the first of them line 3: expected a word and 2 finite numbers, got 2 fields"
         );
-        assert_eq!(notes[1], "the first line says 9 words, and there are 5: 5 are read");
+        assert_eq!(notes[1], "the first line says 9 words, and there are 5: 2 are read");
     }
 
     #[test]

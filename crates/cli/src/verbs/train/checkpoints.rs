@@ -44,18 +44,24 @@ impl CheckpointFolder {
         let path = folder.with_file_name(name);
         let made: Vec<PathBuf> =
             path.ancestors().skip(1).take_while(|above| !above.exists()).map(Path::to_owned).collect();
-        if let Err(error) = std::fs::create_dir_all(&path) {
-            leave(&path, &made);
-            return Err(error).with_context(|| format!("cannot write {}", path.display()));
-        }
-        let lock = if cfg!(unix) { File::open(&path).ok() } else { None };
-        if let Some(Err(TryLockError::WouldBlock)) = lock.as_ref().map(File::try_lock) {
-            anyhow::bail!(
-                "another run of `spiketext train` is under way to the same --out and writes to {}: expected none; \
-                 --out DIR names another folder",
-                path.display()
-            );
-        }
+        let lock = loop {
+            if let Err(error) = std::fs::create_dir_all(&path) {
+                leave(&path, &made);
+                return Err(error).with_context(|| format!("cannot write {}", path.display()));
+            }
+            let lock = if cfg!(unix) { File::open(&path).ok() } else { None };
+            if let Some(Err(TryLockError::WouldBlock)) = lock.as_ref().map(File::try_lock) {
+                anyhow::bail!(
+                    "another run of `spiketext train` is under way to the same --out and writes to {}: expected none; \
+                     --out DIR names another folder",
+                    path.display()
+                );
+            }
+            // A run that ended may have removed it before it was locked: then it is made anew.
+            if lock.as_ref().is_none_or(|lock| is_at(lock, &path)) {
+                break lock;
+            }
+        };
         // A process that was killed while it wrote a checkpoint left half of one.
         remove_temporary_files(&path);
         Ok(Self { path, made, _lock: lock })
@@ -76,9 +82,11 @@ impl CheckpointFolder {
         self.clear();
         let _ = std::fs::remove_dir(&self.path);
     }
+}
 
-    /// Leaves a checkpoint for `--resume`, but no empty folders.
-    pub fn leave(&self) {
+/// Leaves a checkpoint for `--resume`, but no empty folders.
+impl Drop for CheckpointFolder {
+    fn drop(&mut self) {
         leave(&self.path, &self.made);
     }
 }
@@ -137,6 +145,19 @@ impl Run {
     pub fn saving(&self) -> MutexGuard<'_, bool> {
         self.saved.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the open folder is the one of that name still.
+#[cfg(unix)]
+fn is_at(folder: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: std::io::Result<std::fs::Metadata>| metadata.map(|is| (is.dev(), is.ino())).ok();
+    identity(folder.metadata()) == identity(path.metadata())
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 /// Removes the folder and those above it that were made for it, as far as nothing is in them.
