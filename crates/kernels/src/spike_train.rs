@@ -29,29 +29,29 @@ impl SpikeTrain {
         self.dimension
     }
 
-    /// 64-bit words of a row; bits past the dimension are zero.
+    /// Blocks of 64 bits in a row; bits past the dimension are zero.
     #[must_use]
-    pub fn words_per_row(&self) -> usize {
+    pub fn blocks_per_row(&self) -> usize {
         self.dimension.div_ceil(64)
     }
 
-    /// The words of one row.
+    /// The blocks of one row.
     #[must_use]
     pub fn row(&self, row: usize) -> &[u64] {
-        let words = self.words_per_row();
-        &self.bits[row * words..][..words]
+        let blocks = self.blocks_per_row();
+        &self.bits[row * blocks..][..blocks]
     }
 
-    /// The words of one row, to write. Bits past the dimension must stay zero.
+    /// The blocks of one row, to write. Bits past the dimension must stay zero.
     pub fn row_mut(&mut self, row: usize) -> &mut [u64] {
-        let words = self.words_per_row();
-        &mut self.bits[row * words..][..words]
+        let blocks = self.blocks_per_row();
+        &mut self.bits[row * blocks..][..blocks]
     }
 
-    /// All words, in row chunks of `rows` rows, for writers that work in parallel.
+    /// All blocks, in row chunks of `rows` rows, for writers that work in parallel.
     pub fn chunks_mut(&mut self, rows: usize) -> std::slice::ChunksExactMut<'_, u64> {
-        let words = self.words_per_row();
-        self.bits.chunks_exact_mut((rows * words).max(1))
+        let blocks = self.blocks_per_row();
+        self.bits.chunks_exact_mut((rows * blocks).max(1))
     }
 
     /// Whether there is a spike.
@@ -69,13 +69,13 @@ impl SpikeTrain {
     /// Spikes in one row.
     #[must_use]
     pub fn count_row(&self, row: usize) -> u32 {
-        self.row(row).iter().map(|word| word.count_ones()).sum()
+        self.row(row).iter().map(|block| block.count_ones()).sum()
     }
 
     /// All spikes.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.bits.iter().map(|word| u64::from(word.count_ones())).sum()
+        self.bits.iter().map(|block| u64::from(block.count_ones())).sum()
     }
 
     /// Writes rows `first..first + out.len() / D` as 0.0 and 1.0, for a matrix product over them.

@@ -202,7 +202,7 @@ where
 {
     let rows = encoder.drive().rows(steps);
     let mut train = SpikeTrain::silent(words * rows, dimension);
-    let row_blocks = train.words_per_row();
+    let row_blocks = train.blocks_per_row();
     if row_blocks == 0 || steps == 0 {
         return train;
     }

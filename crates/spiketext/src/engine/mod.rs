@@ -117,7 +117,7 @@ fn spike_counts(network: &Network, spikes: &SpikeTrain) -> Vec<u64> {
             Drive::Spikes | Drive::Phases => rows.map(|row| u64::from(spikes.count_row(row))).sum(),
             Drive::Current => {
                 let any = |block: usize| rows.clone().fold(0, |any, row| any | spikes.row(row)[block]).count_ones();
-                (0..spikes.words_per_row()).map(|block| u64::from(any(block))).sum()
+                (0..spikes.blocks_per_row()).map(|block| u64::from(any(block))).sum()
             }
         }
     };
