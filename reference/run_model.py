@@ -3,13 +3,14 @@
 
     run_model.py MODEL < texts.txt              one text a line, tokens between blanks, as the tokeniser spells them
     run_model.py MODEL --tokens < texts.jsonl   one JSON list of tokens a line
-    run_model.py MODEL --check answers.jsonl    what `spiketext predict MODEL ... --trace --json` said, spike for spike
+    run_model.py MODEL --check answers.jsonl    what `spiketext predict MODEL ... --trace --json --all` said, spike for spike
 
 Answers are JSON lines: label, scores, probabilities, known_tokens. Axes: T step, P position, D dimension of a word,
 C channel, F filter of one width, M product (tap and filter of a text convolution), O output, K class.
 """
 
 import argparse
+import hashlib
 import json
 import re
 import struct
@@ -161,6 +162,10 @@ class Model:
     def __init__(self, folder):
         folder = Path(folder)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        for name in ("model.safetensors", "vocab.txt"):
+            wanted = config.get("sha256", {}).get(name)
+            if wanted and hashlib.sha256((folder / name).read_bytes()).hexdigest() != wanted:
+                sys.exit(f"{folder / name}: not the file that config.json was saved with")
         tensors = read_safetensors(folder / "model.safetensors")
         if config["format"] != "spiketext-model" or config["version"] not in (1, 2):
             sys.exit(f"{folder}: expected a spiketext model of format 1 or 2")
@@ -336,6 +341,9 @@ def check(model, answers):
                 sys.exit(f"{want['text']!r}: {what}: {own} here, {theirs} there")
 
         texts += 1
+        left_out = [label for label in model.config["labels"] if label not in want["probabilities"]]
+        if left_out:
+            sys.exit(f"{want['text']!r}: no probability of {left_out[0]!r}; `predict --all` gives those of all classes")
         theirs = [want["probabilities"][label] for label in model.config["labels"]]
         apart = max(abs(own - other) for own, other in zip(got["probabilities"], theirs))
         if apart > 1e-6:
@@ -361,6 +369,8 @@ def check(model, answers):
         same("output currents", run["currents"].tolist(), np.float32(trace["output_currents"]).tolist())
         if trace["outputs"] is not None:
             same("output spikes", [np.flatnonzero(row).tolist() for row in run["layers"][-1]], trace["outputs"])
+    if texts == 0:
+        sys.exit("no answers to compare with")
     print(f"the same: labels of {texts} texts, {scores} scores or what they are made of, {spikes} spikes below")
 
 
