@@ -427,6 +427,25 @@ fn check(cell: &Cell) -> std::result::Result<(), (String, String)> {
         let got = format!("rows of {}", rows.join(", "));
         return Err((format!("a confusion matrix of {classes} x {classes}, one row a label"), got));
     }
+    if let Some(answers) = &measured.answers {
+        let lengths = [&answers.targets, &answers.labels, &answers.probabilities].map(Vec::len);
+        let texts = measured.texts[2];
+        if lengths != [texts; 3] {
+            return Err((format!("answers to the {texts} test texts"), format!("{lengths:?}")));
+        }
+        let mut classes_found = answers.targets.iter().chain(&answers.labels);
+        if let Some(class) = classes_found.find(|&&class| usize::from(class) >= classes) {
+            return Err((format!("answers among {classes} classes"), format!("class {class}")));
+        }
+        let right = answers.right().iter().filter(|right| **right).count();
+        let accuracy = 100.0 * right as f64 / texts.max(1) as f64;
+        if (accuracy - measured.test_accuracy).abs() > 1e-6 {
+            return Err((
+                format!("a test accuracy of {accuracy}, as the answers have it"),
+                measured.test_accuracy.to_string(),
+            ));
+        }
+    }
     if let Some(attack) = &measured.attack {
         let shares = [
             attack.accuracy,

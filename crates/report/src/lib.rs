@@ -10,6 +10,7 @@ mod numbers;
 mod panels;
 mod published;
 mod sections;
+mod statistics;
 
 use std::path::{Path, PathBuf};
 

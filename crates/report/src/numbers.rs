@@ -1,5 +1,7 @@
 //! Means and deviations, and numbers as people read them.
 
+use crate::statistics::student_interval;
+
 /// Mean and sample standard deviation of some values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
@@ -29,7 +31,7 @@ impl Sample {
     /// Half the width of the 95 % interval of the mean (Student's t); none for one value.
     #[must_use]
     pub fn interval(&self) -> Option<f64> {
-        Some(student_95(self.count - 1) * self.deviation? / (self.count as f64).sqrt())
+        student_interval(self.deviation?, self.count)
     }
 
     /// `83.10 ± 0.31`, with the number of values behind it where it is below `most`.
@@ -44,14 +46,6 @@ impl Sample {
         }
         text
     }
-}
-
-/// The 97.5 % quantile of Student's t with this many degrees of freedom.
-fn student_95(freedom: usize) -> f64 {
-    const QUANTILES: [f64; 10] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
-    // Beyond the table: the normal quantile with the first term of its expansion, right to a hundredth.
-    let tail = |n: f64| 1.96 + 2.37 / n;
-    QUANTILES.get(freedom.saturating_sub(1)).copied().unwrap_or_else(|| tail(freedom as f64))
 }
 
 /// `value` with three significant digits, without an exponent from a thousandth to a million.
@@ -113,7 +107,6 @@ mod tests {
         // Five values 0 to 4: 2.776 * sqrt(2.5) / sqrt(5).
         let five = Sample::of([0.0, 1.0, 2.0, 3.0, 4.0]).expect("values");
         assert!((five.interval().expect("five") - 1.963).abs() < 1e-3 && one.interval().is_none());
-        assert!((student_95(20) - 2.086).abs() < 0.01 && (student_95(11) - 2.201).abs() < 0.03);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use spiketext_report::{Request, Written, write};
-use spiketext_study::{Cell, Method, archive};
+use spiketext_study::{Cell, Method, TestAnswers, archive};
 
 fn report(folder: &Path) -> spiketext::Result<Written> {
     write(&Request { cells: folder.join("results/study"), out: folder.join("results.md") }, None)
@@ -52,6 +52,7 @@ fn a_whole_study_has_every_section_and_every_file_that_it_links() {
         "## How it was made",
         "## What is missing",
         "## Accuracy",
+        "## Differences",
         "## Accuracy over time steps",
         "## Operations and energy",
         "### Energy over the DNN's",
@@ -109,7 +110,77 @@ fn fine_tuned(seed: u64, accuracy: f64) -> Cell {
     let mut cell =
         made_up::cell("main", "lean fine-tuned SNN", &[("network.steps", "8")], "mr", seed, Method::FineTuned);
     cell.measured.test_accuracy = accuracy;
+    // As older files are.
+    cell.measured.answers = None;
     cell
+}
+
+/// A pair of rows that answer 2,000 texts, and the line on their difference.
+fn difference(own_right: impl Fn(u64, usize) -> bool, rival_right: impl Fn(u64, usize) -> bool) -> (String, String) {
+    const TEXTS: usize = 2000;
+    let answered = |mut cell: Cell, right: &dyn Fn(u64, usize) -> bool| {
+        let labels: Vec<u16> = (0..TEXTS).map(|text| u16::from(!right(cell.seed, text))).collect();
+        let count = labels.iter().filter(|label| **label == 0).count();
+        cell.measured.texts[2] = TEXTS;
+        cell.measured.test_accuracy = 100.0 * count as f64 / TEXTS as f64;
+        cell.measured.answers =
+            Some(TestAnswers { targets: vec![0; TEXTS], labels, probabilities: vec![900; TEXTS] });
+        cell
+    };
+    let mut cells = Vec::new();
+    for seed in 0..3 {
+        cells.push(answered(fine_tuned(seed, 0.0), &own_right));
+        cells.push(answered(made_up::cell("main", "lean DNN", &[], "mr", seed, Method::Dnn), &rival_right));
+    }
+    let (page, beside, _) = page(&cells, None);
+    let section = &page[page.find("## Differences").expect("a section")..];
+    let start = "| lean fine-tuned SNN, T = 8 | lean DNN |";
+    let line = section.lines().find(|line| line.starts_with(start)).expect("a line");
+    (line.to_owned(), beside[Path::new("results/tables/differences.csv")].clone())
+}
+
+#[test]
+fn a_difference_has_an_interval_and_a_word() {
+    // 100 texts that only one of them has right, of 2,000: five points.
+    let (line, table) = difference(|_, text| text < 1700, |_, text| text < 1600);
+    assert!(line.contains("| 5.00 (") && line.contains(") better |"), "{line}");
+    assert_eq!(table.lines().count(), 2, "{table}");
+    assert!(table.contains("lean DNN,mr,3,5.000,") && table.trim_end().ends_with(",better"), "{table}");
+    let (line, _) = difference(|_, text| text < 1600, |_, text| text < 1700);
+    assert!(line.contains("| −5.00 (−") && line.contains(") worse |"), "{line}");
+    // The same texts are right, but for one.
+    let (line, _) = difference(|_, text| text < 1601, |_, text| text < 1600);
+    assert!(line.contains("| 0.05 (0.00 to ") && line.contains(") as good |"), "{line}");
+    // Seeds that do not agree, or texts of which each has some, leave it open.
+    let (line, _) = difference(|seed, text| text < 1560 + 40 * seed as usize, |_, text| text < 1600);
+    assert!(line.contains("| 0.00 (−") && line.contains(") open |"), "{line}");
+    let (line, table) = difference(|_, text| text % 10 > 1, |_, text| text % 9 > 1);
+    assert!(line.contains(") open |"), "{line} {table}");
+}
+
+#[test]
+fn answers_that_contradict_a_cell_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    type Damage = fn(&mut Cell);
+    let cases: [(Damage, &str); 3] = [
+        (
+            |cell| cell.measured.answers.as_mut().expect("answers").labels.truncate(9),
+            "answers to the 1000 test texts",
+        ),
+        (
+            |cell| cell.measured.answers.as_mut().expect("answers").labels[0] = 7,
+            "answers among 2 classes, got class 7",
+        ),
+        (|cell| cell.measured.test_accuracy = 12.0, "as the answers have it, got 12"),
+    ];
+    for (i, (damage, told)) in cases.into_iter().enumerate() {
+        let mut cell = made_up::cell("main", "lean DNN", &[], "mr", 1, Method::Dnn);
+        damage(&mut cell);
+        let folder = folder.path().join(i.to_string());
+        made_up::write(&folder.join("results/study"), &[cell]);
+        let error = report(&folder).map(|_| ()).expect_err(told).to_string();
+        assert!(error.contains(told), "{error}");
+    }
 }
 
 #[test]
@@ -339,6 +410,7 @@ fn odd_numbers_are_drawn() {
                 Method::FineTuned,
             );
             cell.measured.test_accuracy = [0.0, 100.0][seed % 2];
+            cell.measured.answers = None;
             let costs = cell.measured.costs.as_mut().expect("costs");
             costs.energy[0].network = [0.0, 1e-30, 1e30][seed % 3];
             costs.dnn_macs = 0.0;

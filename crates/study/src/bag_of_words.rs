@@ -22,7 +22,7 @@ use spiketext::{
     slices::argmax,
     text::Language,
 };
-use spiketext_train::recipe::with_setting;
+use spiketext_train::{prepare::LikelyLabels, recipe::with_setting};
 
 /// The choices of the floor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,8 +59,8 @@ pub struct Floor {
     pub penalty: f64,
     /// Share of the development texts right.
     pub development_accuracy: f64,
-    /// The labels of the test texts.
-    pub test_labels: Vec<usize>,
+    /// The labels of the test texts, and their probabilities.
+    pub answers: LikelyLabels,
     /// Share of the test tokens that are in no training text often enough.
     pub unknown_share: f64,
 }
@@ -149,7 +149,7 @@ impl BagOfWords {
         Ok(Floor {
             penalty,
             development_accuracy: right as f64 / development_labels.len().max(1) as f64,
-            test_labels: test_rows.iter().map(|row| problem.label(&weights, row)).collect(),
+            answers: problem.likely_labels(&weights, &test_rows),
             unknown_share: unknown as f64 / tokens.max(1) as f64,
         })
     }
@@ -176,6 +176,18 @@ impl Problem<'_> {
             scores.iter_mut().zip(&weights[feature * self.classes..]).for_each(|(score, weight)| *score += weight);
         }
         scores
+    }
+
+    /// The label of each text, and its probability.
+    fn likely_labels(&self, weights: &[f64], texts: &[Vec<usize>]) -> LikelyLabels {
+        let answer = |text: &Vec<usize>| {
+            let scores = self.scores(weights, text);
+            let best = argmax(&scores);
+            let sum: f64 = scores.iter().map(|score| (score - scores[best]).exp()).sum();
+            (best, (1.0 / sum) as f32)
+        };
+        let (labels, probabilities) = texts.iter().map(answer).unzip();
+        LikelyLabels { labels, probabilities }
     }
 
     /// The class of the highest score, the first of equals.
@@ -271,7 +283,7 @@ mod tests {
         let reviews = spiketext::data::load("reviews-en", None).expect("reviews");
         let floor = BagOfWords::default().run(&reviews, Language::English).expect("a floor");
         let right =
-            floor.test_labels.iter().zip(&reviews.test).filter(|(found, e)| e.target.is_met_by(**found)).count();
+            floor.answers.labels.iter().zip(&reviews.test).filter(|(found, e)| e.target.is_met_by(**found)).count();
         assert!(right * 10 > reviews.test.len() * 7, "{right} of {}", reviews.test.len());
         assert!(floor.development_accuracy > 0.7 && floor.unknown_share > 0.0 && floor.unknown_share < 0.5);
         assert_eq!(BagOfWords::default().run(&reviews, Language::English).expect("again"), floor);

@@ -175,6 +175,9 @@ pub struct Measurements {
     pub test_accuracy: f64,
     /// Test texts by true class (row) and found class (column).
     pub confusion: Vec<Vec<u64>>,
+    /// What was answered to each test text, so that networks can be compared text by text. Older files do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<TestAnswers>,
     /// Share of the test tokens without a code.
     pub unknown_share: f64,
     /// Epochs trained and the best of them, for each phase that ran (`dnn`, `fine-tuning`, `original`, `direct`).
@@ -190,6 +193,45 @@ pub struct Measurements {
     /// neither confusion nor costs are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attack: Option<AttackResult>,
+}
+
+/// What was answered to each test text, in the order of the data set's texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct TestAnswers {
+    /// The text's class, by its place among the labels.
+    #[serde(with = "on_a_line")]
+    pub targets: Vec<u16>,
+    /// The class that was found.
+    #[serde(with = "on_a_line")]
+    pub labels: Vec<u16>,
+    /// Its probability, per thousand.
+    #[serde(with = "on_a_line")]
+    pub probabilities: Vec<u16>,
+}
+
+impl TestAnswers {
+    /// Which texts were labelled rightly.
+    #[must_use]
+    pub fn right(&self) -> Vec<bool> {
+        self.targets.iter().zip(&self.labels).map(|(target, label)| target == label).collect()
+    }
+}
+
+/// Whole numbers as a string with blanks between them: a line, where a list of JSON that people read has one for each.
+mod on_a_line {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(numbers: &[u16], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&numbers.iter().map(u16::to_string).collect::<Vec<_>>().join(" "))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u16>, D::Error> {
+        let line = String::deserialize(deserializer)?;
+        let number =
+            |word: &str| word.parse().map_err(|_| D::Error::custom(format!("expected numbers, got '{word}'")));
+        line.split_whitespace().map(number).collect()
+    }
 }
 
 /// What came of attacking test texts; shares in percent.
@@ -439,7 +481,16 @@ mod tests {
                 choices: [("name".to_owned(), "lean".into())].into_iter().collect(),
                 ..Settings::default()
             },
-            measured: Measurements { test_accuracy: 83.1, labels: vec!["a".into()], ..Measurements::default() },
+            measured: Measurements {
+                test_accuracy: 83.1,
+                labels: vec!["a".into()],
+                answers: Some(TestAnswers {
+                    targets: vec![0, 1, 0],
+                    labels: vec![0, 0, 1],
+                    probabilities: vec![512, 1000, 777],
+                }),
+                ..Measurements::default()
+            },
             seconds: Seconds { total: 1.5, shared: 1.0 },
             machine: "one".into(),
             commit: "abc".into(),
@@ -454,6 +505,11 @@ mod tests {
         std::fs::write(folder.path().join("notes.md"), "no cell").expect("written");
         assert_eq!(Cell::files(folder.path()).expect("listed"), std::slice::from_ref(&path));
         assert_eq!(Cell::read(&path).expect("read"), cell());
+        let text = std::fs::read_to_string(&path).expect("text");
+        assert!(text.contains("\"probabilities\": \"512 1000 777\""), "{text}");
+        std::fs::write(&path, text.replace("512 1000", "512 many")).expect("written");
+        assert!(Cell::read(&path).expect_err("no number").to_string().contains("'many'"));
+        assert_eq!(cell().measured.answers.expect("answers").right(), [true, false, false]);
     }
 
     #[test]

@@ -13,13 +13,13 @@ use spiketext_train::{
     Recipe,
     events::{Observer, Phase},
     network_config,
-    prepare::PreparedData,
+    prepare::{LikelyLabels, PreparedData},
     steps::{Measurement, TrainedDnn},
 };
 
 use crate::{
     bag_of_words::BagOfWords,
-    cell::{FiringSummary, Measurements, Method, Seconds},
+    cell::{FiringSummary, Measurements, Method, Seconds, TestAnswers},
     context::{CellContext, unfit},
     costs,
     grid::{Choices, PlannedCell},
@@ -188,14 +188,15 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn with_labels(&self, labels: &[usize], development_accuracy: f64) -> Measurements {
+    fn with_answers(&self, answers: &LikelyLabels, development_accuracy: f64) -> Measurements {
         let targets = self.prepared.test.iter().map(|text| text.target.clone());
-        let scores = Scores::of(self.dataset.labels.len(), targets, labels);
+        let scores = Scores::of(self.dataset.labels.len(), targets, answers);
         Measurements {
             epochs: self.epochs.clone(),
             development_accuracy,
             test_accuracy: scores.accuracy,
             confusion: scores.confusion,
+            answers: Some(scores.answers),
             ..self.nothing()
         }
     }
@@ -205,7 +206,7 @@ impl<'a> Gathered<'a> {
         Measurements {
             costs: Some(costs::with_spikes(network, &run)),
             firing: Some(FiringSummary::of(&run.firing, network.config().steps)),
-            ..self.with_labels(&run.labels, development_accuracy)
+            ..self.with_answers(&run.answers, development_accuracy)
         }
     }
 
@@ -214,7 +215,7 @@ impl<'a> Gathered<'a> {
         let config = network_config(recipe, self.prepared.dimension, self.dataset.labels.len())?;
         Ok(Measurements {
             costs: Some(costs::without_spikes(&config, network, recipe.network.biases, texts)),
-            ..self.with_labels(&network.labels_of(texts), percent(trained.history.best.accuracy))
+            ..self.with_answers(&network.likely_labels_of(texts), percent(trained.history.best.accuracy))
         })
     }
 }
@@ -223,7 +224,7 @@ impl<'a> Gathered<'a> {
 fn floor(choices: &BagOfWords, dataset: &Dataset, language: Language) -> Result<Measurements> {
     let floor = choices.run(dataset, language)?;
     let targets = dataset.test.iter().map(|example| example.target.clone());
-    let scores = Scores::of(dataset.labels.len(), targets, &floor.test_labels);
+    let scores = Scores::of(dataset.labels.len(), targets, &floor.answers);
     Ok(Measurements {
         texts: Split::ALL.map(|part| dataset.part(part).len()),
         labels: dataset.labels.clone(),
@@ -231,6 +232,7 @@ fn floor(choices: &BagOfWords, dataset: &Dataset, language: Language) -> Result<
         development_accuracy: percent(floor.development_accuracy),
         test_accuracy: scores.accuracy,
         confusion: scores.confusion,
+        answers: Some(scores.answers),
         ..Measurements::default()
     })
 }
@@ -245,15 +247,24 @@ struct Scores {
     accuracy: f64,
     /// Texts by true class (row) and found class (column).
     confusion: Vec<Vec<u64>>,
+    /// Each of them.
+    answers: TestAnswers,
 }
 
 impl Scores {
-    fn of(classes: usize, targets: impl Iterator<Item = Target> + Clone, labels: &[usize]) -> Self {
+    fn of(classes: usize, targets: impl Iterator<Item = Target> + Clone, found: &LikelyLabels) -> Self {
+        let LikelyLabels { labels, probabilities } = found;
+        let short = |class: usize| u16::try_from(class).expect("no more classes than a read-out may have");
+        let each = TestAnswers {
+            targets: targets.clone().filter_map(|target| target.class()).map(short).collect(),
+            labels: labels.iter().copied().map(short).collect(),
+            probabilities: probabilities.iter().map(|share| (1000.0 * share).round() as u16).collect(),
+        };
         let answers = targets.zip(labels.iter().copied());
         let right = count_met(answers.clone());
         let counts = |row: Vec<usize>| row.into_iter().map(|count| count as u64).collect();
         let confusion = confusion(classes, answers).into_iter().map(counts).collect();
-        Self { accuracy: 100.0 * right as f64 / labels.len().max(1) as f64, confusion }
+        Self { accuracy: 100.0 * right as f64 / labels.len().max(1) as f64, confusion, answers: each }
     }
 }
 

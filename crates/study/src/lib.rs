@@ -37,7 +37,7 @@ mod victims;
 
 pub use cell::{
     AttackResult, AttackSettings, BINS, Cell, CostsPerText, Energy, FORMAT, Family, FiringSummary, Measurements,
-    Method, Noise, NoiseSettings, Seconds, Settings, cell_id,
+    Method, Noise, NoiseSettings, Seconds, Settings, TestAnswers, cell_id,
 };
 #[cfg(feature = "run")]
 pub use {

@@ -35,7 +35,7 @@ use crate::{
     layers,
     objective::Outputs,
     optimiser::{Array, LeafParameters, Rows, adamw, into_numbers, numbers},
-    prepare::{Answers, EncodedText, PreparedData},
+    prepare::{Answers, EncodedText, LikelyLabels, PreparedData},
     recipe::{DnnChoices, Recipe},
     schedule::{Batches, Trainable},
     score::Score,
@@ -166,10 +166,10 @@ impl TextCnn {
         self.prepared.label_counts(&self.config, texts, thresholds, |words| self.answers(words))
     }
 
-    /// The label that the network finds for each of `texts`.
+    /// The label that the network finds for each of `texts`, and its probability.
     #[must_use]
-    pub fn labels_of(&self, texts: &[EncodedText]) -> Vec<usize> {
-        self.prepared.labels_of(&self.config, texts, |words| self.answers(words).labels)
+    pub fn likely_labels_of(&self, texts: &[EncodedText]) -> LikelyLabels {
+        self.prepared.likely_labels_of(&self.config, texts, 1.0, |words| self.answers(words))
     }
 
     /// How much of the network's activity is not zero on texts given as word ids. A feature is zero where all

@@ -11,7 +11,7 @@ use spiketext::{
     Result,
     data::{Dataset, Example, Split},
     engine::known_words,
-    loss::sigmoid,
+    loss::{sigmoid, softmax},
     metrics::LabelCounts,
     network::NetworkConfig,
     slices::argmax,
@@ -316,6 +316,42 @@ impl PreparedData {
         let mut found = label(&words).into_iter();
         known.iter().map(|known| if *known { found.next().unwrap_or(usual) } else { usual }).collect()
     }
+}
+
+impl PreparedData {
+    /// The labels of [`Self::labels_of`], each with its probability: the softmax of `scale` times the scores.
+    pub fn likely_labels_of(
+        &self,
+        config: &NetworkConfig,
+        texts: &[EncodedText],
+        scale: f32,
+        answer: impl FnOnce(&[Vec<u32>]) -> Answers,
+    ) -> LikelyLabels {
+        let classes = self.labels.len();
+        let mut scores = Vec::new();
+        let (known, _) = known_texts(config, texts);
+        let labels = self.labels_of(config, texts, |words| {
+            let answers = answer(words);
+            scores = answers.scores;
+            answers.labels
+        });
+        let mut scores = scores.chunks_exact(classes);
+        let mut probability = |(&label, known): (&usize, bool)| match if known { scores.next() } else { None } {
+            Some(scores) => softmax(scores, scale)[label],
+            None => self.priors[label],
+        };
+        let probabilities = labels.iter().zip(known).map(&mut probability).collect();
+        LikelyLabels { labels, probabilities }
+    }
+}
+
+/// The label of each text, and how probable the network takes it to be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LikelyLabels {
+    /// A class a text.
+    pub labels: Vec<usize>,
+    /// Its probability.
+    pub probabilities: Vec<f32>,
 }
 
 /// What a network says of texts: their labels, one each, and the scores `[N, K]` that these are the best of.

@@ -16,7 +16,7 @@ use crate::{
     dnn::{DnnWeights, TextCnn},
     events::{Event, Observer, Phase},
     fine_tune::{SpikingTextCnn, development_score},
-    prepare::{Answers, PreparedData},
+    prepare::{Answers, LikelyLabels, PreparedData},
     recipe::{Epochs, Normalisation, Recipe},
     schedule::{Saving, Schedule, Trainable, TrainingHistory},
     score::{Loss, Score, names},
@@ -270,8 +270,8 @@ impl TrainedNetwork {
 pub struct Measurement {
     /// How its answers stand to the classes of the texts.
     pub counts: LabelCounts,
-    /// The best label of every text.
-    pub labels: Vec<usize>,
+    /// The best label of every text, and its probability.
+    pub answers: LikelyLabels,
     /// What every text cost. A text without a known word costs nothing, and counts among the texts.
     pub operations: Vec<Operations>,
     /// How much each layer fired.
@@ -284,19 +284,20 @@ impl Measurement {
     pub fn of(network: &Network, prepared: &PreparedData, seed: u64, thresholds: &[f32]) -> Self {
         let texts = &prepared.test;
         let (mut firing, mut operations, mut scores) = (Firing::default(), Vec::new(), Vec::new());
-        let labels = prepared.labels_of(network.config(), texts, |words| {
+        let config = network.config();
+        let answers = prepared.likely_labels_of(config, texts, config.score_scale(), |words| {
             let run = engine::run(network, Noise::inference(seed), words);
             operations = run.operations;
             firing = run.firing;
-            scores = run.scores;
-            run.labels
+            scores.clone_from(&run.scores);
+            Answers { labels: run.labels, scores: run.scores }
         });
         operations.resize(texts.len(), Operations::default());
         let counts = match prepared.multi_label {
             true => prepared
                 .label_counts(network.config(), texts, thresholds, |_| Answers { scores, ..Answers::default() }),
-            false => prepared.counts_of(&labels, texts),
+            false => prepared.counts_of(&answers.labels, texts),
         };
-        Self { counts, labels, operations, firing }
+        Self { counts, answers, operations, firing }
     }
 }

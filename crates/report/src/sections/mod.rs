@@ -4,6 +4,7 @@ mod accuracy;
 mod choices;
 mod confusion;
 mod costs;
+mod differences;
 mod energy;
 mod firing;
 mod learning_curve;
@@ -47,6 +48,7 @@ pub fn all(
     provenance::cells(study, page)?;
     let missing = provenance::missing(study, page);
     accuracy::main_table(study, page);
+    differences::section(study, page)?;
     accuracy::over_steps(study, page)?;
     learning_curve::section(beside, page)?;
     energy::section(study, page)?;

@@ -351,15 +351,10 @@ impl Model {
     /// Probabilities from scores: softmax, of the mean spikes a step for the spike-count read-out as in the loss; a
     /// sigmoid a class where several may be right.
     pub(crate) fn probabilities(&self, scores: &[f32]) -> Vec<f32> {
-        if self.thresholds.is_some() {
-            return sigmoid(scores, 1.0);
+        match self.thresholds {
+            Some(_) => sigmoid(scores, 1.0),
+            None => softmax(scores, self.network.config().score_scale()),
         }
-        let config = self.network.config();
-        let scale = match config.readout() {
-            Readout::SpikeCount => config.outputs_per_class() as f32,
-            Readout::Membrane => 1.0,
-        };
-        softmax(scores, scale)
     }
 }
 

@@ -113,6 +113,16 @@ impl NetworkConfig {
         self.chain.readout().2
     }
 
+    /// What scores are multiplied by before the softmax makes probabilities of them: spike counts are means over the
+    /// outputs of a class, and their sum counts, as in the loss.
+    #[must_use]
+    pub fn score_scale(&self) -> f32 {
+        match self.readout() {
+            Readout::SpikeCount => self.outputs_per_class() as f32,
+            Readout::Membrane => 1.0,
+        }
+    }
+
     /// Its time steps and what drives them.
     #[must_use]
     pub fn time(&self) -> Time {
