@@ -39,6 +39,8 @@ enum Verb {
     Vectors(verbs::vectors::Arguments),
     #[cfg(feature = "study")]
     Reproduce(Box<verbs::reproduce::Arguments>),
+    #[cfg(feature = "study")]
+    Select(Box<verbs::select::Arguments>),
     #[cfg(feature = "report")]
     Report(verbs::report::Arguments),
 }
@@ -57,6 +59,8 @@ fn main() -> ExitCode {
         Verb::Vectors(arguments) => verbs::vectors::run(arguments),
         #[cfg(feature = "study")]
         Verb::Reproduce(arguments) => verbs::reproduce::run(&arguments),
+        #[cfg(feature = "study")]
+        Verb::Select(arguments) => verbs::select::run(&arguments),
         #[cfg(feature = "report")]
         Verb::Report(arguments) => verbs::report::run(&arguments),
     };

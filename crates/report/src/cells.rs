@@ -410,6 +410,9 @@ pub fn number(text: &str) -> Option<f64> {
 
 /// What a cell must hold so that every section can use it; else what was expected and what came.
 fn check(cell: &Cell) -> std::result::Result<(), (String, String)> {
+    if cell.fold.is_some() {
+        return Err(("cells measured on test texts".into(), "one of cross-validation (`spiketext select`)".into()));
+    }
     let measured = &cell.measured;
     let within = |what: &str, value: f64, most: f64| {
         let fits = (0.0..=most).contains(&value);

@@ -10,7 +10,6 @@ mod numbers;
 mod panels;
 mod published;
 mod sections;
-mod statistics;
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! Means and deviations, and numbers as people read them.
 
-use crate::statistics::student_interval;
+use spiketext_study::statistics::student_interval;
 
 /// Mean and sample standard deviation of some values.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -121,6 +121,7 @@ mod tests {
             axis: BTreeMap::new(),
             dataset: "mr".into(),
             seed,
+            fold: None,
             method: Method::Dnn,
             family: Family { recipe: "lean".into(), ..Family::default() },
             settings: Settings::default(),

@@ -34,6 +34,9 @@ pub struct Cell {
     pub dataset: String,
     /// The seed of every random choice.
     pub seed: u64,
+    /// Which training and development texts took the place of the test texts, in cross-validation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
     /// How the network was made.
     pub method: Method,
     /// Which networks it belongs with, whatever its row is called.
@@ -49,6 +52,16 @@ pub struct Cell {
     /// The commit the program was built from, `-dirty` behind it if the sources had changes; its version where it was
     /// built outside of a repository.
     pub commit: String,
+}
+
+/// A part of the training and development texts that is held back from both and measured on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Fold {
+    /// Which, from 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
 }
 
 /// How a network is made.
@@ -390,7 +403,7 @@ impl Cell {
     /// hyphens.
     #[must_use]
     pub fn id(&self) -> String {
-        cell_id(&self.table, &self.row, &self.axis, &self.dataset, self.seed)
+        cell_id(&self.table, &self.row, &self.axis, &self.dataset, self.seed, self.fold)
     }
 
     /// Writes the cell into `folder`, to a temporary name that is then renamed.
@@ -448,10 +461,18 @@ impl Cell {
 
 /// See [`Cell::id`].
 #[must_use]
-pub fn cell_id(table: &str, row: &str, axis: &BTreeMap<String, String>, dataset: &str, seed: u64) -> String {
+pub fn cell_id(
+    table: &str,
+    row: &str,
+    axis: &BTreeMap<String, String>,
+    dataset: &str,
+    seed: u64,
+    fold: Option<Fold>,
+) -> String {
     let mut parts = vec![table.to_owned(), row.to_owned()];
     parts.extend(axis.iter().map(|(key, value)| format!("{}={value}", key.rsplit('.').next().unwrap_or(key))));
     parts.extend([dataset.to_owned(), format!("seed{seed}")]);
+    parts.extend(fold.map(|Fold { number, of }| format!("fold{number}of{of}")));
     let plain =
         |c: char| if c.is_ascii_alphanumeric() || matches!(c, '=' | '.') { c.to_ascii_lowercase() } else { '-' };
     let mut names: Vec<String> = Vec::new();
@@ -474,6 +495,7 @@ mod tests {
             axis: BTreeMap::from([("network.steps".into(), "8".into())]),
             dataset: "sst2".into(),
             seed: 3,
+            fold: None,
             method: Method::FineTuned,
             family: Family { recipe: "lean".into(), ..Family::default() },
             settings: Settings {

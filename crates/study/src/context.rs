@@ -11,7 +11,8 @@ use spiketext_train::{Options, Pipeline, Recipe, StepCache, VectorSource};
 
 use crate::{
     attacks::AttackChoices,
-    cell::Settings,
+    cell::{Fold, Settings},
+    folds::held_back,
     grid::{Choices, DatasetSource, PlannedCell, Vectors},
 };
 
@@ -35,7 +36,7 @@ pub struct CellContext<'a> {
     pub(crate) sources: &'a Sources,
     /// Where the grid's data sets come from.
     places: &'a BTreeMap<String, DatasetSource>,
-    datasets: BTreeMap<String, Rc<Dataset>>,
+    datasets: BTreeMap<(String, Option<Fold>), Rc<Dataset>>,
     /// Results of training steps.
     pub(crate) cache: StepCache,
 }
@@ -51,13 +52,19 @@ impl<'a> CellContext<'a> {
         Self { sources, places, datasets: BTreeMap::new(), cache }
     }
 
-    /// The data set, read at most once.
+    /// The data set of that name, or a fold of it, made at most once.
     ///
     /// # Errors
     /// If it cannot be read or trained on.
-    pub fn dataset(&mut self, name: &str) -> Result<Rc<Dataset>> {
-        if let Some(dataset) = self.datasets.get(name) {
+    pub fn dataset(&mut self, name: &str, fold: Option<Fold>) -> Result<Rc<Dataset>> {
+        let key = (name.to_owned(), fold);
+        if let Some(dataset) = self.datasets.get(&key) {
             return Ok(Rc::clone(dataset));
+        }
+        if let Some(fold) = fold {
+            let held_back = Rc::new(held_back(&*self.dataset(name, None)?, fold)?);
+            self.datasets.insert(key, Rc::clone(&held_back));
+            return Ok(held_back);
         }
         let file = self.places.get(name).and_then(|place| place.file.as_ref());
         let dataset = match file {
@@ -66,7 +73,7 @@ impl<'a> CellContext<'a> {
         };
         spiketext_train::check(&dataset)?;
         let dataset = Rc::new(dataset);
-        self.datasets.insert(name.to_owned(), Rc::clone(&dataset));
+        self.datasets.insert(key, Rc::clone(&dataset));
         Ok(dataset)
     }
 
@@ -82,7 +89,7 @@ impl<'a> CellContext<'a> {
         let known = data::known().iter().find(|set| set.name == name);
         match known.filter(|_| place.is_none_or(|place| place.file.is_none())) {
             Some(set) => set.language.parse(),
-            None => Ok(detect_language(self.dataset(name)?.train.iter().map(|example| example.text.as_str()))),
+            None => Ok(detect_language(self.dataset(name, None)?.train.iter().map(|example| example.text.as_str()))),
         }
     }
 

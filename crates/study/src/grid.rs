@@ -37,7 +37,8 @@ use toml::{Spanned, Value};
 use crate::{
     attacks::AttackChoices,
     bag_of_words::BagOfWords,
-    cell::{Family, Method, cell_id},
+    cell::{Family, Fold, Method, cell_id},
+    folds,
 };
 
 /// The grid that comes with the program.
@@ -74,6 +75,8 @@ pub struct PlannedCell {
     pub dataset: String,
     /// The seed.
     pub seed: u64,
+    /// The fold of cross-validation that takes the place of the test texts.
+    pub fold: Option<Fold>,
     /// Whether `--quick` runs it.
     pub quick: bool,
     /// How the network is made.
@@ -167,7 +170,7 @@ impl PlannedCell {
     /// The name of the cell's file without its ending.
     #[must_use]
     pub fn id(&self) -> String {
-        cell_id(&self.table, &self.row, &self.axis, &self.dataset, self.seed)
+        cell_id(&self.table, &self.row, &self.axis, &self.dataset, self.seed, self.fold)
     }
 }
 
@@ -353,6 +356,23 @@ impl Grid {
         self
     }
 
+    /// The same grid for cross-validation: each cell once for each fold, which is measured in the place of the test texts.
+    ///
+    /// # Errors
+    /// If there cannot be so many folds, or a cell attacks a network: attacks choose nothing.
+    pub fn in_folds(mut self, of: usize) -> Result<Self> {
+        folds::check(of)?;
+        if let Some(cell) = self.cells.iter().find(|cell| cell.attack.is_some() || cell.adversarial.is_some()) {
+            let expected = "rows without an attack or adversarial training, to choose among";
+            return Err(Error::invalid("cross-validation", expected, format!("'{}'", cell.row)));
+        }
+        let folds = |cell: PlannedCell| {
+            (1..=of).map(move |number| PlannedCell { fold: Some(Fold { number, of }), ..cell.clone() })
+        };
+        self.cells = self.cells.into_iter().flat_map(folds).collect();
+        Ok(self)
+    }
+
     /// The cells of the small study: those marked so, with the first seed alone.
     #[must_use]
     pub fn quick(mut self) -> Self {
@@ -433,6 +453,7 @@ fn expand(
             axis: axis.iter().map(|(key, value)| ((*key).to_owned(), in_words(value))).collect(),
             dataset: dataset.to_owned(),
             seed: 0,
+            fold: None,
             quick: row.quick.takes(&axis),
             method: row.method,
             choices,

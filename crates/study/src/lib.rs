@@ -1,7 +1,7 @@
 //! Studies: a declared grid of experiments, each a cell with a result file of its own, and what runs them.
 //!
-//! [`cell`] is the file of a result, [`archive`] many of them in one file, [`machine`] says where it was measured;
-//! these are there without the feature `run`, which brings in training and attacks: `grid` says which cells there are
+//! [`cell`] is the file of a result, [`archive`] many of them in one file, [`machine`] says where it was measured,
+//! [`selection`] what cross-validation chooses, [`statistics`] what may be said of the difference of two; these are there without the feature `run`, which brings in training and attacks: `grid` says which cells there are
 //! and in what order, `context` holds what cells share, `victims` attacks networks, `cells` makes one cell, `runner`
 //! those that are not there yet: each uses only those before it. `adversarial` trains a network on what fooled an
 //! earlier one.
@@ -13,6 +13,8 @@
 pub mod archive;
 pub mod cell;
 pub mod machine;
+pub mod selection;
+pub mod statistics;
 
 #[cfg(feature = "run")]
 pub mod adversarial;
@@ -27,6 +29,8 @@ mod context;
 #[cfg(feature = "run")]
 pub mod costs;
 #[cfg(feature = "run")]
+pub mod folds;
+#[cfg(feature = "run")]
 pub mod grid;
 #[cfg(feature = "run")]
 mod identity;
@@ -36,8 +40,8 @@ pub mod runner;
 mod victims;
 
 pub use cell::{
-    AttackResult, AttackSettings, BINS, Cell, CostsPerText, Energy, FORMAT, Family, FiringSummary, Measurements,
-    Method, Noise, NoiseSettings, Seconds, Settings, TestAnswers, cell_id,
+    AttackResult, AttackSettings, BINS, Cell, CostsPerText, Energy, FORMAT, Family, FiringSummary, Fold,
+    Measurements, Method, Noise, NoiseSettings, Seconds, Settings, TestAnswers, cell_id,
 };
 #[cfg(feature = "run")]
 pub use {

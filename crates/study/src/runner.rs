@@ -167,7 +167,7 @@ pub fn run(
     let cells: Vec<&PlannedCell> = grid.cells.iter().filter(|cell| asked(cell)).collect();
     let mut maker = CellMaker::new(CellContext::new(sources, &grid.datasets));
     for cell in &cells {
-        maker.context.dataset(&cell.dataset)?;
+        maker.context.dataset(&cell.dataset, cell.fold)?;
     }
     if let Some(path) = sources.vectors.values().find(|path| !path.is_file()) {
         std::fs::File::open(path).map_err(Error::read(path))?;
@@ -212,6 +212,7 @@ pub fn run(
             axis: cell.axis.clone(),
             dataset: cell.dataset.clone(),
             seed: cell.seed,
+            fold: cell.fold,
             method: cell.method,
             family: cell.family(),
             settings,

@@ -82,7 +82,7 @@ impl AttackCache {
             return Ok(Rc::clone(hardened));
         }
         let plain = PlannedCell { adversarial: None, ..asked.clone() };
-        let dataset = context.dataset(&cell.dataset)?;
+        let dataset = context.dataset(&cell.dataset, cell.fold)?;
         let classifier =
             context.pipeline(&plain, recipe, &dataset)?.classifier(spiking_method(cell.method)?, observer)?;
         let subjects = subjects(&dataset.train, choices.texts);
@@ -110,7 +110,7 @@ impl AttackCache {
         }
         let language = context.language(&cell.dataset)?;
         // The texts of the data set itself: what an attack draws on must not depend on whom it attacks.
-        let plain = context.dataset(&cell.dataset)?;
+        let plain = context.dataset(&cell.dataset, cell.fold)?;
         let corpus: Vec<String> =
             if needs.masked { plain.train.iter().map(|example| example.text.clone()).collect() } else { Vec::new() };
         let vectors = context.sources.vectors.get(language.name()).map(PathBuf::as_path);

@@ -11,5 +11,7 @@ pub mod predict;
 pub mod report;
 #[cfg(feature = "study")]
 pub mod reproduce;
+#[cfg(feature = "study")]
+pub mod select;
 pub mod train;
 pub mod vectors;

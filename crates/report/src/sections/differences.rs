@@ -2,14 +2,16 @@
 //! words, text by text.
 
 use spiketext::Result;
-use spiketext_study::{Cell, Method, TestAnswers};
+use spiketext_study::{
+    Cell, Method, TestAnswers,
+    statistics::{AS_GOOD, Difference, Pair, Verdict, holm, mcnemar, twice_the_median},
+};
 
 use crate::{
     cells::{Entry, Key, Study, dataset_name},
     markdown::{Page, Table, escaped},
     numbers::{plural, significant},
     published::DATASETS,
-    statistics::{AS_GOOD, Difference, Pair, Verdict, holm, mcnemar, twice_the_median},
 };
 
 /// Two rows on one data set.

@@ -127,6 +127,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
         axis,
         dataset: dataset.into(),
         seed,
+        fold: None,
         method,
         family: Family { recipe: recipe.into(), ..Family::default() },
         settings: Settings::default(),

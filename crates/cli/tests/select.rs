@@ -1,0 +1,114 @@
+//! Choosing by cross-validation: each text that may choose is held back once, test texts have no say, and a run that was
+//! cut short goes on.
+
+mod common;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use common::{everything, fails, run, succeeds, text};
+use serde_json::Value;
+
+/// Two lengths of training and the floor, on a file whose parts are named.
+const GRID: &str = r#"
+datasets = ["mine"]
+[datasets-of.mine]
+file = "mine.csv"
+[[row]]
+table = "length"
+name = "lean DNN"
+method = "dnn"
+recipe = "lean"
+axis = { "dnn.epochs" = [1, 4] }
+[[row]]
+table = "length"
+name = "bag of words"
+method = "bag-of-words"
+"#;
+
+/// Texts of two classes: words of praise and of blame among names. `secret` goes into the test texts.
+fn table(folder: &Path, secret: &str) {
+    let mut rows = "label,split,text\n".to_owned();
+    for i in 0..240 {
+        let (label, words) = match i % 2 {
+            0 => ("good", ["lovely", "superb", "pleasant"]),
+            _ => ("bad", ["awful", "boring", "poor"]),
+        };
+        let part = ["train", "train", "train", "dev"][i / 2 % 4];
+        rows.push_str(&format!("{label},{part},the {} room number {i}\n", words[i / 2 % 3]));
+    }
+    for i in 0..40 {
+        rows.push_str(&format!("{},test,{secret} {i}\n", ["good", "bad"][i % 2]));
+    }
+    fs::write(folder.join("mine.csv"), rows).unwrap();
+    fs::write(folder.join("grid.toml"), GRID).unwrap();
+}
+
+const SELECT: [&str; 6] = ["select", "grid.toml", "--folds", "3", "--out", "chosen"];
+
+fn selection(folder: &Path) -> Value {
+    serde_json::from_slice(&fs::read(folder.join("chosen/selection.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn rows_are_chosen_among_on_texts_that_were_held_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    table(folder, "a lovely room");
+    let told = succeeds(folder, &SELECT);
+    let found = selection(folder);
+    assert_eq!((&found["folds"], &found["datasets"]["mine"]), (&3.into(), &240.into()), "no test text is among them");
+    let candidates = found["tables"][0]["candidates"].as_array().unwrap();
+    assert_eq!(candidates.len(), 3);
+    let accuracies: Vec<f64> = candidates.iter().map(|one| one["accuracy"].as_f64().unwrap()).collect();
+    assert!(accuracies.windows(2).all(|two| two[0] >= two[1]), "{accuracies:?}");
+    assert!(candidates[0]["difference"].is_null() && candidates[1]["difference"]["verdict"].is_string());
+    for part in ["lean DNN (dnn.epochs=4)", "bag of words", "chosen", "no test text took part"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    // Each of the 240 texts is held back by one fold, and with the class that it has.
+    let mut held: BTreeMap<String, usize> = BTreeMap::new();
+    for (name, bytes) in everything(&folder.join("chosen/cells")) {
+        let cell: Value = serde_json::from_slice(&bytes).unwrap();
+        let key = name.split("--mine").next().unwrap().to_owned();
+        *held.entry(key).or_default() += cell["measured"]["texts"][2].as_u64().unwrap() as usize;
+    }
+    assert_eq!(held.into_values().collect::<Vec<_>>(), [240; 3]);
+
+    // Cells that are there are not made again, and other test texts change nothing at all.
+    let first = fs::read(folder.join("chosen/selection.json")).unwrap();
+    let cells = everything(&folder.join("chosen/cells"));
+    let again = run(folder, &SELECT);
+    assert!(!text(&again.stderr).contains("held_back"), "nothing ran: {}", text(&again.stderr));
+    fs::remove_dir_all(folder.join("chosen")).unwrap();
+    table(folder, "nobody has seen this");
+    succeeds(folder, &SELECT);
+    assert!(fs::read(folder.join("chosen/selection.json")).unwrap() == first);
+    let answers = |cells: &BTreeMap<String, Vec<u8>>| -> Vec<Value> {
+        let measured = |bytes: &Vec<u8>| serde_json::from_slice::<Value>(bytes).unwrap()["measured"].clone();
+        cells.values().map(measured).collect()
+    };
+    assert_eq!(answers(&everything(&folder.join("chosen/cells"))), answers(&cells));
+}
+
+#[test]
+fn what_cannot_be_chosen_is_refused_and_what_is_not_whole_is_no_choice() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    table(folder, "x");
+    let error = fails(folder, &["select", "grid.toml", "--folds", "1"]);
+    assert!(error.contains("2 to 100 folds, got 1"), "{error}");
+    let error = fails(folder, &["select", "none.toml"]);
+    assert!(error.contains("none.toml"), "{error}");
+    fs::write(folder.join("attack.toml"), GRID.replace("axis = {", "attack = { texts = 5 }\naxis = {")).unwrap();
+    let error = fails(folder, &["select", "attack.toml"]);
+    assert!(error.contains("without an attack") && error.contains("'lean DNN'"), "{error}");
+    assert!(!folder.join("selection").exists());
+    let output = run(folder, &[&SELECT[..], &["--hours", "0"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("9 missing: nothing is chosen"), "{}", text(&output.stderr));
+    assert!(!folder.join("chosen/selection.json").exists());
+    // What was held back is no test text: such cells are none for a report.
+    succeeds(folder, &[&SELECT[..], &["--only", "row=bag of words"]].concat());
+    let error = fails(folder, &["report", "--cells", "chosen/cells", "--out", "page.md"]);
+    assert!(error.contains("one of cross-validation"), "{error}");
+}

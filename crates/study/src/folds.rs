@@ -1,0 +1,185 @@
+//! Cross-validation: training and development texts divided so that each is held back once. Test texts take no part:
+//! they are not even there.
+//!
+//! Texts are dealt class by class in the order of a hash of theirs, so that folds have all classes alike; equal texts
+//! (of one [`spiketext::data::canonical_form`]) go together. A class of one or two texts is never held back. Of what is
+//! left beside a fold a tenth, dealt likewise, makes the choices of training, as a development part does.
+
+use std::collections::{BTreeMap, HashMap};
+
+use spiketext::{
+    Error, Result,
+    data::{Dataset, Example, Split, SplitRule, text_hash},
+};
+
+use crate::cell::Fold;
+
+/// The share of the development texts among those that are not held back: one of so many.
+const DEVELOPMENT: usize = 10;
+
+/// Fewest and most folds.
+const FOLDS: std::ops::RangeInclusive<usize> = 2..=100;
+
+/// Whether there can be so many folds.
+///
+/// # Errors
+/// If there are fewer than 2 or more than 100.
+pub fn check(folds: usize) -> Result<()> {
+    if FOLDS.contains(&folds) {
+        return Ok(());
+    }
+    let expected = format!("{} to {} folds", FOLDS.start(), FOLDS.end());
+    Err(Error::invalid("cross-validation", expected, folds.to_string()))
+}
+
+/// `dataset` with the texts of a fold in the place of its test texts, and the other training and development texts in
+/// that of both.
+///
+/// # Errors
+/// If a part would have no texts.
+pub fn held_back(dataset: &Dataset, fold: Fold) -> Result<Dataset> {
+    let examples: Vec<&Example> = dataset.train.iter().chain(&dataset.development).collect();
+    let keys: Vec<(u64, usize)> =
+        examples.iter().map(|example| (text_hash(&example.text), first_class(example))).collect();
+    let held = deal(&keys, fold.of, 1);
+    let is_held = |hash: &u64| held.get(hash) == Some(&(fold.number - 1));
+    let rest: Vec<(u64, usize)> = keys.iter().filter(|(hash, _)| !is_held(hash)).copied().collect();
+    let chosen_on = deal(&rest, DEVELOPMENT, 2);
+    let part_of = |hash: &u64| match chosen_on.get(hash) {
+        _ if is_held(hash) => Split::Test,
+        Some(0) => Split::Development,
+        _ => Split::Train,
+    };
+    let part = |wanted: Split| -> Vec<Example> {
+        let own = examples.iter().zip(&keys).filter(|(_, (hash, _))| part_of(hash) == wanted);
+        own.map(|(example, _)| (*example).clone()).collect()
+    };
+    let [train, development, test] = Split::ALL.map(part);
+    for (texts, name) in [(&train, "training"), (&development, "development"), (&test, "held-back")] {
+        if texts.is_empty() {
+            let expected = format!("{name} texts in fold {} of {} of {}", fold.number, fold.of, dataset.name);
+            return Err(Error::invalid("cross-validation", expected, format!("none of {}", examples.len())));
+        }
+    }
+    Ok(Dataset { train, development, test, rule: SplitRule::Hash, ..dataset.clone() })
+}
+
+/// A text of several classes is dealt with those of the first; one of none with those of a class of its own.
+fn first_class(example: &Example) -> usize {
+    example.target.classes().first().copied().unwrap_or(usize::MAX)
+}
+
+/// Deals texts, given by hash and class, to so many hands; those of a class of one or two are not dealt. `round` makes
+/// another order.
+fn deal(texts: &[(u64, usize)], hands: usize, round: u64) -> HashMap<u64, usize> {
+    let mut classes: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    let mut seen: HashMap<u64, usize> = HashMap::new();
+    for &(hash, class) in texts {
+        // Equal texts of two classes are dealt with the first that comes.
+        if seen.insert(hash, class).is_none() {
+            classes.entry(class).or_default().push(hash);
+        }
+    }
+    let mut dealt = HashMap::new();
+    let mut next = 0;
+    for hashes in classes.values_mut().filter(|hashes| hashes.len() > 2) {
+        hashes.sort_unstable_by_key(|&hash| (mixed(hash, round), hash));
+        for &hash in hashes.iter() {
+            dealt.insert(hash, next % hands);
+            next += 1;
+        }
+    }
+    dealt
+}
+
+/// Another number for each number (the finaliser of SplitMix64, Steele, Lea and Flood 2014).
+fn mixed(number: u64, round: u64) -> u64 {
+    let mut z = number.wrapping_add(round.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashSet};
+
+    use spiketext::target::Target;
+
+    use super::*;
+
+    fn example(text: String, class: usize) -> Example {
+        Example { text, target: Target::of(class) }
+    }
+
+    /// Three classes of 60, 30 and 2 texts, some of them twice, and test texts that nobody may see.
+    fn dataset() -> Dataset {
+        let mut dataset = spiketext::data::load("reviews-en", None).expect("built in");
+        let class = |i: usize| if i % 46 == 45 { 2 } else { usize::from(i % 3 == 2) };
+        dataset.train = (0..92).map(|i| example(format!("text {i}"), class(i))).collect();
+        dataset.train.extend((0..10).map(|i| example(format!("Text  {i}"), class(i))));
+        dataset.development = (100..130).map(|i| example(format!("text {i}"), usize::from(i % 3 == 2))).collect();
+        dataset.test = (0..40).map(|i| example(format!("secret {i}"), i % 2)).collect();
+        dataset
+    }
+
+    fn texts(examples: &[Example]) -> Vec<&str> {
+        examples.iter().map(|example| example.text.as_str()).collect()
+    }
+
+    #[test]
+    fn each_text_is_held_back_once_and_no_test_text_is_there() {
+        let dataset = dataset();
+        let mut held = Vec::new();
+        for number in 1..=5 {
+            let fold = held_back(&dataset, Fold { number, of: 5 }).expect("a fold");
+            let parts = [&fold.train, &fold.development, &fold.test].map(|part| texts(part));
+            let all: Vec<&str> = parts.concat();
+            assert_eq!(all.len(), 132, "each text is in one part");
+            assert!(all.iter().all(|text| !text.contains("secret")));
+            let forms = |part: &[&str]| -> HashSet<u64> { part.iter().map(|text| text_hash(text)).collect() };
+            let forms = parts.each_ref().map(|part| forms(part));
+            assert!(
+                forms[0].is_disjoint(&forms[1]) && forms[0].is_disjoint(&forms[2]) && forms[1].is_disjoint(&forms[2])
+            );
+            // A fifth of each class, but for one text; the class of two texts stays in training.
+            for (class, most) in [(0, 20), (1, 12), (2, 0)] {
+                let count = fold.test.iter().filter(|example| example.target == Target::of(class)).count();
+                assert!(count <= most && (class == 2 || count + 6 >= most), "class {class}: {count}");
+            }
+            assert!((8..=14).contains(&fold.development.len()), "{}", fold.development.len());
+            held.extend(parts[2].iter().map(|text| (*text).to_owned()));
+        }
+        let once: BTreeSet<&String> = held.iter().collect();
+        assert_eq!((held.len(), once.len()), (130, 130), "all but the class of two texts");
+    }
+
+    #[test]
+    fn folds_depend_on_no_test_text_and_on_no_order() {
+        let first = dataset();
+        let mut second = first.clone();
+        second.test.clear();
+        second.train.reverse();
+        let fold = Fold { number: 2, of: 4 };
+        let sorted = |dataset: &Dataset| {
+            let fold = held_back(dataset, fold).expect("a fold");
+            let sorted = |part: &[Example]| {
+                let mut texts: Vec<String> = texts(part).into_iter().map(str::to_owned).collect();
+                texts.sort_unstable();
+                texts
+            };
+            [sorted(&fold.train), sorted(&fold.development), sorted(&fold.test)]
+        };
+        assert_eq!(sorted(&first), sorted(&second));
+    }
+
+    #[test]
+    fn too_few_texts_and_too_many_folds_are_refused() {
+        let mut small = dataset();
+        small.train.truncate(3);
+        small.development.clear();
+        let error = held_back(&small, Fold { number: 5, of: 5 }).map(|_| ()).expect_err("no texts").to_string();
+        assert!(error.contains("fold 5 of 5"), "{error}");
+        assert!(check(1).is_err() && check(101).is_err() && check(5).is_ok());
+    }
+}
