@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{lines, split::Split, table::Rows};
+use super::{lines, rows::Rows, split::Split};
 use crate::{Error, Result};
 
 /// The files of a folder that has no folders and whose extension `is_data` knows, in the order of their names; none

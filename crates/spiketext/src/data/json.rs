@@ -10,7 +10,7 @@ use super::{
     input::Input,
     labels,
     lines::{LIMIT, Lines, listed, shown},
-    table::{JOINT, Rows},
+    rows::{JOINT, Rows},
 };
 use crate::{Error, Result};
 

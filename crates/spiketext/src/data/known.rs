@@ -9,8 +9,9 @@ use super::{
     lines::{self, Lines, shown},
     options::{Format, ReadOptions},
     read::read_file,
+    rows::Rows,
     split::{Split, SplitRule},
-    table::{Rows, Table},
+    table::Table,
 };
 use crate::{Error, Result};
 

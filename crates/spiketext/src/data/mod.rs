@@ -22,6 +22,8 @@ mod options;
 mod parquet_file;
 mod read;
 mod reading;
+mod records;
+mod rows;
 mod split;
 mod stream;
 mod summary;

@@ -25,7 +25,7 @@ use super::{
     columns::{ColumnIndices, Columns},
     labels,
     lines::{listed, shown},
-    table::{JOINT, Rows},
+    rows::{JOINT, Rows},
 };
 use crate::{Error, Result};
 

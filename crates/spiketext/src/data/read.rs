@@ -13,7 +13,8 @@ use super::{
     json,
     lines::{self, Lines, shown},
     options::{Format, ReadOptions},
-    table::{Rows, Table},
+    rows::Rows,
+    table::Table,
 };
 use crate::{Error, Result};
 

@@ -6,11 +6,12 @@ use crate::{
     Result,
     data::{
         columns::ColumnIndices,
-        delimited::{Begun, Record, Records, place},
+        delimited::{Begun, place},
         fields::{Quotes, fields_of},
         header::{Evidence, Header},
         input::{Input, TextLines},
-        table::Rows,
+        records::{Record, Records},
+        rows::Rows,
     },
 };
 

@@ -9,7 +9,7 @@ use crate::{
         input::Content,
         json::{Object, Objects, parse},
         lines::shown,
-        table::Rows,
+        rows::Rows,
     },
 };
 

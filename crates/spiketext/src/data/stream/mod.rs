@@ -18,7 +18,7 @@ use super::{
     options::{Format, ReadOptions},
     read::format_of,
     reading::Reading,
-    table::Rows,
+    rows::Rows,
 };
 use crate::{Result, data::table::Row};
 
