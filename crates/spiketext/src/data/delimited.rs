@@ -20,33 +20,63 @@ pub(crate) fn read<R: Read>(lines: Lines<R>, rows: &mut Rows<'_>) -> Result<()> 
         return Ok(());
     };
     let (width, first_line) = (begun.width, begun.first.line);
-    let first = begun.first.fields.clone();
-    match (begun.chosen.take(), begun.header) {
-        (Some(chosen), Some(header)) => {
-            if !header {
-                rows.push_fields(&chosen, first_line, &first)?;
-            }
-            let mut repeated = 0;
-            begun.records.each(rows, width, first_line, |rows, line, fields| {
-                if header && fields == first {
-                    repeated += 1;
-                    return Ok(());
-                }
-                rows.push_fields(&chosen, line, &fields)
-            })?;
-            if repeated > 0 {
-                rows.reading.notes.push(format!("the header comes again among the records, left out: {repeated}"));
-            }
-            Ok(())
+    let first = std::mem::take(&mut begun.first.fields);
+    if let (Some(chosen), Some(header)) = (begun.chosen.take(), begun.header) {
+        let mut body = Body { first_line, first, header, chosen, repeated: 0 };
+        body.begin(rows)?;
+        begun.records.each(rows, width, first_line, |rows, line, fields| body.take(rows, line, &fields))?;
+        body.finish(rows);
+        return Ok(());
+    }
+    // No name is known, so the records themselves have to tell.
+    let mut others = Vec::new();
+    begun.records.each(rows, width, first_line, |_, line, fields| {
+        others.push((line, fields));
+        Ok(())
+    })?;
+    let told = begun.header.map_or_else(|| tell_header(&first, others.iter().map(|other| &other.1[..])), Header::of);
+    let label = |header: bool| {
+        let data = others.iter().map(|other| &other.1).filter(|fields| !header || **fields != first);
+        label_of_two(data.chain((!header).then_some(&first)))
+    };
+    let (header, chosen) = place(first_line, &first, told, rows, label)?;
+    let mut body = Body { first_line, first, header, chosen, repeated: 0 };
+    body.begin(rows)?;
+    others.iter().try_for_each(|(line, fields)| body.take(rows, *line, fields))?;
+    body.finish(rows);
+    Ok(())
+}
+
+/// Records on their way into rows, once it is known what the first one is and where the columns are.
+struct Body {
+    first_line: u64,
+    first: Vec<String>,
+    /// Whether the first record names the columns.
+    header: bool,
+    chosen: ColumnIndices,
+    /// Records that are the same as the header, and so no data either.
+    repeated: usize,
+}
+
+impl Body {
+    /// Takes the first record, if it is data.
+    fn begin(&self, rows: &mut Rows<'_>) -> Result<()> {
+        if self.header { Ok(()) } else { rows.push_fields(&self.chosen, self.first_line, &self.first) }
+    }
+
+    fn take(&mut self, rows: &mut Rows<'_>, line: u64, fields: &[String]) -> Result<()> {
+        if self.header && fields == self.first {
+            self.repeated += 1;
+            return Ok(());
         }
-        // No name is known, so the records themselves have to tell.
-        (_, header) => {
-            let mut unplaced = vec![(first_line, first)];
-            begun.records.each(rows, width, first_line, |_, line, fields| {
-                unplaced.push((line, fields));
-                Ok(())
-            })?;
-            read_without_names(&unplaced, width, header, rows)
+        rows.push_fields(&self.chosen, line, fields)
+    }
+
+    /// Says what was left out.
+    fn finish(self, rows: &mut Rows<'_>) {
+        if self.repeated > 0 {
+            let note = "the header comes again among the records, left out";
+            rows.reading.notes.push(format!("{note}: {}", self.repeated));
         }
     }
 }
@@ -67,7 +97,7 @@ impl<R: Read> Begun<R> {
     /// Reads the first record of `lines` and tells `rows` what it shows; none if there is none.
     pub(super) fn of(lines: Lines<R>, rows: &mut Rows<'_>) -> Result<Option<Self>> {
         let mut records = Records::of(lines, rows)?;
-        let Some(first) = records.next(rows)? else {
+        let Some(first) = first_of(&mut records, rows)? else {
             return Ok(None);
         };
         let width = first.fields.len();
@@ -84,8 +114,9 @@ impl<R: Read> Begun<R> {
                 (found, reading)
             })
         };
-        // Numbers alone do not say whether the first record names columns.
-        let names_known = known_names(&first.fields, rows.options) > 0;
+        // Numbers alone do not say whether the first record names columns. Who gives a name says that it does, be it
+        // there or not.
+        let names_known = known_names(&first.fields, rows.options) > 0 || rows.options.asks_by_name();
         let (chosen, reading) = match rows.options.header {
             Some(named) => columns(named, rows)?,
             None if names_known => columns(true, rows)?,
@@ -100,19 +131,18 @@ impl<R: Read> Begun<R> {
     }
 }
 
-/// Takes records whose first names no known column.
-fn read_without_names(
-    records: &[(u64, Vec<String>)],
-    width: usize,
-    header: Option<bool>,
-    rows: &mut Rows<'_>,
-) -> Result<()> {
-    let Some((first_line, first)) = records.first() else { return Ok(()) };
-    let told = header.map_or_else(|| tell_header(records, width), Header::of);
-    let label = |header: bool| label_of_two(&records[usize::from(header)..]);
-    let (header, chosen) = place(*first_line, first, told, rows, label)?;
-    let body = &records[usize::from(header)..];
-    body.iter().try_for_each(|(line, fields)| rows.push_fields(&chosen, *line, fields))
+/// The first record. One that is broken tells neither columns nor their names; only where it is said to be data like
+/// all others can the next one stand in for it.
+fn first_of<R: Read>(records: &mut Records<R>, rows: &mut Rows<'_>) -> Result<Option<Record>> {
+    while let Some(record) = records.next(rows)? {
+        if records.is_sound(&record, rows) {
+            return Ok(Some(record));
+        }
+        if rows.options.header != Some(false) || !rows.labelled {
+            rows.check()?;
+        }
+    }
+    Ok(None)
 }
 
 /// Places the columns of records whose first one, `first`, names none that is known and is what `told` says: whether
@@ -183,13 +213,14 @@ pub(super) fn place(
 }
 
 /// Which of two columns is the label: the one with fewer different values or, at a tie, with fewer letters.
-fn label_of_two(records: &[(u64, Vec<String>)]) -> usize {
+fn label_of_two<'a>(records: impl Iterator<Item = &'a Vec<String>> + Clone) -> usize {
     let measure = |column: usize| {
-        let values: std::collections::HashSet<&str> = records.iter().map(|record| record.1[column].trim()).collect();
-        (values.len(), records.iter().map(|record| record.1[column].len()).sum::<usize>())
+        let values: std::collections::HashSet<&str> = records.clone().map(|fields| fields[column].trim()).collect();
+        (values.len(), records.clone().map(|fields| fields[column].len()).sum::<usize>())
     };
     usize::from(measure(1) < measure(0))
 }
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -350,9 +381,48 @@ mod tests {
 
     #[test]
     fn a_header_in_the_middle_is_left_out_and_told() {
-        let read = table("text,label\na,1\ntext,label\nb,0\n").unwrap();
-        assert_eq!(read.rows.len(), 2);
-        assert!(read.readings[0].notes[0].contains("header comes again"), "{:?}", read.readings[0].notes);
+        let unusual = "message_body,queue\nthe phone was poor,a\nmessage_body,queue\nit is great fun,b\n";
+        let said = ReadOptions { header: Some(true), ..ReadOptions::default() };
+        for (content, options) in [
+            ("text,label\na,1\ntext,label\nb,0\n", &ReadOptions::default()),
+            (unusual, &ReadOptions::default()),
+            (unusual, &said),
+        ] {
+            let read = read_as(content, Format::Csv, options, true).unwrap();
+            assert_eq!(read.rows.len(), 2, "{content}");
+            let notes = &read.readings[0].notes;
+            assert!(notes.iter().any(|note| note.contains("header comes again among the records, left out: 1")));
+        }
+        // Without a header, what comes twice is a text that comes twice.
+        let said = ReadOptions { header: Some(false), ..ReadOptions::default() };
+        assert_eq!(read_as(unusual, Format::Csv, &said, true).unwrap().rows.len(), 4);
+    }
+
+    #[test]
+    fn letters_behind_a_closing_quote_break_the_first_record_too() {
+        let content = "\"quoted\" film is nice,pos\nit is a fine film,pos\nit is a bad film,neg\n";
+        let data = |skip_bad| ReadOptions { header: Some(false), skip_bad, ..ReadOptions::default() };
+        for labelled in [true, false] {
+            for options in [&ReadOptions::default(), &data(false)] {
+                let message = read_as(content, Format::Csv, options, labelled).unwrap_err().to_string();
+                assert!(message.starts_with("f.csv:1: expected a delimiter or the end of the line"), "{message}");
+            }
+        }
+        assert_eq!(read_as(content, Format::Csv, &data(true), true).unwrap().rows[0].line, Some(2));
+        // A broken header leaves nobody to say what the columns are.
+        let named = ReadOptions { header: Some(true), skip_bad: true, ..ReadOptions::default() };
+        assert!(read_as(content, Format::Csv, &named, true).is_err());
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_told_at_once() {
+        let nobody = ReadOptions { text: vec!["nope".to_owned()], ..ReadOptions::default() };
+        for labelled in [true, false] {
+            let message = read_as("odd,rare\nfine,pos\nbad,neg\n", Format::Csv, &nobody, labelled).unwrap_err();
+            let message = message.to_string();
+            assert!(message.starts_with("f.csv:1: expected a column 'nope' (--text-column)"), "{message}");
+            assert!(message.contains("odd, rare"), "{message}");
+        }
     }
 
     #[test]
@@ -361,6 +431,10 @@ mod tests {
         assert!(ragged.starts_with("f.csv:5: expected 2 fields"), "{ragged}");
         assert!(ragged.contains("broken records in the file: 2; --skip-bad"), "{ragged}");
         assert!(message("text,label\na,1\nb, \n").starts_with("f.csv:3: expected a label"));
+        let lines = ReadOptions { delimiter: Some(','), ..ReadOptions::default() };
+        let wide = read_as("text\na film\nand, another\n", Format::Csv, &lines, false).unwrap_err().to_string();
+        assert!(wide.starts_with("f.csv:3: expected 1 field between ',' as in line 1 (--format lines"), "{wide}");
+        assert!(wide.contains("--delimiter"), "{wide}");
         let open = message("text,label\na,1\n\"b,0\nc,1\n");
         assert!(open.starts_with("f.csv:3: expected a closing quote"), "{open}");
         assert!(message("text,label\n,1\n").contains("1 empty only"));

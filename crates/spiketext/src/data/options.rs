@@ -35,6 +35,13 @@ pub struct ReadOptions {
     pub skip_bad: bool,
 }
 
+impl ReadOptions {
+    /// Whether a column was asked for by a name, not by a number alone.
+    pub(crate) fn asks_by_name(&self) -> bool {
+        self.text.iter().chain(&self.label).any(|asked| asked.trim().parse::<usize>().is_err())
+    }
+}
+
 /// What stands before a quote, a delimiter or a line end that is part of a field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Escape {

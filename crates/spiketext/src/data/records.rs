@@ -100,18 +100,31 @@ impl<R: Read> Records<R> {
         Ok(())
     }
 
-    /// Whether a record has `width` fields, as the one in `first_line`; others are broken.
-    pub(super) fn fits(&self, record: &Record, width: usize, first_line: u64, rows: &mut Rows<'_>) -> bool {
+    /// Whether a record means what its quotes say; others are broken.
+    pub(super) fn is_sound(&self, record: &Record, rows: &mut Rows<'_>) -> bool {
         if record.strays {
-            let expected = "a delimiter or the end of the line behind the quote that closes a field (a quote that is a letter is \
-                            written twice, between quotes)";
+            let expected = "a delimiter or the end of the line behind the quote that closes a field (a quote that is a \
+                            letter is written twice, between quotes)";
             rows.broken(Some(record.line), expected, format!("'{}'", shown(&record.raw)));
+        }
+        !record.strays
+    }
+
+    /// Whether a record is sound and has `width` fields, as the one in `first_line`; others are broken.
+    pub(super) fn fits(&self, record: &Record, width: usize, first_line: u64, rows: &mut Rows<'_>) -> bool {
+        if !self.is_sound(record, rows) {
             return false;
         }
         let fits = record.fields.len() == width;
         if !fits {
             let delimiter = shown_delimiter(self.delimiter);
-            let expected = format!("{width} fields between {delimiter} as in line {first_line}");
+            // A single column is most often no table at all.
+            let way = match width {
+                1 => " (--format lines if every line is a text, --delimiter if something else stands between fields)",
+                _ => "",
+            };
+            let fields = if width == 1 { "field" } else { "fields" };
+            let expected = format!("{width} {fields} between {delimiter} as in line {first_line}{way}");
             rows.broken(Some(record.line), expected, record.fields.len().to_string());
         }
         fits

@@ -34,9 +34,12 @@ impl Stream {
     /// records tell whether the first one is a header: all of a file, those that were read to find the delimiter where
     /// nothing can be read twice.
     pub(super) fn of(lines: TextLines, again: Option<&Input>, rows: &mut Rows<'_>) -> Result<Self> {
-        let Some(Begun { mut records, first, width, chosen, header }) = Begun::of(lines, rows)? else {
+        let Some(Begun { mut records, first, chosen, header, .. }) = Begun::of(lines, rows)? else {
+            rows.check()?;
             return rows.refuse(None, "texts", "none");
         };
+        // A record that is left out would put all answers beside the wrong rows.
+        rows.check()?;
         let mut waiting = VecDeque::new();
         let (chosen, header) = match (chosen, header) {
             (Some(chosen), Some(header)) => (chosen, header),
@@ -45,7 +48,7 @@ impl Stream {
                 (chosen, header)
             }
             _ => {
-                let mut evidence = Evidence::new(&first.fields, width);
+                let mut evidence = Evidence::new(&first.fields);
                 if let Some(input) = again {
                     let mut all = Records::of(input.lines()?, rows)?;
                     all.next(rows)?;
