@@ -17,6 +17,7 @@ mod json;
 mod known;
 mod labels;
 mod lines;
+mod members;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet_file;

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, io::Read};
 
 use super::{
     dialect::{self, shown_delimiter},
-    fields::{Parser, Quotes, WholeField, seems_escaped, split_whole_fields},
+    fields::{Ending, Parser, Quotes, WholeField, ending, seems_escaped, split_whole_fields},
     lines::{self, Line, Lines, shown},
     options::{Escape, Format},
     rows::Rows,
@@ -228,13 +228,18 @@ impl<R: Read> Records<R> {
                 // A line that is a record by itself is one.
                 let alone = split_whole_fields(&line.text, self.delimiter);
                 let is_record = width > 1 && alone.len() == width && !alone.iter().any(|field| field.is_open);
-                let end = line.end;
+                // Only this line can say how the field goes on, so that what came before is not looked at again.
+                let (ending, end) = (ending(&line.text, self.delimiter), line.end);
                 taken.push(line);
-                if is_record && fields.len() == width {
+                if (is_record && fields.len() == width) || ending == Ending::Never {
                     break;
                 }
+                if ending == Ending::Open {
+                    raw.push_str(end);
+                    continue;
+                }
                 let fields = split_whole_fields(&joined, self.delimiter);
-                if fields.last().is_some_and(|field| field.is_open) {
+                if fields.last().is_some_and(|field| field.is_open) && fields.len() <= width {
                     raw.push_str(end);
                     continue;
                 }
@@ -271,6 +276,28 @@ mod tests {
 
     use super::*;
     use crate::data::options::ReadOptions;
+
+    #[test]
+    fn an_open_quote_in_every_line_costs_no_more_than_reading_on() {
+        for line in ["\"open\n", "\"open\nplain\n", "a\t\"open\n", "a\t\"open\nb\tplain\n"] {
+            let content = format!("text{}\n", if line.contains('\t') { "\tother" } else { "" }) + &line.repeat(2000);
+            let options = ReadOptions::default();
+            let rows = Rows::new(Path::new("f.tsv"), Format::Tsv, &options, true);
+            let mut records = Records::with(
+                Lines::with_limit(Path::new("f.tsv"), content.as_bytes(), 1 << 20),
+                '\t',
+                Quotes::WholeFields,
+            );
+            let before = crate::data::fields::SPLIT_BYTES.get();
+            let mut count = 0;
+            while records.next(&rows).unwrap().is_some() {
+                count += 1;
+            }
+            assert_eq!(count, content.lines().count(), "{line:?}");
+            let split = crate::data::fields::SPLIT_BYTES.get() - before;
+            assert!(split <= 4 * content.len(), "{split} bytes were split of {}", content.len());
+        }
+    }
 
     proptest! {
         /// Whatever is between the quotes and commas, the csv crate reads the same fields.

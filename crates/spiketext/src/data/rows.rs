@@ -1,6 +1,9 @@
 //! The collector of a file's rows: whatever its format, each is held to the same rules.
 
-use std::path::{Path, PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use super::{
     columns::ColumnIndices,
@@ -14,7 +17,17 @@ use super::{
 use crate::{Error, Result};
 
 /// What joins the columns of a text.
-pub(crate) const JOINT: &str = "\n";
+const JOINT: &str = "\n";
+
+/// The text that stands in several columns, whatever the format: what each holds but white space around it, without
+/// those that are blank; one column alone as it is.
+pub(crate) fn joined<T: AsRef<str>>(texts: &[T]) -> Cow<'_, str> {
+    if let [only] = texts {
+        return Cow::Borrowed(only.as_ref());
+    }
+    let filled = texts.iter().map(|text| text.as_ref().trim()).filter(|text| !text.is_empty());
+    Cow::Owned(filled.collect::<Vec<_>>().join(JOINT))
+}
 
 /// Collects the rows of one file and holds each to the same rules.
 pub(crate) struct Rows<'a> {
@@ -153,17 +166,14 @@ impl<'a> Rows<'a> {
 
     /// Takes the row of `fields` that `chosen` points to.
     pub(crate) fn push_fields(&mut self, chosen: &ColumnIndices, line: u64, fields: &[String]) -> Result<()> {
-        let joined: String;
+        let field = |column: usize| fields[column].as_str();
         let text = match chosen.text.as_slice() {
-            [text] => fields[*text].as_str(),
+            [only] => Cow::Borrowed(field(*only)),
             several => {
-                let filled = several.iter().map(|&column| fields[column].trim()).filter(|field| !field.is_empty());
-                joined = filled.collect::<Vec<_>>().join(JOINT);
-                &joined
+                Cow::Owned(joined(&several.iter().map(|&column| field(column)).collect::<Vec<_>>()).into_owned())
             }
         };
-        let field = |column: usize| fields[column].as_str();
-        self.push(Some(line), text, chosen.label.map(field), chosen.split.map(field))
+        self.push(Some(line), &text, chosen.label.map(field), chosen.split.map(field))
     }
 
     /// The first row that cannot be kept, as an error.
@@ -182,22 +192,22 @@ impl<'a> Rows<'a> {
         Ok(Some(self.rows.remove(0)))
     }
 
-    /// The table; one without any text is an error, and so is one with rows that cannot be kept unless they are to be
-    /// left out.
+    /// The table; one without any labelled text is an error where labels were asked for, and so is one with rows that
+    /// cannot be kept unless they are to be left out.
     pub(crate) fn finish(mut self) -> Result<Table> {
         let left_out = self.reading.left_out;
         if let (Some(error), false) = (self.refused.take(), self.options.skip_bad) {
-            return Err(counted(error, left_out, self.several, self.labelled));
+            return Err(counted(error, left_out, self.several, self.options, self.labelled));
         }
         self.read_parts();
         self.read_cells()?;
-        if self.rows.is_empty() {
+        if self.rows.is_empty() && self.labelled {
             let left_out =
                 [(left_out.empty, "empty"), (left_out.unlabelled, "without a label"), (left_out.broken, "broken")];
             let told: Vec<String> =
                 left_out.iter().filter(|told| told.0 > 0).map(|(count, why)| format!("{count} {why}")).collect();
             let got = if told.is_empty() { "none".to_owned() } else { format!("{} only", told.join(", ")) };
-            return self.refuse(None, if self.labelled { "labelled texts" } else { "texts" }, got);
+            return self.refuse(None, "labelled texts", got);
         }
         self.reading.rows = self.rows.len();
         Ok(Table { rows: self.rows, readings: vec![self.reading] })
@@ -209,7 +219,24 @@ impl<'a> Rows<'a> {
             return Ok(());
         }
         let cells = std::mem::take(&mut self.cells);
-        let filled: Vec<&str> = cells.iter().flatten().map(String::as_str).collect();
+        let filled: Vec<&str> =
+            cells.iter().flatten().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect();
+        let lists: Vec<Option<Vec<String>>> = filled.iter().map(|cell| labels::bracketed(cell)).collect();
+        if !lists.is_empty() && lists.iter().all(Option::is_some) {
+            let lists = lists.into_iter().flatten();
+            let rows = self.rows.iter_mut().zip(&cells);
+            let rows = rows.filter(|(_, cell)| cell.as_ref().is_some_and(|cell| !cell.trim().is_empty()));
+            rows.zip(lists).for_each(|((row, _), list)| row.labels = list);
+            self.tell_without_label();
+            return Ok(());
+        }
+        // `[other]` among other names is one; `{a,b}` among them might be two.
+        let is_several = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| list.len() > 1);
+        if let (Some(several), None) = (lists.iter().position(is_several), &self.options.label_separator) {
+            let other = lists.iter().position(Option::is_none).map_or("", |other| filled[other]);
+            let got = format!("'{}' and '{}'", shown(filled[several]), shown(other));
+            return self.refuse(None, labels::MIXED, got);
+        }
         let separator = match &self.options.label_separator {
             Some(separator) => Some(separator.as_str()),
             None => match labels::separator(&filled) {
@@ -228,18 +255,23 @@ impl<'a> Rows<'a> {
                 shown(separator)
             ));
         }
-        if separator.is_none() && filled.len() == cells.len() && !cells.is_empty() {
+        if separator.is_none() && cells.iter().all(Option::is_some) && !cells.is_empty() {
             self.reading.notes.push(
                 "no cell of labels has ',', ';' or '|' in it, so that each is one label; --label-separator names another \
                  separator"
                     .to_owned(),
             );
         }
+        self.tell_without_label();
+        Ok(())
+    }
+
+    /// Says how many texts have no label.
+    fn tell_without_label(&mut self) {
         let none = self.rows.iter().filter(|row| row.labels.is_empty()).count();
         if none > 0 {
             self.reading.notes.push(format!("texts with no label, which belong to none of the classes: {none}"));
         }
-        Ok(())
     }
 
     /// Reads the column of parts. Texts with another word there belong to no part, and it is said.
@@ -272,7 +304,7 @@ impl<'a> Rows<'a> {
 }
 
 /// The error of the first row that cannot be kept, with the count of all.
-fn counted(error: Error, left_out: LeftOut, several: usize, labelled: bool) -> Error {
+fn counted(error: Error, left_out: LeftOut, several: usize, options: &ReadOptions, labelled: bool) -> Error {
     let Error::Malformed { path, line, expected, got } = error else { return error };
     let told = [
         (left_out.broken - several, "broken records"),
@@ -285,6 +317,7 @@ fn counted(error: Error, left_out: LeftOut, several: usize, labelled: bool) -> E
     let way = match (labelled, several) {
         (false, _) => "",
         (true, 0) => "; --skip-bad leaves them out",
+        (true, _) if options.one_label => "; the model answers one label a text, --skip-bad leaves such texts out",
         (true, _) => "; --multi-label reads several labels or none, --skip-bad leaves such texts out",
     };
     Error::Malformed { path, line, expected, got: format!("{got} ({}{way})", told.join(", ")) }
@@ -313,6 +346,35 @@ mod tests {
         let told = table.readings[0].to_string();
         assert!(told.ends_with("texts read: 2, left out: 2 without a label"), "{told}");
         assert!(rows(&["", ""], &[], &options).unwrap_err().to_string().contains("2 without a label only"));
+    }
+
+    fn several(labels: &[&str], separator: Option<&str>) -> Result<Vec<String>> {
+        let label_separator = separator.map(str::to_owned);
+        let options = ReadOptions { multi_label: true, label_separator, ..ReadOptions::default() };
+        let table = rows(labels, &[], &options)?;
+        Ok(table.rows.into_iter().map(|row| row.labels.join("+")).collect())
+    }
+
+    #[test]
+    fn brackets_are_lists_in_all_cells_and_letters_among_others() {
+        assert_eq!(several(&["(other)", "(other)|food"], None).unwrap(), ["(other)", "(other)+food"]);
+        assert_eq!(several(&["[other]", "food|drink", ""], None).unwrap(), ["[other]", "food+drink", ""]);
+        assert_eq!(several(&["{a,b}", "{c}", "", "{\"d e\",a}", "{}"], None).unwrap(), ["a+b", "c", "", "d e+a", ""]);
+        assert_eq!(several(&["[a, b]", "[c]"], None).unwrap(), ["a+b", "c"]);
+        assert_eq!(several(&["['a']", "b|c"], None).unwrap(), ["a", "b+c"], "no doubt is left by quotes");
+        let message = several(&["a", "{a,b}"], None).unwrap_err().to_string();
+        assert!(message.contains("'{a,b}' and 'a'") && message.contains("--label-separator"), "{message}");
+        assert_eq!(several(&["a", "{a,b}"], Some("|")).unwrap(), ["a", "{a,b}"]);
+    }
+
+    #[test]
+    fn a_model_of_one_label_is_not_told_to_read_several() {
+        for (one_label, words) in [(false, "--multi-label"), (true, "the model answers one label a text, --skip-bad")]
+        {
+            let options = ReadOptions { one_label, ..ReadOptions::default() };
+            let message = rows(&["a", "['a', 'b']"], &[], &options).unwrap_err().to_string();
+            assert!(message.contains(words) && (message.contains("--multi-label") != one_label), "{message}");
+        }
     }
 
     #[test]
