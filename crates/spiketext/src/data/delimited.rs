@@ -17,7 +17,8 @@ use crate::Result;
 /// delimiter of a CSV is the one of the options or the one that fits.
 pub(crate) fn read<R: Read>(lines: Lines<R>, rows: &mut Rows<'_>) -> Result<()> {
     let Some(mut begun) = Begun::of(lines, rows)? else {
-        return Ok(());
+        // A table without rows has a header at least.
+        return if rows.labelled { Ok(()) } else { rows.refuse(None, "texts", "none") };
     };
     let (width, first_line) = (begun.width, begun.first.line);
     let first = std::mem::take(&mut begun.first.fields);

@@ -38,7 +38,8 @@ pub(crate) fn files(path: &Path, labelled: bool, is_data: impl Fn(&Path) -> bool
     let parts: Vec<Option<Split>> = files.iter().map(|(_, name)| part(name)).collect();
     let has_training = parts.contains(&Some(Split::Train));
     let (called, plain): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|(_, name)| part(name).is_some());
-    if !called.is_empty() && !(plain.is_empty() && has_training) && labelled {
+    let all = plain.is_empty() && has_training;
+    if labelled && !all && !called.is_empty() {
         let is_divided = has_training && parts.iter().flatten().any(|&part| part != Split::Train);
         if is_divided {
             let expected = "files that are all called like a part (train, development, test), or FILEs one by one \
@@ -52,7 +53,6 @@ pub(crate) fn files(path: &Path, labelled: bool, is_data: impl Fn(&Path) -> bool
             names(&called)
         ));
     }
-    let all = plain.is_empty() && has_training;
     let files = files.into_iter().zip(parts).map(|((file, _), part)| (file, part.filter(|_| all))).collect();
     Ok(Files { files, notes })
 }

@@ -64,8 +64,8 @@ impl Evidence {
         Self { columns: first.iter().map(column).collect(), others: 0 }
     }
 
-    /// Takes a record of as many fields. One that is the same in all of them says nothing: data may come twice, and so
-    /// may a header, where files were put one behind the other.
+    /// Takes a record of as many fields. One that is the same in all of them says nothing: data may come twice, and
+    /// so may a header, where files were put one behind the other.
     pub(super) fn see(&mut self, record: &[String]) {
         if self.columns.iter().zip(record).all(|(column, value)| value.trim() == column.first) {
             return;

@@ -62,8 +62,8 @@ impl Input {
         Ok(Self { name: name.to_owned(), place: copy.path().to_owned(), _copy: Some(copy) })
     }
 
-    /// The content in a temporary file, for readers that go back and forth in it; none where the file is Parquet as it
-    /// lies there.
+    /// The content in a temporary file, for readers that go back and forth in it; none where the file is Parquet as
+    /// it lies there.
     #[cfg(feature = "parquet")]
     pub(crate) fn unpacked(&self) -> Result<Option<Self>> {
         let mut magic = Vec::new();

@@ -1,5 +1,5 @@
-//! Labels as every format gives them; and several in one cell of a table: between separators, or a list as JSON, Python
-//! or PostgreSQL writes it.
+//! Labels as every format gives them; and several in one cell of a table: between separators, or a list as JSON,
+//! Python or PostgreSQL writes it.
 
 use serde_json::Value;
 
@@ -112,8 +112,8 @@ pub(super) fn bracketed(cell: &str) -> Option<Vec<String>> {
 }
 
 /// What is asked where some cells are lists in brackets without quotes and others are not.
-pub(super) const MIXED: &str = "lists in brackets in every cell of labels or in none (--label-separator says what stands \
-                                between labels, and makes letters of the brackets)";
+pub(super) const MIXED: &str = "lists in brackets in every cell of labels or in none (--label-separator says what \
+                                stands between labels, and makes letters of the brackets)";
 
 /// A label of JSON: a string, a number or a boolean, nothing for null; an error says what else it is.
 fn scalar(value: &Value) -> Result<Option<String>, String> {

@@ -103,8 +103,8 @@ impl<R: Read> Records<R> {
     /// Whether a record means what its quotes say; others are broken.
     pub(super) fn is_sound(&self, record: &Record, rows: &mut Rows<'_>) -> bool {
         if record.strays {
-            let expected = "a delimiter or the end of the line behind the quote that closes a field (a quote that is a \
-                            letter is written twice, between quotes)";
+            let expected = "a delimiter or the end of the line behind the quote that closes a field (a quote that is \
+                            a letter is written twice, between quotes)";
             rows.broken(Some(record.line), expected, format!("'{}'", shown(&record.raw)));
         }
         !record.strays
@@ -153,8 +153,8 @@ impl<R: Read> Records<R> {
         {
             return rows.refuse(
                 Some(record.line),
-                "quotes within quotes written twice, or --escape '\\' if a backslash makes a letter of a quote (--escape none \
-                 if it is a letter itself)",
+                "quotes within quotes written twice, or --escape '\\' if a backslash makes a letter of a quote (--escape \
+                 none if it is a letter itself)",
                 format!("'{}'", shown(&record.raw)),
             );
         }
@@ -179,8 +179,8 @@ impl<R: Read> Records<R> {
                 return Err(lines::too_long(&rows.path, line, limit));
             }
             if parser.strays_over_lines {
-                let expected = "a delimiter or the end of the line behind the quote that closes a field of several lines (a \
-                                quote that is a letter is written twice, between quotes)";
+                let expected = "a delimiter or the end of the line behind the quote that closes a field of several \
+                                lines (a quote that is a letter is written twice, between quotes)";
                 return rows.refuse(Some(line), expected, format!("'{}'", shown(&raw)));
             }
             if !parser.is_open() {
@@ -203,8 +203,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// A record of a TSV, in which a quote is a letter like others unless it encloses a whole field, over several lines
-    /// if the record has the right number of fields only so.
+    /// A record of a TSV, in which a quote is a letter like others unless it encloses a whole field, over several
+    /// lines if the record has the right number of fields only so.
     fn next_whole_fields(&mut self) -> Result<Option<Record>> {
         let first = loop {
             match self.line()? {

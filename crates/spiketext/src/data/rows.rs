@@ -257,8 +257,8 @@ impl<'a> Rows<'a> {
         }
         if separator.is_none() && cells.iter().all(Option::is_some) && !cells.is_empty() {
             self.reading.notes.push(
-                "no cell of labels has ',', ';' or '|' in it, so that each is one label; --label-separator names another \
-                 separator"
+                "no cell of labels has ',', ';' or '|' in it, so that each is one label; --label-separator names \
+                 another separator"
                     .to_owned(),
             );
         }

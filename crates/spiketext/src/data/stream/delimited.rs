@@ -35,11 +35,8 @@ impl Stream {
     /// nothing can be read twice.
     pub(super) fn of(lines: TextLines, again: Option<&Input>, rows: &mut Rows<'_>) -> Result<Self> {
         let Some(Begun { mut records, first, chosen, header, .. }) = Begun::of(lines, rows)? else {
-            rows.check()?;
             return rows.refuse(None, "texts", "none");
         };
-        // A record that is left out would put all answers beside the wrong rows.
-        rows.check()?;
         let mut waiting = VecDeque::new();
         let (chosen, header) = match (chosen, header) {
             (Some(chosen), Some(header)) => (chosen, header),
