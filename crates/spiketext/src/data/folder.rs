@@ -43,7 +43,7 @@ pub(crate) fn files(path: &Path, labelled: bool, is_data: impl Fn(&Path) -> bool
         let is_divided = has_training && parts.iter().flatten().any(|&part| part != Split::Train);
         if is_divided {
             let expected = "files that are all called like a part (train, development, test), or FILEs one by one \
-                            with --test FILE";
+                            (`train` takes --test FILE)";
             let got = format!("{} that are, and {}", names(&called), names(&plain));
             return Err(Error::malformed(path, None, expected, got));
         }
