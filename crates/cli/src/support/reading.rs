@@ -46,8 +46,8 @@ pub struct LabelArguments {
     /// With --multi-label: what stands between the labels of a cell [default: what is found, `,`, `;` or `|`].
     #[arg(long, value_name = "TEXT", value_parser = separator, help_heading = HEADING)]
     label_separator: Option<String>,
-    /// Leave out records that break their format and texts without a label (nothing, NaN, null or <NA> in its place), and
-    /// go on.
+    /// Leave out records that break their format and texts without a label (nothing, NaN, null or `<NA>` in its
+    /// place), and go on.
     #[arg(long, help_heading = HEADING)]
     skip_bad: bool,
 }
