@@ -2,9 +2,13 @@
 and pyarrow, read back by spiketext. Each must come back equal, or be refused with a line that names the place.
 
     python reference/check_readers.py SPIKETEXT [TABLES] [SEED]
+    python reference/check_readers.py --archive FILE [TABLES] [SEED]
 
 needs pandas, polars and pyarrow. It trains a small model first, since `predict --json` gives texts back one by one;
 labels are compared by the counts of `data show --json`. A table that is read otherwise ends the run with its file.
+
+The second way asks nobody: it packs short tables into FILE, an object a line with what must be read from each, for
+`crates/spiketext/tests/tables_of_others.rs`. `testdata/tables.jsonl.zst` is `--archive testdata/tables.jsonl.zst`.
 """
 
 import collections
@@ -38,7 +42,7 @@ def text(draw):
     return " ".join(pieces)
 
 
-def table(draw):
+def table(draw, fewest=30, most=60):
     """Names of columns and rows; text and label stand anywhere among others."""
     text_name, label_name = draw.choice(NAMES)
     labels = draw.choice(LABELS)
@@ -46,7 +50,7 @@ def table(draw):
     names = others + [text_name, label_name]
     draw.shuffle(names)
     rows = []
-    for number in range(draw.randint(30, 60)):
+    for number in range(draw.randint(fewest, most)):
         cells = {
             text_name: f"{text(draw)} {number}", label_name: labels[number % len(labels)], "id": str(number),
             "when": f"2024-01-{number % 28 + 1:02}", "price": f"{number}.5", "author": draw.choice(["", "Ann", "B, C", 'D "E" F']),
@@ -83,7 +87,9 @@ def pandas_csv(draw, path, names, rows):
     separator = draw.choice(",;\t")
     packed = draw.choice([None, "gzip", "zstd"]) if separator != "\t" else None
     index = draw.random() < 0.3
-    frame(names, rows).to_csv(path, sep=separator, index=index, compression=packed)
+    # The same bytes at any time.
+    compression = {"method": "gzip", "mtime": 1} if packed == "gzip" else packed
+    frame(names, rows).to_csv(path, sep=separator, index=index, compression=compression)
     return f"pandas to_csv sep={separator!r} index={index} {packed}", True
 
 
@@ -139,8 +145,31 @@ def plain(text):
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
+def archive(place, count, draw):
+    """Writes tables of other programs, and what must be read from each, to one packed file."""
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "table"
+        for number in range(count):
+            names, rows, text_at, label_at = table(draw, 6, 12)
+            told, usual = draw.choice(WRITERS)(draw, path, names, rows)
+            lines.append(json.dumps({
+                "name": f"{number}.{ending(told)}", "writer": told, "usual": usual, "escaped": "escapechar" in told,
+                "single_quotes": "'quotechar': \"'\"" in told, "text": names[text_at], "label": names[label_at], "texts": [row[text_at] for row in rows],
+                "labels": [row[label_at] for row in rows], "bytes": path.read_bytes().hex(),
+            }, ensure_ascii=False))
+            path.unlink()
+    packed = pyarrow.Codec("zstd", compression_level=19).compress("\n".join(lines).encode() + b"\n", asbytes=True)
+    pathlib.Path(place).write_bytes(packed)
+    print(f"{count} tables, {len(packed)} bytes")
+
+
 def main():
     program = sys.argv[1]
+    if program == "--archive":
+        count = int(sys.argv[3]) if len(sys.argv) > 3 else 400
+        archive(sys.argv[2], count, random.Random(int(sys.argv[4]) if len(sys.argv) > 4 else 1))
+        return
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 300
     draw = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     folder = pathlib.Path(tempfile.mkdtemp())

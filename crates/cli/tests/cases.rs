@@ -121,6 +121,12 @@ fn of_several_columns_the_choice_is_told_with_the_way_to_another() {
         assert!(notes(&read).contains("columns are called 'text'"), "{name}: {}", notes(&read));
         assert_eq!((read["readings"][0]["text"][0].as_str(), texts(&read)), (Some("text"), 60), "{name}");
     }
+    assert_eq!(shown("05_semicolon_comma_header.csv", &[])["readings"][0]["delimiter"], ";");
+    let (folder, file) = (tempfile::tempdir().expect("a folder"), case("10_title_body.csv"));
+    let joined = ["data", "show", &file, "--text-column", "title", "--text-column", "body", "--json", "--count", "1"];
+    let joined: Value = serde_json::from_str(&succeeds(folder.path(), &joined)).expect("JSON");
+    let text = &joined["examples"][0]["texts"][0];
+    assert!(text.as_str().is_some_and(|text| text.ends_with("\nsee title")), "{joined}");
 }
 
 #[test]
@@ -174,6 +180,13 @@ fn a_card_bears_any_labels_and_any_number_of_them() {
     assert!(
         odd.contains("multi…, ") && !odd.contains(&"x".repeat(61)) && odd.contains(&format!("{}…", "x".repeat(60)))
     );
+    let ask = ["predict", "my models/odd", "the hotel", "--json"];
+    for (flags, classes) in [(&[][..], 10), (&["--all"], 12)] {
+        let answer = common::result(&succeeds(folder, &[&ask[..], flags].concat()));
+        let found = answer["probabilities"].as_object().expect("probabilities");
+        assert_eq!(found.len(), classes);
+        assert!(found.values().all(|p| p.as_f64() <= answer["probability"].as_f64()), "the most probable ones");
+    }
     let widest = odd.lines().filter(|line| !line.starts_with("- data")).map(|line| line.chars().count()).max();
     assert!(widest < Some(500), "{widest:?}: {odd}");
     for part in [

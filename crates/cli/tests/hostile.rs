@@ -3,6 +3,7 @@
 mod common;
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::Write,
     path::Path,
@@ -36,9 +37,9 @@ fn says(error: &str, parts: &[&str]) {
 fn damaged_models_are_named_by_every_verb() {
     let folder = with_model();
     let folder = folder.path();
-    let good = everything(&folder.join("model"));
+    let mut good = everything(&folder.join("model"));
     let verbs: [&[&str]; 3] = [&["predict", "model", "a film"], &["evaluate", "model"], &["inspect", "model"]];
-    let refused = |file: &str, bytes: Option<&[u8]>, parts: &[&str]| {
+    let refused = |good: &BTreeMap<String, Vec<u8>>, file: &str, bytes: Option<&[u8]>, parts: &[&str]| {
         let path = folder.join("model").join(file);
         match bytes {
             Some(bytes) => fs::write(&path, bytes).unwrap(),
@@ -51,31 +52,52 @@ fn damaged_models_are_named_by_every_verb() {
         }
         fs::write(&path, &good[file]).unwrap();
     };
-    let (config, weights, words) = (&good["config.json"], &good["model.safetensors"], &good["vocab.txt"]);
     let rubbish: Vec<u8> = (0..5000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 23) as u8).collect();
     for file in ["config.json", "model.safetensors", "vocab.txt"] {
-        refused(file, None, &[file, "cannot read"]);
-        refused(file, Some(&rubbish), &[file]);
-        refused(file, Some(b""), &[file]);
-        refused(file, Some(&good[file][..good[file].len() / 2]), &[file]);
+        refused(&good, file, None, &[file, "cannot read"]);
+        refused(&good, file, Some(&rubbish), &[file]);
+        refused(&good, file, Some(b""), &[file]);
+        refused(&good, file, Some(&good[file][..good[file].len() / 2]), &[file]);
     }
+    // A changed file is told by its checksum; what does not fit is told without one too, as older models have none.
+    refused(
+        &good,
+        "vocab.txt",
+        Some(&[&good["vocab.txt"][..], b"onemoreword\n"].concat()),
+        &["vocab.txt", "SHA-256"],
+    );
+    let mut plain: serde_json::Value = serde_json::from_slice(&good["config.json"]).unwrap();
+    plain.as_object_mut().unwrap().remove("sha256").expect("checksums");
+    good.insert("config.json".to_owned(), serde_json::to_vec_pretty(&plain).unwrap());
+    fs::write(folder.join("model/config.json"), &good["config.json"]).unwrap();
+    let (config, weights, words) = (&good["config.json"], &good["model.safetensors"], &good["vocab.txt"]);
     // Wrong lengths: a word too many, a class too many, other filters.
-    refused("vocab.txt", Some(&[words, b"onemoreword\n".as_slice()].concat()), &["vocab.txt", "words"]);
+    refused(&good, "vocab.txt", Some(&[words, b"onemoreword\n".as_slice()].concat()), &["vocab.txt", "words"]);
     let edited = |from: &str, to: &str| {
         let config = text(config);
         assert!(config.contains(from), "{config}");
         config.replacen(from, to, 1).into_bytes()
     };
-    refused("config.json", Some(&edited("\"negative\",", "\"negative\", \"neutral\",")), &["config.json", "labels"]);
-    refused("config.json", Some(&edited("\"filters\": 100", "\"filters\": 101")), &["expected", "got"]);
-    refused("config.json", Some(&edited("\"version\": 2", "\"version\": 3")), &["version 1 to 2", "version 3"]);
+    refused(
+        &good,
+        "config.json",
+        Some(&edited("\"negative\",", "\"negative\", \"neutral\",")),
+        &["config.json", "labels"],
+    );
+    refused(&good, "config.json", Some(&edited("\"filters\": 100", "\"filters\": 101")), &["expected", "got"]);
+    refused(
+        &good,
+        "config.json",
+        Some(&edited("\"version\": 2", "\"version\": 3")),
+        &["version 1 to 2", "version 3"],
+    );
     // A threshold that is no number.
     let header = 8 + u64::from_le_bytes(*weights.first_chunk().unwrap()) as usize;
     let description: serde_json::Value = serde_json::from_slice(&weights[8..header]).unwrap();
     let first = description["2.thresholds"]["data_offsets"][0].as_u64().unwrap() as usize;
     let mut poisoned = weights.clone();
     poisoned[header + first..][..4].copy_from_slice(&f32::NAN.to_le_bytes());
-    refused("model.safetensors", Some(&poisoned), &["model.safetensors", "finite", "NaN"]);
+    refused(&good, "model.safetensors", Some(&poisoned), &["model.safetensors", "finite", "NaN"]);
     assert_eq!(everything(&folder.join("model")), good);
     succeeds(folder, verbs[0]);
     says(&fails(folder, &["predict", "no-model", "a film"]), &["no-model"]);

@@ -84,6 +84,29 @@ fn every_format_makes_the_same_model_and_every_verb_knows_it() {
     assert!(table.starts_with("text,label,labels,probability,unknown\n"), "{}", &table[..200]);
     assert!(table.lines().any(|line| line.contains(",food|") || line.contains("|food,")), "{table}");
 
+    for found in [&trained, &evaluated] {
+        assert!(
+            found["energy_ratio"].as_f64() > Some(0.0) && found["snn_microjoules_per_text"].is_number(),
+            "{found}"
+        );
+    }
+    assert!(card.contains("| energy, ") && card.contains("SNN accumulations"), "{card}");
+    let jsonl = case(".jsonl");
+    let copy = succeeds(folder, &["predict", "model", "--file", &jsonl, "--prefix", "p_", "--out", "-"]);
+    assert!(events(&copy).iter().all(|row| row["p_labels"].is_array() && row["label"].is_array()));
+    succeeds(folder, &["predict", "model", "--file", &case(".parquet"), "--prefix", "p_", "--out", "o.parquet"]);
+    let read = succeeds(folder, &["data", "show", "o.parquet", "--multi-label", "--label-column", "p_labels"]);
+    assert!(read.contains("240 texts, 4 classes") && read.contains("divided at '|'"), "{read}");
+
+    // Labels that the model does not know may come of another separator, or another column.
+    fs::write(folder.join("cut.csv"), "text,label\nthe soup,\"food, place\"\nthe bread,food|drinks\n")
+        .expect("written");
+    let refusal = fails(folder, &["evaluate", "model", "cut.csv", "--label-separator", "|"]);
+    assert!(
+        refusal.contains("got 'food, place'; --label-column") && refusal.contains("--label-separator"),
+        "{refusal}"
+    );
+
     let inspected = succeeds(folder, &["inspect", "model"]);
     assert!(inspected.contains("test micro F1") && inspected.contains("all labels right"), "{inspected}");
 }
@@ -102,7 +125,7 @@ fn what_makes_no_sense_of_several_labels_is_refused_by_name() {
         (&["train", &jsonl, "--multi-label", "--recipe", "paper"], "network.readout=membrane"),
         (&["evaluate", "one", &jsonl, "--multi-label"], "answers one label a text"),
         (&["train", &jsonl], "--multi-label"),
-        (&["evaluate", "one", &jsonl], "--multi-label"),
+        (&["evaluate", "one", &jsonl], "the model answers one label a text, --skip-bad"),
     ] {
         let output = run(folder, arguments);
         let error = text(&output.stderr).lines().last().unwrap_or_default();

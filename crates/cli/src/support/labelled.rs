@@ -116,6 +116,7 @@ impl Arguments {
                 }
             };
         }
+        reading::refuse_without_file(&self.reading, &self.labels, "a data set that goes by a name", "FILE")?;
         let training = model.training();
         let name = match &self.source.dataset {
             Some(name) => name,
@@ -208,12 +209,17 @@ fn class_of(model: &Model, label: &str, place: &impl std::fmt::Display, line: Op
     let alike = || model.labels().iter().position(|known| same(&known));
     exact.or_else(alike).ok_or_else(|| {
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-        let mut known: Vec<String> =
-            model.labels().iter().take(20).map(|l| terminal::one_line(l, Some(40))).collect();
+        let name = |label: &str| format!("'{}'", terminal::one_line(label, Some(40)));
+        let mut known: Vec<String> = model.labels().iter().take(20).map(|label| name(label)).collect();
         if model.labels().len() > known.len() {
             known.push("…".to_owned());
         }
-        let (known, got) = (known.join(", "), terminal::one_line(label, Some(40)));
-        anyhow::anyhow!("{place}{line}: expected a label of the model ({known}), got '{got}'")
+        // Cut at another separator than in training, a cell has other labels.
+        let flags = match model.thresholds() {
+            Some(_) => "--label-column reads another column, --label-separator divides its cells otherwise",
+            None => "--label-column reads another column",
+        };
+        let (known, got) = (known.join(", "), name(label));
+        anyhow::anyhow!("{place}{line}: expected a label of the model ({known}), got {got}; {flags}")
     })
 }

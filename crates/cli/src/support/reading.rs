@@ -46,8 +46,8 @@ pub struct LabelArguments {
     /// With --multi-label: what stands between the labels of a cell [default: what is found, `,`, `;` or `|`].
     #[arg(long, value_name = "TEXT", value_parser = separator, help_heading = HEADING)]
     label_separator: Option<String>,
-    /// Leave out records that break their format and texts without a label (nothing, NaN, null or <NA> in its place), and
-    /// go on.
+    /// Leave out records that break their format and texts without a label (nothing, NaN, null or `<NA>` in its
+    /// place), and go on.
     #[arg(long, help_heading = HEADING)]
     skip_bad: bool,
 }
@@ -59,6 +59,17 @@ impl LabelArguments {
             anyhow::bail!("--label-separator is for texts of several labels (--multi-label)");
         }
         Ok(())
+    }
+
+    /// The flags that were given.
+    fn given(&self) -> Vec<&'static str> {
+        let flags = [
+            (self.label_column.is_some(), "--label-column"),
+            (self.multi_label, "--multi-label"),
+            (self.label_separator.is_some(), "--label-separator"),
+            (self.skip_bad, "--skip-bad"),
+        ];
+        flags.into_iter().filter(|flag| flag.0).map(|flag| flag.1).collect()
     }
 
     /// Whether the labels of a text are asked to be several.
@@ -73,6 +84,19 @@ impl Arguments {
     /// Whether the form of the files was said.
     pub fn says_format(&self) -> bool {
         self.format.is_some()
+    }
+
+    /// The flags that were given.
+    fn given(&self) -> Vec<&'static str> {
+        let flags = [
+            (self.format.is_some(), "--format"),
+            (self.delimiter.is_some(), "--delimiter"),
+            (self.escape.is_some(), "--escape"),
+            (self.header, "--header"),
+            (self.no_header, "--no-header"),
+            (!self.text_column.is_empty(), "--text-column"),
+        ];
+        flags.into_iter().filter(|flag| flag.0).map(|flag| flag.1).collect()
     }
 
     /// What the flags say; of the rest, what `model` was trained on comes first.
@@ -91,11 +115,27 @@ impl Arguments {
         options.skip_bad = labels.skip_bad;
         options.multi_label = labels.multi_label || model.is_some_and(|model| model.thresholds().is_some());
         options.label_separator.clone_from(&labels.label_separator);
+        options.one_label = model.is_some_and(|model| model.thresholds().is_none());
         if let Some(columns) = model.and_then(|model| model.training().columns.as_ref()) {
             options.familiar = Familiar { text: columns.text.clone(), label: columns.label.clone() };
         }
         options
     }
+}
+
+/// Refuses flags that say how files are read where none is: what they ask for would be passed over. `texts` is what
+/// is read instead, `file` how a file is given.
+pub fn refuse_without_file(
+    reading: &Arguments,
+    labels: &LabelArguments,
+    texts: &str,
+    file: &str,
+) -> anyhow::Result<()> {
+    let given = [reading.given(), labels.given()].concat();
+    if given.is_empty() {
+        return Ok(());
+    }
+    anyhow::bail!("{} says how files are read: expected {file}, got {texts}", given.join(", "))
 }
 
 fn separator(text: &str) -> Result<String, String> {

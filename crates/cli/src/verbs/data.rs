@@ -57,9 +57,10 @@ struct ListArguments {
 
 #[derive(Debug, clap::Args)]
 struct ShowArguments {
-    /// A known data set (see `data list`), or a CSV, TSV, JSON-lines, Parquet or fastText file or folder.
-    #[arg(value_name = "NAME|FILE")]
-    name: String,
+    /// A known data set (see `data list`), or a CSV, TSV, JSON-lines, Parquet or fastText file or folder; `-` is
+    /// standard input. Several files are read as one.
+    #[arg(value_name = "NAME|FILE", required = true)]
+    names: Vec<String>,
     /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
     /// `spiketext data fetch`].
     #[arg(long, value_name = "DIR")]
@@ -198,13 +199,18 @@ fn unknown(name: &str) -> anyhow::Error {
 fn show(arguments: ShowArguments, out: &mut impl Write) -> anyhow::Result<()> {
     arguments.labels.check(arguments.labels.multi_label())?;
     let options = arguments.reading.options(&arguments.labels, None);
-    let folder = if options == ReadOptions::default() {
-        data_folder(&arguments.name, arguments.data_dir.as_deref())?
-    } else {
-        // Columns are for files, which need no folder.
-        arguments.data_dir
+    let dataset = match arguments.names.as_slice() {
+        [name] => {
+            let folder = if options == ReadOptions::default() {
+                data_folder(name, arguments.data_dir.as_deref())?
+            } else {
+                // Columns are for files, which need no folder.
+                arguments.data_dir
+            };
+            data::open(name, folder.as_deref(), &options)?
+        }
+        files => Dataset::from_files(files, None, &options)?,
     };
-    let dataset = data::open(&arguments.name, folder.as_deref(), &options)?;
     let summary = dataset.summary();
     let texts = || dataset.train.iter().map(|example| example.text.as_str());
     let language = detect_language(texts());
@@ -319,7 +325,13 @@ fn remarks(dataset: &Dataset) -> Vec<String> {
         (report.unused, "marked for another part, left out"),
         (report.duplicates, "the same as an earlier one but for case, width or white space, kept"),
         (report.straddling, "in development or test and in an earlier part too, as the parts were given"),
-        (report.contradictory, "in more than one class, kept"),
+        (
+            report.contradictory,
+            match dataset.multi_label {
+                true => "with other labels in another place, kept",
+                false => "in more than one class, kept",
+            },
+        ),
     ]
     .into_iter()
     .filter(|remark| remark.0 > 0)

@@ -126,6 +126,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if from_pipe && std::io::stdin().is_terminal() {
         anyhow::bail!("no text to label: give TEXT, --file FILE, or `-` to type or pipe one text a line");
     }
+    if arguments.file.is_none() {
+        let texts = if from_pipe { "one text a line from standard input" } else { "texts as they stand" };
+        let labels = reading::LabelArguments::default();
+        reading::refuse_without_file(&arguments.reading, &labels, texts, "--file FILE (`-` is standard input)")?;
+    }
     // A path is hardly ever what somebody wants to know the sentiment of.
     if let Some(file) = arguments.texts.iter().find(|text| Path::new(text).is_file()) {
         anyhow::bail!(
@@ -227,6 +232,9 @@ fn write_table(
     let counts = abstention.map_or_else(String::new, |rule| {
         format!(", answered '{}': {none}", terminal::one_line(rule.label(), Some(40)))
     });
+    if read.rows == 0 {
+        told(&[format!("note: {} has no texts", read.path.display())]);
+    }
     told(&[format!("labelled {} texts -> {place}{replaced}; without a known word: {unknown}{counts}", read.rows)]);
     Ok(ExitCode::SUCCESS)
 }
@@ -260,6 +268,9 @@ impl<W: Write> Answers<'_, W> {
         if file.is_dir() {
             let table = data::read_texts(file, &options)?;
             told(&reading::told(&table.readings));
+            if table.rows.is_empty() {
+                told(&[format!("note: {} has no texts", file.display())]);
+            }
             let texts: Vec<String> = table.rows.into_iter().map(|row| row.text).collect();
             return texts.chunks(BATCH_TEXTS).try_for_each(|texts| self.write(texts));
         }
@@ -276,7 +287,7 @@ impl<W: Write> Answers<'_, W> {
         }
         told(&reading::told_later(stream.reading(), at_first));
         if stream.reading().rows == 0 {
-            anyhow::bail!("{}: expected texts, got none", stream.reading().path.display());
+            told(&[format!("note: {} has no texts", stream.reading().path.display())]);
         }
         Ok(())
     }

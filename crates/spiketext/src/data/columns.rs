@@ -87,7 +87,8 @@ pub(crate) struct Columns<'a> {
     pub(crate) labelled: bool,
 }
 
-fn same(name: &str, wanted: &str) -> bool {
+/// Whether two names of columns are one, but for case and the white space around them.
+pub(crate) fn same(name: &str, wanted: &str) -> bool {
     name.trim().to_lowercase() == wanted.trim().to_lowercase()
 }
 
@@ -120,10 +121,10 @@ impl Columns<'_> {
         let mut text =
             self.options.text.iter().map(|asked| self.asked(asked, "--text-column")).collect::<Result<Vec<_>>>()?;
         if text.is_empty() {
-            text = self.usual_text(label);
+            text = self.usual_text(label)?;
         }
         // A label column is no text even where no label is asked for.
-        let usual_label = self.usual_label(&text);
+        let usual_label = self.usual_label(&text)?;
         if label.is_none() && self.labelled {
             label = usual_label;
         }
@@ -191,25 +192,54 @@ impl Columns<'_> {
     }
 
     /// The text columns by familiar or usual names.
-    fn usual_text(&self, label: Option<usize>) -> Vec<usize> {
+    fn usual_text(&self, label: Option<usize>) -> Result<Vec<usize>> {
         if !self.named {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let find = |wanted: &str| self.names.iter().position(|name| same(name, wanted));
-        let familiar: Option<Vec<usize>> = self.options.familiar.text.iter().map(|name| find(name)).collect();
+        let familiar = self.options.familiar.text.iter().map(|name| self.familiar(name, "--text-column"));
+        let familiar: Option<Vec<usize>> = familiar.collect::<Result<Vec<Option<usize>>>>()?.into_iter().collect();
         if let Some(familiar) = familiar.filter(|familiar| !familiar.is_empty()) {
-            return familiar;
+            return Ok(familiar);
         }
-        self.all_of(&TEXT_NAMES, &label.into_iter().collect::<Vec<_>>()).into_iter().take(1).collect()
+        Ok(self.all_of(&TEXT_NAMES, &label.into_iter().collect::<Vec<_>>()).into_iter().take(1).collect())
     }
 
-    fn usual_label(&self, text: &[usize]) -> Option<usize> {
+    fn usual_label(&self, text: &[usize]) -> Result<Option<usize>> {
         if !self.named {
-            return None;
+            return Ok(None);
         }
-        let familiar = self.options.familiar.label.as_deref();
-        let familiar = familiar.and_then(|familiar| self.names.iter().position(|name| same(name, familiar)));
-        familiar.or_else(|| self.all_of(&LABEL_NAMES, text).first().copied())
+        let familiar = match &self.options.familiar.label {
+            // Where the label is not read, any of one name will do: none of them is the text.
+            Some(name) if !self.labelled || self.options.label.is_some() => self.called(name).first().copied(),
+            Some(name) => self.familiar(name, "--label-column")?,
+            None => None,
+        };
+        Ok(familiar.or_else(|| self.all_of(&LABEL_NAMES, text).first().copied()))
+    }
+
+    /// The columns called `name`: those that are so to the letter or, if there are none, but for case.
+    fn called(&self, name: &str) -> Vec<usize> {
+        let all = |is_meant: &dyn Fn(&str) -> bool| -> Vec<usize> {
+            (0..self.names.len()).filter(|&column| is_meant(&self.names[column])).collect()
+        };
+        let exact = all(&|own| own.trim() == name.trim());
+        if exact.is_empty() { all(&|own| same(own, name)) } else { exact }
+    }
+
+    /// The column that the model calls `name`. It keeps no numbers, so that of several of one name nobody knows which
+    /// it was trained on.
+    fn familiar(&self, name: &str, flag: &str) -> Result<Option<usize>> {
+        match self.called(name).as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(*only)),
+            several => {
+                let numbers = several.iter().map(|column| format!("number {}", column + 1)).collect::<Vec<_>>();
+                let expected =
+                    format!("one column '{}', as the model was trained on ({flag} NUMBER says which)", shown(name));
+                let got = format!("{} of that name: {}", several.len(), numbers.join(", "));
+                Err(Error::malformed(self.path, self.line, expected, got))
+            }
+        }
     }
 
     /// The columns with one of the usual names, the likeliest first, other than those that are taken.
@@ -359,6 +389,27 @@ mod tests {
         assert!(chosen(&["text", "label"], &["3"], None).unwrap_err().to_string().contains("--text-column"));
         assert!(chosen(&["id", "text"], &[], None).is_err(), "a numbering is no label");
         assert!(chosen(&["text", "label"], &["label"], Some("label")).is_err());
+    }
+
+    #[test]
+    fn a_name_of_the_model_that_stands_twice_is_a_question() {
+        let names = ["text", "label", "text", "Label"].map(str::to_owned);
+        let familiar = super::super::options::Familiar { text: vec!["text".into()], label: Some("label".into()) };
+        let find = |text: &[&str], names: &[String], labelled| {
+            let text = text.iter().map(|&name| name.to_owned()).collect();
+            let options = ReadOptions { familiar: familiar.clone(), text, ..ReadOptions::default() };
+            let path = Path::new("f.csv");
+            Columns { path, line: Some(1), names, named: true, options: &options, labelled }.find()
+        };
+        for labelled in [true, false] {
+            let message = find(&[], &names, labelled).unwrap_err().to_string();
+            assert!(message.contains("2 of that name: number 1, number 3"), "{message}");
+            assert!(message.contains("--text-column NUMBER"), "{message}");
+        }
+        assert_eq!(find(&["3"], &names, true).unwrap(), at(2, 1, None), "to the letter there is one label");
+        let twins = ["label", "text", "label"].map(str::to_owned);
+        assert!(find(&[], &twins, true).unwrap_err().to_string().contains("--label-column NUMBER"));
+        assert_eq!(find(&[], &twins, false).unwrap().unwrap().text, [1], "no label is read");
     }
 
     #[test]

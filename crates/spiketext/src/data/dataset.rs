@@ -14,7 +14,7 @@ use super::{
     options::ReadOptions,
     read::{read_file, read_files},
     reading::Reading,
-    split::{Split, SplitRule, divide, text_hash},
+    split::{Split, SplitRule, divide, divide_sets, text_hash},
     table::{Row, Table},
 };
 use crate::{
@@ -159,7 +159,12 @@ impl Dataset {
         };
         let pool: Vec<usize> = (0..keys.len()).filter(|&row| in_training(&table.rows[row])).collect();
         let pool_keys: Vec<(u64, usize)> = pool.iter().map(|&row| keys[row]).collect();
-        let Some(divided) = divide(&pool_keys, &wanted) else {
+        let sets: Vec<&[usize]> = pool.iter().map(|&row| targets[row].classes()).collect();
+        let divided = match multi_label {
+            true => divide_sets(&pool_keys, &sets, &wanted),
+            false => divide(&pool_keys, &wanted),
+        };
+        let Some(divided) = divided else {
             let parts = wanted.iter().map(|part| part.name()).collect::<Vec<_>>().join(" and ");
             let different = pool_keys.iter().map(|key| key.0).collect::<HashSet<_>>().len();
             let expected =

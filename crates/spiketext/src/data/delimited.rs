@@ -1,58 +1,83 @@
-//! CSV and TSV: records of fields, with or without a header.
+//! CSV and TSV: which record names the columns, and which columns hold text and label.
 //!
-//! The record parser is our own, so that a record is bounded, knows its line exactly and tells of a quote that never
-//! closes; a property test holds it to the `csv` crate.
+//! How a file falls into records is what [`records`](super::records) says.
 
-use std::{collections::VecDeque, io::Read};
+use std::io::Read;
 
 use super::{
     columns::{ColumnIndices, Columns, is_numbering, known_names},
-    dialect::{self, shown_delimiter},
-    fields::{Parser, Quotes, WholeField, seems_escaped, split_whole_fields},
     header::{Header, tell_header},
-    lines::{self, Line, Lines, listed, shown},
-    options::{Escape, Format},
-    table::Rows,
+    lines::{Lines, listed},
+    records::{Record, Records},
+    rows::Rows,
 };
 use crate::Result;
-
-/// How far the end of a quoted field is looked for in a TSV, in lines.
-const MOST_LINES_OF_A_FIELD: usize = 1000;
 
 /// Reads all of `lines` into `rows`. A TSV has tabs, and quotes that count only where they enclose a whole field; the
 /// delimiter of a CSV is the one of the options or the one that fits.
 pub(crate) fn read<R: Read>(lines: Lines<R>, rows: &mut Rows<'_>) -> Result<()> {
     let Some(mut begun) = Begun::of(lines, rows)? else {
-        return Ok(());
+        // A table without rows has a header at least.
+        return if rows.labelled { Ok(()) } else { rows.refuse(None, "texts", "none") };
     };
     let (width, first_line) = (begun.width, begun.first.line);
-    let first = begun.first.fields.clone();
-    match (begun.chosen.take(), begun.header) {
-        (Some(chosen), Some(header)) => {
-            if !header {
-                rows.push_fields(&chosen, first_line, &first)?;
-            }
-            let mut repeated = 0;
-            begun.records.each(rows, width, first_line, |rows, line, fields| {
-                if header && fields == first {
-                    repeated += 1;
-                    return Ok(());
-                }
-                rows.push_fields(&chosen, line, &fields)
-            })?;
-            if repeated > 0 {
-                rows.reading.notes.push(format!("the header comes again among the records, left out: {repeated}"));
-            }
-            Ok(())
+    let first = std::mem::take(&mut begun.first.fields);
+    if let (Some(chosen), Some(header)) = (begun.chosen.take(), begun.header) {
+        let mut body = Body { first_line, first, header, chosen, repeated: 0 };
+        body.begin(rows)?;
+        begun.records.each(rows, width, first_line, |rows, line, fields| body.take(rows, line, &fields))?;
+        body.finish(rows);
+        return Ok(());
+    }
+    // No name is known, so the records themselves have to tell.
+    let mut others = Vec::new();
+    begun.records.each(rows, width, first_line, |_, line, fields| {
+        others.push((line, fields));
+        Ok(())
+    })?;
+    let told = begun.header.map_or_else(|| tell_header(&first, others.iter().map(|other| &other.1[..])), Header::of);
+    let label = |header: bool| {
+        let data = others.iter().map(|other| &other.1).filter(|fields| !header || **fields != first);
+        label_of_two(data.chain((!header).then_some(&first)))
+    };
+    let (header, chosen) = place(first_line, &first, told, rows, label)?;
+    let mut body = Body { first_line, first, header, chosen, repeated: 0 };
+    body.begin(rows)?;
+    others.iter().try_for_each(|(line, fields)| body.take(rows, *line, fields))?;
+    body.finish(rows);
+    Ok(())
+}
+
+/// Records on their way into rows, once it is known what the first one is and where the columns are.
+struct Body {
+    first_line: u64,
+    first: Vec<String>,
+    /// Whether the first record names the columns.
+    header: bool,
+    chosen: ColumnIndices,
+    /// Records that are the same as the header, and so no data either.
+    repeated: usize,
+}
+
+impl Body {
+    /// Takes the first record, if it is data.
+    fn begin(&self, rows: &mut Rows<'_>) -> Result<()> {
+        if self.header { Ok(()) } else { rows.push_fields(&self.chosen, self.first_line, &self.first) }
+    }
+
+    fn take(&mut self, rows: &mut Rows<'_>, line: u64, fields: &[String]) -> Result<()> {
+        if self.header && fields == self.first {
+            self.repeated += 1;
+            return Ok(());
         }
-        // No name is known, so the records themselves have to tell.
-        (_, header) => {
-            let mut unplaced = vec![(first_line, first)];
-            begun.records.each(rows, width, first_line, |_, line, fields| {
-                unplaced.push((line, fields));
-                Ok(())
-            })?;
-            read_without_names(&unplaced, width, header, rows)
+        rows.push_fields(&self.chosen, line, fields)
+    }
+
+    /// Says what was left out.
+    fn finish(self, rows: &mut Rows<'_>) {
+        if self.repeated > 0 {
+            let note = "the header comes again among the records, left out";
+            rows.reading.notes.push(format!("{note}: {}", self.repeated));
         }
     }
 }
@@ -73,7 +98,7 @@ impl<R: Read> Begun<R> {
     /// Reads the first record of `lines` and tells `rows` what it shows; none if there is none.
     pub(super) fn of(lines: Lines<R>, rows: &mut Rows<'_>) -> Result<Option<Self>> {
         let mut records = Records::of(lines, rows)?;
-        let Some(first) = records.next(rows)? else {
+        let Some(first) = first_of(&mut records, rows)? else {
             return Ok(None);
         };
         let width = first.fields.len();
@@ -90,8 +115,9 @@ impl<R: Read> Begun<R> {
                 (found, reading)
             })
         };
-        // Numbers alone do not say whether the first record names columns.
-        let names_known = known_names(&first.fields, rows.options) > 0;
+        // Numbers alone do not say whether the first record names columns. Who gives a name says that it does, be it
+        // there or not.
+        let names_known = known_names(&first.fields, rows.options) > 0 || rows.options.asks_by_name();
         let (chosen, reading) = match rows.options.header {
             Some(named) => columns(named, rows)?,
             None if names_known => columns(true, rows)?,
@@ -106,19 +132,18 @@ impl<R: Read> Begun<R> {
     }
 }
 
-/// Takes records whose first names no known column.
-fn read_without_names(
-    records: &[(u64, Vec<String>)],
-    width: usize,
-    header: Option<bool>,
-    rows: &mut Rows<'_>,
-) -> Result<()> {
-    let Some((first_line, first)) = records.first() else { return Ok(()) };
-    let told = header.map_or_else(|| tell_header(records, width), Header::of);
-    let label = |header: bool| label_of_two(&records[usize::from(header)..]);
-    let (header, chosen) = place(*first_line, first, told, rows, label)?;
-    let body = &records[usize::from(header)..];
-    body.iter().try_for_each(|(line, fields)| rows.push_fields(&chosen, *line, fields))
+/// The first record. One that is broken tells neither columns nor their names; only where it is said to be data like
+/// all others can the next one stand in for it.
+fn first_of<R: Read>(records: &mut Records<R>, rows: &mut Rows<'_>) -> Result<Option<Record>> {
+    while let Some(record) = records.next(rows)? {
+        if records.is_sound(&record, rows) {
+            return Ok(Some(record));
+        }
+        if rows.options.header != Some(false) || !rows.labelled {
+            rows.check()?;
+        }
+    }
+    Ok(None)
 }
 
 /// Places the columns of records whose first one, `first`, names none that is known and is what `told` says: whether
@@ -189,245 +214,12 @@ pub(super) fn place(
 }
 
 /// Which of two columns is the label: the one with fewer different values or, at a tie, with fewer letters.
-fn label_of_two(records: &[(u64, Vec<String>)]) -> usize {
+fn label_of_two<'a>(records: impl Iterator<Item = &'a Vec<String>> + Clone) -> usize {
     let measure = |column: usize| {
-        let values: std::collections::HashSet<&str> = records.iter().map(|record| record.1[column].trim()).collect();
-        (values.len(), records.iter().map(|record| record.1[column].len()).sum::<usize>())
+        let values: std::collections::HashSet<&str> = records.clone().map(|fields| fields[column].trim()).collect();
+        (values.len(), records.clone().map(|fields| fields[column].len()).sum::<usize>())
     };
     usize::from(measure(1) < measure(0))
-}
-
-/// A record of a file.
-#[derive(Debug)]
-pub(super) struct Record {
-    /// The line it begins on.
-    pub(super) line: u64,
-    pub(super) fields: Vec<String>,
-    /// All of it as it stands in the file.
-    pub(super) raw: String,
-    /// The end of its last line.
-    pub(super) end: &'static str,
-    /// Whether something stands behind a quote that closes a field, so that its quotes mean something else.
-    pub(super) strays: bool,
-}
-
-/// The records of a file, one after the other.
-pub(super) struct Records<R> {
-    lines: Lines<R>,
-    /// Lines that were read ahead.
-    waiting: VecDeque<Line>,
-    pub(super) delimiter: char,
-    pub(super) quotes: Quotes,
-    /// The line that names the delimiter, with its end.
-    pub(super) separator_line: Option<String>,
-    /// Fields of the first record.
-    width: Option<usize>,
-}
-
-impl<R: Read> Records<R> {
-    /// Records with the delimiter that the options name or the first lines show.
-    pub(super) fn of(mut lines: Lines<R>, rows: &Rows<'_>) -> Result<Self> {
-        let mut waiting = VecDeque::new();
-        let mut bytes = 0;
-        while waiting.len() < dialect::HEAD_LINES && bytes < dialect::HEAD_BYTES {
-            let Some(line) = lines.next_line()? else { break };
-            bytes += line.text.len();
-            waiting.push_back(line);
-        }
-        let ended = waiting.len() < dialect::HEAD_LINES && bytes < dialect::HEAD_BYTES;
-        let quotes = match rows.reading.format {
-            // As programs write it, if only so all records have one number of fields.
-            Format::Tsv
-                if dialect::escape(rows.options).is_none()
-                    && !dialect::is_quoted(waiting.make_contiguous(), ended, rows.options) =>
-            {
-                Quotes::WholeFields
-            }
-            _ => Quotes::Csv(dialect::escape(rows.options)),
-        };
-        let told = dialect::sep_line(&waiting);
-        let mut separator_line = None;
-        while let (Some(_), None) = (told, &separator_line) {
-            let Some(line) = waiting.pop_front() else { break };
-            separator_line = Some(line.text + line.end).filter(|line| !line.trim().is_empty());
-        }
-        let delimiter = match (rows.options.delimiter.or(told), quotes) {
-            (Some(delimiter), _) => delimiter,
-            (None, _) if rows.reading.format == Format::Tsv => '\t',
-            (None, _) => dialect::delimiter(waiting.make_contiguous(), ended, rows)?,
-        };
-        Ok(Self { lines, waiting, delimiter, quotes, separator_line, width: None })
-    }
-
-    #[cfg(test)]
-    pub(super) fn with(lines: Lines<R>, delimiter: char, quotes: Quotes) -> Self {
-        Self { lines, waiting: VecDeque::new(), delimiter, quotes, separator_line: None, width: None }
-    }
-
-    /// Gives every record of `width` fields to `take`; others are broken.
-    fn each(
-        &mut self,
-        rows: &mut Rows<'_>,
-        width: usize,
-        first_line: u64,
-        mut take: impl FnMut(&mut Rows<'_>, u64, Vec<String>) -> Result<()>,
-    ) -> Result<()> {
-        while let Some(record) = self.next(rows)? {
-            if self.fits(&record, width, first_line, rows) {
-                take(rows, record.line, record.fields)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a record has `width` fields, as the one in `first_line`; others are broken.
-    pub(super) fn fits(&self, record: &Record, width: usize, first_line: u64, rows: &mut Rows<'_>) -> bool {
-        if record.strays {
-            let expected = "a delimiter or the end of the line behind the quote that closes a field (a quote that is a letter is \
-                            written twice, between quotes)";
-            rows.broken(Some(record.line), expected, format!("'{}'", shown(&record.raw)));
-            return false;
-        }
-        let fits = record.fields.len() == width;
-        if !fits {
-            let delimiter = shown_delimiter(self.delimiter);
-            let expected = format!("{width} fields between {delimiter} as in line {first_line}");
-            rows.broken(Some(record.line), expected, record.fields.len().to_string());
-        }
-        fits
-    }
-
-    /// Whether lines wait that were read ahead to tell the delimiter.
-    pub(super) fn is_in_head(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
-    fn line(&mut self) -> Result<Option<Line>> {
-        match self.waiting.pop_front() {
-            Some(line) => Ok(Some(line)),
-            None => self.lines.next_line(),
-        }
-    }
-
-    /// The next record; blank lines between records are skipped.
-    pub(super) fn next(&mut self, rows: &Rows<'_>) -> Result<Option<Record>> {
-        let record = match self.quotes {
-            Quotes::Csv(escape) => self.next_quoted(escape, rows)?,
-            Quotes::WholeFields => self.next_whole_fields()?,
-        };
-        if let (Escape::Open, Some(record)) = (rows.options.escape, &record)
-            && seems_escaped(&record.raw, self.delimiter)
-        {
-            return rows.refuse(
-                Some(record.line),
-                "quotes within quotes written twice, or --escape '\\' if a backslash makes a letter of a quote (--escape none \
-                 if it is a letter itself)",
-                format!("'{}'", shown(&record.raw)),
-            );
-        }
-        if let (None, Some(record)) = (self.width, &record) {
-            self.width = Some(record.fields.len());
-        }
-        Ok(record)
-    }
-
-    fn next_quoted(&mut self, escape: Option<char>, rows: &Rows<'_>) -> Result<Option<Record>> {
-        let mut open: Option<(u64, Parser, String)> = None;
-        let limit = self.lines.limit();
-        while let Some(Line { number, text, end }) = self.line()? {
-            if open.is_none() && text.trim_matches(' ').is_empty() {
-                continue;
-            }
-            let (line, mut parser, mut raw) =
-                open.take().unwrap_or_else(|| (number, Parser::new(self.delimiter, escape), String::new()));
-            parser.feed(&text);
-            raw.push_str(&text);
-            if parser.length > limit {
-                return Err(lines::too_long(&rows.path, line, limit));
-            }
-            if parser.strays_over_lines {
-                let expected = "a delimiter or the end of the line behind the quote that closes a field of several lines (a \
-                                quote that is a letter is written twice, between quotes)";
-                return rows.refuse(Some(line), expected, format!("'{}'", shown(&raw)));
-            }
-            if !parser.is_open() {
-                let strays = parser.strays();
-                return Ok(Some(Record { line, fields: parser.finish(), raw, end, strays }));
-            }
-            raw.push_str(end);
-            open = Some((line, parser, raw));
-        }
-        match open {
-            None => Ok(None),
-            Some((begin, parser, _)) => {
-                let field = parser.field.chars().take(30).collect::<String>();
-                rows.refuse(
-                    Some(begin),
-                    "a closing quote",
-                    format!("none after '\"{}' to the end of the file", shown(&field)),
-                )
-            }
-        }
-    }
-
-    /// A record of a TSV, in which a quote is a letter like others unless it encloses a whole field, over several lines
-    /// if the record has the right number of fields only so.
-    fn next_whole_fields(&mut self) -> Result<Option<Record>> {
-        let first = loop {
-            match self.line()? {
-                None => return Ok(None),
-                Some(line) if line.text.trim_matches(' ').is_empty() => {}
-                Some(line) => break line,
-            }
-        };
-        let contents = |fields: Vec<WholeField>| fields.into_iter().map(|field| field.content).collect();
-        let fields = split_whole_fields(&first.text, self.delimiter);
-        let open = fields.last().is_some_and(|field| field.is_open);
-        if let (true, Some(width)) = (open, self.width) {
-            let mut joined = first.text.clone();
-            let mut raw = format!("{}{}", first.text, first.end);
-            let mut taken = Vec::new();
-            while taken.len() < MOST_LINES_OF_A_FIELD && joined.len() <= self.lines.limit() {
-                let Some(line) = self.line()? else { break };
-                joined.push('\n');
-                joined.push_str(&line.text);
-                raw.push_str(&line.text);
-                // A line that is a record by itself is one.
-                let alone = split_whole_fields(&line.text, self.delimiter);
-                let is_record = width > 1 && alone.len() == width && !alone.iter().any(|field| field.is_open);
-                let end = line.end;
-                taken.push(line);
-                if is_record && fields.len() == width {
-                    break;
-                }
-                let fields = split_whole_fields(&joined, self.delimiter);
-                if fields.last().is_some_and(|field| field.is_open) {
-                    raw.push_str(end);
-                    continue;
-                }
-                if fields.len() == width {
-                    return Ok(Some(Record {
-                        line: first.number,
-                        fields: contents(fields),
-                        raw,
-                        end,
-                        strays: false,
-                    }));
-                }
-                break;
-            }
-            for line in taken.into_iter().rev() {
-                self.waiting.push_front(line);
-            }
-        }
-        Ok(Some(Record {
-            line: first.number,
-            fields: contents(fields),
-            raw: first.text,
-            end: first.end,
-            strays: false,
-        }))
-    }
 }
 
 #[cfg(test)]
@@ -437,7 +229,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::data::{options::ReadOptions, table::Table};
+    use crate::data::{
+        fields::split_whole_fields,
+        options::{Format, ReadOptions},
+        table::Table,
+    };
 
     fn read_as(content: &str, format: Format, options: &ReadOptions, labelled: bool) -> Result<Table> {
         read_within(content, format, options, labelled, 1 << 20)
@@ -586,9 +382,48 @@ mod tests {
 
     #[test]
     fn a_header_in_the_middle_is_left_out_and_told() {
-        let read = table("text,label\na,1\ntext,label\nb,0\n").unwrap();
-        assert_eq!(read.rows.len(), 2);
-        assert!(read.readings[0].notes[0].contains("header comes again"), "{:?}", read.readings[0].notes);
+        let unusual = "message_body,queue\nthe phone was poor,a\nmessage_body,queue\nit is great fun,b\n";
+        let said = ReadOptions { header: Some(true), ..ReadOptions::default() };
+        for (content, options) in [
+            ("text,label\na,1\ntext,label\nb,0\n", &ReadOptions::default()),
+            (unusual, &ReadOptions::default()),
+            (unusual, &said),
+        ] {
+            let read = read_as(content, Format::Csv, options, true).unwrap();
+            assert_eq!(read.rows.len(), 2, "{content}");
+            let notes = &read.readings[0].notes;
+            assert!(notes.iter().any(|note| note.contains("header comes again among the records, left out: 1")));
+        }
+        // Without a header, what comes twice is a text that comes twice.
+        let said = ReadOptions { header: Some(false), ..ReadOptions::default() };
+        assert_eq!(read_as(unusual, Format::Csv, &said, true).unwrap().rows.len(), 4);
+    }
+
+    #[test]
+    fn letters_behind_a_closing_quote_break_the_first_record_too() {
+        let content = "\"quoted\" film is nice,pos\nit is a fine film,pos\nit is a bad film,neg\n";
+        let data = |skip_bad| ReadOptions { header: Some(false), skip_bad, ..ReadOptions::default() };
+        for labelled in [true, false] {
+            for options in [&ReadOptions::default(), &data(false)] {
+                let message = read_as(content, Format::Csv, options, labelled).unwrap_err().to_string();
+                assert!(message.starts_with("f.csv:1: expected a delimiter or the end of the line"), "{message}");
+            }
+        }
+        assert_eq!(read_as(content, Format::Csv, &data(true), true).unwrap().rows[0].line, Some(2));
+        // A broken header leaves nobody to say what the columns are.
+        let named = ReadOptions { header: Some(true), skip_bad: true, ..ReadOptions::default() };
+        assert!(read_as(content, Format::Csv, &named, true).is_err());
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_told_at_once() {
+        let nobody = ReadOptions { text: vec!["nope".to_owned()], ..ReadOptions::default() };
+        for labelled in [true, false] {
+            let message = read_as("odd,rare\nfine,pos\nbad,neg\n", Format::Csv, &nobody, labelled).unwrap_err();
+            let message = message.to_string();
+            assert!(message.starts_with("f.csv:1: expected a column 'nope' (--text-column)"), "{message}");
+            assert!(message.contains("odd, rare"), "{message}");
+        }
     }
 
     #[test]
@@ -597,6 +432,10 @@ mod tests {
         assert!(ragged.starts_with("f.csv:5: expected 2 fields"), "{ragged}");
         assert!(ragged.contains("broken records in the file: 2; --skip-bad"), "{ragged}");
         assert!(message("text,label\na,1\nb, \n").starts_with("f.csv:3: expected a label"));
+        let lines = ReadOptions { delimiter: Some(','), ..ReadOptions::default() };
+        let wide = read_as("text\na film\nand, another\n", Format::Csv, &lines, false).unwrap_err().to_string();
+        assert!(wide.starts_with("f.csv:3: expected 1 field between ',' as in line 1 (--format lines"), "{wide}");
+        assert!(wide.contains("--delimiter"), "{wide}");
         let open = message("text,label\na,1\n\"b,0\nc,1\n");
         assert!(open.starts_with("f.csv:3: expected a closing quote"), "{open}");
         assert!(message("text,label\n,1\n").contains("1 empty only"));
@@ -614,35 +453,6 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is between the quotes and commas, the csv crate reads the same fields.
-        #[test]
-        fn records_agree_with_the_csv_crate(content in "[ab,\"é\n ]{0,60}") {
-            let mut ours = Vec::new();
-            let options = ReadOptions::default();
-            let rows = Rows::new(Path::new("f.csv"), Format::Csv, &options, true);
-            let lines = Lines::with_limit(Path::new("f.csv"), content.as_bytes(), 1 << 20);
-            let mut records = Records::with(lines, ',', Quotes::Csv(None));
-            loop {
-                match records.next(&rows) {
-                    Ok(Some(record)) => ours.push(record.fields),
-                    Ok(None) => break,
-                    // The csv crate takes an open quote without a word.
-                    Err(_) => return Ok(()),
-                }
-            }
-            let mut reader = csv::ReaderBuilder::new();
-            let mut reader = reader.has_headers(false).flexible(true).from_reader(content.as_bytes());
-            // A line of spaces is a record to the csv crate and blank to us.
-            let is_filled = |fields: &Vec<String>| fields.len() > 1 || !fields[0].trim_matches(' ').is_empty();
-            let theirs: Vec<Vec<String>> = reader
-                .records()
-                .map(|record| record.unwrap().iter().map(str::to_owned).collect::<Vec<String>>())
-                .filter(is_filled)
-                .collect();
-            let ours: Vec<Vec<String>> = ours.into_iter().filter(is_filled).collect();
-            prop_assert_eq!(ours, theirs);
-        }
-
         /// What Python's csv module writes with tabs and as few quotes as it needs is read back.
         #[test]
         fn quoted_tables_with_tabs_are_read_back(

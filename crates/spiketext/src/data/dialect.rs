@@ -9,7 +9,7 @@ use super::{
     fields::{Parser, split_whole_fields},
     lines::{Line, shown},
     options::{Escape, ReadOptions},
-    table::Rows,
+    rows::Rows,
 };
 use crate::Result;
 

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::{
     lines::{Lines, shown},
-    table::Rows,
+    rows::Rows,
 };
 use crate::Result;
 

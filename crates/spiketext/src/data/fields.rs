@@ -25,26 +25,36 @@ pub(super) fn fields_of(record: &str, delimiter: char, quotes: Quotes) -> Vec<St
 pub(super) struct WholeField {
     /// Without the quotes around it.
     pub(super) content: String,
-    /// Whether it begins with a quote that has not been closed: the last field may go on in the next line.
+    /// Whether it begins with a quote that nothing has closed, and that may still be: the last field may go on in the
+    /// next line.
     pub(super) is_open: bool,
+}
+
+/// How a field goes on that began with a quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It ends with the quote that stands there.
+    At(usize),
+    /// A quote stands where none can: the first one is a letter, whatever follows.
+    Never,
+    /// There is no other quote, and one may yet come.
+    Open,
 }
 
 /// Splits a record at `delimiter`. A field that begins with a quote ends with the first single quote before a
 /// delimiter or the end; if there is none, the quote is a letter.
 pub(super) fn split_whole_fields(record: &str, delimiter: char) -> Vec<WholeField> {
+    #[cfg(test)]
+    SPLIT_BYTES.set(SPLIT_BYTES.get() + record.len());
     let mut fields = Vec::new();
     let mut rest = record;
     loop {
-        let quoted = rest.strip_prefix('"').and_then(|inner| {
-            let end = closing_quote(inner, delimiter)?;
-            Some((inner[..end].replace("\"\"", "\""), &inner[end + 1..]))
-        });
-        let (content, is_open, left) = match quoted {
-            Some((content, left)) => (content, false, left),
-            None => {
+        let ending = rest.strip_prefix('"').map(|inner| (inner, ending(inner, delimiter)));
+        let (content, is_open, left) = match ending {
+            Some((inner, Ending::At(end))) => (inner[..end].replace("\"\"", "\""), false, &inner[end + 1..]),
+            ending => {
                 let end = rest.find(delimiter).unwrap_or(rest.len());
-                let is_open = rest.starts_with('"');
-                (rest[..end].to_owned(), is_open, &rest[end..])
+                (rest[..end].to_owned(), matches!(ending, Some((_, Ending::Open))), &rest[end..])
             }
         };
         fields.push(WholeField { content, is_open });
@@ -55,19 +65,26 @@ pub(super) fn split_whole_fields(record: &str, delimiter: char) -> Vec<WholeFiel
     }
 }
 
-/// Where the quote is that closes a field, which goes on to a delimiter or the end; none if what is between is no
-/// quoted field.
-fn closing_quote(inner: &str, delimiter: char) -> Option<usize> {
+#[cfg(test)]
+thread_local! {
+    /// How many bytes were split on this thread, for tests that hold the work to a bound.
+    pub(super) static SPLIT_BYTES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How a field that began with a quote goes on in `inner`; a line behind it says it by itself, as the two quotes that
+/// stand for one are never parted by a line end.
+pub(super) fn ending(inner: &str, delimiter: char) -> Ending {
     let mut from = 0;
     loop {
-        let at = from + inner[from..].find('"')?;
+        let Some(found) = inner[from..].find('"') else { return Ending::Open };
+        let at = from + found;
         let behind = &inner[at + 1..];
         if behind.starts_with('"') {
             from = at + 2;
         } else if behind.is_empty() || behind.starts_with(delimiter) {
-            return Some(at);
+            return Ending::At(at);
         } else {
-            return None;
+            return Ending::Never;
         }
     }
 }

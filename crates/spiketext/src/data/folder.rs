@@ -2,27 +2,74 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{lines, split::Split, table::Rows};
+use super::{
+    lines::{self, listed},
+    rows::Rows,
+    split::Split,
+};
 use crate::{Error, Result};
 
+/// Files of a folder, each with the part that it is.
+#[derive(Default)]
+pub(crate) struct Files {
+    pub(crate) files: Vec<(PathBuf, Option<Split>)>,
+    /// What is to be said of them.
+    pub(crate) notes: Vec<String>,
+}
+
 /// The files of a folder that has no folders and whose extension `is_data` knows, in the order of their names; none
-/// if it has folders. A file called like a part (`train.csv`, `test.csv`) is that part if all of them are.
-pub(crate) fn files(path: &Path, is_data: impl Fn(&Path) -> bool) -> Result<Vec<(PathBuf, Option<Split>)>> {
-    let Entries { mut files, folders } = entries(path)?;
+/// if it has folders. A file called like a part (`train.csv`, `test.csv`) is that part if all of them are; where some
+/// are and others are not, that is told or, if a division is plain to see and parts count (`labelled`), refused.
+pub(crate) fn files(path: &Path, labelled: bool, is_data: impl Fn(&Path) -> bool) -> Result<Files> {
+    let Entries { files, folders } = entries(path)?;
     if !folders.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Files::default());
     }
-    files.retain(|(file, _)| is_data(file));
-    let part = |file: &Path| Split::parse(file.file_name()?.to_str()?.split('.').next()?);
-    let parts: Vec<Option<Split>> = files.iter().map(|(file, _)| part(file)).collect();
-    let all = parts.iter().all(Option::is_some) && parts.contains(&Some(Split::Train));
-    Ok(files.into_iter().zip(parts).map(|((file, _), part)| (file, part.filter(|_| all))).collect())
+    let (files, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|(file, _)| is_data(file));
+    let names = |files: &[(PathBuf, String)]| listed(files.iter().map(|file| file.1.as_str()));
+    let mut notes = Vec::new();
+    if !others.is_empty() {
+        notes.push(format!(
+            "files whose extension does not say what they hold, passed over: {} (--format says it of all files)",
+            names(&others)
+        ));
+    }
+    let part = |name: &str| Split::parse(name.split('.').next()?);
+    let parts: Vec<Option<Split>> = files.iter().map(|(_, name)| part(name)).collect();
+    let has_training = parts.contains(&Some(Split::Train));
+    let (called, plain): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|(_, name)| part(name).is_some());
+    let all = plain.is_empty() && has_training;
+    if labelled && !all && !called.is_empty() {
+        let is_divided = has_training && parts.iter().flatten().any(|&part| part != Split::Train);
+        if is_divided {
+            let expected = "files that are all called like a part (train, development, test), or FILEs one by one \
+                            (`train` takes --test FILE)";
+            let got = format!("{} that are, and {}", names(&called), names(&plain));
+            return Err(Error::malformed(path, None, expected, got));
+        }
+        let but = if has_training { format!("{} not", names(&plain)) } else { "none train".to_owned() };
+        notes.push(format!(
+            "called like a part: {}, {but}; so all texts are taken alike (--test FILE says which are to test on)",
+            names(&called)
+        ));
+    }
+    let files = files.into_iter().zip(parts).map(|((file, _), part)| (file, part.filter(|_| all))).collect();
+    Ok(Files { files, notes })
 }
 
 /// Reads all texts below `path` into `rows`, in the order of their names. Names that begin with a dot and loose files
 /// beside class folders (licences, word lists) are passed over.
 pub(crate) fn read(path: &Path, rows: &mut Rows<'_>) -> Result<()> {
-    let folders = entries(path)?.folders;
+    let Entries { files, folders } = entries(path)?;
+    if folders.is_empty() && !files.is_empty() {
+        let expected = match rows.labelled {
+            true => {
+                "a sub-folder for each class, or files whose extension says what they hold (--format says it of all)"
+            }
+            false => "files whose extension says what they hold (--format lines if every line of them is a text)",
+        };
+        return rows.refuse(None, expected, listed(files.iter().map(|file| file.1.as_str())));
+    }
     let parts: Vec<Option<Split>> = folders.iter().map(|(_, name)| Split::parse(name)).collect();
     let nested = !parts.is_empty() && parts.iter().all(Option::is_some) && parts.contains(&Some(Split::Train));
     if !nested {
@@ -43,7 +90,7 @@ fn read_classes(
     rows: &mut Rows<'_>,
 ) -> Result<()> {
     if classes.is_empty() {
-        return Err(Error::malformed(folder, None, "a sub-folder for each class, or files of texts", "none"));
+        return Err(Error::malformed(folder, None, "a sub-folder for each class, or files of texts", "nothing"));
     }
     for (class, name) in classes {
         let Entries { files, folders } = entries(&class)?;

@@ -21,11 +21,10 @@ impl Header {
     }
 }
 
-/// What the first of `records`, of `width` fields each, is.
-pub(super) fn tell_header(records: &[(u64, Vec<String>)], width: usize) -> Header {
-    let Some(((_, first), others)) = records.split_first() else { return Header::Unknown };
-    let mut evidence = Evidence::new(first, width);
-    others.iter().for_each(|record| evidence.see(&record.1));
+/// What `first` is, before the records `others` of as many fields.
+pub(super) fn tell_header<'a>(first: &[String], others: impl Iterator<Item = &'a [String]>) -> Header {
+    let mut evidence = Evidence::new(first);
+    others.for_each(|record| evidence.see(record));
     evidence.told()
 }
 
@@ -52,8 +51,8 @@ struct ColumnEvidence {
 }
 
 impl Evidence {
-    /// Nothing but the first record, of `width` fields.
-    pub(super) fn new(first: &[String], width: usize) -> Self {
+    /// Nothing but the first record.
+    pub(super) fn new(first: &[String]) -> Self {
         let column = |field: &String| ColumnEvidence {
             first: field.trim().to_owned(),
             again: false,
@@ -62,11 +61,15 @@ impl Evidence {
             all_filled: true,
             sentences: 0,
         };
-        Self { columns: first.iter().take(width).map(column).collect(), others: 0 }
+        Self { columns: first.iter().map(column).collect(), others: 0 }
     }
 
-    /// Takes a record of as many fields.
+    /// Takes a record of as many fields. One that is the same in all of them says nothing: data may come twice, and
+    /// so may a header, where files were put one behind the other.
     pub(super) fn see(&mut self, record: &[String]) {
+        if self.columns.iter().zip(record).all(|(column, value)| value.trim() == column.first) {
+            return;
+        }
         self.others += 1;
         for (column, value) in self.columns.iter_mut().zip(record) {
             let value = value.trim();
@@ -152,12 +155,9 @@ mod tests {
     use super::*;
 
     fn told(csv: &[&[&str]]) -> Header {
-        let records: Vec<(u64, Vec<String>)> = csv
-            .iter()
-            .enumerate()
-            .map(|(line, fields)| (line as u64 + 1, fields.iter().map(|&field| field.to_owned()).collect()))
-            .collect();
-        tell_header(&records, csv[0].len())
+        let owned = |fields: &&[&str]| fields.iter().map(|&field| field.to_owned()).collect();
+        let records: Vec<Vec<String>> = csv.iter().map(owned).collect();
+        tell_header(&records[0], records[1..].iter().map(Vec::as_slice))
     }
 
     #[test]
@@ -205,6 +205,15 @@ mod tests {
         );
         assert_eq!(told(&[&["1", "0"], &["fine film", "1"], &["bad film", "0"]]), Header::Data);
         assert_eq!(told(&[&["0", "1"], &["1", "1"]]), Header::Data, "numbers all of them");
+    }
+
+    #[test]
+    fn a_record_that_comes_again_whole_is_no_evidence() {
+        let header: &[&str] = &["message_body", "queue"];
+        let csv = [header, &["the phone was poor", "a"], header, &["it is great fun", "b"]];
+        assert_eq!(told(&csv), Header::Names);
+        assert_eq!(told(&[&["fine", "a"], &["bad", "b"], &["fine", "a"]]), Header::Unknown);
+        assert_eq!(told(&[&["fine", "a"], &["bad", "a"], &["fine", "a"]]), Header::Data, "a label comes again");
     }
 
     #[test]

@@ -62,6 +62,16 @@ impl Input {
         Ok(Self { name: name.to_owned(), place: copy.path().to_owned(), _copy: Some(copy) })
     }
 
+    /// The content in a temporary file, for readers that go back and forth in it; none where the file is Parquet as
+    /// it lies there.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn unpacked(&self) -> Result<Option<Self>> {
+        let mut magic = Vec::new();
+        let mut file = File::open(&self.place).map_err(Error::read(&self.name))?;
+        Read::by_ref(&mut file).take(4).read_to_end(&mut magic).map_err(Error::read(&self.name))?;
+        if magic == b"PAR1" { Ok(None) } else { Self::copied(self.open()?, &self.name).map(Some) }
+    }
+
     /// Where the bytes lie, as they are.
     #[cfg(feature = "parquet")]
     pub(crate) fn place(&self) -> &Path {

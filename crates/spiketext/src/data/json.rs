@@ -3,14 +3,15 @@
 use std::io::Read;
 
 use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Value, value::RawValue};
 
 use super::{
     columns::{ColumnIndices, Columns},
-    input::Input,
-    labels,
+    input::{HEAD as HEAD_OF_INPUT, Input},
+    labels::{self, kind},
     lines::{LIMIT, Lines, listed, shown},
-    table::{JOINT, Rows},
+    members::Members,
+    rows::{Rows, joined},
 };
 use crate::{Error, Result};
 
@@ -20,13 +21,33 @@ const HEAD: usize = 100;
 /// The longest array in bytes: unlike lines, it is read as a whole.
 const MOST_BYTES_OF_AN_ARRAY: u64 = 1 << 30;
 
-pub(super) type Object = Map<String, Value>;
+pub(super) type Object = Members<Value>;
 
 /// Reads all objects of `input` into `rows`.
 pub(crate) fn read(input: &Input, rows: &mut Rows<'_>) -> Result<()> {
-    let head = input.head()?;
-    let start = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start();
-    if start.first() == Some(&b'[') { read_array(input, rows) } else { read_lines(input.lines()?, rows) }
+    if is_array(&input.head()?) { read_array(input, rows) } else { read_lines(input.lines()?, rows) }
+}
+
+/// Whether content that begins so is one array.
+pub(super) fn is_array(head: &[u8]) -> bool {
+    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().first() == Some(&b'[')
+}
+
+/// Whether content that begins so is an object a line, or an array of objects: nobody writes a text like that.
+pub(super) fn is_certain(head: &[u8]) -> bool {
+    let start = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    if let Some(inner) = start.strip_prefix(b"[") {
+        return inner.trim_ascii_start().starts_with(b"{");
+    }
+    let end = start.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+    match end {
+        _ if !start.starts_with(b"{") => false,
+        // A line that is longer than what is looked at cannot be parsed.
+        None if head.len() >= HEAD_OF_INPUT => start[1..].trim_ascii_start().starts_with(b"\""),
+        end => {
+            std::str::from_utf8(&start[..end.unwrap_or(start.len())]).is_ok_and(|first| parse(first, &mut 0).is_ok())
+        }
+    }
 }
 
 /// Reads an object from each line.
@@ -58,11 +79,11 @@ fn read_array(input: &Input, rows: &mut Rows<'_>) -> Result<()> {
     let content = mended.as_deref().unwrap_or(content);
     let mut failure = None;
     let elements = Elements {
-        take: |number, value: Value| {
-            let taken = match value {
-                Value::Object(object) => objects.take(number, object, rows),
-                other => {
-                    rows.broken(Some(number), "a JSON object as each element of the array", kind(&other));
+        take: |number, value: &RawValue| {
+            let taken = match parse(value.get(), &mut objects.replaced) {
+                Ok(object) => objects.take(number, object, rows),
+                Err((_, got)) => {
+                    rows.broken(Some(number), "a JSON object as each element of the array", got);
                     Ok(())
                 }
             };
@@ -87,7 +108,7 @@ struct Elements<F> {
     take: F,
 }
 
-impl<'de, F: FnMut(u64, Value) -> bool> DeserializeSeed<'de> for Elements<F> {
+impl<'de, F: FnMut(u64, &RawValue) -> bool> DeserializeSeed<'de> for Elements<F> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> std::result::Result<(), D::Error> {
@@ -95,7 +116,7 @@ impl<'de, F: FnMut(u64, Value) -> bool> DeserializeSeed<'de> for Elements<F> {
     }
 }
 
-impl<'de, F: FnMut(u64, Value) -> bool> Visitor<'de> for Elements<F> {
+impl<'de, F: FnMut(u64, &RawValue) -> bool> Visitor<'de> for Elements<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -104,7 +125,7 @@ impl<'de, F: FnMut(u64, Value) -> bool> Visitor<'de> for Elements<F> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> std::result::Result<(), A::Error> {
         let mut number = 0;
-        while let Some(value) = elements.next_element()? {
+        while let Some(value) = elements.next_element::<&RawValue>()? {
             number += 1;
             if !(self.take)(number, value) {
                 return Err(A::Error::custom("stopped"));
@@ -132,14 +153,14 @@ impl Objects {
         if self.waiting.len() == HEAD { self.choose(rows) } else { Ok(()) }
     }
 
-    /// Chooses the fields from all that the waiting objects have, and takes these.
+    /// Chooses the fields from all that the waiting objects have, numbered as they come, and takes these.
     pub(super) fn choose(&mut self, rows: &mut Rows<'_>) -> Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
         let Some((line, _)) = waiting.first() else { return Ok(()) };
         let mut names: Vec<String> = Vec::new();
-        for name in waiting.iter().flat_map(|object| object.1.keys()) {
-            if !names.contains(name) {
-                names.push(name.clone());
+        for name in waiting.iter().flat_map(|object| object.1.names()) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
             }
         }
         let path = rows.path.clone();
@@ -190,28 +211,30 @@ fn push(line: u64, object: &Object, names: &[String], chosen: &ColumnIndices, ro
             // One of several may be missing.
             None if chosen.text.len() > 1 => {}
             other => {
-                let got =
-                    other.map_or_else(|| format!("the fields {}", listed(object.keys().map(String::as_str))), kind);
+                let got = other.map_or_else(|| format!("the fields {}", listed(object.names())), kind);
                 rows.broken(Some(line), format!("a string as '{}'", shown(&names[column])), got);
                 return Ok(());
             }
         }
     }
-    texts.retain(|text| chosen.text.len() == 1 || !text.trim().is_empty());
+    let text = joined(&texts);
     let split = chosen.split.and_then(get).filter(|value| !value.is_null());
     let split = split.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    if let (true, Some(Value::Array(values))) = (rows.several(), chosen.label.and_then(get)) {
-        return match values.iter().map(labels::of_json).collect::<Option<Vec<String>>>() {
-            Some(list) => rows.push_list(Some(line), &texts.join(JOINT), &list, split.as_deref()),
-            None => {
-                rows.broken(Some(line), "a list of labels: strings, numbers or booleans", "a list in it");
+    let label = chosen.label.and_then(get);
+    if let (true, Some(Value::Array(values))) = (rows.several(), label) {
+        return match values.iter().map(labels::of_json).collect::<std::result::Result<Vec<String>, String>>() {
+            Ok(list) => rows.push_list(Some(line), &text, &list, split.as_deref()),
+            Err(got) => {
+                rows.broken(Some(line), "a list of labels: strings, numbers or booleans", format!("{got} in it"));
                 Ok(())
             }
         };
     }
-    let label = match chosen.label.and_then(get).map(scalar) {
+    let only = match label.map(labels::only_of_json) {
+        None => None,
+        Some(Ok(label)) => label,
         Some(Err(got)) => {
-            match chosen.label.and_then(get) {
+            match label {
                 Some(Value::Array(_)) => rows.too_many(Some(line), got),
                 _ if rows.several() => {
                     rows.broken(Some(line), "labels: a list, a string, a number or a boolean", got)
@@ -220,10 +243,8 @@ fn push(line: u64, object: &Object, names: &[String], chosen: &ColumnIndices, ro
             }
             return Ok(());
         }
-        Some(Ok(label)) => label,
-        None => None,
     };
-    rows.push(Some(line), &texts.join(JOINT), label.as_deref(), split.as_deref())
+    rows.push(Some(line), &text, only.as_deref(), split.as_deref())
 }
 
 /// The object in `content`, or what was expected and what came.
@@ -232,9 +253,11 @@ pub(super) fn parse(content: &str, replaced: &mut usize) -> std::result::Result<
     let parsed = serde_json::from_str(content)
         .or_else(|error| mend(content, replaced).map_or(Err(error), |mended| serde_json::from_str(&mended)));
     match parsed {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(other) => Err((expected, kind(&other))),
+        Ok(object) => Ok(object),
         Err(error) => {
+            if let Ok(other) = serde_json::from_str::<Value>(content) {
+                return Err((expected, kind(&other)));
+            }
             // The line is ours to tell; serde_json counts within what it was given.
             let told = error.to_string();
             let what = told.split(" at line ").next().unwrap_or(&told).to_owned();
@@ -288,41 +311,6 @@ fn surrogate(text: &str) -> Option<u16> {
     u16::from_str_radix(digits, 16).ok().filter(|code| (0xd800..=0xdfff).contains(code))
 }
 
-/// A label as text; `None` for null, and what it is for objects and for lists of none or several.
-fn scalar(value: &Value) -> std::result::Result<Option<String>, String> {
-    match value {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.clone())),
-        Value::Bool(truth) => Ok(Some(truth.to_string())),
-        Value::Number(number) => match number.as_f64() {
-            // Beyond these, whole numbers that differ would be one.
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() >= 9_007_199_254_740_992.0 => {
-                Err("a whole number too large to be told from its neighbours (a string keeps its digits)".to_owned())
-            }
-            Some(float) if number.is_f64() => Ok(Some(labels::number_label(float))),
-            _ => Ok(Some(number.to_string())),
-        },
-        Value::Array(values) => match values.as_slice() {
-            [] => Ok(None),
-            [only] if !only.is_array() => scalar(only),
-            several => Err(format!("a list of {}", several.len())),
-        },
-        other => Err(kind(other)),
-    }
-}
-
-fn kind(value: &Value) -> String {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-    .to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -353,6 +341,27 @@ mod tests {
 
     fn pairs(table: &Table) -> Vec<(&str, &str)> {
         table.rows.iter().map(|row| (row.text.as_str(), row.label())).collect()
+    }
+
+    #[test]
+    fn fields_are_numbered_as_they_come() {
+        let content = "{\"z\": \"a film\", \"a\": \"x\"}\n{\"m\": 1, \"z\": \"b film\", \"a\": \"y\"}\n";
+        for content in [content.to_owned(), format!("[{}]", content.trim().replace('\n', ","))] {
+            let options = ReadOptions { text: vec!["1".into()], label: Some("2".into()), ..ReadOptions::default() };
+            let table = read_with(&content, &options).unwrap();
+            assert_eq!(pairs(&table), [("a film", "x"), ("b film", "y")]);
+            assert_eq!(table.readings[0].text, ["z"]);
+        }
+        let nobody = ReadOptions { text: vec!["4".into()], ..ReadOptions::default() };
+        let message = read_with(content, &nobody).unwrap_err().to_string();
+        assert!(message.contains("the columns z, a, m"), "{message}");
+    }
+
+    #[test]
+    fn a_large_number_is_no_label_in_a_list_either() {
+        let options = ReadOptions { multi_label: true, ..ReadOptions::default() };
+        let message = read_with("{\"text\": \"a\", \"label\": [9007199254740993.0]}", &options).unwrap_err();
+        assert!(message.to_string().contains("a string keeps its digits"), "{message}");
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use super::{
     dataset::Dataset,
     delimited,
-    input::Input,
+    input::{Input, is_standard_input},
     lines::{self, Lines, shown},
     options::{Format, ReadOptions},
     read::read_file,
+    rows::Rows,
     split::{Split, SplitRule},
-    table::{Rows, Table},
+    table::Table,
 };
 use crate::{Error, Result};
 
@@ -144,7 +145,7 @@ pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Dataset> {
 }
 
 /// Reads what a user calls `name`: a known data set, or else the file or folder of that name (a file called like a
-/// known set is reached as `./mr`).
+/// known set is reached as `./mr`); `-` is standard input.
 ///
 /// # Errors
 /// Those of [`load`] and [`Dataset::from_files`]; columns asked for in a known set, which has its own.
@@ -155,7 +156,8 @@ pub fn open(name: &str, data_dir: Option<&Path>, options: &ReadOptions) -> Resul
         return Err(Error::invalid("open data set", "columns and formats for files only", got));
     }
     // A name that is neither gets the error that lists the names.
-    if known || !Path::new(name).exists() && !name.contains(['/', '\\', '.']) {
+    let is_file = is_standard_input(Path::new(name)) || Path::new(name).exists() || name.contains(['/', '\\', '.']);
+    if known || !is_file {
         return load(name, data_dir);
     }
     Dataset::from_files(&[name], None, options)

@@ -1,5 +1,5 @@
-//! Labels as every format gives them; and several in one cell of a table: between separators, or a list as JSON or
-//! Python writes it.
+//! Labels as every format gives them; and several in one cell of a table: between separators, or a list as JSON,
+//! Python or PostgreSQL writes it.
 
 use serde_json::Value;
 
@@ -69,76 +69,190 @@ pub(super) fn split(cell: &str, separator: Option<&str>) -> Vec<String> {
     once(parts.into_iter().filter_map(tidy_label))
 }
 
-/// The labels of a cell that is a list as JSON, Python or PostgreSQL writes it: `["a", "b"]`, `['a', 'b']`, `[1, 2]`,
-/// `('a', 'b')`, `{'a', 'b'}`, `{a,b}`, `set()`. `None` for a cell without brackets, an error for brackets around
-/// anything else.
+/// The brackets that lists stand in.
+const BRACKETS: [(char, char); 3] = [('[', ']'), ('(', ')'), ('{', '}')];
+
+/// What stands in the brackets around `cell`, and which they are.
+fn within(cell: &str) -> Option<(char, &str)> {
+    BRACKETS.into_iter().find_map(|(open, close)| {
+        let inner = cell.strip_prefix(open)?.strip_suffix(close)?;
+        Some((open, inner.trim()))
+    })
+}
+
+/// The labels of a cell that is a list beyond doubt, as JSON or Python writes it, or PostgreSQL with quotes:
+/// `["a", "b"]`, `['a', 'b']`, `[1, None]`, `('a', 'b')`, `{'a', 'b'}`, `{"a b",c}`, `set()`, `{}`. `None` for a cell
+/// that need not be one, an error for brackets and quotes that do not fit together.
 pub(super) fn list(cell: &str) -> Option<Result<Vec<String>, ()>> {
     let cell = cell.trim();
     if cell == "set()" {
         return Some(Ok(Vec::new()));
     }
-    let within = |(open, close): (char, char)| cell.strip_prefix(open)?.strip_suffix(close);
-    let inner = [('[', ']'), ('(', ')'), ('{', '}')].into_iter().find_map(within)?.trim();
-    let labels = match serde_json::from_str::<Vec<Value>>(cell) {
-        Ok(values) => values.iter().map(of_json).collect(),
-        Err(_) => of_python(inner),
-    };
-    labels.map(|labels: Vec<String>| once(labels.iter().filter_map(|label| tidy_label(label)))).ok_or(()).into()
+    let (open, inner) = within(cell)?;
+    let tidied = |labels: Vec<String>| once(labels.iter().filter_map(|label| tidy_label(label)));
+    if let Ok(values) = serde_json::from_str::<Vec<Value>>(cell) {
+        let labels: Result<Vec<String>, String> = values.iter().map(of_json).collect();
+        return Some(labels.map(tidied).map_err(|_| ()));
+    }
+    match elements(inner, open) {
+        Some(elements) if elements.is_certain => Some(Ok(tidied(elements.labels))),
+        Some(_) => None,
+        // A name in brackets may have an apostrophe.
+        None if inner.starts_with(['"', '\'']) || (open == '[' && inner.contains(['"', '\''])) => Some(Err(())),
+        None => None,
+    }
+}
+
+/// The labels of a cell that is a list only if all others are, too: `{a,b}`, as PostgreSQL writes it, or `[a, b]`. A
+/// class may be called `[other]`. Words in parentheses are no list to any program.
+pub(super) fn bracketed(cell: &str) -> Option<Vec<String>> {
+    let (open, inner) = within(cell.trim()).filter(|(open, _)| *open != '(')?;
+    let elements = elements(inner, open)?;
+    Some(once(elements.labels.iter().filter_map(|label| tidy_label(label))))
+}
+
+/// What is asked where some cells are lists in brackets without quotes and others are not.
+pub(super) const MIXED: &str = "lists in brackets in every cell of labels or in none (--label-separator says what \
+                                stands between labels, and makes letters of the brackets)";
+
+/// A label of JSON: a string, a number or a boolean, nothing for null; an error says what else it is.
+fn scalar(value: &Value) -> Result<Option<String>, String> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        Value::Bool(truth) => Ok(Some(truth.to_string())),
+        Value::Number(number) => match number.as_f64() {
+            // Beyond these, whole numbers that differ would be one.
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() >= 9_007_199_254_740_992.0 => {
+                Err("a whole number too large to be told from its neighbours (a string keeps its digits)".to_owned())
+            }
+            Some(float) if number.is_f64() => Ok(Some(number_label(float))),
+            _ => Ok(Some(number.to_string())),
+        },
+        other => Err(kind(other)),
+    }
+}
+
+/// The label of JSON where there is one: as it is or in a list of its own, nothing for null and an empty list.
+pub(super) fn only_of_json(value: &Value) -> Result<Option<String>, String> {
+    match value {
+        Value::Array(values) => match values.as_slice() {
+            [] => Ok(None),
+            [only] if !only.is_array() => scalar(only),
+            several => Err(format!("a list of {}", several.len())),
+        },
+        other => scalar(other),
+    }
 }
 
 /// A label of a JSON list: a string, a number or a boolean, or an object that holds one under `label`, as annotation
 /// tools write them; an empty one for null.
-pub(super) fn of_json(value: &Value) -> Option<String> {
-    Some(match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Bool(truth) => truth.to_string(),
-        Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() => number_label(float),
-            _ => number.to_string(),
-        },
-        Value::Object(object) => object.get("label").filter(|label| !label.is_object()).and_then(of_json)?,
-        Value::Array(_) => return None,
-    })
+pub(super) fn of_json(value: &Value) -> Result<String, String> {
+    let held = value.as_object().and_then(|object| object.get("label")).filter(|held| !held.is_object());
+    scalar(held.unwrap_or(value)).map(Option::unwrap_or_default)
+}
+
+/// What a value of JSON is, in words.
+pub(super) fn kind(value: &Value) -> String {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+    .to_owned()
 }
 
 /// The elements of a list without its brackets.
-fn of_python(mut rest: &str) -> Option<Vec<String>> {
-    let mut labels = Vec::new();
-    while !rest.is_empty() {
-        let (label, left) = element(rest)?;
-        labels.push(label);
-        rest = match left.trim_start() {
-            "" => "",
-            left => left.strip_prefix(',')?.trim_start(),
-        };
-    }
-    Some(labels)
+struct Elements {
+    labels: Vec<String>,
+    /// Whether only a program writes so: there are none, one stands between quotes, or all are what Python writes
+    /// without them.
+    is_certain: bool,
 }
 
-/// The first element of a list without its brackets, and what follows it.
-fn element(list: &str) -> Option<(String, &str)> {
+/// The elements of `inner`, which stands in the bracket `open` and its counterpart.
+fn elements(inner: &str, open: char) -> Option<Elements> {
+    let (mut labels, mut quoted, mut plain) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rest, mut commas) = (inner, 0);
+    while !rest.is_empty() {
+        let (element, left) = element(rest, open)?;
+        match &element {
+            Element::Quoted(_, quote) => quoted.push(*quote),
+            Element::Plain(word) => plain.push(*word),
+        }
+        labels.push(element);
+        rest = match left.trim_start() {
+            "" => "",
+            left => {
+                commas += 1;
+                left.strip_prefix(',')?.trim_start()
+            }
+        };
+    }
+    let is_value = |word: &&str| matches!(*word, "None" | "True" | "False") || word.parse::<f64>().is_ok();
+    // A tuple of one has a comma behind it, a word in parentheses has none.
+    let are_values = plain.iter().all(is_value) && (open != '(' || commas > 0);
+    let is_certain = labels.is_empty() || !quoted.is_empty() || are_values;
+    // PostgreSQL quotes in its own way, and None is a word there.
+    let is_python = open != '{' || quoted.contains(&'\'');
+    let label = |element| match element {
+        Element::Quoted(label, _) => label,
+        Element::Plain("None") if is_python => String::new(),
+        Element::Plain(word @ ("True" | "False")) if is_python => word.to_lowercase(),
+        Element::Plain(word) => word.to_owned(),
+    };
+    Some(Elements { labels: labels.into_iter().map(label).collect(), is_certain })
+}
+
+/// An element of a list.
+enum Element<'a> {
+    /// What stands between quotes, and which they are.
+    Quoted(String, char),
+    Plain(&'a str),
+}
+
+/// The first element of a list without its brackets, of which `open` is the first, and what follows it.
+fn element(list: &str, open: char) -> Option<(Element<'_>, &str)> {
     let Some(quote) = list.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
         let end = list.find(',').unwrap_or(list.len());
         let plain = list[..end].trim();
-        return (!plain.is_empty() && !plain.contains(['[', ']', '"', '\'']))
-            .then(|| (plain.to_owned(), &list[end..]));
+        let is_bracket = |c: char| BRACKETS.iter().any(|pair| pair.0 == open && (c == pair.0 || c == pair.1));
+        let is_word = !plain.is_empty() && !plain.contains(['[', ']', '"', '\'']) && !plain.contains(is_bracket);
+        return is_word.then(|| (Element::Plain(plain), &list[end..]));
     };
     let mut label = String::new();
-    let mut characters = list.char_indices().skip(1);
-    while let Some((at, c)) = characters.next() {
+    let mut characters = list[1..].chars();
+    while let Some(c) = characters.next() {
         match c {
-            c if c == quote => return Some((label, &list[at + 1..])),
-            '\\' => label.push(match characters.next()?.1 {
-                'n' => '\n',
-                't' => '\t',
-                c @ ('\\' | '"' | '\'') => c,
-                _ => return None,
-            }),
+            c if c == quote => return Some((Element::Quoted(label, quote), characters.as_str())),
+            '\\' => label.push(escaped(&mut characters)?),
             c => label.push(c),
         }
     }
     None
+}
+
+/// The character that Python, JSON or PostgreSQL writes with what stands behind a backslash.
+fn escaped(characters: &mut std::str::Chars<'_>) -> Option<char> {
+    let digits = match characters.next()? {
+        'n' => return Some('\n'),
+        'r' => return Some('\r'),
+        't' => return Some('\t'),
+        c @ ('\\' | '"' | '\'') => return Some(c),
+        'x' => 2,
+        'u' => 4,
+        'U' => 8,
+        _ => return None,
+    };
+    let (code, rest) = characters.as_str().split_at_checked(digits)?;
+    *characters = rest.chars();
+    code.bytes()
+        .all(|byte| byte.is_ascii_hexdigit())
+        .then(|| u32::from_str_radix(code, 16).ok())?
+        .and_then(char::from_u32)
 }
 
 fn once(labels: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -199,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_read_as_json_and_python_write_them() {
+    fn lists_are_read_as_programs_write_them() {
         for (cell, labels) in [
             (r#"["a", "b,c"]"#, &["a", "b,c"][..]),
             ("['a', \"it's\"]", &["a", "it's"]),
@@ -208,7 +322,17 @@ mod tests {
             (r#"[{"id": 4, "label": "a"}, {"label": 7}]"#, &["a", "7"]),
             ("{'a', 'b'}", &["a", "b"]),
             ("('a',)", &["a"]),
-            ("{a,b c}", &["a", "b c"]),
+            ("(1, 2)", &["1", "2"]),
+            ("{\"a b\",c,None}", &["a b", "c", "None"]),
+            ("{1,2}", &["1", "2"]),
+            ("['x', None]", &["x"]),
+            ("[None]", &[]),
+            ("[True, 'x', False]", &["true", "x", "false"]),
+            ("{'x', None, True}", &["x", "true"]),
+            (
+                r"['caf\xe9', '\u7535\u5f71', '\U0001f3ac', 'a\r\tb', 'c\xa0d']",
+                &["café", "电影", "🎬", "a\r\tb", "c\u{a0}d"],
+            ),
             ("set()", &[]),
             ("{}", &[]),
             (" [] ", &[]),
@@ -218,9 +342,20 @@ mod tests {
         }
         assert_eq!((only("['neg']"), only("['a', 'b']")), (Some(Ok("neg".into())), Some(Err(2))));
         assert_eq!((only("[UNK]"), only("neg"), only("it's")), (None, None, None));
-        assert_eq!((list("a"), list("[a")), (None, None));
-        for cell in ["['a' 'b']", "[[1]]", r#"["a\u00zz"]"#, "['a, 'b']"] {
+        for cell in ["a", "[a", "(other)", "(a)|(b)", "(it's new)", "(1)", "[other]", "{a,b}", "[a] and [b]"] {
+            assert_eq!(list(cell), None, "{cell}");
+        }
+        for cell in ["['a' 'b']", "[[1]]", r#"["a\u00zz"]"#, "['a, 'b']", r"['\xz9']", "[9007199254740993.0]"] {
             assert_eq!(list(cell), Some(Err(())), "{cell}");
+        }
+    }
+
+    #[test]
+    fn words_in_brackets_may_be_a_list_or_a_name() {
+        assert_eq!(bracketed("{a,b c}"), Some(vec!["a".to_owned(), "b c".to_owned()]));
+        assert_eq!(bracketed(" [other] "), Some(vec!["other".to_owned()]));
+        for cell in ["(other)", "a", "{a}{b}", "[a] and [b]"] {
+            assert_eq!(bracketed(cell), None, "{cell}");
         }
     }
 }

@@ -17,11 +17,14 @@ mod json;
 mod known;
 mod labels;
 mod lines;
+mod members;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet_file;
 mod read;
 mod reading;
+mod records;
+mod rows;
 mod split;
 mod stream;
 mod summary;

@@ -29,10 +29,20 @@ pub struct ReadOptions {
     /// Whether a text may have several labels, or none: lists, cells of labels between separators, several
     /// `__label__`.
     pub multi_label: bool,
+    /// Whether who asks can do with one label a text only, as a model can that was trained so: nobody is then told to
+    /// read several.
+    pub one_label: bool,
     /// What stands between the labels of a cell; otherwise what is found, `,`, `;` or `|`.
     pub label_separator: Option<String>,
     /// Whether broken records and texts without a label are left out; otherwise the first is an error.
     pub skip_bad: bool,
+}
+
+impl ReadOptions {
+    /// Whether a column was asked for by a name, not by a number alone.
+    pub(crate) fn asks_by_name(&self) -> bool {
+        self.text.iter().chain(&self.label).any(|asked| asked.trim().parse::<usize>().is_err())
+    }
 }
 
 /// What stands before a quote, a delimiter or a line end that is part of a field.

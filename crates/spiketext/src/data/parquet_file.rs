@@ -25,7 +25,7 @@ use super::{
     columns::{ColumnIndices, Columns},
     labels,
     lines::{listed, shown},
-    table::{JOINT, Rows},
+    rows::{Rows, joined},
 };
 use crate::{Error, Result};
 
@@ -116,7 +116,11 @@ impl RowsOfFile {
         };
         let Some(chosen) = columns.find()? else {
             let got = format!("the columns {}", listed(names.iter().map(String::as_str)));
-            return rows.refuse(None, "a text and a label column (--text-column, --label-column)", got);
+            let expected = match rows.labelled {
+                true => "a text and a label column (--text-column, --label-column)",
+                false => "a text column (--text-column)",
+            };
+            return rows.refuse(None, expected, got);
         };
         columns.tell(&chosen, &mut rows.reading);
         // Only the columns that are used are decoded, in the order of the file. A projection goes by names, so it
@@ -157,10 +161,12 @@ impl RowsOfFile {
                 (_, Some(text)) => texts.push(text),
                 (field, None) => {
                     let expected = format!("UTF-8 text in the column '{}'", shown(&self.names[column]));
-                    return rows.refuse(line, expected, kind(field));
+                    rows.broken(line, expected, kind(field));
+                    return Ok(());
                 }
             }
         }
+        let text = joined(&texts);
         let split = self.chosen.split.map(get).and_then(string);
         if let Some(field @ Field::ListInternal(list)) = self.chosen.label.map(get) {
             let found: Option<Vec<String>> = list.elements().iter().map(label_of).collect();
@@ -168,9 +174,9 @@ impl RowsOfFile {
                 Some(found) if rows.several() || found.len() == 1 => {
                     let labels: Vec<String> =
                         found.into_iter().filter_map(|label| named(self.classes.as_deref(), label)).collect();
-                    rows.push_list(line, &texts.join(JOINT), &labels, split)?;
+                    rows.push_list(line, &text, &labels, split)?;
                 }
-                Some(found) if found.is_empty() => rows.push(line, &texts.join(JOINT), None, split)?,
+                Some(found) if found.is_empty() => rows.push(line, &text, None, split)?,
                 Some(found) => rows.too_many(line, format!("a list of {}", found.len())),
                 None => rows.broken(line, "a list of strings, numbers or dates as labels", kind(field)),
             }
@@ -186,7 +192,7 @@ impl RowsOfFile {
                 }
             },
         };
-        rows.push(line, &texts.join(JOINT), label.as_deref(), split)
+        rows.push(line, &text, label.as_deref(), split)
     }
 }
 
@@ -372,6 +378,62 @@ mod tests {
             read_bytes(&file(&["a", "b"], &Labels::Numbers(vec![1, -1]), Some(note)), &ReadOptions::default());
         let message = message.unwrap_err().to_string();
         assert!(message.contains("f.parquet:2: expected a label"), "{message}");
+    }
+
+    #[test]
+    fn a_text_that_is_none_is_a_broken_row_among_others() {
+        let bytes = file(&["a", "b", "c"], &Labels::Truths(vec![true, false, true]), None);
+        let ask = |skip_bad| ReadOptions {
+            text: vec!["label".to_owned()],
+            label: Some("id".to_owned()),
+            skip_bad,
+            ..ReadOptions::default()
+        };
+        let message = read_bytes(&bytes, &ask(false)).unwrap_err().to_string();
+        assert!(message.contains("f.parquet:1: ") && message.contains("broken records in the file: 3"), "{message}");
+        assert!(message.contains("--skip-bad"), "{message}");
+        assert!(read_bytes(&bytes, &ask(true)).unwrap_err().to_string().contains("3 broken only"));
+    }
+
+    #[test]
+    fn for_prediction_nobody_is_asked_for_a_label() {
+        let bytes = file(&["a"], &Labels::Numbers(vec![0]), None);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.parquet");
+        // The name of the text, wherever it stands, made one that nobody knows.
+        let bytes: Vec<u8> = bytes.windows(4).enumerate().filter(|(_, w)| *w == b"text").map(|(at, _)| at).fold(
+            bytes.clone(),
+            |mut bytes, at| {
+                bytes[at..at + 4].copy_from_slice(b"tttt");
+                bytes
+            },
+        );
+        let bytes: Vec<u8> = bytes.windows(5).enumerate().filter(|(_, w)| *w == b"label").map(|(at, _)| at).fold(
+            bytes.clone(),
+            |mut bytes, at| {
+                bytes[at..at + 5].copy_from_slice(b"lllll");
+                bytes
+            },
+        );
+        std::fs::write(&path, bytes).unwrap();
+        let message = crate::data::read_texts(&path, &ReadOptions::default()).unwrap_err().to_string();
+        assert!(
+            message.contains("a text column (--text-column)") && !message.contains("--label-column"),
+            "{message}"
+        );
+    }
+
+    #[cfg(feature = "compressed")]
+    #[test]
+    fn a_packed_file_is_unpacked_first() {
+        let bytes = file(&["a", "b"], &Labels::Numbers(vec![0, 1]), None);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.parquet.zst");
+        std::fs::write(&path, zstd::encode_all(&bytes[..], 3).unwrap()).unwrap();
+        assert_eq!(read_file(&path, &ReadOptions::default()).unwrap().rows.len(), 2);
+        let options = ReadOptions::default();
+        let mut stream = crate::data::TextStream::open(&path, &options).unwrap();
+        assert_eq!(stream.next_batch(9).unwrap().len(), 2);
     }
 
     #[test]

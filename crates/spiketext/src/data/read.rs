@@ -13,7 +13,8 @@ use super::{
     json,
     lines::{self, Lines, shown},
     options::{Format, ReadOptions},
-    table::{Rows, Table},
+    rows::Rows,
+    table::Table,
 };
 use crate::{Error, Result};
 
@@ -76,13 +77,14 @@ fn read(path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
     if !path.is_dir() {
         return read_input(&Input::of(path)?, path, options, labelled);
     }
-    let files = folder::files(path, |file| options.format.is_some() || format_by_extension(file).is_some())?;
-    if files.is_empty() {
+    let found =
+        folder::files(path, labelled, |file| options.format.is_some() || format_by_extension(file).is_some())?;
+    if found.files.is_empty() {
         let mut rows = Rows::new(path, Format::Folder, options, labelled);
         folder::read(path, &mut rows)?;
         return rows.finish();
     }
-    let tables = files.into_iter().map(|(file, part)| {
+    let tables = found.files.into_iter().map(|(file, part)| {
         let mut table = read_input(&Input::of(&file)?, &file, options, labelled)?;
         if let Some(part) = part {
             table.rows.iter_mut().for_each(|row| row.part = Some(part));
@@ -92,7 +94,11 @@ fn read(path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
         }
         Ok(table)
     });
-    Ok(Table::joined(tables.collect::<Result<Vec<_>>>()?))
+    let mut table = Table::joined(tables.collect::<Result<Vec<_>>>()?);
+    if let Some(first) = table.readings.first_mut() {
+        first.notes.extend(found.notes);
+    }
+    Ok(table)
 }
 
 /// Reads one file; `path` is what it was called.
@@ -106,7 +112,10 @@ fn read_input(input: &Input, path: &Path, options: &ReadOptions, labelled: bool)
         Format::Csv | Format::Tsv => delimited::read(input.lines()?, &mut rows)?,
         Format::Json => json::read(input, &mut rows)?,
         #[cfg(feature = "parquet")]
-        Format::Parquet => parquet_file::read(input.place(), &mut rows)?,
+        Format::Parquet => {
+            let unpacked = input.unpacked()?;
+            parquet_file::read(unpacked.as_ref().unwrap_or(input).place(), &mut rows)?;
+        }
         #[cfg(not(feature = "parquet"))]
         Format::Parquet => {
             return rows.refuse(None, "a format that this build reads", "Parquet, whose feature is off");
@@ -163,6 +172,8 @@ pub(super) fn format_of(
     let start = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start();
     if holds(fasttext::PREFIX.as_bytes()) {
         Ok(Format::FastText)
+    } else if !labelled && json::is_certain(head) {
+        Ok(Format::Json)
     } else if !labelled {
         match looks_like_table(start, options) {
             None => Ok(Format::Lines),
@@ -250,6 +261,21 @@ mod tests {
         assert_eq!(read("t.csv", b"id,text\n1,good\n2,\n"), ["good", ""]);
         assert_eq!(read("odd.txt", b"a, b\n\n{c\td\n"), ["a, b", "", "{c\td"]);
         assert_eq!(read("f.txt", b"__label__x a film\n"), ["a film"]);
+        assert_eq!(
+            read("objects.txt", b"{\"text\": \"a fine film\", \"id\": 1}\n{\"text\": \"b\"}\n"),
+            ["a fine film", "b"]
+        );
+        assert_eq!(read("array", b"\xef\xbb\xbf[\n  {\"text\": \"a\"}\n]"), ["a"]);
+        let long = format!("{{\"text\": \"{}\"}}\n", "很".repeat(40_000));
+        assert_eq!(read("long", long.as_bytes())[0].chars().count(), 40_000);
+        for line in ["{a} film", "[laughter] fine", "[1]", "{"] {
+            assert_eq!(read("lines.txt", format!("{line}\nb\n").as_bytes()), [line, "b"]);
+        }
+        let path = write(folder.path(), "mixed.txt", b"{\"text\": \"a\"}\na film\n");
+        let message = read_texts(&path, &ReadOptions::default()).unwrap_err().to_string();
+        assert!(message.contains("mixed.txt:2: expected one JSON object on each line"), "{message}");
+        let lines = ReadOptions { format: Some(Format::Lines), ..ReadOptions::default() };
+        assert_eq!(read_texts(&path, &lines).unwrap().rows.len(), 2);
         let path = write(folder.path(), "table.txt", b"id,text,label\n1,a film,pos\n");
         let message = read_texts(&path, &ReadOptions::default()).unwrap_err().to_string();
         assert!(message.contains("--format lines") && message.contains("id,text,label"), "{message}");
@@ -264,6 +290,11 @@ mod tests {
         let texts: Vec<&str> = table.rows.iter().map(|row| row.text.as_str()).collect();
         assert_eq!((texts, table.readings.len()), (vec!["a", "b"], 2));
         assert!(table.path(&table.rows[1]).ends_with("b.csv"));
+        write(folder.path(), "c.txt", b"notes");
+        write(folder.path(), "README", b"more");
+        let table = read_file(folder.path(), &ReadOptions::default()).unwrap();
+        assert!(table.readings[0].notes[0].contains("passed over: README, c.txt"), "{:?}", table.readings[0].notes);
+        assert!(table.readings[0].notes[0].contains("--format"));
         let parts = tempfile::tempdir().unwrap();
         for name in ["train.csv", "test.csv"] {
             write(parts.path(), name, b"text,label\na,1\nb,0\n");
@@ -271,5 +302,27 @@ mod tests {
         let table = read_file(parts.path(), &ReadOptions::default()).unwrap();
         let names: Vec<&str> = table.rows.iter().filter_map(|row| row.part).map(|part| part.name()).collect();
         assert_eq!(names, ["test", "test", "train", "train"]);
+        // A part among files that are none would be trained on.
+        write(parts.path(), "train2.csv", b"text,label\nc,1\nd,0\n");
+        let message = read_file(parts.path(), &ReadOptions::default()).unwrap_err().to_string();
+        assert!(message.contains("train2.csv") && message.contains("--test FILE"), "{message}");
+        assert_eq!(read_texts(parts.path(), &ReadOptions::default()).unwrap().rows.len(), 6);
+        for name in ["train.csv", "train2.csv"] {
+            std::fs::remove_file(parts.path().join(name)).unwrap();
+        }
+        let table = read_file(parts.path(), &ReadOptions::default()).unwrap();
+        assert!(table.readings[0].notes[0].contains("test.csv, none train"), "{:?}", table.readings[0].notes);
+    }
+
+    #[test]
+    fn lines_of_a_folder_are_read_where_the_format_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a.txt", b"one\ntwo\n");
+        let message = read_texts(folder.path(), &ReadOptions::default()).unwrap_err().to_string();
+        assert!(message.contains("--format lines") && message.contains("a.txt"), "{message}");
+        let labelled = read_file(folder.path(), &ReadOptions::default()).unwrap_err().to_string();
+        assert!(labelled.contains("a sub-folder for each class") && !labelled.contains("lines"), "{labelled}");
+        let options = ReadOptions { format: Some(Format::Lines), ..ReadOptions::default() };
+        assert_eq!(read_texts(folder.path(), &options).unwrap().rows.len(), 2);
     }
 }

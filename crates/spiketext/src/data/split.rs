@@ -145,6 +145,27 @@ pub(crate) fn divide(texts: &[(u64, usize)], wanted: &[Split]) -> Option<Vec<Spl
     (filled(Split::Train) && wanted.iter().all(|&part| filled(part))).then_some(divided)
 }
 
+/// [`divide`] for texts of several classes, each given by its hash and the class that decides, with all its classes
+/// in `sets`: a class that would have no training text, since other classes decided for all that have it, gets the
+/// one of the least hash. `None` also where that would leave a part empty.
+pub(crate) fn divide_sets(texts: &[(u64, usize)], sets: &[&[usize]], wanted: &[Split]) -> Option<Vec<Split>> {
+    let mut parts = divide(texts, wanted)?;
+    let mut texts_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (text, set) in sets.iter().enumerate() {
+        set.iter().for_each(|&class| texts_of.entry(class).or_default().push(text));
+    }
+    for texts_of_class in texts_of.values() {
+        if texts_of_class.iter().any(|&text| parts[text] == Split::Train) {
+            continue;
+        }
+        let least = texts_of_class.iter().map(|&text| texts[text].0).min();
+        for (part, _) in parts.iter_mut().zip(texts).filter(|(_, text)| Some(text.0) == least) {
+            *part = Split::Train;
+        }
+    }
+    wanted.iter().all(|part| parts.contains(part)).then_some(parts)
+}
+
 /// Where each different text goes, and how many went to each part.
 #[derive(Default)]
 struct Assignment {
@@ -247,7 +268,41 @@ mod tests {
         assert_eq!(parts[100..].iter().collect::<std::collections::HashSet<_>>().len(), 3);
     }
 
+    #[test]
+    fn a_class_that_never_decides_is_trained_all_the_same() {
+        // Class 2 stands only beside 0, whose texts are few and all go to other parts but one.
+        let mut texts: Vec<(u64, usize)> = (0..40).map(|n| (n, 1)).collect();
+        texts.extend([(108, 0), (109, 0), (110, 0)]);
+        let plain = divide(&texts, &BOTH).unwrap();
+        let mut sets: Vec<&[usize]> = vec![&[1]; 40];
+        sets.extend([&[0, 2][..], &[0], &[0]]);
+        assert_eq!(plain[40], Split::Development, "else nothing is shown");
+        let parts = divide_sets(&texts, &sets, &BOTH).unwrap();
+        assert_eq!(parts[40], Split::Train);
+        assert_eq!((&parts[..40], &parts[41..]), (&plain[..40], &plain[41..]), "all else stays");
+    }
+
     proptest! {
+        #[test]
+        fn every_class_of_a_set_is_trained_and_equal_texts_stay_together(
+            texts in proptest::collection::vec((0u64..40, proptest::collection::btree_set(0usize..6, 0..4)), 0..60),
+        ) {
+            let rarest = |set: &std::collections::BTreeSet<usize>| set.first().copied().unwrap_or(6);
+            let keys: Vec<(u64, usize)> = texts.iter().map(|(hash, set)| (*hash, rarest(set))).collect();
+            let sets: Vec<Vec<usize>> = texts.iter().map(|(_, set)| set.iter().copied().collect()).collect();
+            let sets: Vec<&[usize]> = sets.iter().map(Vec::as_slice).collect();
+            let Some(parts) = divide_sets(&keys, &sets, &BOTH) else { return Ok(()) };
+            let mut of = HashMap::new();
+            for (part, key) in parts.iter().zip(&keys) {
+                prop_assert_eq!(*of.entry(key.0).or_insert(*part), *part);
+            }
+            for class in sets.iter().copied().flatten() {
+                let trained = sets.iter().zip(&parts).any(|(set, part)| set.contains(class) && *part == Split::Train);
+                prop_assert!(trained, "{}", class);
+            }
+            prop_assert!(Split::ALL.iter().all(|part| parts.contains(part)));
+        }
+
         #[test]
         fn divided_texts_never_straddle_and_every_class_is_trained(
             texts in proptest::collection::vec((0u64..40, 0usize..3), 0..60),

@@ -20,6 +20,7 @@ use std::path::Path;
 pub use destination::{Destination, TableForm};
 
 use super::{
+    columns::same,
     lines::{listed, shown},
     options::{Format, ReadOptions},
     reading::Reading,
@@ -174,7 +175,6 @@ impl<'a> Appending<'a> {
             Source::Delimited(stream) if stream.layout().header.is_none() => Vec::new(),
             _ => names_of(&self.stream),
         };
-        let same = |a: &str, b: &str| a.trim().to_lowercase() == b.trim().to_lowercase();
         let taken: Vec<&str> =
             names.iter().filter(|name| reserved.iter().any(|new| same(name, new))).map(String::as_str).collect();
         if taken.is_empty() {

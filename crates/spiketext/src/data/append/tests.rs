@@ -321,3 +321,33 @@ mod in_parquet {
         }
     }
 }
+
+/// What a text of several columns is does not depend on what they are written in.
+#[test]
+fn columns_are_joined_alike_in_every_format() {
+    let csv = "title,body,note\n\" a \",b,x\n,b,\n\"  \",\" b\nc \",y\n,,\na,,\n";
+    let folder = tempfile::tempdir().unwrap();
+    let plain = ReadOptions { text: vec!["title".into(), "note".into(), "body".into()], ..ReadOptions::default() };
+    let source = folder.path().join("f.csv");
+    std::fs::write(&source, csv).unwrap();
+    let texts = |path: &Path| -> Vec<String> {
+        read_texts(path, &plain).unwrap().rows.into_iter().map(|row| row.text).collect()
+    };
+    let expected = ["a\nx\nb", "b", "y\nb\nc", "", "a"];
+    assert_eq!(texts(&source), expected);
+    let names: &[&str] = if cfg!(feature = "parquet") { &["g.jsonl", "g.json", "g.parquet"] } else { &["g.jsonl"] };
+    for name in names {
+        let target = folder.path().join(name);
+        let destination = Destination::of(&target, None, false).unwrap();
+        Appending::open(&source, &plain, destination, columns()).unwrap().run(answers).unwrap();
+        assert_eq!(texts(&target), expected, "{name}");
+    }
+}
+
+/// A table with names and no rows is one, whoever asks.
+#[test]
+fn a_table_without_rows_stays_one() {
+    assert_eq!(text_of("f.csv", "id,text\n", "g.csv"), "id,text,label,probability,unknown\n");
+    assert_eq!(text_of("f.json", "[]", "g.json"), "[\n]\n");
+    assert_eq!(text_of("f.json", "[]", "g.csv"), "label,probability,unknown\n");
+}

@@ -83,8 +83,10 @@ impl TextWriter {
                 };
                 if has_names {
                     let names: Vec<String> = values.names().iter().map(|name| quoted(name, delimiter)).collect();
+                    let added = added(delimiter);
                     head.push_str(&names.join(&delimiter.to_string()));
-                    head.push_str(&added(delimiter));
+                    // JSON without any object has no columns of its own.
+                    head.push_str(if names.is_empty() { added.trim_start_matches(delimiter) } else { &added });
                     head.push('\n');
                 }
                 RowForm::Record { delimiter }

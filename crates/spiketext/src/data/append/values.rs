@@ -1,13 +1,9 @@
 //! The values of a row that leaves the form it stood in, and the names of its columns.
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 #[cfg(feature = "parquet")]
 use parquet::record::Field;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
 use serde_json::value::RawValue;
 
 use super::value::Value;
@@ -15,6 +11,7 @@ use crate::{
     Error, Result,
     data::{
         lines::shown,
+        members::Members,
         stream::{Record, Source, TextStream, Whole, delimited::Layout},
     },
 };
@@ -27,7 +24,8 @@ pub(super) fn names_of(stream: &TextStream<'_>) -> Vec<String> {
             let mut names: Vec<String> = Vec::new();
             for raw in json.waiting() {
                 // What is no JSON at all is said with its line when its turn comes.
-                let members = serde_json::from_str::<Members>(raw).map_or_else(|_| Vec::new(), |found| found.0);
+                let members =
+                    serde_json::from_str::<Members<Box<RawValue>>>(raw).map_or_else(|_| Vec::new(), |found| found.0);
                 for (name, _) in members {
                     if !names.contains(&name) {
                         names.push(name);
@@ -113,7 +111,7 @@ impl Values {
     /// The values of an object.
     fn members(&self, line: Option<u64>, raw: &str) -> Result<Vec<Value>> {
         let keeps = "a copy in JSON keeps it as it is";
-        let members = serde_json::from_str::<Members>(raw).map_err(|_| {
+        let members = serde_json::from_str::<Members<Box<RawValue>>>(raw).map_err(|_| {
             let expected = format!("only what JSON knows ({keeps})");
             Error::malformed(&self.path, line, expected, "NaN, an infinity or half of a character")
         })?;
@@ -138,31 +136,5 @@ impl Values {
             });
         }
         Ok(values.into_iter().map(|value| value.unwrap_or(Value::Null)).collect())
-    }
-}
-
-/// The members of an object in their order, with values as they are written.
-struct Members(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Taking;
-
-        impl<'de> Visitor<'de> for Taking {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Taking)
     }
 }

@@ -6,11 +6,12 @@ use crate::{
     Result,
     data::{
         columns::ColumnIndices,
-        delimited::{Begun, Record, Records, place},
+        delimited::{Begun, place},
         fields::{Quotes, fields_of},
         header::{Evidence, Header},
         input::{Input, TextLines},
-        table::Rows,
+        records::{Record, Records},
+        rows::Rows,
     },
 };
 
@@ -33,7 +34,7 @@ impl Stream {
     /// records tell whether the first one is a header: all of a file, those that were read to find the delimiter where
     /// nothing can be read twice.
     pub(super) fn of(lines: TextLines, again: Option<&Input>, rows: &mut Rows<'_>) -> Result<Self> {
-        let Some(Begun { mut records, first, width, chosen, header }) = Begun::of(lines, rows)? else {
+        let Some(Begun { mut records, first, chosen, header, .. }) = Begun::of(lines, rows)? else {
             return rows.refuse(None, "texts", "none");
         };
         let mut waiting = VecDeque::new();
@@ -44,7 +45,7 @@ impl Stream {
                 (chosen, header)
             }
             _ => {
-                let mut evidence = Evidence::new(&first.fields, width);
+                let mut evidence = Evidence::new(&first.fields);
                 if let Some(input) = again {
                     let mut all = Records::of(input.lines()?, rows)?;
                     all.next(rows)?;

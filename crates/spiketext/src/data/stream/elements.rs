@@ -9,6 +9,7 @@ use crate::{
     Error, Result,
     data::{
         input::{Content, TextLines},
+        json::is_array,
         lines::{self, Lines},
     },
 };
@@ -43,11 +44,6 @@ impl Values {
             },
         }
     }
-}
-
-/// Whether content that begins so is one array.
-fn is_array(head: &[u8]) -> bool {
-    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().first() == Some(&b'[')
 }
 
 /// Cuts an array into its elements by its brackets, quotes and commas alone; whether an element is sound is for a

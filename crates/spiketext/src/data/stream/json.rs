@@ -9,7 +9,7 @@ use crate::{
         input::Content,
         json::{Object, Objects, parse},
         lines::shown,
-        table::Rows,
+        rows::Rows,
     },
 };
 
@@ -46,9 +46,6 @@ impl Stream {
                 stream.objects.choose(rows)?;
             }
         }
-        if stream.waiting.is_empty() {
-            return rows.refuse(None, "texts", "none");
-        }
         Ok(stream)
     }
 
@@ -71,7 +68,7 @@ impl Stream {
     }
 
     fn check(&self, line: u64, object: &Object, rows: &Rows<'_>) -> Result<()> {
-        match self.reserved.iter().find(|name| object.contains_key(*name)) {
+        match self.reserved.iter().find(|name| object.get(name).is_some()) {
             None => Ok(()),
             Some(name) => {
                 let name = shown(name);

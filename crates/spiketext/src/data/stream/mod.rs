@@ -18,7 +18,7 @@ use super::{
     options::{Format, ReadOptions},
     read::format_of,
     reading::Reading,
-    table::Rows,
+    rows::Rows,
 };
 use crate::{Result, data::table::Row};
 
@@ -123,6 +123,9 @@ impl<'a> TextStream<'a> {
             Format::FastText => Source::FastText(Lines::new(&name, content.reader)),
             #[cfg(feature = "parquet")]
             Format::Parquet => {
+                if let Some(unpacked) = input.as_ref().map(Input::unpacked).transpose()?.flatten() {
+                    input = Some(unpacked);
+                }
                 let place = match &mut input {
                     Some(input) => input.place(),
                     none => none.insert(Input::copied(content.reader, &name)?).place(),
