@@ -86,6 +86,9 @@ pub struct AgainstChosen {
 /// What a candidate answered to the held-back texts of a data set, by seed: those of all folds together.
 type Answers = BTreeMap<String, BTreeMap<u64, TestAnswers>>;
 
+/// What was answered to each fold of a data set, by seed and number of the fold.
+type Folds<'a> = BTreeMap<u64, BTreeMap<usize, &'a TestAnswers>>;
+
 /// The place of a candidate.
 type Place = (String, String, BTreeMap<String, String>, Method);
 
@@ -96,8 +99,7 @@ impl Selection {
     /// If a cell lacks what others have: a fold, a seed, a data set of its table, or its answers.
     pub fn of(cells: &[Cell], folds: usize) -> Result<Self> {
         let refuse = |expected: String, got: String| Err(Error::invalid("cross-validation", expected, got));
-        let mut found: BTreeMap<Place, BTreeMap<String, BTreeMap<u64, BTreeMap<usize, &TestAnswers>>>> =
-            BTreeMap::new();
+        let mut found: BTreeMap<Place, BTreeMap<String, Folds<'_>>> = BTreeMap::new();
         for cell in cells {
             let fold = cell.fold.filter(|fold| fold.of == folds);
             let (Some(fold), Some(answers)) = (fold, &cell.measured.answers) else {

@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(best_of(&[(0.9, false), (0.5, false)]), USUAL);
         assert_eq!(best_of(&[(0.5, true), (0.25, true)]), 0.25, "the least that was right");
         assert_eq!(best_of(&[(0.75, true), (0.625, true)]), USUAL);
-        assert_eq!(best_of(&[(0.7, true), (0.699_999_93, false)]), 0.7, "nothing lies between neighbours");
+        assert_eq!(best_of(&[(0.7, true), (0.7f32.next_down(), false)]), 0.7, "nothing lies between neighbours");
         // Answering both of the equals is better than neither.
         assert_eq!(best_of(&[(0.75, true), (0.75, false), (0.25, false)]), 0.5);
     }

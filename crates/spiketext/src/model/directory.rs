@@ -642,14 +642,14 @@ mod tests {
             let file = path.join(name);
             let good = fs::read(&file).expect("read");
             fs::write(&file, damage(good.clone())).expect("damaged");
-            let error = Model::load(&path).expect_err(&format!("case {i}: damaged {name}")).to_string();
+            let error = Model::load(path).expect_err(&format!("case {i}: damaged {name}")).to_string();
             assert!(!error.contains('\n'), "one line: {error}");
             assert!(error.contains(&path.display().to_string()), "case {i} names no file: {error}");
             fs::write(&file, good).expect("mended");
         }
-        assert!(Model::load(&path).is_ok());
+        assert!(Model::load(path).is_ok());
         fs::remove_file(path.join(WEIGHTS)).expect("removed");
-        let error = Model::load(&path).expect_err("missing").to_string();
+        let error = Model::load(path).expect_err("missing").to_string();
         assert!(error.contains(WEIGHTS), "{error}");
     }
 
