@@ -103,6 +103,16 @@ fn two_ways_to_say_one_thing_are_refused_together() {
     }
 }
 
+/// Flags that would be passed over are refused.
+#[test]
+fn how_files_are_read_is_not_said_where_there_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    for flags in [&["--multi-label"][..], &["--text-column", "nope"], &["--skip-bad"], &["--no-header"]] {
+        let error = fails(folder.path(), &[&["train"], flags].concat());
+        assert!(error.contains(flags[0]) && error.contains("expected FILE, got the data set reviews-en"), "{error}");
+    }
+}
+
 /// What somebody wrote on a card is somebody's work.
 #[test]
 fn a_card_that_was_written_on_is_not_replaced() {

@@ -107,9 +107,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             writeln!(std::io::stderr(), "note: nothing tells which of the texts the model was trained on: {error}");
     }
     let outcome = measure(&model, &texts, arguments.exact)?;
+    // Rounded once: 58 of 100 are 58 %.
     let (measure, reached) = match outcome.micro_f1() {
-        Some(micro_f1) => ("a micro F1", micro_f1),
-        None => ("an accuracy", outcome.accuracy()),
+        Some(_) => ("a micro F1", outcome.counts.micro_f1_percent().unwrap_or(0.0)),
+        None => ("an accuracy", outcome.counts.percent_right()),
     };
     let passed = arguments.at_least.map(|least| reached >= least);
     let mut out = std::io::stdout().lock();
@@ -196,7 +197,7 @@ fn exact_counts(model: &Model, texts: &Texts, predictions: &[Prediction]) -> any
 impl Outcome {
     /// Percent of the texts whose answer was right.
     fn accuracy(&self) -> f64 {
-        self.counts.percent_right()
+        100.0 * self.counts.accuracy()
     }
 
     /// Between which percents it lies for all texts of the kind, at 95 %.
@@ -207,7 +208,7 @@ impl Outcome {
     /// F1 over all answers together, percent; only where a text may have several labels.
     fn micro_f1(&self) -> Option<f64> {
         let several = self.confusion.is_none();
-        several.then(|| self.counts.micro_f1_percent().unwrap_or(0.0))
+        several.then(|| 100.0 * self.counts.micro_f1().unwrap_or(0.0))
     }
 
     /// The mean of the classes' F1, percent.

@@ -406,7 +406,12 @@ fn recipe(arguments: &Arguments, weights: Option<&WeightChoice>) -> anyhow::Resu
 
 fn dataset(arguments: &Arguments) -> anyhow::Result<Dataset> {
     match (arguments.source.files.as_slice(), &arguments.source.dataset) {
-        ([], name) => dataset::load(name.as_deref().unwrap_or("reviews-en"), arguments.source.data_dir.as_deref()),
+        ([], name) => {
+            let name = name.as_deref().unwrap_or("reviews-en");
+            let texts = format!("the data set {name}");
+            reading::refuse_without_file(&arguments.reading, &arguments.labels, &texts, "FILE")?;
+            dataset::load(name, arguments.source.data_dir.as_deref())
+        }
         (files, _) => {
             arguments.labels.check(arguments.labels.multi_label())?;
             let options = arguments.reading.options(&arguments.labels, None);

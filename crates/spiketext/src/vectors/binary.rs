@@ -188,7 +188,7 @@ mod tests {
         let vectors = read(Path::new("v"), &mut &bytes[..], &selection).expect("one word");
         assert_eq!(
             vectors.report.notes(),
-            ["1 word that cannot be read was left out, number 2: numbers that are not finite"]
+            ["1 word that cannot be read was left out, the first of them number 2: numbers that are not finite"]
         );
     }
 
