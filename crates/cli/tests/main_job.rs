@@ -43,7 +43,8 @@ fn english_from_an_empty_folder_to_answers() {
     let weights = std::fs::read(folder.join(model).join("model.safetensors")).unwrap();
     let lines = events(&succeeds(folder, &[&["train", "--json"][..], &SHORT].concat()));
     let kinds: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
-    assert_eq!((kinds[0], kinds[1], kinds[5]), ("prepared", "epoch", "converted"), "{kinds:?}");
+    assert_eq!((kinds[0], kinds[1], kinds[2], kinds[6]), ("note", "prepared", "epoch", "converted"), "{kinds:?}");
+    assert!(lines[0]["message"].as_str().is_some_and(|message| message.contains("will be replaced")), "{}", lines[0]);
     let trained = lines.last().unwrap();
     assert_eq!((&trained["event"], &trained["model"]), (&"result".into(), &model.into()));
     let numbers = [
@@ -179,7 +180,7 @@ fn evaluate_agrees(folder: &Path, model: &str, trained: &Value) {
     assert_eq!((&all["texts"], &all["classes"][0]["texts"]), (&2.into(), &1.into()));
     std::fs::write(folder.join("other.csv"), "label,text\npositive,fine\nneutral,so so\n").unwrap();
     let error = common::fails(folder, &["evaluate", model, "other.csv"]);
-    assert!(error.contains("other.csv:3") && error.contains("negative, positive") && error.contains("'neutral'"));
+    assert!(error.contains("other.csv:3") && error.contains("'negative', 'positive'") && error.contains("'neutral'"));
 }
 
 fn predict_in_every_way(folder: &Path, model: &str) {

@@ -3,7 +3,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 use spiketext::{Error, Result};
 
-/// See [`Recipe::with_setting`], of any set of choices.
+/// See [`crate::Recipe::with_setting`], of any set of choices.
 ///
 /// # Errors
 /// If there is no such field or the value is not of its kind.
