@@ -21,6 +21,18 @@ fn table(header: &str, row: impl Fn(usize, &str) -> String) -> String {
     format!("{header}\n{rows}")
 }
 
+/// Quotes of a kind that is not read as such are letters, and that is said.
+#[test]
+fn single_quotes_are_letters_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..30).map(|i| format!("'a fine film {i}','{}'\n", ["good", "bad"][i % 2])).collect();
+    std::fs::write(folder.path().join("t.csv"), format!("'text','label'\n{rows}")).unwrap();
+    let output =
+        run(folder.path(), &["data", "show", "t.csv", "--header", "--text-column", "1", "--label-column", "2"]);
+    let told = text(&output.stdout).to_owned() + text(&output.stderr);
+    assert!(told.contains("stands between ', which are read as letters") && told.contains("30 texts"), "{told}");
+}
+
 #[test]
 fn flags_of_reading_are_refused_where_no_file_is_read() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -16,7 +16,7 @@ pub const AS_GOOD: f64 = 0.5;
 const DRAWS: usize = 10_000;
 
 /// What is said to be so has at most this probability to be found where it is not so.
-const LEVEL: f64 = 0.05;
+pub const LEVEL: f64 = 0.05;
 
 /// Half the width of the interval, at 95 %, of the mean of `count` values of this sample deviation (Student's t); none
 /// for fewer than two.

@@ -103,6 +103,12 @@ impl<R: Read> Begun<R> {
         };
         let width = first.fields.len();
         rows.reading.delimiter = Some(records.delimiter).filter(|_| width > 1);
+        let is_enclosed = |field: &String| field.len() > 1 && field.starts_with('\'') && field.ends_with('\'');
+        if width > 1 && first.fields.iter().all(is_enclosed) {
+            let note = "every field of the first record stands between ', which are read as letters: only \" encloses \
+                        fields";
+            rows.reading.notes.push(note.to_owned());
+        }
         let columns = |named: bool, rows: &Rows<'_>| {
             let (path, options, labelled) = (rows.path.clone(), rows.options, rows.labelled);
             let line = Some(first.line);
