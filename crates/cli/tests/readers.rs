@@ -26,7 +26,7 @@ fn table(header: &str, row: impl Fn(usize, &str) -> String) -> String {
 fn single_quotes_are_letters_and_told() {
     let folder = tempfile::tempdir().unwrap();
     let rows: String = (0..30).map(|i| format!("'a fine film {i}','{}'\n", ["good", "bad"][i % 2])).collect();
-    std::fs::write(folder.path().join("t.csv"), format!("'text','label'\n{rows}")).unwrap();
+    fs::write(folder.path().join("t.csv"), format!("'text','label'\n{rows}")).unwrap();
     let output =
         run(folder.path(), &["data", "show", "t.csv", "--header", "--text-column", "1", "--label-column", "2"]);
     let told = text(&output.stdout).to_owned() + text(&output.stderr);
