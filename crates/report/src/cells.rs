@@ -193,6 +193,8 @@ impl Kind<'_> {
             Method::BagOfWords => return "bag of words".into(),
             Method::Original => "original TextCNN",
             Method::Dnn => "DNN",
+            Method::DnnInt8 => "DNN in 8 bits",
+            Method::DnnInt4 => "DNN with weights of 4 bits",
             Method::Converted => "converted SNN",
             Method::FineTuned => "fine-tuned SNN",
             Method::Direct => "directly trained SNN",
@@ -230,9 +232,11 @@ impl Kind<'_> {
             Method::BagOfWords => 0,
             Method::Original => 1,
             Method::Dnn => 2,
-            Method::Direct => 3,
-            Method::Converted => 4,
-            Method::FineTuned => 5,
+            Method::DnnInt8 => 3,
+            Method::DnnInt4 => 4,
+            Method::Direct => 5,
+            Method::Converted => 6,
+            Method::FineTuned => 7,
         };
         (recipe, self.family.recipe.clone(), self.family.random_vectors, method, self.family.adversarial)
     }

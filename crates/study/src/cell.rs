@@ -74,6 +74,10 @@ pub enum Method {
     Original,
     /// The tailored TextCNN that conversion starts from.
     Dnn,
+    /// The same after training in whole numbers: weights and word codes of 8 bits, sums of 32.
+    DnnInt8,
+    /// The same with weights of 4 bits.
+    DnnInt4,
     /// The DNN converted to spikes.
     Converted,
     /// The converted network after fine-tuning.

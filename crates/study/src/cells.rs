@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Instant};
 use spiketext::{
     Result,
     data::{Dataset, Split},
-    network::Network,
+    dnn::{QuantisedBits, QuantisedDnn},
+    network::{Network, NetworkConfig},
+    slices::argmax,
     target::{Target, confusion, count_met},
     text::Language,
 };
@@ -13,7 +15,7 @@ use spiketext_train::{
     Recipe,
     events::{Observer, Phase},
     network_config,
-    prepare::{LikelyLabels, PreparedData},
+    prepare::{Answers, EncodedText, LikelyLabels, PreparedData},
     steps::{Measurement, TrainedDnn},
 };
 
@@ -108,6 +110,22 @@ impl<'a> CellMaker<'a> {
                 gathered.epochs(phase, [history.epochs, history.best_epoch]);
                 gathered.without_spikes(&recipe, &trained)
             }
+            Method::DnnInt8 | Method::DnnInt4 => {
+                let bits = if cell.method == Method::DnnInt8 { QuantisedBits::INT8 } else { QuantisedBits::INT4 };
+                let trained = pipeline.dnn(observer)?;
+                let config = pipeline.config(observer)?;
+                let quantised = QuantisedDnn::of(&trained.to_dnn(&config, recipe)?, bits)?;
+                let history = &trained.history;
+                gathered.epochs(Phase::Dnn, [history.epochs, history.best_epoch]);
+                let answers = |texts: &[EncodedText]| gathered.answers_of(&config, &quantised, texts);
+                let (development, test) = (answers(&gathered.prepared.development), answers(&gathered.prepared.test));
+                let targets = gathered.prepared.development.iter().map(|text| text.target.clone());
+                let development = Scores::of(dataset.labels.len(), targets, &development).accuracy;
+                let network = &trained.network;
+                let texts = &gathered.prepared.test;
+                let costs = costs::quantised(&config, network, recipe.network.biases, texts, bits);
+                Ok(Measurements { costs: Some(costs), ..gathered.with_answers(&test, development) })
+            }
             Method::Converted | Method::FineTuned | Method::Direct => {
                 let spiking = pipeline.spiking(spiking_method(cell.method)?, observer)?;
                 spiking.epochs.iter().for_each(|(phase, epochs)| gathered.epochs(*phase, *epochs));
@@ -199,6 +217,14 @@ impl<'a> Gathered<'a> {
             answers: Some(scores.answers),
             ..self.nothing()
         }
+    }
+
+    /// What a network in whole numbers says of texts.
+    fn answers_of(&self, config: &NetworkConfig, network: &QuantisedDnn, texts: &[EncodedText]) -> LikelyLabels {
+        self.prepared.likely_labels_of(config, texts, 1.0, |words| {
+            let scores = network.scores(words);
+            Answers { labels: scores.chunks_exact(config.classes()).map(argmax).collect(), scores }
+        })
     }
 
     fn with_spikes(&self, network: &Network, seed: u64, development_accuracy: f64) -> Measurements {

@@ -1,13 +1,14 @@
 //! What a cell's network costs, from the engine's counts on the test texts, or from the texts where nothing spikes.
 
 use spiketext::{
-    energy::{CostReport, Footprint, OperationCounts, Shape},
+    dnn::QuantisedBits,
+    energy::{CostReport, Footprint, HOROWITZ_45NM_INT8, HOROWITZ_45NM_INT8_SUM32, OperationCounts, Shape},
     engine::known_words,
     network::{Network, NetworkConfig},
 };
 use spiketext_train::{dnn::TextCnn, prepare::EncodedText, steps::Measurement};
 
-use crate::cell::CostsPerText;
+use crate::cell::{CostsPerText, Energy};
 
 /// Costs of a test text for a spiking network; `measured` is its run.
 #[must_use]
@@ -40,4 +41,27 @@ pub fn without_spikes(
         }
     };
     CostsPerText::of(&CostReport::real_valued(&shape, footprint, &texts.iter().map(work).collect::<Vec<_>>()))
+}
+
+/// Costs of a test text for a real-valued network in whole numbers: its operations, priced as those of 8 bits (there is no
+/// price for 4), and the bytes that it then holds.
+#[must_use]
+pub fn quantised(
+    config: &NetworkConfig,
+    network: &TextCnn,
+    biases: bool,
+    texts: &[EncodedText],
+    bits: QuantisedBits,
+) -> CostsPerText {
+    let costs = without_spikes(config, network, biases, texts);
+    let weights = network.weights();
+    let numbers: usize = weights.layers.iter().map(|layer| layer.synapses.len()).sum();
+    let sums: usize = if biases { weights.layers.iter().map(|layer| layer.bias.len()).sum() } else { 0 };
+    let packed = |count: usize, bits: u32| (count * bits as usize).div_ceil(8) as u64;
+    let footprint = packed(weights.codes.count(), bits.codes) + packed(numbers, bits.weights) + packed(sums, 32);
+    let energy = [HOROWITZ_45NM_INT8, HOROWITZ_45NM_INT8_SUM32].map(|table| {
+        let energy = table.microjoules(costs.effective_macs, costs.effective_acs);
+        Energy { table: table.name.to_owned(), network: energy, dnn: energy }
+    });
+    CostsPerText { footprint, energy: energy.into(), ..costs }
 }

@@ -433,7 +433,8 @@ fn expand(
         choices.check().map_err(told(at))?;
         if let Some(attack) = &attack {
             attack.check().map_err(told(at))?;
-            if matches!(row.method, Method::BagOfWords | Method::Original) {
+            let attacked = row.method.spikes() || row.method == Method::Dnn;
+            if !attacked {
                 return Err(source.refuse(at, "a network that converts or spikes under attack", "another"));
             }
         }

@@ -15,7 +15,7 @@ use crate::{
 fn step(method: Method) -> Option<Step> {
     match method {
         Method::BagOfWords => None,
-        Method::Original | Method::Dnn => Some(Step::Dnn),
+        Method::Original | Method::Dnn | Method::DnnInt8 | Method::DnnInt4 => Some(Step::Dnn),
         Method::Converted => Some(Step::Conversion),
         Method::FineTuned => Some(Step::FineTuning),
         Method::Direct => Some(Step::Direct),

@@ -49,6 +49,18 @@ recipe = "lean"
 
 [[row]]
 table = "main"
+name = "eight bits"
+method = "dnn-int8"
+recipe = "lean"
+
+[[row]]
+table = "main"
+name = "four bits"
+method = "dnn-int4"
+recipe = "lean"
+
+[[row]]
+table = "main"
 name = "original"
 method = "original"
 recipe = "lean"
@@ -260,4 +272,37 @@ fn a_network_that_is_attacked_too_is_trained_once_and_measured_as_ever() {
     let kept =
         std::fs::read_dir(bench.path("work")).expect("a folder").map(|entry| entry.expect("entry").file_name());
     assert_eq!(kept.filter(|name| name.to_string_lossy().starts_with("model-")).count(), 2);
+}
+
+/// The DNN of two cells is one, trained once; in whole numbers it answers nearly the same, and costs as many operations of
+/// another price.
+#[test]
+fn a_quantised_dnn_is_the_same_network_at_another_price() {
+    let bench = Bench::new(GRID);
+    bench.run("out", None, &Limits::default());
+    let cell = |row: &str| {
+        let grid = bench.grid.cells.iter().find(|cell| cell.row == row).expect("a row");
+        Cell::read(&bench.path("out").join(format!("{}.json", grid.id()))).expect("its cell")
+    };
+    let [real, eight, four] = ["dnn", "eight bits", "four bits"].map(cell);
+    let costs = |cell: &Cell| cell.measured.costs.clone().expect("costs");
+    let probabilities = |cell: &Cell| cell.measured.answers.clone().expect("answers").probabilities;
+    let apart = |cell: &Cell| {
+        let pairs = probabilities(cell).into_iter().zip(probabilities(&real));
+        pairs.map(|(own, other)| own.abs_diff(other)).max().expect("texts")
+    };
+    assert!(apart(&eight) <= 20 && apart(&eight) <= apart(&four), "{} {}", apart(&eight), apart(&four));
+    for cell in [&eight, &four] {
+        assert_eq!(costs(cell).effective_macs, costs(&real).effective_macs);
+        let energy = costs(cell).energy;
+        let names: Vec<&str> = energy.iter().map(|energy| energy.table.as_str()).collect();
+        assert_eq!(names, ["45 nm, int8 (Horowitz 2014)", "45 nm, int8 with 32-bit sums (Horowitz 2014)"]);
+        assert!((energy[1].network - 0.3e-6 * costs(cell).effective_macs).abs() < 1e-9);
+        assert_eq!(cell.measured.epochs, real.measured.epochs);
+    }
+    // A byte, or half of one, for what takes four; biases take four as before.
+    let [real, eight, four] = [&real, &eight, &four].map(|cell| costs(cell).footprint);
+    let biases = 4 * (2 * 8 + 2);
+    assert_eq!(4 * (eight - biases), real - biases);
+    assert!(four < eight && 2 * four > eight);
 }

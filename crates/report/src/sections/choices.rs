@@ -19,7 +19,7 @@ const PHASES: [&str; 2] = ["dnn", "fine-tuning"];
 fn has(method: Method, phase: &str) -> bool {
     match method {
         Method::BagOfWords => false,
-        Method::Dnn | Method::Original | Method::Converted => phase == "dnn",
+        Method::Dnn | Method::DnnInt8 | Method::DnnInt4 | Method::Original | Method::Converted => phase == "dnn",
         Method::FineTuned => true,
         Method::Direct => phase == "fine-tuning",
     }

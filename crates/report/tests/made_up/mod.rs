@@ -54,7 +54,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
     let drop = match method {
         Method::BagOfWords => 3.0,
         Method::Original => 0.3,
-        Method::Dnn => 0.0,
+        Method::Dnn | Method::DnnInt8 | Method::DnnInt4 => 0.0,
         Method::Converted => 0.5 + 6.0 / steps as f64,
         Method::FineTuned => 0.2 + 1.5 / steps as f64,
         Method::Direct => 4.0,

@@ -1,14 +1,18 @@
 //! The real-valued network that a spiking network was converted from, for those who compare the two: its answers, and
 //! what exchanging a word would do to them.
 //!
+//! `forward` runs it; `quantised` is the same network in whole numbers of few bits.
+//!
 //! It reads the words of the spiking network's model and keeps codes of its own, in single precision. A model folder
 //! holds it as `dnn.safetensors` if training was asked to keep it.
 
 mod forward;
+mod quantised;
 
 use std::{collections::HashMap, path::Path};
 
 pub use forward::{DnnView, forward};
+pub use quantised::{QuantisedBits, QuantisedDnn};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use spiketext_kernels::{
     SILENT, TokenBatch, Workspace,

@@ -21,4 +21,6 @@ pub use counts::{Connections, LayerCounts, OperationCounts, Outputs, RectifierSh
 pub use footprint::Footprint;
 pub use report::{CostReport, Energy, ExactMeans};
 pub use shape::Shape;
-pub use tables::{CostTable, HOROWITZ_45NM_FP32, Prices, TABLES, Table};
+pub use tables::{
+    CostTable, HOROWITZ_45NM_FP32, HOROWITZ_45NM_INT8, HOROWITZ_45NM_INT8_SUM32, Prices, TABLES, Table,
+};

@@ -21,6 +21,13 @@ pub struct CostTable {
 /// 45 nm CMOS, 32-bit floating point: multiplication 3.7 pJ and addition 0.9 pJ (Horowitz, ISSCC 2014).
 pub const HOROWITZ_45NM_FP32: CostTable = CostTable { name: "45 nm, fp32 (Horowitz 2014)", mac: 4.6, ac: 0.9 };
 
+/// 45 nm CMOS, 8-bit whole numbers: multiplication 0.2 pJ and addition 0.03 pJ (Horowitz, ISSCC 2014).
+pub const HOROWITZ_45NM_INT8: CostTable = CostTable { name: "45 nm, int8 (Horowitz 2014)", mac: 0.23, ac: 0.03 };
+
+/// The same where sums have 32 bits, as sums of many products need: addition 0.1 pJ.
+pub const HOROWITZ_45NM_INT8_SUM32: CostTable =
+    CostTable { name: "45 nm, int8 with 32-bit sums (Horowitz 2014)", mac: 0.3, ac: 0.1 };
+
 impl CostTable {
     /// Microjoules of `macs` multiply-accumulations and `acs` accumulations.
     #[must_use]
@@ -87,8 +94,7 @@ pub const TABLES: [Table; 11] = [
     arithmetic(HOROWITZ_45NM_FP32.name, HOROWITZ, HOROWITZ_45NM_FP32.mac, HOROWITZ_45NM_FP32.ac),
     // Multiplication 1.1, addition 0.4.
     arithmetic("45 nm, fp16 (Horowitz 2014)", HOROWITZ, 1.5, 0.4),
-    // Multiplication 0.2, addition 0.03.
-    arithmetic("45 nm, int8 (Horowitz 2014)", HOROWITZ, 0.23, 0.03),
+    arithmetic(HOROWITZ_45NM_INT8.name, HOROWITZ, HOROWITZ_45NM_INT8.mac, HOROWITZ_45NM_INT8.ac),
     // A MAC is taken as one FLOP, as fvcore counts; as two it would cost the DNN twice as much.
     arithmetic(
         "77 fJ/SOP, 12.5 pJ/FLOP (Hu et al.)",
