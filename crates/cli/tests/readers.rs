@@ -143,3 +143,113 @@ fn contradictions_of_several_labels_are_called_what_they_are() {
     let told = succeeds(folder, &["data", "show", "twice.csv", "--multi-label"]);
     assert!(told.contains("texts with other labels in another place, kept: 1"), "{told}");
 }
+
+/// What `data show` says, on both streams.
+fn shows(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, &[&["data", "show"], arguments].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout).to_owned() + text(&output.stderr)
+}
+
+fn rows(count: usize, row: impl Fn(usize) -> String) -> String {
+    (0..count).map(row).collect()
+}
+
+/// Files of a folder are parts by any word of their names, as data sets are passed around; named one by one that is told.
+#[test]
+fn parts_are_told_by_words_of_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("hub")).unwrap();
+    for (name, count) in [("train-00000-of-00001", 40), ("validation-00000-of-00001", 8), ("test-00000-of-00001", 12)]
+    {
+        let table = rows(count, |i| format!("{name} film {i},{}\n", ["good", "bad"][i % 2]));
+        fs::write(folder.join("hub").join(format!("{name}.csv")), "text,label\n".to_owned() + &table).unwrap();
+    }
+    let shown: Value = serde_json::from_str(&succeeds(folder, &["data", "show", "hub", "--json"])).unwrap();
+    let texts: Vec<u64> =
+        shown["parts"].as_array().unwrap().iter().map(|part| part["texts"].as_u64().unwrap()).collect();
+    assert_eq!(texts, [40, 8, 12], "{shown}");
+    let told = shows(folder, &["hub/train-00000-of-00001.csv", "hub/test-00000-of-00001.csv"]);
+    assert!(told.contains("called like a part") && told.contains("--test FILE"), "{told}");
+    // Tables in sub-folders are no texts of classes.
+    fs::create_dir_all(folder.join("years/2023")).unwrap();
+    fs::create_dir_all(folder.join("years/2024")).unwrap();
+    for year in ["2023", "2024"] {
+        fs::copy(folder.join("hub/test-00000-of-00001.csv"), folder.join("years").join(year).join("a.csv")).unwrap();
+    }
+    let error = fails(folder, &["data", "show", "years"]);
+    assert!(error.contains("2023") && error.contains("got the table a.csv"), "{error}");
+}
+
+/// Files put together out of several keep nothing of their heads, and no column changes its place unseen.
+#[test]
+fn heads_of_files_that_were_put_together_are_no_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let half = rows(30, |i| format!("a fine film {i},{}\n", ["good", "bad"][i % 2]));
+    for (name, second) in [("mark", "\u{feff}text,label\n"), ("case", "Text, LABEL \n"), ("none", "\u{feff}")] {
+        fs::write(folder.join("t.csv"), format!("\u{feff}text,label\n{half}{second}{half}")).unwrap();
+        let told = shows(folder, &["t.csv"]);
+        assert!(told.contains("60 texts, 2 classes") && !told.contains('\u{feff}'), "{name}: {told}");
+        assert_eq!(told.contains("the header comes again"), name != "none", "{told}");
+    }
+    fs::write(folder.join("t.csv"), format!("text,label\n{half}label,text\n{half}")).unwrap();
+    for flags in [&[][..], &["--skip-bad"]] {
+        let error = fails(folder, &[&["data", "show", "t.csv"], flags].concat());
+        assert!(error.contains("t.csv:32") && error.contains("in the order of line 1"), "{error}");
+    }
+}
+
+/// Carriage returns end lines where line feeds stand between quotes alone, or at the very end.
+#[test]
+fn carriage_returns_end_lines_beside_line_feeds_in_cells() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let labels = ["good", "bad"];
+    for (name, cell, last) in
+        [("cells", "\"fine\nfilm {}\"", ""), ("crlf", "\"fine\r\nfilm {}\"", ""), ("end", "fine film {}", "\n")]
+    {
+        let table = rows(30, |i| format!("{},{}\r", cell.replace("{}", &i.to_string()), labels[i % 2]));
+        let table = format!("text,label\r{}{last}", table.trim_end_matches('\r'));
+        fs::write(folder.join("t.csv"), &table).unwrap();
+        let told = shows(folder, &["t.csv"]);
+        assert!(told.contains("30 texts, 2 classes"), "{name}: {told}");
+        succeeds(folder, &["predict", MODEL, "--file", "t.csv", "--prefix", "p_", "--out", "o.csv", "--force"]);
+        let written = fs::read_to_string(folder.join("o.csv")).unwrap();
+        assert!(written.starts_with("text,label,p_label"), "{name}: {written}");
+        assert!(written.matches(",good").count() + written.matches(",bad").count() >= 30, "{name}: {written}");
+    }
+}
+
+/// What looks like one thing and is another is asked or told.
+#[test]
+fn arrays_objects_and_other_columns_are_not_taken_for_what_they_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // NumPy writes sets of classes and marks of classes alike.
+    fs::write(
+        folder.join("n.csv"),
+        "text,labels\n".to_owned() + &rows(20, |i| format!("film {i},{}\n", ["[0 1]", "[0]"][i % 2])),
+    )
+    .unwrap();
+    let error = fails(folder, &["data", "show", "n.csv", "--multi-label"]);
+    assert!(error.contains("n.csv:2") && error.contains("list"), "{error}");
+    // JSON under the name of a table.
+    let object = |i: usize| format!("{{\"text\": \"film, {i}\", \"label\": \"{}\"}}\n", ["good", "bad"][i % 2]);
+    fs::write(folder.join("j.csv"), rows(30, object)).unwrap();
+    let told = shows(folder, &["j.csv"]);
+    assert!(told.contains("30 texts, 2 classes") && told.contains("JSON"), "{told}");
+    // A model whose columns are not all there says so.
+    let table = rows(40, |i| format!("{i},fine film,number {i},{}\n", ["good", "bad"][i % 2]));
+    fs::write(folder.join("tb.csv"), "text,title,body,label\n".to_owned() + &table).unwrap();
+    let columns = ["--text-column", "title", "--text-column", "body"];
+    succeeds(
+        folder,
+        &[&["train", "tb.csv", "--set=dnn.epochs=1", "--set=fine-tuning.epochs=0", "-o", "m"], &columns[..]].concat(),
+    );
+    fs::write(folder.join("other.csv"), "text,title,summary\n1,fine,film\n").unwrap();
+    let output = run(folder, &["predict", "m", "--file", "other.csv"]);
+    let told = text(&output.stderr);
+    assert!(told.contains("trained on the text of title, body, of which body is not there"), "{told}");
+}

@@ -97,6 +97,10 @@ impl Arguments {
     /// If `--only` cannot be understood, or leaves none.
     pub fn conditions(&self, grid: &Grid) -> anyhow::Result<Conditions> {
         let conditions = Conditions::of(&self.only)?;
+        ensure!(
+            !grid.cells.is_empty(),
+            "the grid has no cells: expected rows ([[row]]), data sets and values on each axis"
+        );
         let any = grid.cells.iter().any(|cell| conditions.take(cell));
         ensure!(any, "--only: no cell of the grid is '{}'", self.only.join(","));
         Ok(conditions)

@@ -28,6 +28,9 @@ GRID is in TOML, as `spiketext reproduce --grid` reads it:
   method = \"dnn\"            # or converted, fine-tuned, direct, original, bag-of-words
   recipe = \"lean\"
   axis = { \"network.filters\" = [10, 25, 100] }
+A file of yours is a data set, too: datasets = [\"mine\"], and
+  [datasets-of.mine]
+  file = \"mine.csv\"         # beside the grid
 
 OUT/selection.json holds, by table, the candidates, the best first: accuracy (percent of the held-back texts, the mean over
 data sets and seeds), datasets (accuracy and interval over the seeds), and difference (points ahead of the chosen one, the

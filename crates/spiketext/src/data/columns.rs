@@ -277,6 +277,15 @@ impl Columns<'_> {
         }
         // A familiar column was somebody's choice already.
         let familiar = &self.options.familiar;
+        if self.options.text.is_empty() && !familiar.text.is_empty() && reading.text != familiar.text {
+            let is_missing = |name: &&String| !self.names.iter().any(|own| same(own, name));
+            let missing: Vec<&str> = familiar.text.iter().filter(is_missing).map(String::as_str).collect();
+            reading.notes.push(format!(
+                "the model was trained on the text of {}, of which {} is not there; --text-column NAME chooses",
+                listed(familiar.text.iter().map(String::as_str)),
+                listed(missing)
+            ));
+        }
         if let ([text], true) =
             (chosen.text.as_slice(), self.options.text.is_empty() && reading.text != familiar.text)
         {

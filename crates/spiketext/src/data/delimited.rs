@@ -5,7 +5,7 @@
 use std::io::Read;
 
 use super::{
-    columns::{ColumnIndices, Columns, is_numbering, known_names},
+    columns::{ColumnIndices, Columns, is_numbering, known_names, same},
     header::{Header, tell_header},
     lines::{Lines, listed},
     records::{Record, Records},
@@ -66,9 +66,13 @@ impl Body {
     }
 
     fn take(&mut self, rows: &mut Rows<'_>, line: u64, fields: &[String]) -> Result<()> {
-        if self.header && fields == self.first {
+        if self.header && fields.iter().zip(&self.first).all(|(field, name)| same(field, name)) {
             self.repeated += 1;
             return Ok(());
+        }
+        if self.header && is_in_another_order(fields, &self.first) {
+            let expected = format!("the columns in the order of line {} to the end", self.first_line);
+            return rows.refuse(Some(line), expected, listed(fields.iter().map(String::as_str)));
         }
         rows.push_fields(&self.chosen, line, fields)
     }
@@ -80,6 +84,16 @@ impl Body {
             rows.reading.notes.push(format!("{note}: {}", self.repeated));
         }
     }
+}
+
+/// Whether a record has the names of the columns, but in another order.
+fn is_in_another_order(fields: &[String], names: &[String]) -> bool {
+    let sorted = |names: &[String]| {
+        let mut names: Vec<String> = names.iter().map(|name| name.trim().to_lowercase()).collect();
+        names.sort_unstable();
+        names
+    };
+    fields.first().is_some_and(|first| names.iter().any(|name| same(name, first))) && sorted(fields) == sorted(names)
 }
 
 /// A file whose first record was read.
@@ -165,10 +179,13 @@ pub(super) fn place(
     let width = first.len();
     let header = match told {
         Header::Unknown => {
+            let one = if width == 1 { "; --delimiter, if the line is several fields" } else { "" };
             return rows.refuse(
                 Some(first_line),
-                "a header with usual names, or --header or --no-header to say whether there is one (--text-column and \
-                 --label-column take names or numbers)",
+                format!(
+                    "a header with usual names, or --header or --no-header to say whether there is one (--text-column \
+                     and --label-column take names or numbers{one})"
+                ),
                 format!("a first record that could be either: {}", listed(first.iter().map(String::as_str))),
             );
         }

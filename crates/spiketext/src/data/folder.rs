@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    input::Input,
     lines::{self, listed},
     rows::Rows,
     split::Split,
@@ -34,7 +35,7 @@ pub(crate) fn files(path: &Path, labelled: bool, is_data: impl Fn(&Path) -> bool
             names(&others)
         ));
     }
-    let part = |name: &str| Split::parse(name.split('.').next()?);
+    let part = part_of;
     let parts: Vec<Option<Split>> = files.iter().map(|(_, name)| part(name)).collect();
     let has_training = parts.contains(&Some(Split::Train));
     let (called, plain): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|(_, name)| part(name).is_some());
@@ -57,9 +58,18 @@ pub(crate) fn files(path: &Path, labelled: bool, is_data: impl Fn(&Path) -> bool
     Ok(Files { files, notes })
 }
 
+/// The part that a file is called like: `test.csv`, `test-00000-of-00001.parquet`, `my_train.csv`. None where no word of
+/// its name is one, or words for several parts are.
+pub(crate) fn part_of(name: &str) -> Option<Split> {
+    let words = name.split(|letter: char| !letter.is_alphanumeric());
+    let mut parts = words.filter_map(Split::parse);
+    let first = parts.next()?;
+    parts.all(|part| part == first).then_some(first)
+}
+
 /// Reads all texts below `path` into `rows`, in the order of their names. Names that begin with a dot and loose files
 /// beside class folders (licences, word lists) are passed over.
-pub(crate) fn read(path: &Path, rows: &mut Rows<'_>) -> Result<()> {
+pub(crate) fn read(path: &Path, rows: &mut Rows<'_>, is_table: impl Fn(&Path) -> bool) -> Result<()> {
     let Entries { files, folders } = entries(path)?;
     if folders.is_empty() && !files.is_empty() {
         let expected = match rows.labelled {
@@ -73,11 +83,17 @@ pub(crate) fn read(path: &Path, rows: &mut Rows<'_>) -> Result<()> {
     let parts: Vec<Option<Split>> = folders.iter().map(|(_, name)| Split::parse(name)).collect();
     let nested = !parts.is_empty() && parts.iter().all(Option::is_some) && parts.contains(&Some(Split::Train));
     if !nested {
-        return read_classes(path, folders, None, rows);
+        return read_classes(path, folders, None, rows, &is_table);
     }
     for (folder, name) in folders {
-        let classes = entries(&folder)?.folders;
-        read_classes(&folder, classes, Some(&name), rows)?;
+        let Entries { files, folders: classes } = entries(&folder)?;
+        if classes.is_empty() && !files.is_empty() {
+            let expected = "a sub-folder for each class in the folder of a part; files of texts are named one by one \
+                            (`train` takes --test FILE), or lie in one folder";
+            let got = listed(files.iter().map(|file| file.1.as_str()));
+            return Err(Error::malformed(&folder, None, expected, got));
+        }
+        read_classes(&folder, classes, Some(&name), rows, &is_table)?;
     }
     Ok(())
 }
@@ -88,6 +104,7 @@ fn read_classes(
     classes: Vec<(PathBuf, String)>,
     part: Option<&str>,
     rows: &mut Rows<'_>,
+    is_table: &impl Fn(&Path) -> bool,
 ) -> Result<()> {
     if classes.is_empty() {
         return Err(Error::malformed(folder, None, "a sub-folder for each class, or files of texts", "nothing"));
@@ -96,6 +113,13 @@ fn read_classes(
         let Entries { files, folders } = entries(&class)?;
         if let Some((inner, _)) = folders.first() {
             return Err(Error::malformed(inner, None, "a text file in a class folder", "a folder"));
+        }
+        for (file, name) in &files {
+            if is_table(file) {
+                let expected = "a text in each file of a class folder (tables are named one by one, or as the folder \
+                                that they lie in)";
+                return Err(Error::malformed(&class, None, expected, format!("the table {name}")));
+            }
         }
         for (file, _) in files {
             let text = read_text(&file)?;
@@ -133,12 +157,19 @@ fn entries(folder: &Path) -> Result<Entries> {
     Ok(found)
 }
 
-/// The whole of a text file.
+/// The whole of a text file, packed or not, in UTF-8 or UTF-16.
 fn read_text(path: &Path) -> Result<String> {
-    let bytes = lines::read_bytes(path)?;
-    let mut text = String::with_capacity(bytes.len());
-    for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        text.push_str(lines::decode(path, index as u64 + 1, line)?);
+    let mut text = String::new();
+    if std::fs::metadata(path).map_err(Error::read(path))?.len() == 0 {
+        return Ok(text);
+    }
+    let mut lines = Input::of(path)?.lines()?;
+    while let Some(line) = lines.next_line()? {
+        text.push_str(&line.text);
+        text.push_str(line.end);
+        if text.len() > lines::LIMIT {
+            return Err(Error::malformed(path, None, format!("at most {} bytes", lines::LIMIT), "a longer file"));
+        }
     }
     Ok(text)
 }
@@ -178,6 +209,22 @@ mod tests {
     }
 
     #[test]
+    fn files_are_called_like_parts_in_many_ways() {
+        for (name, part) in [
+            ("train.csv", Some(Split::Train)),
+            ("validation-00000-of-00001.parquet", Some(Split::Development)),
+            ("my_test.jsonl.gz", Some(Split::Test)),
+            ("Reviews-TRAIN.csv", Some(Split::Train)),
+            ("train_0.csv", Some(Split::Train)),
+            ("train2.csv", None),
+            ("test-train.csv", None),
+            ("contest.csv", None),
+        ] {
+            assert_eq!(part_of(name), part, "{name}");
+        }
+    }
+
+    #[test]
     fn nested_parts_are_respected() {
         let table = read_tree(&[("train/a/1", b"x"), ("test/b/1", b"y"), ("valid/a/1", b"z")]).unwrap();
         let parts =
@@ -190,6 +237,8 @@ mod tests {
         for (files, words) in [
             (vec![("a.txt", &b"x"[..])], "a sub-folder for each class"),
             (vec![("a/b/c.txt", b"x")], "a text file in a class folder"),
+            (vec![("2023/a.csv", b"text,label\nx,y\n"), ("2024/a.csv", b"text,label\n")], "got the table a.csv"),
+            (vec![("train/a.csv", b"text,label\n"), ("test/a.csv", b"text,label\n")], "--test FILE"),
             (vec![("a/1.txt", b"fine\nit\x92s\n")], "1.txt:2: expected UTF-8"),
         ] {
             let message = read_tree(&files).unwrap_err().to_string();

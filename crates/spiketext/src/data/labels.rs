@@ -88,7 +88,18 @@ pub(super) fn list(cell: &str) -> Option<Result<Vec<String>, ()>> {
     if cell == "set()" {
         return Some(Ok(Vec::new()));
     }
-    let (open, inner) = within(cell)?;
+    let Some((open, inner)) = within(cell) else {
+        // A list that does not end.
+        return ["['", "[\"", "('", "(\"", "{'", "{\""]
+            .iter()
+            .any(|begin| cell.starts_with(begin))
+            .then_some(Err(()));
+    };
+    // NumPy's way: classes, or a 1 for each that is meant; nobody can tell.
+    let mut numbers = inner.split_whitespace().map(|word| word.trim_end_matches('.').parse::<f64>());
+    if open == '[' && numbers.clone().count() > 1 && numbers.all(|number| number.is_ok()) {
+        return Some(Err(()));
+    }
     let tidied = |labels: Vec<String>| once(labels.iter().filter_map(|label| tidy_label(label)));
     if let Ok(values) = serde_json::from_str::<Vec<Value>>(cell) {
         let labels: Result<Vec<String>, String> = values.iter().map(of_json).collect();
@@ -345,7 +356,17 @@ mod tests {
         for cell in ["a", "[a", "(other)", "(a)|(b)", "(it's new)", "(1)", "[other]", "{a,b}", "[a] and [b]"] {
             assert_eq!(list(cell), None, "{cell}");
         }
-        for cell in ["['a' 'b']", "[[1]]", r#"["a\u00zz"]"#, "['a, 'b']", r"['\xz9']", "[9007199254740993.0]"] {
+        for cell in [
+            "['a' 'b']",
+            "[[1]]",
+            r#"["a\u00zz"]"#,
+            "['a, 'b']",
+            "['a', 'b'",
+            "[0 1]",
+            "[1. 0. 0.]",
+            r"['\xz9']",
+            "[9007199254740993.0]",
+        ] {
             assert_eq!(list(cell), Some(Err(())), "{cell}");
         }
     }

@@ -70,14 +70,12 @@ impl<R: Read> Lines<R> {
             return Ok(end);
         }
         let head = self.reader.fill_buf().map_err(Error::read(&self.path))?;
-        let has_line_feed = head.contains(&b'\n');
-        let return_at = head.iter().position(|&byte| byte == b'\r');
-        // A line feed may yet follow a last carriage return.
-        let alone = return_at.is_some_and(|at| at + 1 < head.len());
-        self.end = match (has_line_feed, alone) {
-            (true, _) => Some(b'\n'),
-            (false, true) => Some(b'\r'),
-            (false, false) => None,
+        let ends = Ends::of(head);
+        self.end = match ends {
+            // Line feeds between quotes, and one at the very end, end no line where carriage returns do.
+            Ends { returns: 1.., feeds: 0, .. } | Ends { returns: 2.., feeds: 1, last_is_feed: true } => Some(b'\r'),
+            _ if head.contains(&b'\n') => Some(b'\n'),
+            _ => None,
         };
         Ok(self.end.unwrap_or(b'\n'))
     }
@@ -98,6 +96,12 @@ impl<R: Read> Lines<R> {
         if self.buffer.last() == Some(&end) {
             self.buffer.pop();
             self.ended_by = if end == b'\n' { "\n" } else { "\r" };
+        } else if end == b'\r' && self.buffer == b"\n" {
+            // What is left of a last line.
+            return Ok(None);
+        } else if end == b'\r' && self.buffer.last() == Some(&b'\n') {
+            self.buffer.pop();
+            self.ended_by = "\n";
         } else if self.buffer.len() > self.limit {
             return Err(too_long(&self.path, self.number, self.limit));
         }
@@ -113,6 +117,33 @@ impl<R: Read> Lines<R> {
     pub(crate) fn next_line(&mut self) -> Result<Option<Line>> {
         let line = self.next()?.map(|(number, text)| (number, text.to_owned()));
         Ok(line.map(|(number, text)| Line { number, text, end: self.ended_by }))
+    }
+}
+
+/// What may end lines, outside of double quotes.
+struct Ends {
+    /// Carriage returns that no line feed follows.
+    returns: usize,
+    /// Line feeds, those behind carriage returns among them.
+    feeds: usize,
+    /// Whether the last byte is a line feed.
+    last_is_feed: bool,
+}
+
+impl Ends {
+    /// Those in the head of a file; a last carriage return, which a line feed may yet follow, is left aside.
+    fn of(head: &[u8]) -> Self {
+        let mut found = Self { returns: 0, feeds: 0, last_is_feed: head.last() == Some(&b'\n') };
+        let mut is_quoted = false;
+        for (at, byte) in head.iter().enumerate() {
+            match byte {
+                b'"' => is_quoted = !is_quoted,
+                b'\n' if !is_quoted => found.feeds += 1,
+                b'\r' if !is_quoted && head.get(at + 1).is_some_and(|next| *next != b'\n') => found.returns += 1,
+                _ => {}
+            }
+        }
+        found
     }
 }
 
@@ -133,12 +164,10 @@ pub(crate) fn too_long(path: &Path, line: u64, limit: usize) -> Error {
     Error::malformed(path, line, format!("at most {limit} bytes in a line or record"), "a longer one")
 }
 
-/// `bytes` as text: UTF-8 without NUL; a byte order mark at the head of line 1 is skipped.
+/// `bytes` as text: UTF-8 without NUL; a byte order mark at the head of a line is skipped: files that were put together
+/// out of several have one at the head of each.
 pub(crate) fn decode<'a>(path: &Path, line: u64, bytes: &'a [u8]) -> Result<&'a str> {
-    let bytes = match line {
-        1 => bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes),
-        _ => bytes,
-    };
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let refuse = |got: String| Err(Error::malformed(path, line, "UTF-8 text", got));
     match std::str::from_utf8(bytes) {
         Err(error) => {
@@ -213,11 +242,21 @@ mod tests {
     }
 
     #[test]
+    fn files_that_were_put_together_have_several_marks() {
+        let found = all(b"\xef\xbb\xbfa,b\nc,d\n\xef\xbb\xbf\"a\",b\n", 100).unwrap();
+        assert_eq!(found.into_iter().map(|line| line.1).collect::<Vec<_>>(), ["a,b", "c,d", "\"a\",b"]);
+    }
+
+    #[test]
     fn carriage_returns_alone_end_lines_where_nothing_else_does() {
         let found = |bytes: &[u8]| all(bytes, 100).unwrap().into_iter().map(|line| line.1).collect::<Vec<_>>();
         assert_eq!(found(b"one\rtwo\r\rthree"), ["one", "two", "", "three"]);
         assert_eq!(found(b"one\rtwo\nthree\n"), ["one\rtwo", "three"]);
         assert_eq!(found(b"one\r"), ["one"]);
+        // Line feeds between quotes are letters, and so is one at the end.
+        assert_eq!(found(b"one,\"a\nb\"\rtwo,\"c\r\nd\"\r"), ["one,\"a\nb\"", "two,\"c", "\nd\""]);
+        assert_eq!(found(b"one\rtwo\rthree\n"), ["one", "two", "three"]);
+        assert_eq!(found(b"one\rtwo\r\n"), ["one\rtwo"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     columns, delimited, fasttext, folder,
     input::{Input, PACKED},
     json,
-    lines::{self, Lines, shown},
+    lines::{self, Lines, listed, shown},
     options::{Format, ReadOptions},
     rows::Rows,
     table::Table,
@@ -40,7 +40,17 @@ pub fn read_files(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<T
     if paths.is_empty() {
         return Err(Error::invalid("read labelled texts", "one file or more", "none"));
     }
-    Ok(Table::joined(paths.iter().map(|path| read_file(path, options)).collect::<Result<Vec<_>>>()?))
+    let mut table = Table::joined(paths.iter().map(|path| read_file(path, options)).collect::<Result<Vec<_>>>()?);
+    let names: Vec<&str> = paths.iter().filter_map(|path| path.as_ref().file_name()?.to_str()).collect();
+    let called: Vec<&str> = names.iter().copied().filter(|name| folder::part_of(name).is_some()).collect();
+    if let ([_, _, ..], true, Some(first)) = (paths, called.len() > 1, table.readings.first_mut()) {
+        first.notes.push(format!(
+            "called like a part: {}; files that are named one by one are taken alike (a folder of them is divided so, and \
+             --test FILE says which are to test on)",
+            listed(called)
+        ));
+    }
+    Ok(table)
 }
 
 /// Reads texts for prediction: one a line from a plain text file, or the text column of a CSV, TSV, JSON or Parquet
@@ -81,7 +91,8 @@ fn read(path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
         folder::files(path, labelled, |file| options.format.is_some() || format_by_extension(file).is_some())?;
     if found.files.is_empty() {
         let mut rows = Rows::new(path, Format::Folder, options, labelled);
-        folder::read(path, &mut rows)?;
+        let is_table = |file: &Path| format_by_extension(file).is_some();
+        folder::read(path, &mut rows, is_table)?;
         return rows.finish();
     }
     let tables = found.files.into_iter().map(|(file, part)| {
@@ -163,14 +174,19 @@ pub(super) fn format_of(
     if head.starts_with(b"PAR1") {
         return Ok(Format::Parquet);
     }
-    if let Some(format) = format_by_extension(path) {
-        return Ok(format);
+    match format_by_extension(path) {
+        // Nobody writes a table of such texts.
+        Some(Format::Csv | Format::Tsv) if json::is_certain(head) => return Ok(Format::Json),
+        Some(format) => return Ok(format),
+        None => {}
     }
     let first = head.split(|&byte| matches!(byte, b'\n' | b'\r')).find(|line| !line.trim_ascii().is_empty());
     let first = first.unwrap_or(&[]);
     let holds = |part: &[u8]| first.windows(part.len()).any(|window| window == part);
     let start = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start();
-    if holds(fasttext::PREFIX.as_bytes()) {
+    let mut lines = head.split(|&byte| matches!(byte, b'\n' | b'\r'));
+    let is_labelled = lines.any(|line| line.trim_ascii_start().starts_with(fasttext::PREFIX.as_bytes()));
+    if holds(fasttext::PREFIX.as_bytes()) || is_labelled {
         Ok(Format::FastText)
     } else if !labelled && json::is_certain(head) {
         Ok(Format::Json)
@@ -239,6 +255,8 @@ mod tests {
         assert_eq!(form("d.data", b"text,label\n").unwrap(), Format::Csv);
         assert_eq!(form("d2.data", b"text;label\r").unwrap(), Format::Csv);
         assert_eq!(form("e.csv", b"PAR1....").unwrap(), Format::Parquet);
+        assert_eq!(form("e2.csv", b"{\"text\": \"a, b\", \"label\": 1}\n{}\n").unwrap(), Format::Json);
+        assert_eq!(form("e3.txt", b"no label\n__label__a x\n").unwrap(), Format::FastText);
         assert!(form("f.csv", b"PK\x03\x04").unwrap_err().to_string().contains("spreadsheet"));
         assert!(form("g.csv", b"").unwrap_err().to_string().contains("empty file"));
         assert!(form("h.txt", b"just words\n").unwrap_err().to_string().contains("just words"));

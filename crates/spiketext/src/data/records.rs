@@ -196,7 +196,7 @@ impl<R: Read> Records<R> {
                 let field = parser.field.chars().take(30).collect::<String>();
                 rows.refuse(
                     Some(begin),
-                    "a closing quote",
+                    "a closing quote (a quote that is a letter is written twice, between quotes)",
                     format!("none after '\"{}' to the end of the file", shown(&field)),
                 )
             }
