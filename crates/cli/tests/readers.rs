@@ -168,7 +168,7 @@ fn parts_are_told_by_words_of_names() {
     }
     let shown: Value = serde_json::from_str(&succeeds(folder, &["data", "show", "hub", "--json"])).unwrap();
     let texts: Vec<u64> =
-        shown["parts"].as_array().unwrap().iter().map(|part| part["texts"].as_u64().unwrap()).collect();
+        shown["summary"]["parts"].as_array().unwrap().iter().map(|part| part["texts"].as_u64().unwrap()).collect();
     assert_eq!(texts, [40, 8, 12], "{shown}");
     let told = shows(folder, &["hub/train-00000-of-00001.csv", "hub/test-00000-of-00001.csv"]);
     assert!(told.contains("called like a part") && told.contains("--test FILE"), "{told}");

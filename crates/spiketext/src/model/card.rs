@@ -153,7 +153,8 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
         t.vectors,
         licence(&t.vectors)
     ));
-    line(format!("- recipe: {}, seed {}, by {}, in {:.0} seconds", t.recipe, t.seed, t.program, t.seconds));
+    // Not how long it took: one seed makes one card.
+    line(format!("- recipe: {}, seed {}, by {}", t.recipe, t.seed, t.program));
     line(format!(
         "- DNN: {} epochs, best {}; fine-tuning: {} epochs, best {}",
         t.dnn_epochs[0], t.dnn_epochs[1], t.fine_tuning_epochs[0], t.fine_tuning_epochs[1]
