@@ -253,3 +253,13 @@ fn arrays_objects_and_other_columns_are_not_taken_for_what_they_are_not() {
     let told = text(&output.stderr);
     assert!(told.contains("trained on the text of title, body, of which body is not there"), "{told}");
 }
+
+/// A title above the header is no record of the table, and the line to be taken out is named.
+#[test]
+fn titles_above_a_header_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = rows(20, |i| format!("{i},a fine film {i},{}\n", ["good", "bad"][i % 2]));
+    fs::write(folder.path().join("t.csv"), format!("# our reviews, 2024\n\nid,text,label\n{table}")).unwrap();
+    let error = fails(folder.path(), &["data", "show", "t.csv"]);
+    assert!(error.contains("line 3 names columns") && error.contains("our reviews"), "{error}");
+}

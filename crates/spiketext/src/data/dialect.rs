@@ -68,6 +68,15 @@ pub(super) fn delimiter(lines: &[Line], ended: bool, rows: &Rows<'_>) -> Result<
             if fits.iter().any(|fit| fit.width == 1 && fit.names > 0) && !rows.labelled {
                 return Ok(unused(lines));
             }
+            if let Some(header) = header_below(lines, ended, rows.options) {
+                let expected = format!(
+                    "a table from its first line on: line {header} names columns, so what stands above it is to be taken \
+                     out"
+                );
+                let first = lines.iter().find(|line| !line.text.trim().is_empty());
+                let got = first.map_or_else(String::new, |line| format!("'{}'", shown(&line.text)));
+                return rows.refuse(first.map(|line| line.number), expected, got);
+            }
             let (line, fields) = first.uneven.unwrap_or((1, first.width));
             rows.refuse(
                 Some(line),
@@ -87,6 +96,19 @@ pub(super) fn delimiter(lines: &[Line], ended: bool, rows: &Rows<'_>) -> Result<
             )
         }
     }
+}
+
+/// Lines above a header that are looked past: titles, comments.
+const MOST_TITLES: usize = 8;
+
+/// The line further down that names known columns, of records that all have as many fields.
+fn header_below(lines: &[Line], ended: bool, options: &ReadOptions) -> Option<u64> {
+    let is_table = |lines: &[Line]| {
+        let fits = CANDIDATES.iter().filter_map(|&candidate| fit(lines, ended, candidate, options));
+        fits.into_iter().any(|fit| fit.names > 0 && fit.width > 1 && fit.uneven.is_none())
+    };
+    let below = (1..lines.len().min(MOST_TITLES + 1)).find(|&at| is_table(&lines[at..]))?;
+    lines[below..].iter().find(|line| !line.text.trim().is_empty()).map(|line| line.number)
 }
 
 /// Whether the records of a TSV have one number of fields only if quotes mean what they do in a CSV.

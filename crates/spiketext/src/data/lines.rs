@@ -172,15 +172,24 @@ pub(crate) fn decode<'a>(path: &Path, line: u64, bytes: &'a [u8]) -> Result<&'a 
     match std::str::from_utf8(bytes) {
         Err(error) => {
             let at = error.valid_up_to();
-            refuse(format!(
-                "byte 0x{:02X} at position {}: convert the file to UTF-8 first{}",
-                bytes[at],
-                at + 1,
-                probable_encoding(line, bytes)
-            ))
+            // Other encodings make few characters of UTF-8 by chance.
+            let sound = bytes.utf8_chunks().flat_map(|chunk| chunk.valid().chars()).filter(|c| !c.is_ascii()).count();
+            let broken = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
+            let what = match sound > 2 * broken {
+                true => "the line is UTF-8 otherwise, so this byte is damaged".to_owned(),
+                false => format!("convert the file to UTF-8 first{}", probable_encoding(line, bytes)),
+            };
+            refuse(format!("byte 0x{:02X} at position {}: {what}", bytes[at], at + 1))
         }
         Ok(text) => match text.bytes().position(|byte| byte == 0) {
-            Some(at) => refuse(format!("a NUL byte at position {}: this is no text file", at + 1)),
+            Some(at) => {
+                let is_wide = 3 * text.bytes().filter(|&byte| byte == 0).count() > text.len();
+                let what = match is_wide {
+                    true => "this looks like UTF-16 without its mark: convert the file to UTF-8 first",
+                    false => "this is no text file",
+                };
+                refuse(format!("a NUL byte at position {}: {what}", at + 1))
+            }
             None => Ok(text),
         },
     }
@@ -267,7 +276,12 @@ mod tests {
         let (chinese, _, _) = encoding_rs::GB18030.encode("这家酒店的服务非常好");
         assert!(all(&chinese, 100).unwrap_err().to_string().contains("GB18030"));
         assert!(all(b"\xff\xfeh\0i\0", 100).unwrap_err().to_string().contains("UTF-16"));
-        assert!(all(b"a\0b", 100).unwrap_err().to_string().contains("NUL"));
+        assert!(all(b"a\0bcdefgh", 100).unwrap_err().to_string().contains("NUL byte at position 2: this is no text"));
+        assert!(all(b"h\0e\0l\0", 100).unwrap_err().to_string().contains("UTF-16 without its mark"));
+        let mut bytes = "良いフィルム".as_bytes().to_vec();
+        bytes[4] = 0x20;
+        let damaged = all(&bytes, 100).unwrap_err().to_string();
+        assert!(damaged.contains("this byte is damaged") && !damaged.contains("convert"), "{damaged}");
     }
 
     /// A source that never ends and counts what was taken from it.
