@@ -16,6 +16,8 @@ use super::{dataset, progress::Progress, terminal::one_line};
 
 /// Which cells are run, and from what.
 #[derive(Debug, clap::Args)]
+// The verb has a group of this name.
+#[group(skip)]
 pub struct Arguments {
     /// The folder with the original files of known data sets [default: $SPIKETEXT_DATA_DIR, then the cache of
     /// `spiketext data fetch`].

@@ -15,6 +15,8 @@ use super::{
 
 /// Where the texts come from.
 #[derive(Debug, clap::Args)]
+// The verb has a group of this name.
+#[group(skip)]
 pub struct Arguments {
     #[command(flatten)]
     source: DatasetArgs,

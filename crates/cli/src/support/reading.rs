@@ -9,6 +9,8 @@ use super::terminal;
 
 /// How to read files of texts.
 #[derive(Clone, Debug, Default, clap::Args)]
+// The verb has a group of this name.
+#[group(skip)]
 pub struct Arguments {
     /// The form of the files: csv, tsv, jsonl (or a JSON array), parquet, fasttext or lines [default: told from the
     /// extension, or the content].
