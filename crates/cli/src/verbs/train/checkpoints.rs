@@ -21,7 +21,7 @@ pub struct CheckpointFolder {
     /// The folders above it that had to be made for it, innermost first.
     made: Vec<PathBuf>,
     /// The folder, locked. None where a folder cannot be locked.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl CheckpointFolder {
@@ -64,7 +64,7 @@ impl CheckpointFolder {
         };
         // A process that was killed while it wrote a checkpoint left half of one.
         remove_temporary_files(&path);
-        Ok(Self { path, made, _lock: lock })
+        Ok(Self { path, made, lock })
     }
 
     /// Whether there is a checkpoint in it.
@@ -87,7 +87,10 @@ impl CheckpointFolder {
 /// Leaves a checkpoint for `--resume`, but no empty folders.
 impl Drop for CheckpointFolder {
     fn drop(&mut self) {
-        leave(&self.path, &self.made);
+        // One that was discarded may have been made anew by another run meanwhile, whose it is then.
+        if self.lock.as_ref().is_none_or(|lock| is_at(lock, &self.path)) {
+            leave(&self.path, &self.made);
+        }
     }
 }
 
