@@ -13,7 +13,7 @@ use spiketext_study::{BINS, Cell, CostsPerText, Family, FiringSummary, Method, a
 use crate::{numbers::Sample, published::DATASETS};
 
 /// The recipes in the order of their rows.
-const RECIPES: [&str; 3] = ["bag-of-words", "paper", "lean"];
+const RECIPES: [&str; 5] = ["bag-of-words", "tf-idf", "fasttext", "paper", "lean"];
 
 /// No count, energy or time of a cell is larger; figures would have no scale for it.
 const LARGEST: f64 = 1e30;
@@ -190,11 +190,14 @@ impl Kind<'_> {
     #[must_use]
     pub fn name(&self) -> String {
         let what = match self.method {
-            Method::BagOfWords => return "bag of words".into(),
+            Method::BagOfWords if self.family.recipe == "bag-of-words" => return "bag of words".into(),
+            Method::BagOfWords => return self.family.recipe.clone(),
+            Method::FastText => return "fastText".into(),
             Method::Original => "original TextCNN",
             Method::Dnn => "DNN",
             Method::DnnInt8 => "DNN in 8 bits",
             Method::DnnInt4 => "DNN with weights of 4 bits",
+            Method::DnnLevels => "DNN on T + 1 levels",
             Method::Converted => "converted SNN",
             Method::FineTuned => "fine-tuned SNN",
             Method::Direct => "directly trained SNN",
@@ -230,13 +233,15 @@ impl Kind<'_> {
         let recipe = RECIPES.iter().position(|name| *name == self.family.recipe).unwrap_or(RECIPES.len());
         let method = match self.method {
             Method::BagOfWords => 0,
-            Method::Original => 1,
-            Method::Dnn => 2,
-            Method::DnnInt8 => 3,
-            Method::DnnInt4 => 4,
-            Method::Direct => 5,
-            Method::Converted => 6,
-            Method::FineTuned => 7,
+            Method::FastText => 1,
+            Method::Original => 2,
+            Method::Dnn => 3,
+            Method::DnnInt8 => 4,
+            Method::DnnInt4 => 5,
+            Method::DnnLevels => 6,
+            Method::Direct => 7,
+            Method::Converted => 8,
+            Method::FineTuned => 9,
         };
         (recipe, self.family.recipe.clone(), self.family.random_vectors, method, self.family.adversarial)
     }

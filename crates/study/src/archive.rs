@@ -122,6 +122,7 @@ mod tests {
             dataset: "mr".into(),
             seed,
             fold: None,
+            selected: None,
             method: Method::Dnn,
             family: Family { recipe: "lean".into(), ..Family::default() },
             settings: Settings::default(),

@@ -37,6 +37,9 @@ pub struct Cell {
     /// Which training and development texts took the place of the test texts, in cross-validation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,
+    /// What chose its recipe, before its test texts were looked at; none where nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected: Option<Selected>,
     /// How the network was made.
     pub method: Method,
     /// Which networks it belongs with, whatever its row is called.
@@ -64,12 +67,24 @@ pub struct Fold {
     pub of: usize,
 }
 
+/// The outcome of a cross-validation (`spiketext select`) that chose a row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Selected {
+    /// Its file, from the root of the repository.
+    pub file: String,
+    /// The commit that holds it: an earlier one than that of the cell.
+    pub commit: String,
+}
+
 /// How a network is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
-    /// Logistic regression on word counts: the floor.
+    /// Logistic regression on the words of a text, or on their TF-IDF: the floor.
     BagOfWords,
+    /// The mean of trained vectors of words and their neighbours, as in fastText.
+    FastText,
     /// The original TextCNN: maximum pooling, biases.
     Original,
     /// The tailored TextCNN that conversion starts from.
@@ -78,6 +93,9 @@ pub enum Method {
     DnnInt8,
     /// The same with weights of 4 bits.
     DnnInt4,
+    /// The same DNN where a dimension of a word has one of T + 1 levels, as many as a spiking one has in T steps, and meets
+    /// its weights bit by bit.
+    DnnLevels,
     /// The DNN converted to spikes.
     Converted,
     /// The converted network after fine-tuning.
@@ -115,6 +133,10 @@ pub struct Settings {
     /// The word vectors by name; none for methods that need none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vectors: Option<String>,
+    /// Which of the splits by hash, of a data set without an official one; older files, which all have the first, do not
+    /// say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<u64>,
     /// The attack whose finds joined the training texts, in adversarial training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adversarial: Option<AttackSettings>,
@@ -300,6 +322,46 @@ pub struct CostsPerText {
     pub dnn_macs: f64,
     /// Microjoules by cost table.
     pub energy: Vec<Energy>,
+    /// The same network computed in other ways, which change no answer. Older files have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<Way>,
+}
+
+/// Another way of computing a network's answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WayName {
+    /// What a word gives each tap of the first layer is made once, and looked up.
+    WordTable,
+    /// A dimension of a word spikes by how far its count is from half the steps, up or down.
+    SignedCode,
+}
+
+/// What a test text costs in another way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Way {
+    /// Which.
+    pub way: WayName,
+    /// Effective multiply-accumulations.
+    pub effective_macs: f64,
+    /// Effective accumulations.
+    pub effective_acs: f64,
+    /// Bytes of what it then holds, where that is not the footprint of the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footprint: Option<u64>,
+    /// Microjoules by cost table.
+    pub energy: Vec<Priced>,
+}
+
+/// Energy of a test text under one cost table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Priced {
+    /// The table's name.
+    pub table: String,
+    /// Microjoules.
+    pub microjoules: f64,
 }
 
 impl CostsPerText {
@@ -321,6 +383,7 @@ impl CostsPerText {
             neuron_updates: account.work.neuron_updates,
             dnn_macs: account.dnn.macs(),
             energy: energy.collect(),
+            ways: Vec::new(),
         }
     }
 }
@@ -400,6 +463,10 @@ pub struct Seconds {
     pub total: f64,
     /// Making what other cells share; 0 if it was there.
     pub shared: f64,
+    /// Nanoseconds that one core took to answer a test text, from its word ids to its label: the least of several passes
+    /// over all test texts. Where no engine of ours is made for speed, or in older files, it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nanoseconds_a_text: Option<f64>,
 }
 
 impl Cell {
@@ -500,6 +567,7 @@ mod tests {
             dataset: "sst2".into(),
             seed: 3,
             fold: None,
+            selected: Some(Selected { file: "docs/selection/widths.json".into(), commit: "abc".into() }),
             method: Method::FineTuned,
             family: Family { recipe: "lean".into(), ..Family::default() },
             settings: Settings {
@@ -517,7 +585,7 @@ mod tests {
                 }),
                 ..Measurements::default()
             },
-            seconds: Seconds { total: 1.5, shared: 1.0 },
+            seconds: Seconds { total: 1.5, shared: 1.0, nanoseconds_a_text: Some(5e4) },
             machine: "one".into(),
             commit: "abc".into(),
         }

@@ -85,7 +85,10 @@ impl<'a> CellMaker<'a> {
                 }
             }
         };
-        Ok(CellResult { measured, seconds: Seconds { total: started.elapsed().as_secs_f64(), shared } })
+        Ok(CellResult {
+            measured,
+            seconds: Seconds { total: started.elapsed().as_secs_f64(), shared, nanoseconds_a_text: None },
+        })
     }
 
     /// Trains and measures a network.
@@ -100,7 +103,8 @@ impl<'a> CellMaker<'a> {
         let prepared = pipeline.prepare(observer)?;
         let mut gathered = Gathered::new(dataset, prepared);
         match cell.method {
-            Method::BagOfWords => Err(unfit("choices of a bag of words", "a recipe")),
+            Method::BagOfWords | Method::FastText => Err(unfit("choices of their own", "a recipe")),
+            Method::DnnLevels => Err(unfit("another method", "levels")),
             Method::Original | Method::Dnn => {
                 let (trained, phase, recipe) = match cell.method {
                     Method::Original => (Arc::new(pipeline.original(observer)?), Phase::Original, recipe.original()),

@@ -113,12 +113,13 @@ impl<'a> CellContext<'a> {
     pub fn settings(&mut self, cell: &PlannedCell) -> Result<Settings> {
         let choices = cell.choices.to_json();
         let Choices::Network(recipe) = &cell.choices else {
-            return Ok(Settings { choices, ..Settings::default() });
+            return Ok(Settings { split: cell.split, choices, ..Settings::default() });
         };
         let language = self.language(&cell.dataset)?;
         let noisy = cell.method.spikes() && recipe.network.encoder.is_random();
         let attack = |choices: &Option<AttackChoices>| Some(choices.as_ref()?.settings(noisy));
         Ok(Settings {
+            split: cell.split,
             vectors: Some(self.vectors(cell)?.name(language)),
             adversarial: attack(&cell.adversarial),
             attack: attack(&cell.attack),

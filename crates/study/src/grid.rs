@@ -37,7 +37,7 @@ use toml::{Spanned, Value};
 use crate::{
     attacks::AttackChoices,
     bag_of_words::BagOfWords,
-    cell::{Family, Fold, Method, cell_id},
+    cell::{Family, Fold, Method, Selected, cell_id},
     folds,
 };
 
@@ -77,6 +77,10 @@ pub struct PlannedCell {
     pub seed: u64,
     /// The fold of cross-validation that takes the place of the test texts.
     pub fold: Option<Fold>,
+    /// Which split by hash, of a data set without an official one; otherwise the only one.
+    pub split: Option<u64>,
+    /// What chose its row.
+    pub selected: Option<Selected>,
     /// Whether `--quick` runs it.
     pub quick: bool,
     /// How the network is made.
@@ -455,6 +459,8 @@ fn expand(
             dataset: dataset.to_owned(),
             seed: 0,
             fold: None,
+            split: None,
+            selected: None,
             quick: row.quick.takes(&axis),
             method: row.method,
             choices,

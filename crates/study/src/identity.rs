@@ -14,8 +14,8 @@ use crate::{
 /// The last step of a method; the floor takes none.
 fn step(method: Method) -> Option<Step> {
     match method {
-        Method::BagOfWords => None,
-        Method::Original | Method::Dnn | Method::DnnInt8 | Method::DnnInt4 => Some(Step::Dnn),
+        Method::BagOfWords | Method::FastText => None,
+        Method::Original | Method::Dnn | Method::DnnInt8 | Method::DnnInt4 | Method::DnnLevels => Some(Step::Dnn),
         Method::Converted => Some(Step::Conversion),
         Method::FineTuned => Some(Step::FineTuning),
         Method::Direct => Some(Step::Direct),
@@ -25,7 +25,7 @@ fn step(method: Method) -> Option<Step> {
 /// A cell without its place in the report and in the order of the study.
 pub(crate) fn in_any_place(cell: PlannedCell) -> PlannedCell {
     let axis = std::collections::BTreeMap::new();
-    PlannedCell { table: String::new(), row: String::new(), axis, quick: false, priority: 0, ..cell }
+    PlannedCell { table: String::new(), row: String::new(), axis, selected: None, quick: false, priority: 0, ..cell }
 }
 
 /// The cell's network: two cells measure, or attack, the same one where these are equal.

@@ -41,7 +41,8 @@ mod victims;
 
 pub use cell::{
     AttackResult, AttackSettings, BINS, Cell, CostsPerText, Energy, FORMAT, Family, FiringSummary, Fold,
-    Measurements, Method, Noise, NoiseSettings, Seconds, Settings, TestAnswers, cell_id,
+    Measurements, Method, Noise, NoiseSettings, Priced, Seconds, Selected, Settings, TestAnswers, Way, WayName,
+    cell_id,
 };
 #[cfg(feature = "run")]
 pub use {

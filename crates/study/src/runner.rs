@@ -213,6 +213,7 @@ pub fn run(
             dataset: cell.dataset.clone(),
             seed: cell.seed,
             fold: cell.fold,
+            selected: cell.selected.clone(),
             method: cell.method,
             family: cell.family(),
             settings,

@@ -241,6 +241,7 @@ mod tests {
             dataset: dataset.into(),
             seed,
             fold: Some(Fold { number, of: 2 }),
+            selected: None,
             method: Method::Dnn,
             family: Family::default(),
             settings: Settings::default(),

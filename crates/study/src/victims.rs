@@ -34,9 +34,12 @@ pub(crate) fn spiking_method(method: Method) -> Result<SpikingMethod> {
         Method::Dnn | Method::Converted => Ok(SpikingMethod::Converted),
         Method::FineTuned => Ok(SpikingMethod::FineTuned),
         Method::Direct => Ok(SpikingMethod::Direct),
-        Method::BagOfWords | Method::Original | Method::DnnInt8 | Method::DnnInt4 => {
-            Err(unfit("a network that converts or spikes", "another"))
-        }
+        Method::BagOfWords
+        | Method::FastText
+        | Method::Original
+        | Method::DnnInt8
+        | Method::DnnInt4
+        | Method::DnnLevels => Err(unfit("a network that converts or spikes", "another")),
     }
 }
 

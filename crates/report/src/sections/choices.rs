@@ -18,8 +18,13 @@ const PHASES: [&str; 2] = ["dnn", "fine-tuning"];
 /// Whether networks of a method go through a phase.
 fn has(method: Method, phase: &str) -> bool {
     match method {
-        Method::BagOfWords => false,
-        Method::Dnn | Method::DnnInt8 | Method::DnnInt4 | Method::Original | Method::Converted => phase == "dnn",
+        Method::BagOfWords | Method::FastText => false,
+        Method::Dnn
+        | Method::DnnInt8
+        | Method::DnnInt4
+        | Method::DnnLevels
+        | Method::Original
+        | Method::Converted => phase == "dnn",
         Method::FineTuned => true,
         Method::Direct => phase == "fine-tuning",
     }
@@ -28,7 +33,11 @@ fn has(method: Method, phase: &str) -> bool {
 /// A row for each row of `main` that trains a network.
 pub fn section(study: &Study, page: &mut Page) {
     let mut rows: Vec<&str> = Vec::new();
-    for cell in study.cells.iter().filter(|cell| cell.table == "main" && cell.method != Method::BagOfWords) {
+    for cell in study
+        .cells
+        .iter()
+        .filter(|cell| cell.table == "main" && has(cell.method, "dnn") || has(cell.method, "fine-tuning"))
+    {
         if !rows.contains(&cell.row.as_str()) {
             rows.push(&cell.row);
         }

@@ -52,9 +52,9 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
         _ => 89.1,
     };
     let drop = match method {
-        Method::BagOfWords => 3.0,
+        Method::BagOfWords | Method::FastText => 3.0,
         Method::Original => 0.3,
-        Method::Dnn | Method::DnnInt8 | Method::DnnInt4 => 0.0,
+        Method::Dnn | Method::DnnInt8 | Method::DnnInt4 | Method::DnnLevels => 0.0,
         Method::Converted => 0.5 + 6.0 / steps as f64,
         Method::FineTuned => 0.2 + 1.5 / steps as f64,
         Method::Direct => 4.0,
@@ -103,6 +103,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
                 dnn: macs * mac * 1e-6 + extra,
             })
             .collect(),
+        ways: Vec::new(),
     };
     let histogram = |peak: f64, what: &str| {
         let bin = |i: usize| 300.0 * (-((i as f64 / 20.0 - peak) / 0.13).powi(2)).exp();
@@ -128,6 +129,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
         dataset: dataset.into(),
         seed,
         fold: None,
+        selected: None,
         method,
         family: Family { recipe: recipe.into(), ..Family::default() },
         settings: Settings::default(),
@@ -144,7 +146,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
             firing: method.spikes().then_some(firing),
             attack: None,
         },
-        seconds: Seconds { total: seconds, shared: seconds / 4.0 },
+        seconds: Seconds { total: seconds, shared: seconds / 4.0, nanoseconds_a_text: None },
         machine: "a processor, 2 cores, 2 threads".into(),
         commit: "0123abc".into(),
     }
