@@ -137,6 +137,10 @@ pub struct Settings {
     /// say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<u64>,
+    /// In cross-validation of a data set without an official split: how many splits by hash there are whose test texts took
+    /// no part in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spared_splits: Option<u64>,
     /// The attack whose finds joined the training texts, in adversarial training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adversarial: Option<AttackSettings>,

@@ -68,12 +68,12 @@ impl<'a> CellMaker<'a> {
         let before = self.context.cache.shared_seconds();
         let (measured, shared) = match &cell.choices {
             Choices::BagOfWords(choices) => {
-                let dataset = self.context.dataset(&cell.dataset, cell.fold)?;
+                let dataset = self.context.dataset_of(cell)?;
                 (floor(choices, &dataset, self.context.language(&cell.dataset)?)?, 0.0)
             }
             Choices::Network(recipe) => {
                 let dataset: Rc<Dataset> = match &cell.adversarial {
-                    None => self.context.dataset(&cell.dataset, cell.fold)?,
+                    None => self.context.dataset_of(cell)?,
                     Some(choices) => self.attacks.hardened(&mut self.context, cell, recipe, choices, observer)?,
                 };
                 let spikes = matches!(cell.method, Method::FineTuned | Method::Direct);

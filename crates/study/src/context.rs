@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, rc::Rc};
 
 use spiketext::{
     Error, Result,
-    data::{self, Dataset, ReadOptions},
+    data::{self, Dataset, ReadOptions, SplitRule},
     text::{Language, detect_language},
 };
 use spiketext_train::{Options, Pipeline, Recipe, StepCache, VectorSource};
@@ -12,7 +12,7 @@ use spiketext_train::{Options, Pipeline, Recipe, StepCache, VectorSource};
 use crate::{
     attacks::AttackChoices,
     cell::{Fold, Settings},
-    folds::held_back,
+    folds::{held_back, in_split, outside_tests},
     grid::{Choices, DatasetSource, PlannedCell, Vectors},
 };
 
@@ -31,12 +31,23 @@ pub struct Sources {
     pub program: String,
 }
 
+/// Which texts of a data set a cell has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Texts {
+    /// The split by hash; otherwise the only one, or in cross-validation those of no split's test texts.
+    pub split: Option<u64>,
+    /// In how many splits by hash there are test texts.
+    pub splits: Option<u64>,
+    /// The fold that is held back.
+    pub fold: Option<Fold>,
+}
+
 /// What cells share: data sets, and what came of steps that another cell needs too.
 pub struct CellContext<'a> {
     pub(crate) sources: &'a Sources,
     /// Where the grid's data sets come from.
     places: &'a BTreeMap<String, DatasetSource>,
-    datasets: BTreeMap<(String, Option<Fold>), Rc<Dataset>>,
+    datasets: BTreeMap<(String, Texts), Rc<Dataset>>,
     /// Results of training steps.
     pub(crate) cache: StepCache,
 }
@@ -52,29 +63,72 @@ impl<'a> CellContext<'a> {
         Self { sources, places, datasets: BTreeMap::new(), cache }
     }
 
-    /// The data set of that name, or a fold of it, made at most once.
+    /// The data set of that name, whole or as a cell has it, made at most once.
     ///
     /// # Errors
     /// If it cannot be read or trained on.
-    pub fn dataset(&mut self, name: &str, fold: Option<Fold>) -> Result<Rc<Dataset>> {
-        let key = (name.to_owned(), fold);
+    pub fn dataset(&mut self, name: &str, texts: Texts) -> Result<Rc<Dataset>> {
+        let key = (name.to_owned(), texts);
         if let Some(dataset) = self.datasets.get(&key) {
             return Ok(Rc::clone(dataset));
         }
-        if let Some(fold) = fold {
-            let held_back = Rc::new(held_back(&*self.dataset(name, None)?, fold)?);
-            self.datasets.insert(key, Rc::clone(&held_back));
-            return Ok(held_back);
-        }
-        let file = self.places.get(name).and_then(|place| place.file.as_ref());
-        let dataset = match file {
-            Some(file) => Dataset::from_files(&[file], None, &ReadOptions::default())?,
-            None => data::load(name, self.sources.data_dirs.get(name).map(PathBuf::as_path))?,
+        let dataset = match texts {
+            Texts { fold: Some(fold), splits, .. } => {
+                let whole = self.dataset(name, Texts::default())?;
+                match splits.filter(|_| whole.rule == SplitRule::Hash) {
+                    Some(splits) => held_back(&outside_tests(&whole, splits), fold)?,
+                    None => held_back(&whole, fold)?,
+                }
+            }
+            Texts { split: Some(split), .. } => in_split(&*self.dataset(name, Texts::default())?, split)?,
+            _ => self.read(name)?,
         };
         spiketext_train::check(&dataset)?;
         let dataset = Rc::new(dataset);
         self.datasets.insert(key, Rc::clone(&dataset));
         Ok(dataset)
+    }
+
+    /// The data set of that name as it comes.
+    fn read(&self, name: &str) -> Result<Dataset> {
+        match self.places.get(name).and_then(|place| place.file.as_ref()) {
+            Some(file) => Dataset::from_files(&[file], None, &ReadOptions::default()),
+            None => data::load(name, self.sources.data_dirs.get(name).map(PathBuf::as_path)),
+        }
+    }
+
+    /// The data set of a cell.
+    ///
+    /// # Errors
+    /// As [`Self::dataset`].
+    pub fn dataset_of(&mut self, cell: &PlannedCell) -> Result<Rc<Dataset>> {
+        let texts = Texts { split: self.split(cell)?, splits: cell.splits, fold: cell.fold };
+        self.dataset(&cell.dataset, texts)
+    }
+
+    /// Which split by hash a cell has: of a data set with an official one, or in cross-validation, none.
+    ///
+    /// # Errors
+    /// If the data set cannot be read, to see how it came by its parts.
+    fn split(&mut self, cell: &PlannedCell) -> Result<Option<u64>> {
+        let Some(splits) = cell.splits.filter(|_| cell.fold.is_none()) else { return Ok(None) };
+        Ok(self.is_split_by_hash(&cell.dataset)?.then_some(cell.seed % splits))
+    }
+
+    /// How many splits' test texts a cell of cross-validation keeps away from.
+    fn spared_splits(&mut self, cell: &PlannedCell) -> Result<Option<u64>> {
+        let Some(splits) = cell.splits.filter(|_| cell.fold.is_some()) else { return Ok(None) };
+        Ok(self.is_split_by_hash(&cell.dataset)?.then_some(splits))
+    }
+
+    fn is_split_by_hash(&mut self, name: &str) -> Result<bool> {
+        let known = data::known().iter().find(|set| set.name == name);
+        let file = self.places.get(name).is_some_and(|place| place.file.is_some());
+        let rule = match known.filter(|_| !file) {
+            Some(set) => set.rule,
+            None => self.dataset(name, Texts::default())?.rule,
+        };
+        Ok(rule == SplitRule::Hash)
     }
 
     /// The language of the data set: the grid's, the known one, or found from the texts.
@@ -89,7 +143,9 @@ impl<'a> CellContext<'a> {
         let known = data::known().iter().find(|set| set.name == name);
         match known.filter(|_| place.is_none_or(|place| place.file.is_none())) {
             Some(set) => set.language.parse(),
-            None => Ok(detect_language(self.dataset(name, None)?.train.iter().map(|example| example.text.as_str()))),
+            None => Ok(detect_language(
+                self.dataset(name, Texts::default())?.train.iter().map(|example| example.text.as_str()),
+            )),
         }
     }
 
@@ -112,14 +168,16 @@ impl<'a> CellContext<'a> {
     /// As [`Self::language`].
     pub fn settings(&mut self, cell: &PlannedCell) -> Result<Settings> {
         let choices = cell.choices.to_json();
+        let (split, spared_splits) = (self.split(cell)?, self.spared_splits(cell)?);
         let Choices::Network(recipe) = &cell.choices else {
-            return Ok(Settings { split: cell.split, choices, ..Settings::default() });
+            return Ok(Settings { split, spared_splits, choices, ..Settings::default() });
         };
         let language = self.language(&cell.dataset)?;
         let noisy = cell.method.spikes() && recipe.network.encoder.is_random();
         let attack = |choices: &Option<AttackChoices>| Some(choices.as_ref()?.settings(noisy));
         Ok(Settings {
-            split: cell.split,
+            split,
+            spared_splits,
             vectors: Some(self.vectors(cell)?.name(language)),
             adversarial: attack(&cell.adversarial),
             attack: attack(&cell.attack),

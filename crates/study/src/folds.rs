@@ -1,5 +1,14 @@
-//! Cross-validation: training and development texts divided so that each is held back once. Test texts take no part:
-//! they are not even there.
+//! Which texts a cell trains on, chooses on and is measured on, where no official split says so: splits by hash, and
+//! cross-validation, which divides texts that are nowhere test texts so that each is held back once.
+//!
+//! ```text
+//! texts in ten hands    0    1    2    3    4    5    6    7    8    9
+//! split s               test texts: hand s       development texts: hand 5 + s       training texts: all others
+//! cross-validation      not there (n splits: 0 to n - 1)   texts n to 9, dealt anew to its folds
+//! ```
+//!
+//! So what cross-validation chooses has seen no test text of any split. Of a data set with an official split,
+//! cross-validation has the training and development texts.
 //!
 //! Texts are dealt class by class in the order of a hash of theirs, so that folds have all classes alike; equal texts
 //! (of one [`spiketext::data::canonical_form`]) go together. A class of one or two texts is never held back. Of what is
@@ -16,6 +25,12 @@ use crate::cell::Fold;
 
 /// The share of the development texts among those that are not held back: one of so many.
 const DEVELOPMENT: usize = 10;
+
+/// Hands of texts that splits are made of.
+const HANDS: usize = 10;
+
+/// Most splits by hash: half of the texts are left for cross-validation.
+pub const MOST_SPLITS: u64 = 5;
 
 /// Fewest and most folds.
 const FOLDS: std::ops::RangeInclusive<usize> = 2..=100;
@@ -62,6 +77,51 @@ pub fn held_back(dataset: &Dataset, fold: Fold) -> Result<Dataset> {
         }
     }
     Ok(Dataset { train, development, test, rule: SplitRule::Hash, ..dataset.clone() })
+}
+
+/// `dataset`, which came by its parts by hash, in split `number` of at most [`MOST_SPLITS`].
+///
+/// # Errors
+/// If a part would have no texts.
+pub fn in_split(dataset: &Dataset, number: u64) -> Result<Dataset> {
+    let number = number as usize;
+    let parts = of_hands(dataset, |hand| match hand {
+        Some(hand) if hand == number => Split::Test,
+        Some(hand) if hand == HANDS / 2 + number => Split::Development,
+        _ => Split::Train,
+    });
+    for (part, name) in [&parts.train, &parts.development, &parts.test].into_iter().zip(Split::ALL) {
+        if part.is_empty() {
+            let expected = format!("{} texts in split {number} of {}", name.name(), dataset.name);
+            return Err(Error::invalid("split by hash", expected, "none"));
+        }
+    }
+    Ok(parts)
+}
+
+/// `dataset`, which came by its parts by hash, without the texts that are test texts in one of `splits` splits.
+#[must_use]
+pub fn outside_tests(dataset: &Dataset, splits: u64) -> Dataset {
+    let all = of_hands(dataset, |hand| match hand {
+        Some(hand) if (hand as u64) < splits => Split::Test,
+        _ => Split::Train,
+    });
+    Dataset { test: Vec::new(), ..all }
+}
+
+/// All texts of `dataset` in the part that `part_of` the hand they were dealt to says; those of tiny classes were dealt to
+/// none.
+fn of_hands(dataset: &Dataset, part_of: impl Fn(Option<usize>) -> Split) -> Dataset {
+    let examples: Vec<&Example> = Split::ALL.iter().flat_map(|&part| dataset.part(part)).collect();
+    let keys: Vec<(u64, usize)> =
+        examples.iter().map(|example| (text_hash(&example.text), first_class(example))).collect();
+    let hands = deal(&keys, HANDS, 3);
+    let part = |wanted: Split| -> Vec<Example> {
+        let own = examples.iter().zip(&keys).filter(|(_, (hash, _))| part_of(hands.get(hash).copied()) == wanted);
+        own.map(|(example, _)| (*example).clone()).collect()
+    };
+    let [train, development, test] = Split::ALL.map(part);
+    Dataset { train, development, test, rule: SplitRule::Hash, ..dataset.clone() }
 }
 
 /// A text of several classes is dealt with those of the first; one of none with those of a class of its own.
@@ -171,6 +231,38 @@ mod tests {
             [sorted(&fold.train), sorted(&fold.development), sorted(&fold.test)]
         };
         assert_eq!(sorted(&first), sorted(&second));
+    }
+
+    #[test]
+    fn no_test_text_of_any_split_is_left_for_cross_validation() {
+        let mut dataset = dataset();
+        // Enough of each class for ten hands; in another order the splits are the same.
+        dataset.rule = SplitRule::Hash;
+        let hashes = |part: &[Example]| -> BTreeSet<u64> { part.iter().map(|e| text_hash(&e.text)).collect() };
+        let all: BTreeSet<u64> = Split::ALL.iter().flat_map(|&part| hashes(dataset.part(part))).collect();
+        let chosen_on = hashes(&outside_tests(&dataset, 5).train);
+        let mut tested = BTreeSet::new();
+        for number in 0..MOST_SPLITS {
+            let split = in_split(&dataset, number).expect("a split");
+            let parts = Split::ALL.map(|part| hashes(split.part(part)));
+            assert_eq!(parts.iter().map(BTreeSet::len).sum::<usize>(), all.len(), "each text is in one part");
+            assert!(parts[2].len() * 12 > all.len() && parts[2].len() * 8 < all.len(), "{}", parts[2].len());
+            assert!(
+                parts[1].is_disjoint(&parts[2]) && parts[2].is_disjoint(&tested) && parts[2].is_disjoint(&chosen_on)
+            );
+            tested.extend(parts[2].clone());
+            let mut reordered = dataset.clone();
+            reordered.test.append(&mut reordered.train);
+            let again = in_split(&reordered, number).expect("a split");
+            assert_eq!(parts, Split::ALL.map(|part| hashes(again.part(part))));
+        }
+        assert_eq!(tested.union(&chosen_on).count(), all.len());
+        assert!(chosen_on.len() * 2 >= all.len());
+        let mut small = dataset;
+        small.train.truncate(4);
+        small.development.clear();
+        small.test.clear();
+        assert!(in_split(&small, 4).map(|_| ()).expect_err("no texts").to_string().contains("split 4"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! datasets = ["mr", "sst2"]           # of rows that name none
+//! splits = 5                          # seeds 0 to 4 test different texts, where there is no official split
 //! [datasets-of.mr]                    # settings of a data set, before those of a row
 //! paper = ["network.averaging={kind=\"padded\",length=35}"]
 //! [datasets-of.mine]                  # a data set in a file, beside the grid
@@ -14,6 +15,7 @@
 //! axis = { "network.steps" = [1, 2, 4] }
 //! quick = { "network.steps" = [4] }   # what --quick runs of it: true, false, or some values of the axis
 //! seeds = 5
+//! selected = { file = "docs/selection/steps.json", commit = "0123abc" }   # what chose the row, and when
 //! [[row]]
 //! table = "robustness"
 //! name = "lean DNN"
@@ -29,7 +31,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use spiketext::{Error, Result, data, text::Language};
 use spiketext_train::recipe::Recipe;
 use toml::{Spanned, Value};
@@ -51,6 +53,29 @@ pub struct Grid {
     pub cells: Vec<PlannedCell>,
     /// The data sets by name.
     pub datasets: BTreeMap<String, DatasetSource>,
+    /// What its rows are to reach.
+    pub goals: Vec<Goal>,
+}
+
+/// An accuracy that a row is to reach.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Goal {
+    /// What the goal is called.
+    pub name: String,
+    /// The table of the row.
+    pub table: String,
+    /// The row.
+    pub row: String,
+    /// Where on its axis, in the words of a cell.
+    #[serde(default)]
+    pub axis: BTreeMap<String, String>,
+    /// The data set, or `mean` for the mean over the published ones.
+    pub dataset: String,
+    /// Percent of the test texts.
+    pub at_least: f64,
+    /// The file of the cross-validation that must have chosen the row.
+    pub selection: String,
 }
 
 /// Where a data set comes from.
@@ -77,8 +102,9 @@ pub struct PlannedCell {
     pub seed: u64,
     /// The fold of cross-validation that takes the place of the test texts.
     pub fold: Option<Fold>,
-    /// Which split by hash, of a data set without an official one; otherwise the only one.
-    pub split: Option<u64>,
+    /// In how many splits by hash data sets without an official one are tested, a seed in one of them; in none but the
+    /// first of all where that is not said.
+    pub splits: Option<u64>,
     /// What chose its row.
     pub selected: Option<Selected>,
     /// Whether `--quick` runs it.
@@ -144,7 +170,7 @@ impl Choices {
 }
 
 /// The fields of a record. By way of its text, which has numbers of single precision as people write them.
-pub(crate) fn fields(record: &impl serde::Serialize) -> serde_json::Map<String, serde_json::Value> {
+pub(crate) fn fields(record: &impl Serialize) -> serde_json::Map<String, serde_json::Value> {
     let text = serde_json::to_string(record).expect("only values that JSON can hold");
     serde_json::from_str(&text).expect("an object")
 }
@@ -186,8 +212,11 @@ struct File {
     datasets: Vec<Spanned<String>>,
     #[serde(default)]
     datasets_of: BTreeMap<Spanned<String>, DatasetPart>,
+    splits: Option<Spanned<u64>>,
     #[serde(default)]
     row: Vec<Spanned<Row>>,
+    #[serde(default)]
+    goal: Vec<Goal>,
 }
 
 #[derive(Default, Deserialize)]
@@ -225,6 +254,7 @@ struct Row {
     vectors: Vectors,
     #[serde(default)]
     priority: i64,
+    selected: Option<Selected>,
 }
 
 fn one() -> u64 {
@@ -322,6 +352,13 @@ impl Grid {
         for name in &file.datasets {
             check_name(name)?;
         }
+        if let Some(splits) =
+            file.splits.as_ref().filter(|splits| !(1..=folds::MOST_SPLITS).contains(splits.get_ref()))
+        {
+            let expected = format!("1 to {} splits", folds::MOST_SPLITS);
+            return Err(source.refuse(splits.span().start, expected, splits.get_ref().to_string()));
+        }
+        let splits = file.splits.as_ref().map(|splits| *splits.get_ref());
         let mut ordered = Vec::new();
         for (place, row) in file.row.iter().enumerate() {
             let own = row.get_ref().datasets.as_ref();
@@ -335,6 +372,7 @@ impl Grid {
                     file.datasets.iter().position(|d| d.get_ref() == dataset.get_ref()).unwrap_or(position);
                 let part = file.datasets_of.get(dataset.get_ref().as_str());
                 for (index, planned) in expand(&source, row, dataset.get_ref(), part)?.into_iter().enumerate() {
+                    let planned = PlannedCell { splits, ..planned };
                     ordered.push(((planned.seed, planned.priority, position, place, index), planned));
                 }
             }
@@ -348,7 +386,20 @@ impl Grid {
                 return Err(Error::malformed(name, None, expected, format!("'{}' twice", cell.id())));
             }
         }
-        Ok(Self { cells, datasets })
+        for goal in &file.goal {
+            let is_its = |cell: &PlannedCell| {
+                cell.table == goal.table
+                    && cell.row == goal.row
+                    && cell.axis == goal.axis
+                    && (goal.dataset == "mean" || cell.dataset == goal.dataset)
+            };
+            if !cells.iter().any(is_its) {
+                let expected = format!("a row of the grid for the goal '{}'", goal.name);
+                let got = format!("'{}' of {} on {}", goal.row, goal.table, goal.dataset);
+                return Err(Error::malformed(name, None, expected, got));
+            }
+        }
+        Ok(Self { cells, datasets, goals: file.goal })
     }
 
     /// The same grid with `seeds` seeds a row, from 0, instead of its own.
@@ -459,8 +510,8 @@ fn expand(
             dataset: dataset.to_owned(),
             seed: 0,
             fold: None,
-            split: None,
-            selected: None,
+            splits: None,
+            selected: row.selected.clone(),
             quick: row.quick.takes(&axis),
             method: row.method,
             choices,

@@ -47,7 +47,7 @@ pub use cell::{
 #[cfg(feature = "run")]
 pub use {
     cells::CellResult,
-    context::{CellContext, Sources},
-    grid::{Choices, Grid, PlannedCell, Vectors},
+    context::{CellContext, Sources, Texts},
+    grid::{Choices, Goal, Grid, PlannedCell, Vectors},
     runner::{Limits, Outcome, Progress, State, list, run, write_expected},
 };

@@ -167,7 +167,7 @@ pub fn run(
     let cells: Vec<&PlannedCell> = grid.cells.iter().filter(|cell| asked(cell)).collect();
     let mut maker = CellMaker::new(CellContext::new(sources, &grid.datasets));
     for cell in &cells {
-        maker.context.dataset(&cell.dataset, cell.fold)?;
+        maker.context.dataset_of(cell)?;
     }
     if let Some(path) = sources.vectors.values().find(|path| !path.is_file()) {
         std::fs::File::open(path).map_err(Error::read(path))?;
@@ -237,7 +237,8 @@ pub fn run(
     Ok(outcome)
 }
 
-/// Writes the list of a grid's cells to `grid.json` beside the folder `out`, for a report that says what is missing.
+/// Writes the list of a grid's cells to `grid.json` beside the folder `out`, for a report that says what is missing, and
+/// its goals, if it has any, to `goals.json`.
 ///
 /// # Errors
 /// If the system refuses.
@@ -269,5 +270,10 @@ pub fn write_expected(grid: &Grid, out: &Path) -> Result<PathBuf> {
     let text = format!("[\n{}\n]\n", lines.join(",\n"));
     let path = out.with_file_name("grid.json");
     write_atomically(&path, text.as_bytes())?;
+    if !grid.goals.is_empty() {
+        let mut text = serde_json::to_string_pretty(&grid.goals).map_err(broken)?;
+        text.push('\n');
+        write_atomically(&out.with_file_name("goals.json"), text.as_bytes())?;
+    }
     Ok(path)
 }

@@ -87,7 +87,7 @@ impl AttackCache {
             return Ok(Rc::clone(hardened));
         }
         let plain = PlannedCell { adversarial: None, ..asked.clone() };
-        let dataset = context.dataset(&cell.dataset, cell.fold)?;
+        let dataset = context.dataset_of(cell)?;
         let classifier =
             context.pipeline(&plain, recipe, &dataset)?.classifier(spiking_method(cell.method)?, observer)?;
         let subjects = subjects(&dataset.train, choices.texts);
@@ -115,7 +115,7 @@ impl AttackCache {
         }
         let language = context.language(&cell.dataset)?;
         // The texts of the data set itself: what an attack draws on must not depend on whom it attacks.
-        let plain = context.dataset(&cell.dataset, cell.fold)?;
+        let plain = context.dataset_of(cell)?;
         let corpus: Vec<String> =
             if needs.masked { plain.train.iter().map(|example| example.text.clone()).collect() } else { Vec::new() };
         let vectors = context.sources.vectors.get(language.name()).map(PathBuf::as_path);
