@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Instant};
 use spiketext::{
     Result,
     data::{Dataset, Split},
-    dnn::{QuantisedBits, QuantisedDnn},
+    dnn::{Levels, QuantisedBits, QuantisedDnn},
     network::{Network, NetworkConfig},
     slices::argmax,
     target::{Target, confusion, count_met},
@@ -21,11 +21,11 @@ use spiketext_train::{
 
 use crate::{
     bag_of_words::BagOfWords,
-    cell::{FiringSummary, Measurements, Method, Seconds, TestAnswers},
+    cell::{CostsPerText, FiringSummary, Measurements, Method, Seconds, TestAnswers},
     context::{CellContext, unfit},
-    costs,
+    costs::{self, RealValued},
     grid::{Choices, PlannedCell},
-    identity,
+    identity, timing,
     victims::{AttackCache, spiking_method},
 };
 
@@ -66,6 +66,7 @@ impl<'a> CellMaker<'a> {
     pub fn make(&mut self, cell: &PlannedCell, observer: &mut Observer<'_>) -> Result<CellResult> {
         let started = Instant::now();
         let before = self.context.cache.shared_seconds();
+        let mut nanoseconds_a_text = None;
         let (measured, shared) = match &cell.choices {
             Choices::BagOfWords(choices) => {
                 let dataset = self.context.dataset_of(cell)?;
@@ -78,33 +79,37 @@ impl<'a> CellMaker<'a> {
                 };
                 let spikes = matches!(cell.method, Method::FineTuned | Method::Direct);
                 if cell.attack.is_some() || (spikes && self.attacked.contains(&identity::network(cell))) {
-                    self.kept(cell, recipe, &dataset, observer)?
+                    let (measured, shared);
+                    (measured, shared, nanoseconds_a_text) = self.kept(cell, recipe, &dataset, observer)?;
+                    (measured, shared)
                 } else {
-                    let measured = self.network(cell, recipe, &dataset, observer)?;
+                    let measured;
+                    (measured, nanoseconds_a_text) = self.network(cell, recipe, &dataset, observer)?;
                     (measured, self.context.cache.shared_seconds() - before)
                 }
             }
         };
         Ok(CellResult {
             measured,
-            seconds: Seconds { total: started.elapsed().as_secs_f64(), shared, nanoseconds_a_text: None },
+            seconds: Seconds { total: started.elapsed().as_secs_f64(), shared, nanoseconds_a_text },
         })
     }
 
-    /// Trains and measures a network.
+    /// Trains and measures a network; with its nanoseconds a text, where it is one that an engine is made for, on test
+    /// texts.
     fn network(
         &mut self,
         cell: &PlannedCell,
         recipe: &Recipe,
         dataset: &Dataset,
         observer: &mut Observer<'_>,
-    ) -> Result<Measurements> {
+    ) -> Result<(Measurements, Option<f64>)> {
         let mut pipeline = self.context.pipeline(cell, recipe, dataset)?;
         let prepared = pipeline.prepare(observer)?;
+        let timed = timed(&prepared, cell);
         let mut gathered = Gathered::new(dataset, prepared);
         match cell.method {
             Method::BagOfWords | Method::FastText => Err(unfit("choices of their own", "a recipe")),
-            Method::DnnLevels => Err(unfit("another method", "levels")),
             Method::Original | Method::Dnn => {
                 let (trained, phase, recipe) = match cell.method {
                     Method::Original => (Arc::new(pipeline.original(observer)?), Phase::Original, recipe.original()),
@@ -112,45 +117,62 @@ impl<'a> CellMaker<'a> {
                 };
                 let history = &trained.history;
                 gathered.epochs(phase, [history.epochs, history.best_epoch]);
-                gathered.without_spikes(&recipe, &trained)
+                let config = network_config(&recipe, gathered.prepared.dimension, dataset.labels.len())?;
+                let nanoseconds = timing::of_dnn(&trained.to_dnn(&config, &recipe)?, &timed)?;
+                Ok((gathered.without_spikes(&config, &recipe, &trained), nanoseconds))
             }
-            Method::DnnInt8 | Method::DnnInt4 => {
-                let bits = if cell.method == Method::DnnInt8 { QuantisedBits::INT8 } else { QuantisedBits::INT4 };
+            Method::DnnInt8 | Method::DnnInt4 | Method::DnnLevels => {
                 let trained = pipeline.dnn(observer)?;
                 let config = pipeline.config(observer)?;
-                let quantised = QuantisedDnn::of(&trained.to_dnn(&config, recipe)?, bits)?;
+                let dnn = trained.to_dnn(&config, recipe)?;
                 let history = &trained.history;
                 gathered.epochs(Phase::Dnn, [history.epochs, history.best_epoch]);
-                let answers = |texts: &[EncodedText]| gathered.answers_of(&config, &quantised, texts);
-                let (development, test) = (answers(&gathered.prepared.development), answers(&gathered.prepared.test));
-                let targets = gathered.prepared.development.iter().map(|text| text.target.clone());
-                let development = Scores::of(dataset.labels.len(), targets, &development).accuracy;
-                let network = &trained.network;
                 let texts = &gathered.prepared.test;
-                let costs = costs::quantised(&config, network, recipe.network.biases, texts, bits);
-                Ok(Measurements { costs: Some(costs), ..gathered.with_answers(&test, development) })
+                let account =
+                    RealValued { config: &config, network: &trained.network, biases: recipe.network.biases, texts };
+                let bits = match cell.method {
+                    Method::DnnInt8 => QuantisedBits::INT8,
+                    Method::DnnInt4 => QuantisedBits::INT4,
+                    _ => {
+                        let (low, high) = trained.network.weights().codes.scale().bounds();
+                        let levels = Levels { steps: config.steps, low, high };
+                        let costs = account.on_levels(levels, |word| levels.bits(&dnn.code(word)));
+                        let few = dnn.on_levels(levels)?;
+                        return Ok((gathered.of_scores(&config, costs, |words| few.scores(words)), None));
+                    }
+                };
+                let quantised = QuantisedDnn::of(&dnn, bits)?;
+                let costs = account.quantised(bits);
+                Ok((gathered.of_scores(&config, costs, |words| quantised.scores(words)), None))
             }
             Method::Converted | Method::FineTuned | Method::Direct => {
                 let spiking = pipeline.spiking(spiking_method(cell.method)?, observer)?;
                 spiking.epochs.iter().for_each(|(phase, epochs)| gathered.epochs(*phase, *epochs));
-                Ok(gathered.with_spikes(&spiking.network, cell.seed, spiking.development.snn))
+                let nanoseconds = timing::of_spikes(&spiking.network, cell.seed, &timed)?;
+                Ok((gathered.with_spikes(&spiking.network, cell.seed, spiking.development.snn), nanoseconds))
             }
         }
     }
 
     /// Attacks a network, or measures one that attacks of other cells ask for too and that is kept for them; with the
-    /// seconds that went into making it.
+    /// seconds that went into making it, and its nanoseconds a text where it was not attacked.
     fn kept(
         &mut self,
         cell: &PlannedCell,
         recipe: &Recipe,
         dataset: &Dataset,
         observer: &mut Observer<'_>,
-    ) -> Result<(Measurements, f64)> {
+    ) -> Result<(Measurements, f64, Option<f64>)> {
         let started = Instant::now();
         let mut pipeline = self.context.pipeline(cell, recipe, dataset)?;
         let prepared = pipeline.prepare(observer)?;
-        let classifier = pipeline.classifier(spiking_method(cell.method)?, observer)?;
+        let (classifier, original) = match cell.method {
+            Method::Original => {
+                let original = self.attacks.original(&mut self.context, cell, recipe, dataset, observer)?;
+                (original.classifier, original.development_accuracy)
+            }
+            method => (pipeline.classifier(spiking_method(method)?, observer)?, 0.0),
+        };
         let shared = started.elapsed().as_secs_f64();
         let training = classifier.model.training();
         let mut gathered = Gathered::new(dataset, prepared);
@@ -158,12 +180,16 @@ impl<'a> CellMaker<'a> {
             let attacked = self.attacks.attack(&mut self.context, cell, attack, dataset, &classifier)?;
             let development = training.development;
             let measured = Measurements {
-                development_accuracy: if cell.method == Method::Dnn { development.dnn } else { development.snn },
+                development_accuracy: match cell.method {
+                    Method::Original => original,
+                    Method::Dnn => development.dnn,
+                    _ => development.snn,
+                },
                 test_accuracy: attacked.accuracy,
                 attack: Some(attacked),
                 ..gathered.nothing()
             };
-            return Ok((measured, shared));
+            return Ok((measured, shared, None));
         }
         match cell.method {
             Method::Direct => gathered.epochs(Phase::Direct, training.fine_tuning_epochs),
@@ -172,8 +198,17 @@ impl<'a> CellMaker<'a> {
                 gathered.epochs(Phase::FineTuning, training.fine_tuning_epochs);
             }
         }
-        let measured = gathered.with_spikes(classifier.model.network(), cell.seed, training.development.snn);
-        Ok((measured, shared))
+        let network = classifier.model.network();
+        let nanoseconds = timing::of_spikes(network, cell.seed, &timed(&gathered.prepared, cell))?;
+        Ok((gathered.with_spikes(network, cell.seed, training.development.snn), shared, nanoseconds))
+    }
+}
+
+/// The texts that answers are timed on: in cross-validation none.
+fn timed(prepared: &PreparedData, cell: &PlannedCell) -> Vec<Vec<u32>> {
+    match cell.fold {
+        None => prepared.test.iter().map(|text| text.words.clone()).collect(),
+        Some(_) => Vec::new(),
     }
 }
 
@@ -223,30 +258,41 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// What a network in whole numbers says of texts.
-    fn answers_of(&self, config: &NetworkConfig, network: &QuantisedDnn, texts: &[EncodedText]) -> LikelyLabels {
-        self.prepared.likely_labels_of(config, texts, 1.0, |words| {
-            let scores = network.scores(words);
-            Answers { labels: scores.chunks_exact(config.classes()).map(argmax).collect(), scores }
-        })
+    /// What a real-valued network with these scores answers.
+    fn of_scores(
+        &self,
+        config: &NetworkConfig,
+        costs: CostsPerText,
+        scores: impl Fn(&[Vec<u32>]) -> Vec<f32>,
+    ) -> Measurements {
+        let answers = |texts: &[EncodedText]| {
+            self.prepared.likely_labels_of(config, texts, 1.0, |words| {
+                let scores = scores(words);
+                Answers { labels: scores.chunks_exact(config.classes()).map(argmax).collect(), scores }
+            })
+        };
+        let targets = self.prepared.development.iter().map(|text| text.target.clone());
+        let development =
+            Scores::of(self.dataset.labels.len(), targets, &answers(&self.prepared.development)).accuracy;
+        Measurements { costs: Some(costs), ..self.with_answers(&answers(&self.prepared.test), development) }
     }
 
     fn with_spikes(&self, network: &Network, seed: u64, development_accuracy: f64) -> Measurements {
         let run = Measurement::of(network, &self.prepared, seed, &[]);
         Measurements {
-            costs: Some(costs::with_spikes(network, &run)),
+            costs: Some(costs::with_spikes(network, &run, &self.prepared.test)),
             firing: Some(FiringSummary::of(&run.firing, network.config().steps)),
             ..self.with_answers(&run.answers, development_accuracy)
         }
     }
 
-    fn without_spikes(&self, recipe: &Recipe, trained: &TrainedDnn) -> Result<Measurements> {
+    fn without_spikes(&self, config: &NetworkConfig, recipe: &Recipe, trained: &TrainedDnn) -> Measurements {
         let (network, texts) = (&trained.network, &self.prepared.test);
-        let config = network_config(recipe, self.prepared.dimension, self.dataset.labels.len())?;
-        Ok(Measurements {
-            costs: Some(costs::without_spikes(&config, network, recipe.network.biases, texts)),
+        let account = RealValued { config, network, biases: recipe.network.biases, texts };
+        Measurements {
+            costs: Some(account.costs()),
             ..self.with_answers(&network.likely_labels_of(texts), percent(trained.history.best.accuracy))
-        })
+        }
     }
 }
 

@@ -488,9 +488,13 @@ fn expand(
         choices.check().map_err(told(at))?;
         if let Some(attack) = &attack {
             attack.check().map_err(told(at))?;
-            let attacked = row.method.spikes() || row.method == Method::Dnn;
+            let attacked = row.method.spikes() || matches!(row.method, Method::Dnn | Method::Original);
             if !attacked {
-                return Err(source.refuse(at, "a network that converts or spikes under attack", "another"));
+                return Err(source.refuse(
+                    at,
+                    "a network of numbers in single precision, or one that spikes, under attack",
+                    "another",
+                ));
             }
         }
         if let Some(adversarial) = &row.adversarial {
@@ -675,7 +679,7 @@ seeds = 2
             ("attack.name", "attack.nome", "nome"),
             ("texts=9", "texts=0", "texts from 1"),
             ("texts = 5", "share = 2.0", "share"),
-            ("\"dnn\"", "\"original\"", "under attack"),
+            ("\"dnn\"", "\"dnn-int8\"", "under attack"),
             ("per-dataset", "adversarial = { texts = 0 }\nper-dataset", "texts from 1"),
         ] {
             let error = parse(&text.replacen(from, to, 1)).expect_err(to).to_string();

@@ -2,7 +2,8 @@
 //!
 //! [`cell`] is the file of a result, [`archive`] many of them in one file, [`machine`] says where it was measured,
 //! [`selection`] what cross-validation chooses, [`statistics`] what may be said of the difference of two; these are there without the feature `run`, which brings in training and attacks: `grid` says which cells there are
-//! and in what order, `context` holds what cells share, `victims` attacks networks, `cells` makes one cell, `runner`
+//! and in what order, `context` holds what cells share, `timing` times
+//! answers, `victims` attacks networks, `cells` makes one cell, `runner`
 //! those that are not there yet: each uses only those before it. `adversarial` trains a network on what fooled an
 //! earlier one.
 //!
@@ -36,6 +37,8 @@ pub mod grid;
 mod identity;
 #[cfg(feature = "run")]
 pub mod runner;
+#[cfg(feature = "run")]
+pub mod timing;
 #[cfg(feature = "run")]
 mod victims;
 

@@ -1,11 +1,11 @@
 //! Networks under attack: what an attack draws on and whom it questions, and the texts of adversarial training, which
 //! attacks first and trains then.
 
-use std::{path::PathBuf, rc::Rc};
+use std::{path::PathBuf, rc::Rc, sync::Arc};
 
 use spiketext::{Result, data::Dataset};
 use spiketext_attack::{Needs, Origins, Resources, Subject, Victim};
-use spiketext_train::{Classifier, SpikingMethod, events::Observer, recipe::Recipe};
+use spiketext_train::{Classifier, SpikingMethod, events::Observer, network_config, recipe::Recipe};
 
 use crate::{
     adversarial::{augmented, subjects},
@@ -16,11 +16,22 @@ use crate::{
     identity,
 };
 
+/// An original TextCNN to attack.
+#[derive(Clone)]
+pub(crate) struct Original {
+    /// It, and a model that reads its words.
+    pub(crate) classifier: Arc<Classifier>,
+    /// Percent of the development texts.
+    pub(crate) development_accuracy: f64,
+}
+
 /// What attacks share, the last ones of each kind.
 #[derive(Default)]
 pub(crate) struct AttackCache {
     /// The data set of adversarial training, by the cell that asked for it.
     hardened: Option<(PlannedCell, Rc<Dataset>)>,
+    /// The original TextCNN that was attacked last, by its network.
+    original: Option<(PlannedCell, Original)>,
     /// What the attack drew on.
     resources: Option<(ResourceKey, Rc<Resources>)>,
 }
@@ -47,8 +58,8 @@ pub(crate) fn spiking_method(method: Method) -> Result<SpikingMethod> {
 fn victim<'v>(classifier: &'v Classifier, cell: &PlannedCell, attack: &AttackChoices) -> Result<Victim<'v>> {
     let model = &classifier.model;
     match (cell.method, &classifier.dnn) {
-        (Method::Dnn, Some(dnn)) => Ok(Victim::Dnn { model, dnn }),
-        (Method::Dnn, None) => Err(unfit("a DNN to attack", "none")),
+        (Method::Dnn | Method::Original, Some(dnn)) => Ok(Victim::Dnn { model, dnn }),
+        (Method::Dnn | Method::Original, None) => Err(unfit("a DNN to attack", "none")),
         _ => {
             let (noise, seed, judges) = (attack.noise_policy(), cell.seed, attack.judges);
             Ok(Victim::Spiking { model, noise, seed, judges })
@@ -69,6 +80,32 @@ impl AttackCache {
         let subjects = subjects(&dataset.test, attack.texts);
         let resources = self.resources(context, cell, attack, &subjects)?;
         attack.run(&victim(classifier, cell, attack)?, &resources, &subjects, cell.seed)
+    }
+
+    /// The original TextCNN of a cell, which no spiking network comes from, beside a model that reads its words: one of
+    /// the same vocabulary after an epoch, which is never asked. The last one is kept.
+    pub(crate) fn original(
+        &mut self,
+        context: &mut CellContext<'_>,
+        cell: &PlannedCell,
+        recipe: &Recipe,
+        dataset: &Dataset,
+        observer: &mut Observer<'_>,
+    ) -> Result<Original> {
+        let asked = identity::network(cell);
+        if let Some((_, original)) = self.original.as_ref().filter(|(known, _)| *known == asked) {
+            return Ok(original.clone());
+        }
+        let reader = recipe.clone().with_setting("dnn.epochs=1")?;
+        let reader = context.pipeline(cell, &reader, dataset)?.classifier(SpikingMethod::Converted, observer)?;
+        let trained = context.pipeline(cell, recipe, dataset)?.original(observer)?;
+        let recipe = recipe.original();
+        let config = network_config(&recipe, reader.model.network().config().dimension(), dataset.labels.len())?;
+        let dnn = Some(trained.to_dnn(&config, &recipe)?);
+        let classifier = Arc::new(Classifier { model: reader.model.clone(), dnn });
+        let original = Original { classifier, development_accuracy: 100.0 * trained.history.best.accuracy };
+        self.original = Some((asked, original.clone()));
+        Ok(original)
     }
 
     /// The data set of adversarial training: with the training texts that fooled a network without it. The last one

@@ -61,6 +61,13 @@ recipe = "lean"
 
 [[row]]
 table = "main"
+name = "levels"
+method = "dnn-levels"
+recipe = "lean"
+axis = { "network.steps" = [1, 2, 4096] }
+
+[[row]]
+table = "main"
 name = "original"
 method = "original"
 recipe = "lean"
@@ -81,6 +88,9 @@ recipe = "lean"
 vectors = "random"
 set = ["network.steps=2", "words.random-dimension=10"]
 "#;
+
+/// Of the built-in vectors.
+const DIMENSIONS: f64 = 128.0;
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -178,7 +188,14 @@ fn sound(cell: &Cell) {
     assert_eq!(measured.costs.is_some(), cell.method != Method::BagOfWords);
     let Some(costs) = &measured.costs else { return };
     assert!(costs.dnn_macs > 0.0 && costs.energy[0].dnn > 0.0 && costs.footprint > 0, "{costs:?}");
-    assert_eq!(costs.effective_acs > 0.0, cell.method.spikes());
+    assert_eq!(costs.effective_acs > 0.0, cell.method.spikes() || cell.method == Method::DnnLevels);
+    for (way, energy) in costs.ways.iter().flat_map(|way| way.energy.iter().zip(&costs.energy).map(move |e| (way, e)))
+    {
+        assert_eq!(energy.0.table, energy.1.table);
+        // Memory may take more: a table of words is large.
+        let fewer = energy.0.microjoules < energy.1.network || !energy.0.table.starts_with("45 nm");
+        assert!(fewer, "{:?} of {}", way.way, cell.id());
+    }
     assert_eq!(costs.effective_macs > 0.0, !cell.method.spikes());
     assert!((0.0..=1.0).contains(&costs.activation_sparsity), "{costs:?}");
     if let Some(firing) = &measured.firing {
@@ -237,6 +254,15 @@ axis = { "attack.name" = ["random", "deepwordbug"] }
 
 [[row]]
 table = "robustness"
+name = "original"
+method = "original"
+recipe = "lean"
+set = ["dnn.epochs=1"]
+attack = { texts = 4 }
+axis = { "attack.name" = ["random", "deepwordbug"] }
+
+[[row]]
+table = "robustness"
 name = "direct"
 method = "direct"
 recipe = "lean"
@@ -267,11 +293,86 @@ fn a_network_that_is_attacked_too_is_trained_once_and_measured_as_ever() {
     for (id, cell) in cells(&plain.path("alone")) {
         assert_eq!(together[&id], cell);
     }
-    assert_eq!(together.values().filter(|cell| cell.measured.attack.is_some()).count(), 3);
-    // Of two networks of the plain rows, and of no other, the model is kept.
+    assert_eq!(together.values().filter(|cell| cell.measured.attack.is_some()).count(), 5);
+    // Of two networks of the plain rows the model is kept, and one that reads words for the original TextCNN.
     let kept =
         std::fs::read_dir(bench.path("work")).expect("a folder").map(|entry| entry.expect("entry").file_name());
-    assert_eq!(kept.filter(|name| name.to_string_lossy().starts_with("model-")).count(), 2);
+    assert_eq!(kept.filter(|name| name.to_string_lossy().starts_with("model-")).count(), 3);
+}
+
+/// Of inputs with as many levels as a spiking network has in T steps, each bit is an addition; of many levels the answers
+/// are those of the network itself. The same network spikes, and adds up the products of its words, by hand.
+#[test]
+fn levels_tables_and_signed_codes_are_counted_from_the_words() {
+    let bench = Bench::new(GRID);
+    bench.run("out", None, &Limits::default());
+    let cells = cells(&bench.path("out"));
+    let cell = |id: &str| &cells[&format!("main--{id}--tiny--seed0")];
+    let (real, most) = (cell("dnn"), cell("levels--steps=4096"));
+    let answers = |cell: &Cell| cell.measured.answers.clone().expect("answers");
+    assert_eq!(answers(real).labels, answers(most).labels);
+    // What is measured and not priced.
+    let timed = |id: &str| {
+        let path = bench.path("out").join(format!("main--{id}--tiny--seed0.json"));
+        Cell::read(&path).expect("a cell").seconds.nanoseconds_a_text.is_some_and(|nanoseconds| nanoseconds > 0.0)
+    };
+    assert_eq!(
+        ["dnn", "original", "converted", "eight-bits", "levels--steps=1"].map(timed),
+        [true, true, true, false, false]
+    );
+    let costs = |cell: &Cell| cell.measured.costs.clone().expect("costs");
+    // Of 16 features into two classes.
+    let later = 32.0;
+    let (one, two) = (costs(cell("levels--steps=1")), costs(cell("levels--steps=2")));
+    let (real, most) = (costs(real), costs(most));
+    // A first layer of D multiplications for each number of a table of words; what comes later stays.
+    let [table] = &real.ways[..] else { panic!("one way") };
+    let products = table.effective_acs;
+    let dimensions = (real.effective_macs - table.effective_macs) / products;
+    assert_eq!(dimensions.round(), DIMENSIONS, "{dimensions}");
+    assert!(table.effective_macs <= later && (one.effective_macs - table.effective_macs).abs() < 1e-9);
+    // Two levels: half the bits and a constant; three: a bit, but for the middle; more levels, more bits.
+    assert!((one.effective_acs / products - 1.0) < DIMENSIONS && one.effective_acs > DIMENSIONS / 4.0 * products);
+    assert!(two.effective_acs < DIMENSIONS * products && two.effective_acs < most.effective_acs);
+    // The spiking networks: T numbers of a table for one, and a signed code of half the spikes or fewer.
+    for steps in [2.0, 4.0] {
+        let spiking = costs(cell(&format!("fine-tuned--steps={steps}")));
+        let [table, signed] = &spiking.ways[..] else { panic!("two ways") };
+        let later = table.effective_acs - steps * products;
+        assert!(later >= 0.0 && later < 100.0, "{later}");
+        assert!(signed.effective_acs < 0.7 * spiking.effective_acs, "{signed:?}");
+        assert!(table.footprint > real.ways[0].footprint);
+    }
+}
+
+/// Data sets without an official split are tested in another part for each seed, and chosen on in no such part.
+#[test]
+fn seeds_test_other_texts_and_cross_validation_none_of_them() {
+    let rows = "[[row]]\ntable = \"main\"\nname = \"floor\"\nmethod = \"bag-of-words\"\nset = [\"iterations=20\"]\nseeds = 3\n\
+                selected = { file = \"docs/a.json\", commit = \"abc\" }\n\
+                [[goal]]\nname = \"at least\"\ntable = \"main\"\nrow = \"floor\"\ndataset = \"tiny\"\nat-least = 70.0\n\
+                selection = \"docs/a.json\"\n";
+    let bench = Bench::new(&format!("splits = 2\n{}{rows}", &GRID[..GRID.find("[[row]]").expect("rows")]));
+    bench.run("out", None, &Limits::default());
+    let found = cells(&bench.path("out"));
+    let of = |seed: u64| &found[&format!("main--floor--tiny--seed{seed}")];
+    let splits: Vec<Option<u64>> = (0..3).map(|seed| of(seed).settings.split).collect();
+    assert_eq!(splits, [Some(0), Some(1), Some(0)]);
+    let targets = |seed: u64| of(seed).measured.answers.clone().expect("answers");
+    assert!(targets(0) == targets(2) && targets(0) != targets(1));
+    assert_eq!(of(1).selected.as_ref().map(|selected| selected.commit.as_str()), Some("abc"));
+    spiketext_study::write_expected(&bench.grid, &bench.path("out")).expect("written");
+    let goals = std::fs::read_to_string(bench.path("goals.json")).expect("goals");
+    assert!(goals.contains("\"at-least\": 70.0"), "{goals}");
+
+    let folds = Bench { grid: bench.grid.clone().in_folds(2).expect("folds"), ..bench };
+    folds.run("folds", None, &Limits::default());
+    let held: Vec<Cell> = cells(&folds.path("folds")).into_values().filter(|cell| cell.seed == 0).collect();
+    assert!(held.iter().all(|cell| cell.settings.spared_splits == Some(2) && cell.settings.split.is_none()));
+    let all: usize = of(0).measured.texts.iter().sum();
+    let chosen_on: usize = held.iter().map(|cell| cell.measured.texts[2]).sum();
+    let tested: usize = (0..2).map(|seed| of(seed).measured.texts[2]).sum();
+    assert_eq!(chosen_on + tested, all);
 }
 
 /// The DNN of two cells is one, trained once; in whole numbers it answers nearly the same, and costs as many operations of
@@ -294,10 +395,20 @@ fn a_quantised_dnn_is_the_same_network_at_another_price() {
     assert!(apart(&eight) <= 20 && apart(&eight) <= apart(&four), "{} {}", apart(&eight), apart(&four));
     for cell in [&eight, &four] {
         assert_eq!(costs(cell).effective_macs, costs(&real).effective_macs);
-        let energy = costs(cell).energy;
-        let names: Vec<&str> = energy.iter().map(|energy| energy.table.as_str()).collect();
-        assert_eq!(names, ["45 nm, int8 (Horowitz 2014)", "45 nm, int8 with 32-bit sums (Horowitz 2014)"]);
-        assert!((energy[1].network - 0.3e-6 * costs(cell).effective_macs).abs() < 1e-9);
+        let energy = |table: &str| {
+            let found = costs(cell).energy.into_iter().find(|energy| energy.table.starts_with(table));
+            found.expect("a table")
+        };
+        let macs = costs(cell).effective_macs * 1e-6;
+        // Whole numbers have their own price where the table's numbers are larger; devices know no numbers.
+        for (table, price) in
+            [("45 nm, fp32", 0.3), ("45 nm, fp16", 0.3), ("45 nm, int8 (", 0.23), ("45 nm, int8 with", 0.3)]
+        {
+            assert!((energy(table).network - price * macs).abs() < 1e-9, "{table}");
+        }
+        assert_eq!(energy("GPU").network, energy("GPU").dnn);
+        assert!((energy("45 nm, fp32").dnn - 4.6 * macs).abs() < 1e-9);
+        assert!(energy("with memory").network < energy("with memory").dnn / 3.0);
         assert_eq!(cell.measured.epochs, real.measured.epochs);
     }
     // A byte, or half of one, for what takes four; biases take four as before.

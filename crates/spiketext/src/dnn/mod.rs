@@ -1,17 +1,20 @@
 //! The real-valued network that a spiking network was converted from, for those who compare the two: its answers, and
 //! what exchanging a word would do to them.
 //!
-//! `forward` runs it; `quantised` is the same network in whole numbers of few bits.
+//! `forward` runs it; `quantised` is the same network in whole numbers of few bits, `levels` the same on inputs of few
+//! levels.
 //!
 //! It reads the words of the spiking network's model and keeps codes of its own, in single precision. A model folder
 //! holds it as `dnn.safetensors` if training was asked to keep it.
 
 mod forward;
+mod levels;
 mod quantised;
 
 use std::{collections::HashMap, path::Path};
 
 pub use forward::{DnnView, forward};
+pub use levels::Levels;
 pub use quantised::{QuantisedBits, QuantisedDnn};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use spiketext_kernels::{
@@ -204,7 +207,11 @@ impl Dnn {
     }
 
     /// The code of a word; of an unknown one that is silent, zeros, which drive nothing.
-    fn code(&self, word: u32) -> Vec<f32> {
+    ///
+    /// # Panics
+    /// If the id is neither a word of the network nor [`UNKNOWN`].
+    #[must_use]
+    pub fn code(&self, word: u32) -> Vec<f32> {
         let dimension = self.config.dimension();
         if word == UNKNOWN {
             return vec![self.weights.unknown_value; dimension];

@@ -19,6 +19,10 @@
 //! outputs      spikes, to a queue of 1000            each once, to the whole output
 //! ```
 //!
+//! A first layer that is computed in another way ([`super::way`]) has the rules of spikes: events, bits and numbers from a
+//! table are read once an addition, and added to sums that are read and written. Networks of whole numbers have
+//! multiplications and bytes of their bits.
+//!
 //! Numbers have four bytes. Every spike meets K taps, those at a text's edges too. Pooling and rectifiers are left
 //! out. The presence current of a token is one more input that spikes at every step. Weighted phases are real numbers
 //! at every step. A constant current is made of real numbers once, written, and read and added at every step.
@@ -28,13 +32,15 @@
 use serde::Serialize;
 use spiketext_kernels::Drive;
 
-use super::{OperationCounts, Shape};
+use super::{FirstLayer, Numbers, OperationCounts, Shape, Way};
 use crate::network::{LayerConfig, Signal};
 
 /// Picojoules of an addition of 32-bit integers.
 const ADDITION: f64 = 0.1;
 /// Picojoules of a multiplication of 32-bit integers.
 const MULTIPLICATION: f64 = 3.1;
+/// Picojoules of a multiplication of 8-bit integers (Horowitz 2014, whose 32-bit one this table has).
+const SMALL_MULTIPLICATION: f64 = 0.2;
 /// Bytes of a number.
 const WIDTH: f64 = 4.0;
 /// Numbers that a queue of spikes holds.
@@ -64,8 +70,13 @@ pub struct Traffic {
 
 impl Traffic {
     fn add(&mut self, numbers: f64, capacity: f64) {
-        self.bytes += WIDTH * numbers;
-        self.picojoules += WIDTH * numbers * byte_price(WIDTH * capacity);
+        self.add_of(WIDTH, numbers, capacity);
+    }
+
+    /// Numbers of so many bytes.
+    fn add_of(&mut self, width: f64, numbers: f64, capacity: f64) {
+        self.bytes += width * numbers;
+        self.picojoules += width * numbers * byte_price(width * capacity);
     }
 }
 
@@ -76,6 +87,8 @@ pub struct Counts {
     pub additions: f64,
     /// Multiply-accumulations of real inputs, zeros included, and leaks of neurons.
     pub macs: f64,
+    /// Multiply-accumulations of numbers of 8 bits or fewer.
+    pub small_macs: f64,
     /// Additions that find addresses.
     pub address_additions: f64,
     /// Multiply-accumulations that find addresses.
@@ -130,6 +143,12 @@ impl Counts {
     /// Of a network of `shape` on the one text whose work is `work`.
     #[must_use]
     pub fn of(shape: &Shape<'_>, work: &OperationCounts) -> Self {
+        Self::in_way(shape, work, Way::default())
+    }
+
+    /// The same computed in another way, whose operations are those of `work`.
+    #[must_use]
+    pub fn in_way(shape: &Shape<'_>, work: &OperationCounts, way: Way) -> Self {
         let mut counts = Self::default();
         let steps = work.steps;
         if steps == 0.0 {
@@ -148,6 +167,17 @@ impl Counts {
             let leaky = leaf.layer.firing_neuron().is_some_and(|neuron| neuron.beta != 1.0);
             match &leaf.layer {
                 LayerConfig::TextConvolution { shape: convolution, .. } => {
+                    if let FirstLayer::WordTable { numbers } = way.first_layer {
+                        counts.word_table(shape, work, numbers, fires);
+                        let of = |&width: &usize| (Shape::positions(rows, width) * convolution.filters) as f64;
+                        convolution
+                            .widths
+                            .iter()
+                            .map(of)
+                            .for_each(|outputs| counts.neurons(steps, outputs, fires, leaky));
+                        last = own.outputs.active;
+                        continue;
+                    }
                     for &width in &convolution.widths {
                         let (taps, filters) = (width as f64, convolution.filters as f64);
                         let layer = Layer {
@@ -159,8 +189,19 @@ impl Counts {
                             parameters: inputs * taps * filters + biased(filters),
                             convolution: true,
                         };
-                        let spikes = fires && drive == Drive::Spikes;
-                        counts.layer(work.input_steps, &layer, spikes, biased(layer.outputs), fires && !constant);
+                        let events = way.first_layer == FirstLayer::Events;
+                        let spikes = events || fires && drive == Drive::Spikes;
+                        counts.layer(
+                            work.input_steps,
+                            &layer,
+                            spikes,
+                            biased(layer.outputs),
+                            fires && !constant,
+                            way,
+                        );
+                        if events && !fires {
+                            counts.outputs.add(work.input_steps * layer.outputs, layer.outputs);
+                        }
                         if constant {
                             counts.additions += steps * layer.outputs;
                             counts.inputs.add(steps * layer.outputs, layer.outputs);
@@ -179,7 +220,7 @@ impl Counts {
                         parameters: channels * taps * outputs + biased(outputs),
                         convolution: true,
                     };
-                    counts.layer(steps, &layer, fires, biased(layer.outputs), fires);
+                    counts.layer(steps, &layer, fires, biased(layer.outputs), fires, way);
                     if let (Some(from), true) = (leaf.shortcut, fires) {
                         // One synapse a spike.
                         let around = work.layers[from].outputs.active;
@@ -202,7 +243,7 @@ impl Counts {
                         parameters: channels * outputs + biased(outputs),
                         convolution: false,
                     };
-                    counts.layer(steps, &layer, fires, biased(outputs), fires);
+                    counts.layer(steps, &layer, fires, biased(outputs), fires, way);
                     counts.neurons(steps, outputs, fires, leaky);
                 }
                 LayerConfig::Pooling | LayerConfig::Residual { .. } => {}
@@ -219,8 +260,28 @@ impl Counts {
         counts
     }
 
+    /// All steps of a first layer whose numbers come from a table of `numbers`, instead of from inputs and weights.
+    fn word_table(&mut self, shape: &Shape<'_>, work: &OperationCounts, numbers: f64, fires: bool) {
+        let additions = work.layers[0].connections.acs;
+        let outputs: f64 = {
+            let of =
+                |&width: &usize| (Shape::positions(work.rows as usize, width) * shape.convolution().filters) as f64;
+            shape.convolution().widths.iter().map(of).sum()
+        };
+        let biases = if shape.has_biases() { work.input_steps * outputs } else { 0.0 };
+        self.additions += additions + biases;
+        self.address_additions += additions;
+        self.inputs.add(work.active_inputs, QUEUE);
+        self.parameters.add(additions, numbers);
+        self.parameters.add(biases, shape.convolution().channels() as f64);
+        self.membranes.add(2.0 * additions, outputs);
+        if !fires {
+            self.outputs.add(outputs, outputs);
+        }
+    }
+
     /// All steps of a layer whose inputs are `spikes` or real numbers, with so many `biases` at a step.
-    fn layer(&mut self, steps: f64, layer: &Layer, spikes: bool, biases: f64, fires: bool) {
+    fn layer(&mut self, steps: f64, layer: &Layer, spikes: bool, biases: f64, fires: bool, way: Way) {
         let of_convolution = |count: f64| if layer.convolution { count } else { 0.0 };
         self.additions += steps * biases;
         if spikes {
@@ -233,12 +294,16 @@ impl Counts {
             self.membranes.add(2.0 * events, layer.outputs);
         } else {
             let macs = steps * layer.outputs * layer.fan_in;
-            self.macs += macs;
+            let (weight, input) = match way.numbers {
+                Numbers::OfTable => (WIDTH, WIDTH),
+                Numbers::Whole { weights, inputs } => (f64::from(weights) / 8.0, f64::from(inputs) / 8.0),
+            };
+            *(if way.numbers == Numbers::OfTable { &mut self.macs } else { &mut self.small_macs }) += macs;
             self.address_additions += steps * (layer.inputs + layer.outputs + of_convolution(layer.fan_out));
-            self.inputs.add(if layer.convolution { macs } else { steps * layer.inputs }, layer.inputs);
-            self.parameters.add(macs + steps * biases, layer.parameters);
+            self.inputs.add_of(input, if layer.convolution { macs } else { steps * layer.inputs }, layer.inputs);
+            self.parameters.add_of(weight, macs + steps * biases, layer.parameters);
             if !fires {
-                self.outputs.add(steps * layer.outputs, layer.outputs);
+                self.outputs.add_of(input, steps * layer.outputs, layer.outputs);
             }
         }
     }
@@ -257,7 +322,7 @@ impl Counts {
         let price = |additions: f64, macs: f64| additions * ADDITION + macs * (MULTIPLICATION + ADDITION);
         let memory = [self.inputs, self.parameters, self.membranes, self.outputs];
         Picojoules {
-            operations: price(self.additions, self.macs),
+            operations: price(self.additions, self.macs) + self.small_macs * (SMALL_MULTIPLICATION + ADDITION),
             addressing: price(self.address_additions, self.address_macs),
             memory: memory.iter().map(|traffic| traffic.picojoules).sum(),
         }
@@ -397,5 +462,50 @@ mod tests {
         near(counts.parameters, &[(macs[0] + 27.0, 225.0), (macs[1] + 18.0, 333.0), (macs[2] + 6.0, 114.0)]);
         near(counts.outputs, &[(27.0, 27.0), (18.0, 18.0), (6.0, 6.0)]);
         assert_eq!(Counts::of(&shape, &OperationCounts::default()).picojoules().total(), 0.0);
+    }
+
+    #[test]
+    fn other_ways_by_hand() {
+        let network = bare();
+        let shape = Shape::real_valued(network.config(), true);
+        let work = OperationCounts::real_valued(&shape, &[1, 2, 3, 4], RectifierShares::ALL);
+        // Bits: 50 that are set, which meet 9 filters of 2 and of 3 taps; nothing is multiplied but features.
+        let events = Way { first_layer: FirstLayer::Events, ..Way::default() };
+        let counts = Counts::in_way(&shape, &work.clone().with_additions(1.0, 50.0), events);
+        let met = [50.0 * 18.0, 50.0 * 27.0];
+        assert_eq!((counts.macs, counts.additions), (6.0 * 18.0, met[0] + met[1] + 27.0 + 18.0 + 6.0));
+        near(counts.inputs, &[(50.0, 1000.0), (50.0, 1000.0), (18.0, 18.0)]);
+        near(counts.parameters, &[(met[0] + 27.0, 225.0), (met[1] + 18.0, 333.0), (108.0 + 6.0, 114.0)]);
+        near(counts.membranes, &[(2.0 * met[0], 27.0), (2.0 * met[1], 18.0)]);
+        near(counts.outputs, &[(27.0, 27.0), (18.0, 18.0), (6.0, 6.0)]);
+        // A table of 450 numbers: 3 x 2 + 2 x 3 pairs of a token and a tap, 9 filters each.
+        let table = Way { first_layer: FirstLayer::WordTable { numbers: 450.0 }, ..Way::default() };
+        let counts = Counts::in_way(&shape, &work.clone().with_additions(108.0, 4.0), table);
+        assert_eq!((counts.macs, counts.additions), (6.0 * 18.0, 108.0 + 45.0 + 6.0));
+        assert_eq!(counts.address_additions, 108.0 + 18.0 + 6.0);
+        near(counts.inputs, &[(4.0, 1000.0), (18.0, 18.0)]);
+        near(counts.parameters, &[(108.0, 450.0), (45.0, 18.0), (108.0 + 6.0, 114.0)]);
+        near(counts.membranes, &[(216.0, 45.0)]);
+        near(counts.outputs, &[(45.0, 45.0), (6.0, 6.0)]);
+        // Whole numbers: as many operations, cheaper ones, and a quarter of the bytes or an eighth.
+        let (of_table, bits) = (Counts::of(&shape, &work), Numbers::Whole { weights: 4, inputs: 8 });
+        let whole = Counts::in_way(&shape, &work, Way { numbers: bits, ..Way::default() });
+        assert_eq!((whole.macs, whole.small_macs, whole.additions), (0.0, of_table.macs, of_table.additions));
+        let operations = of_table.macs * 0.3 + of_table.additions * 0.1;
+        assert!((whole.picojoules().operations - operations).abs() < 1e-9);
+        assert_eq!(
+            (4.0 * whole.inputs.bytes, 8.0 * whole.parameters.bytes),
+            (of_table.inputs.bytes, of_table.parameters.bytes)
+        );
+        assert_eq!(4.0 * whole.outputs.bytes, of_table.outputs.bytes);
+        // A spiking network updates all of its membranes whichever way its first layer is computed.
+        let shape = Shape::of(&network);
+        let mut operations = with_layers(&network, Operations { tokens: 4, dnn_macs: 1, ..Operations::default() });
+        operations.layers[0].spikes = 30;
+        let spiking = OperationCounts::spiking(&shape, &operations).with_additions(648.0, 24.0);
+        let counts = Counts::in_way(&shape, &spiking, table);
+        near(counts.parameters, &[(648.0, 450.0)]);
+        near(counts.membranes, &[(1296.0, 45.0), (324.0, 27.0), (216.0, 18.0), (216.0, 18.0), (72.0, 6.0)]);
+        near(counts.outputs, &[(30.0, 1000.0)]);
     }
 }

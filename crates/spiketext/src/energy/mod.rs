@@ -6,6 +6,7 @@
 //! Shape             sizes of a network                  Footprint    what it holds: bytes, parameters, zero weights
 //! OperationCounts   operations and activity of a text   Table        prices of operations
 //! CostReport        all of it, means over texts, and its Energy under every table
+//! Way               how it is computed, if not as it was counted
 //! ```
 
 mod counts;
@@ -16,11 +17,14 @@ mod shape;
 mod tables;
 #[cfg(test)]
 mod tests;
+pub mod way;
 
 pub use counts::{Connections, LayerCounts, OperationCounts, Outputs, RectifierShares};
 pub use footprint::Footprint;
 pub use report::{CostReport, Energy, ExactMeans};
 pub use shape::Shape;
 pub use tables::{
-    CostTable, HOROWITZ_45NM_FP32, HOROWITZ_45NM_INT8, HOROWITZ_45NM_INT8_SUM32, Prices, TABLES, Table,
+    CostTable, HOROWITZ_45NM_FP16, HOROWITZ_45NM_FP32, HOROWITZ_45NM_INT8, HOROWITZ_45NM_INT8_SUM32, Prices, TABLES,
+    Table,
 };
+pub use way::{FirstLayer, Numbers, Way};

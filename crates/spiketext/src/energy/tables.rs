@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{OperationCounts, Shape, lemaire};
+use super::{Numbers, OperationCounts, Shape, Way, lemaire};
 
 /// The prices of a multiply-accumulation and an accumulation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -20,6 +20,9 @@ pub struct CostTable {
 
 /// 45 nm CMOS, 32-bit floating point: multiplication 3.7 pJ and addition 0.9 pJ (Horowitz, ISSCC 2014).
 pub const HOROWITZ_45NM_FP32: CostTable = CostTable { name: "45 nm, fp32 (Horowitz 2014)", mac: 4.6, ac: 0.9 };
+
+/// 45 nm CMOS, half precision: multiplication 1.1 pJ and addition 0.4 pJ (Horowitz, ISSCC 2014).
+pub const HOROWITZ_45NM_FP16: CostTable = CostTable { name: "45 nm, fp16 (Horowitz 2014)", mac: 1.5, ac: 0.4 };
 
 /// 45 nm CMOS, 8-bit whole numbers: multiplication 0.2 pJ and addition 0.03 pJ (Horowitz, ISSCC 2014).
 pub const HOROWITZ_45NM_INT8: CostTable = CostTable { name: "45 nm, int8 (Horowitz 2014)", mac: 0.23, ac: 0.03 };
@@ -90,11 +93,11 @@ const fn device(name: &'static str, synapse: f64, neuron: f64, events: bool) -> 
 }
 
 /// Every table, in the order of reports.
-pub const TABLES: [Table; 11] = [
+pub const TABLES: [Table; 12] = [
     arithmetic(HOROWITZ_45NM_FP32.name, HOROWITZ, HOROWITZ_45NM_FP32.mac, HOROWITZ_45NM_FP32.ac),
-    // Multiplication 1.1, addition 0.4.
-    arithmetic("45 nm, fp16 (Horowitz 2014)", HOROWITZ, 1.5, 0.4),
+    arithmetic(HOROWITZ_45NM_FP16.name, HOROWITZ, HOROWITZ_45NM_FP16.mac, HOROWITZ_45NM_FP16.ac),
     arithmetic(HOROWITZ_45NM_INT8.name, HOROWITZ, HOROWITZ_45NM_INT8.mac, HOROWITZ_45NM_INT8.ac),
+    arithmetic(HOROWITZ_45NM_INT8_SUM32.name, HOROWITZ, HOROWITZ_45NM_INT8_SUM32.mac, HOROWITZ_45NM_INT8_SUM32.ac),
     // A MAC is taken as one FLOP, as fvcore counts; as two it would cost the DNN twice as much.
     arithmetic(
         "77 fJ/SOP, 12.5 pJ/FLOP (Hu et al.)",
@@ -122,15 +125,27 @@ impl Table {
     /// Microjoules of a network of `shape` on one text.
     #[must_use]
     pub fn microjoules(&self, shape: &Shape<'_>, work: &OperationCounts) -> f64 {
+        self.microjoules_in(shape, work, Way::default())
+    }
+
+    /// The same computed in another way, whose operations are those of `work`. Whole numbers have a price of their own
+    /// under a table of single or half precision: what Horowitz has for 8 bits with sums of 32.
+    #[must_use]
+    pub fn microjoules_in(&self, shape: &Shape<'_>, work: &OperationCounts, way: Way) -> f64 {
         match self.prices {
-            Prices::Operations(table) => table.microjoules(work.macs(), work.acs()),
+            Prices::Operations(table) => {
+                let real = [HOROWITZ_45NM_FP32, HOROWITZ_45NM_FP16].contains(&table);
+                let own = matches!(way.numbers, Numbers::Whole { .. }) && real;
+                let table = if own { HOROWITZ_45NM_INT8_SUM32 } else { table };
+                table.microjoules(work.macs(), work.acs())
+            }
             Prices::Device { synapse, neuron, events } => {
                 let operations = if events { work.macs() + work.acs() } else { work.dense() };
                 // Rectifiers are the neurons of a real-valued network.
                 let neurons = if work.neuron_updates > 0.0 { work.neuron_updates } else { work.outputs().all };
                 (synapse * operations + neuron * neurons) * 1e-6
             }
-            Prices::Memory => lemaire::Counts::of(shape, work).picojoules().total() * 1e-6,
+            Prices::Memory => lemaire::Counts::in_way(shape, work, way).picojoules().total() * 1e-6,
         }
     }
 
@@ -185,6 +200,7 @@ mod tests {
             (0.9 * acs, 4.6 * macs),
             (0.4 * acs, 1.5 * macs),
             (0.03 * acs, 0.23 * macs),
+            (0.1 * acs, 0.3 * macs),
             (0.077 * acs, 12.5 * macs),
             (
                 lemaire::Counts::of(&shape, &spiking).picojoules().total(),
