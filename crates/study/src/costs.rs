@@ -1,8 +1,11 @@
-//! What a cell's network costs, from the engine's counts on the test texts, or from the texts where nothing spikes.
+//! What a cell costs: from the engine's counts on the test texts, from the texts where nothing spikes, or from the rows
+//! that a method without a network reads.
 
 use spiketext::{
     dnn::QuantisedBits,
-    energy::{CostReport, Footprint, HOROWITZ_45NM_INT8, HOROWITZ_45NM_INT8_SUM32, OperationCounts, Shape},
+    energy::{
+        CostReport, Footprint, HOROWITZ_45NM_INT8, HOROWITZ_45NM_INT8_SUM32, LookUp, OperationCounts, Shape, TABLES,
+    },
     engine::known_words,
     network::{Network, NetworkConfig},
 };
@@ -64,4 +67,23 @@ pub fn quantised(
         Energy { table: table.name.to_owned(), network: energy, dnn: energy }
     });
     CostsPerText { footprint, energy: energy.into(), ..costs }
+}
+
+/// Costs of a test text for a method that adds up rows of a table; `zero_weights` is the share of its weights that are
+/// zero. There is no DNN of its shape: it stands beside itself.
+#[must_use]
+pub fn look_up(work: &LookUp, zero_weights: f64) -> CostsPerText {
+    let energy = TABLES.iter().map(|table| {
+        let energy = work.microjoules(table);
+        Energy { table: table.name.to_owned(), network: energy, dnn: energy }
+    });
+    CostsPerText {
+        footprint: work.bytes,
+        connection_sparsity: zero_weights,
+        effective_macs: work.macs,
+        effective_acs: work.additions,
+        dense: work.macs + work.additions,
+        energy: energy.collect(),
+        ..CostsPerText::default()
+    }
 }

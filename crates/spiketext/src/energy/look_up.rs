@@ -119,7 +119,10 @@ mod tests {
     #[test]
     fn memory_by_hand() {
         let counts = SMALL.with_memory();
-        assert_eq!((counts.additions, counts.macs, counts.address_additions, counts.address_macs), (6.0, 8.0, 6.0, 0.0));
+        assert_eq!(
+            (counts.additions, counts.macs, counts.address_additions, counts.address_macs),
+            (6.0, 8.0, 6.0, 0.0)
+        );
         // Numbers of four bytes; on the first line a byte costs 2.5 pJ where the memory has 8192.
         let price = |numbers: f64, capacity: f64| 4.0 * numbers * 4.0 * capacity * 2.5 / 8192.0;
         assert_eq!(counts.inputs.bytes, 4.0 * 3.0);
