@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use spiketext::data::treebank::{binary_lines, fine_lines, parse};
+use spiketext::data::treebank::{binary_lines, fine_lines, parse, phrase_lines};
 
 fuzz_target!(|text: &str| {
     if let Ok(sentences) = parse(Path::new("trees.txt"), text) {
@@ -13,5 +13,8 @@ fuzz_target!(|text: &str| {
         assert_eq!(fine_lines(&sentences).split_terminator('\n').count(), sentences.len());
         let polar = sentences.iter().filter(|sentence| sentence.label != 2).count();
         assert_eq!(binary_lines(&sentences).split_terminator('\n').count(), polar);
+        let (phrases, left_out) = phrase_lines(&sentences, &sentences);
+        assert!(left_out > 0 || polar == 0);
+        assert!(phrases.split_terminator('\n').all(|line| line.starts_with("0 ") || line.starts_with("1 ")));
     }
 });

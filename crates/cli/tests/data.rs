@@ -30,7 +30,10 @@ fn list_names_every_set_in_both_forms() {
     let plain = succeeds(folder.path(), &["list"]);
     let sets: serde_json::Value = serde_json::from_str(&succeeds(folder.path(), &["list", "--json"])).unwrap();
     let names: Vec<&str> = sets.as_array().unwrap().iter().map(|set| set["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["reviews-en", "reviews-zh", "mr", "subj", "sst2", "sst5", "chnsenti", "waimai"]);
+    assert_eq!(
+        names,
+        ["reviews-en", "reviews-zh", "mr", "subj", "sst2", "sst2-phrases", "sst5", "chnsenti", "waimai"]
+    );
     assert!(names.iter().all(|name| plain.contains(name)), "{plain}");
     assert_eq!((&sets[2]["texts"], &sets[2]["rule"]), (&10_662.into(), &"hash".into()));
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use crate::{Content, Item, Member, Remote, TreeFile};
 
-/// The treebank's archive, which holds two data sets.
+/// The treebank's archive, which holds three data sets.
 const TREES: Remote = Remote::new(
     "https://nlp.stanford.edu/sentiment/trainDevTestTrees_PTB.zip",
     789_539,
@@ -23,7 +23,10 @@ const fn treebank(name: &'static str) -> Item {
     Item { name, remote: TREES, content: Content::Trees(Cow::Borrowed(TREE_FILES)) }
 }
 
-static DATA: [Item; 6] = [
+/// The different phrases of its training sentences that are not neutral and no development or test sentence.
+const PHRASES: usize = 77_199;
+
+static DATA: [Item; 7] = [
     Item {
         name: "mr",
         remote: Remote::unchecked("https://www.cs.cornell.edu/people/pabo/movie-review-data/rt-polaritydata.tar.gz"),
@@ -61,6 +64,11 @@ static DATA: [Item; 6] = [
         ])),
     },
     treebank("sst2"),
+    Item {
+        name: "sst2-phrases",
+        remote: TREES,
+        content: Content::Phrases { trees: Cow::Borrowed(TREE_FILES), phrases: PHRASES },
+    },
     treebank("sst5"),
     Item {
         name: "chnsenti",
@@ -136,7 +144,9 @@ mod tests {
     fn numbers_of_texts_are_those_of_the_known_sets() {
         let texts = |name: &str| spiketext::data::known().iter().find(|set| set.name == name).unwrap().texts();
         assert_eq!(TREE_FILES.iter().map(|file| file.fine).sum::<usize>(), texts("sst5"));
-        assert_eq!(TREE_FILES.iter().map(|file| file.binary).sum::<usize>(), texts("sst2"));
+        let binary = |files: &[TreeFile]| files.iter().map(|file| file.binary).sum::<usize>();
+        assert_eq!(binary(TREE_FILES), texts("sst2"));
+        assert_eq!(PHRASES + binary(&TREE_FILES[1..]), texts("sst2-phrases"));
     }
 
     #[test]

@@ -36,6 +36,13 @@ pub enum Content {
     /// It is an archive of files of trees, each converted to `stsa.fine.PART` and `stsa.binary.PART`. These have no
     /// known sum: what vouches for them is the archive's sum and the number of sentences.
     Trees(Cow<'static, [TreeFile]>),
+    /// The same, and besides the phrases of the sentences of `train` as `stsa.binary.phrases.train`.
+    Phrases {
+        /// The files of trees; `dev` and `test` say which phrases are left out.
+        trees: Cow<'static, [TreeFile]>,
+        /// How many phrases there are.
+        phrases: usize,
+    },
 }
 
 /// A member of an archive and the file that it becomes.
@@ -114,9 +121,11 @@ impl Item {
                 let check = |m: &Member| (m.file.to_owned(), Check::Sum(Some(m.bytes), Some(m.sha256)));
                 members.iter().map(check).collect()
             }
-            Content::Trees(files) => {
-                let fine = files.iter().map(|file| (fine_name(file), Check::Lines(file.fine)));
-                fine.chain(files.iter().map(|file| (binary_name(file), Check::Lines(file.binary)))).collect()
+            Content::Trees(files) => checks_of_trees(files),
+            Content::Phrases { trees, phrases } => {
+                let mut checks = checks_of_trees(trees);
+                checks.push((PHRASES_NAME.to_owned(), Check::Lines(*phrases)));
+                checks
             }
         }
     }
@@ -133,28 +142,55 @@ impl Item {
                 }
                 Ok(wanted.iter().map(|member| member.file.to_owned()).zip(contents).collect())
             }
-            Content::Trees(files) => {
-                let names: Vec<&str> = files.iter().map(|file| file.member).collect();
-                let mut made = Vec::new();
-                let contents = members(file, url, &names)?;
-                for (file, content) in files.iter().zip(contents) {
-                    let place = format!("{} in {url}", file.member);
-                    let text = String::from_utf8(content).map_err(|_| fault(&place, "UTF-8 text", "other bytes"))?;
-                    let sentences = treebank::parse(Path::new(&place), &text)?;
-                    let fine = (fine_name(file), treebank::fine_lines(&sentences), file.fine);
-                    let binary = (binary_name(file), treebank::binary_lines(&sentences), file.binary);
-                    for (name, lines, known) in [fine, binary] {
-                        let count = lines.lines().count();
-                        if count != known {
-                            return Err(fault(&place, format!("{known} sentences for {name}"), count.to_string()));
-                        }
-                        made.push((name, lines.into_bytes()));
-                    }
-                }
-                Ok(made)
-            }
+            Content::Trees(trees) => converted(trees, None, file, url),
+            Content::Phrases { trees, phrases } => converted(trees, Some(*phrases), file, url),
         }
     }
+}
+
+/// Where the phrases go.
+const PHRASES_NAME: &str = "stsa.binary.phrases.train";
+
+fn checks_of_trees(files: &[TreeFile]) -> Vec<(String, Check)> {
+    let fine = files.iter().map(|file| (fine_name(file), Check::Lines(file.fine)));
+    fine.chain(files.iter().map(|file| (binary_name(file), Check::Lines(file.binary)))).collect()
+}
+
+/// The files that an archive of trees becomes, by name; those of sentences, and of so many `phrases` where asked for.
+fn converted(
+    files: &[TreeFile],
+    phrases: Option<usize>,
+    archive: impl Read + Seek,
+    url: &str,
+) -> Result<Vec<(String, Vec<u8>)>> {
+    let names: Vec<&str> = files.iter().map(|file| file.member).collect();
+    let place = |file: &TreeFile| format!("{} in {url}", file.member);
+    let mut texts = Vec::new();
+    for (file, content) in files.iter().zip(members(archive, url, &names)?) {
+        texts.push(String::from_utf8(content).map_err(|_| fault(&place(file), "UTF-8 text", "other bytes"))?);
+    }
+    // Sentences to train on, and those that are labelled later.
+    let (mut training, mut others) = (Vec::new(), Vec::new());
+    let mut made: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut make = |place: &str, what: &str, name: String, lines: String, known: usize| match lines.lines().count() {
+        count if count == known => {
+            made.push((name, lines.into_bytes()));
+            Ok(())
+        }
+        count => Err(fault(place, format!("{known} {what} for {name}"), count.to_string())),
+    };
+    for (file, text) in files.iter().zip(&texts) {
+        let place = place(file);
+        let sentences = treebank::parse(Path::new(&place), text)?;
+        make(&place, "sentences", fine_name(file), treebank::fine_lines(&sentences), file.fine)?;
+        make(&place, "sentences", binary_name(file), treebank::binary_lines(&sentences), file.binary)?;
+        if file.part == "train" { &mut training } else { &mut others }.extend(sentences);
+    }
+    if let Some(known) = phrases {
+        let (lines, _) = treebank::phrase_lines(&training, &others);
+        make(url, "phrases", PHRASES_NAME.to_owned(), lines, known)?;
+    }
+    Ok(made)
 }
 
 fn fine_name(file: &TreeFile) -> String {

@@ -138,6 +138,28 @@ fn trees_become_the_files_of_both_sets() {
 }
 
 #[test]
+fn phrases_of_the_training_sentences_become_a_file_beside_those_of_sentences() {
+    let folder = tempfile::tempdir().unwrap();
+    // A phrase that is a development sentence is left out; the neutral test sentence keeps no phrase away.
+    let (train, dev, test) = (TRAIN.to_owned() + "(0 (1 Bad) (2 .))\n", DEV, "(1 (2 1\\/2) (1 Bad))\n(2 Fun)\n");
+    let (item, archive) = treebank([&train, dev, test], [(3, 2), (1, 1), (2, 1)]);
+    let Content::Trees(trees) = item.content else { panic!("trees") };
+    let with = |phrases| {
+        let content = Content::Phrases { trees: trees.clone(), phrases };
+        Item { name: "phrases", remote: item.remote.clone(), content }
+    };
+    let server = Server::of([("/trees.zip", archive)]);
+    let error = bring(&with(6), folder.path(), &server.address, false).unwrap_err().to_string();
+    assert!(error.contains("trees.zip: expected 6 phrases for stsa.binary.phrases.train, got 5"), "{error}");
+    assert_eq!(names(folder.path()), [""; 0]);
+    bring(&with(5), folder.path(), &server.address, false).unwrap();
+    let phrases = fs::read_to_string(folder.path().join("stsa.binary.phrases.train")).unwrap();
+    assert_eq!(phrases, "1 it 's fun .\n1 's fun .\n1 's fun\n1 fun\n0 bad\n");
+    assert_eq!(names(folder.path()).len(), 7);
+    assert_eq!(bring(&with(5), folder.path(), &server.address, false).unwrap().from, None);
+}
+
+#[test]
 fn trees_that_are_none_or_too_few_are_refused() {
     let good = [(2, 1), (1, 1), (2, 2)];
     for (parts, counts, words) in [

@@ -1,14 +1,25 @@
 //! The floor: multinomial logistic regression on the words of a text and their neighbours.
 //!
-//! A text is the set of its n-grams. With weights `W` and biases `b` its scores are `s = b + sum of W[n-gram]`, and
+//! A text is its n-grams, each with a value x. With weights `W` and biases `b` its scores are
+//! `s = b + sum of x W[n-gram]`, and
 //!
 //! ```text
 //! loss = mean over texts of (log sum exp s - s[label]) + penalty / 2 sum W^2
 //! ```
 //!
-//! is made least by L-BFGS (Nocedal 1980). The penalty is the one that serves the development texts best.
+//! is made least by L-BFGS (Nocedal 1980). The penalty is the one that serves the development texts best. The values:
+//!
+//! ```text
+//! presence   x = 1, however often the n-gram occurs
+//! tf-idf     x = c idf / sqrt(sum of (c idf)^2), c times in the text, with idf = ln((1 + N) / (1 + n)) + 1 for an n-gram
+//!            of n of the N training texts: scikit-learn's TfidfVectorizer as it comes
+//! ```
+//!
+//! To answer, a text adds up rows of a table (see [`LookUp`]). Under TF-IDF the table holds `idf W`, and its row is
+//! added once for each occurrence; what a text pays beside is a MAC for the square of each different n-gram and one for
+//! each class to divide by the norm.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use argmin::{
     core::{CostFunction, Executor, Gradient, State},
@@ -18,18 +29,24 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use spiketext::{
     Error, Result,
-    data::{Dataset, Example, Split},
+    data::{Dataset, Split},
+    energy::LookUp,
     slices::argmax,
     text::Language,
 };
 use spiketext_train::{prepare::LikelyLabels, recipe::with_setting};
 
+use crate::floor::{Floor, classes, nanoseconds_a_text, share_of_zeros, share_right, tokens, unknown_share};
+
 /// The choices of the floor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct BagOfWords {
-    /// The name beside those of recipes.
+    /// The name beside those of recipes; see [`Self::name`].
     pub name: String,
+    /// What an n-gram of a text counts.
+    #[serde(default)]
+    pub weighting: Weighting,
     /// The longest run of tokens that is a feature.
     pub n_grams: usize,
     /// Training texts in which a feature occurs at least.
@@ -40,10 +57,25 @@ pub struct BagOfWords {
     pub iterations: u64,
 }
 
+/// What an n-gram of a text counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weighting {
+    /// 1, however often it occurs.
+    #[default]
+    Presence,
+    /// The more the oftener it occurs and the rarer it is elsewhere; texts have length 1.
+    TfIdf,
+}
+
+/// The name that the choices have unless they are called otherwise.
+const NAME: &str = "bag-of-words";
+
 impl Default for BagOfWords {
     fn default() -> Self {
         Self {
-            name: "bag-of-words".into(),
+            name: NAME.into(),
+            weighting: Weighting::default(),
             n_grams: 2,
             least_texts: 2,
             penalties: vec![1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5],
@@ -52,20 +84,16 @@ impl Default for BagOfWords {
     }
 }
 
-/// What came of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Floor {
-    /// The penalty that was chosen.
-    pub penalty: f64,
-    /// Share of the development texts right.
-    pub development_accuracy: f64,
-    /// The labels of the test texts, and their probabilities.
-    pub answers: LikelyLabels,
-    /// Share of the test tokens that are in no training text often enough.
-    pub unknown_share: f64,
-}
-
 impl BagOfWords {
+    /// The name beside those of recipes: its own, or `tf-idf` where that is the weighting and no other name was given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self.weighting {
+            Weighting::TfIdf if self.name == NAME => "tf-idf",
+            _ => &self.name,
+        }
+    }
+
     /// Sets one field, as [`spiketext_train::Recipe::with_setting`] does.
     ///
     /// # Errors
@@ -97,72 +125,173 @@ impl BagOfWords {
     /// # Errors
     /// If the optimiser finds no way down.
     pub fn run(&self, dataset: &Dataset, language: Language) -> Result<Floor> {
-        let tokenizer = language.tokenizer();
-        let cut = |part: Split| -> Vec<Vec<String>> {
-            dataset.part(part).par_iter().map(|Example { text, .. }| tokenizer.tokenize(text)).collect()
+        let [train, development, test] = tokens(dataset, language);
+        let features = Features::of(self, &train);
+        let ids =
+            |texts: &[Vec<String>]| -> Vec<Vec<u32>> { texts.par_iter().map(|text| features.ids(text)).collect() };
+        let values =
+            |texts: &[Vec<u32>]| -> Vec<Vec<(usize, f64)>> { texts.iter().map(|ids| features.values(ids)).collect() };
+        let test_ids = ids(&test);
+        let [train, development, test_rows] =
+            [&ids(&train), &ids(&development), &test_ids].map(|texts| values(texts));
+        let train_labels = classes(dataset, Split::Train, "bag of words")?;
+        let development_labels = classes(dataset, Split::Development, "bag of words")?;
+        let problem = |penalty: f64| Problem {
+            texts: &train,
+            labels: &train_labels,
+            classes: dataset.labels.len(),
+            features: features.count(),
+            penalty,
         };
-        let [train, development, test] = Split::ALL.map(cut);
-        let mut texts_with: BTreeMap<String, usize> = BTreeMap::new();
-        for text in &train {
-            for feature in self.features(text) {
-                *texts_with.entry(feature).or_default() += 1;
-            }
-        }
-        texts_with.retain(|_, texts| *texts >= self.least_texts);
-        let ids: BTreeMap<&str, usize> =
-            texts_with.keys().zip(0..).map(|(feature, id)| (feature.as_str(), id)).collect();
-        let rows = |texts: &[Vec<String>]| -> Vec<Vec<usize>> {
-            let row = |text: &Vec<String>| -> Vec<usize> {
-                self.features(text).iter().filter_map(|feature| ids.get(feature.as_str()).copied()).collect()
-            };
-            texts.iter().map(row).collect()
-        };
-        let labels = |part: Split| -> Result<Vec<usize>> {
-            let class = |example: &Example| example.target.class();
-            let labels: Option<Vec<usize>> = dataset.part(part).iter().map(class).collect();
-            labels.ok_or_else(|| Error::invalid("bag of words", "texts of one label each", "sets of labels"))
-        };
-        let classes = dataset.labels.len();
-        let (train, development_rows, test_rows) = (rows(&train), rows(&development), rows(&test));
-        let (train_labels, development_labels) = (labels(Split::Train)?, labels(Split::Development)?);
-        let mut best: Option<(usize, f64, Vec<f64>)> = None;
-        let mut weights = vec![0.0; (ids.len() + 1) * classes];
+        let mut best: Option<(f64, Vec<f64>)> = None;
+        let mut weights = vec![0.0; (features.count() + 1) * dataset.labels.len()];
         let mut penalties = self.penalties.clone();
         // From the strongest down, each from where the one before it came: of equals, the strongest is kept.
         penalties.sort_by(|a, b| b.total_cmp(a));
         for &penalty in &penalties {
-            let problem = Problem { texts: &train, labels: &train_labels, classes, features: ids.len(), penalty };
+            let problem = problem(penalty);
             weights = problem.least(weights, self.iterations)?;
-            let found = development_rows.iter().map(|row| problem.label(&weights, row));
-            let right = found.zip(&development_labels).filter(|(found, label)| found == *label).count();
-            if best.as_ref().is_none_or(|(most, ..)| right > *most) {
-                best = Some((right, penalty, weights.clone()));
+            let right = share_right(development.iter().map(|row| problem.label(&weights, row)), &development_labels);
+            if best.as_ref().is_none_or(|(most, _)| right > *most) {
+                best = Some((right, weights.clone()));
             }
         }
-        let (right, penalty, weights) = best.unwrap_or_default();
-        let problem = Problem { texts: &train, labels: &train_labels, classes, features: ids.len(), penalty };
-        let (mut tokens, mut unknown) = (0, 0);
-        for token in test.iter().flatten() {
-            tokens += 1;
-            unknown += usize::from(!ids.contains_key(token.as_str()));
-        }
+        let (development_accuracy, weights) = best.unwrap_or((0.0, weights));
+        let ready = Ready::of(&features, &weights, dataset.labels.len());
+        let mut scores = vec![0.0; dataset.labels.len()];
         Ok(Floor {
-            penalty,
-            development_accuracy: right as f64 / development_labels.len().max(1) as f64,
-            answers: problem.likely_labels(&weights, &test_rows),
-            unknown_share: unknown as f64 / tokens.max(1) as f64,
+            development_accuracy,
+            answers: problem(1.0).likely_labels(&weights, &test_rows),
+            unknown_share: unknown_share(&test, |token| features.ids.contains_key(token)),
+            work: ready.work(&test_ids),
+            zero_weights: share_of_zeros(&ready.table),
+            nanoseconds_a_text: nanoseconds_a_text(&test_ids, |ids| ready.label(ids, &mut scores)),
         })
     }
 
-    /// The n-grams of a text, each once; no token holds a space.
-    fn features(&self, tokens: &[String]) -> BTreeSet<String> {
-        (1..=self.n_grams).flat_map(|n| tokens.windows(n).map(|window| window.join(" "))).collect()
+    /// The n-grams of a text and how often they occur; no token holds a space.
+    fn n_grams(&self, tokens: &[String]) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for n_gram in (1..=self.n_grams).flat_map(|n| tokens.windows(n).map(|window| window.join(" "))) {
+            *counts.entry(n_gram).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// The n-grams that count.
+struct Features<'a> {
+    choices: &'a BagOfWords,
+    /// Their numbers, in alphabetical order.
+    ids: BTreeMap<String, u32>,
+    /// `idf` of each.
+    rarity: Vec<f64>,
+}
+
+impl<'a> Features<'a> {
+    /// Those that occur in enough of the texts to be trained on.
+    fn of(choices: &'a BagOfWords, texts: &[Vec<String>]) -> Self {
+        let mut texts_with: BTreeMap<String, usize> = BTreeMap::new();
+        for text in texts {
+            for n_gram in choices.n_grams(text).into_keys() {
+                *texts_with.entry(n_gram).or_default() += 1;
+            }
+        }
+        texts_with.retain(|_, texts| *texts >= choices.least_texts);
+        let all = texts.len() as f64;
+        let rarity = texts_with.values().map(|&with| ((1.0 + all) / (1.0 + with as f64)).ln() + 1.0).collect();
+        Self { choices, ids: texts_with.into_keys().zip(0..).collect(), rarity }
+    }
+
+    fn count(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The features that a text reads, in ascending order: once for each occurrence that counts.
+    fn ids(&self, tokens: &[String]) -> Vec<u32> {
+        let of = |(n_gram, count): (String, usize)| {
+            let times = if self.choices.weighting == Weighting::TfIdf { count } else { 1 };
+            self.ids.get(&n_gram).map(|&id| std::iter::repeat_n(id, times))
+        };
+        self.choices.n_grams(tokens).into_iter().filter_map(of).flatten().collect()
+    }
+
+    /// The different features among `ids` and their values.
+    fn values(&self, ids: &[u32]) -> Vec<(usize, f64)> {
+        let runs = ids.chunk_by(|a, b| a == b).map(|run| (run[0] as usize, run.len() as f64));
+        if self.choices.weighting == Weighting::Presence {
+            return runs.map(|(id, _)| (id, 1.0)).collect();
+        }
+        let mut values: Vec<(usize, f64)> = runs.map(|(id, count)| (id, count * self.rarity[id])).collect();
+        let norm = values.iter().map(|(_, value)| value * value).sum::<f64>().sqrt();
+        values.iter_mut().for_each(|(_, value)| *value /= norm);
+        values
+    }
+}
+
+/// A fitted floor as it would be used: in single precision, `idf` in the table.
+struct Ready {
+    /// `[F, K]`.
+    table: Vec<f32>,
+    /// `[K]`.
+    biases: Vec<f32>,
+    /// The square of each feature's `idf`; none where texts have no norm.
+    squares: Vec<f32>,
+}
+
+impl Ready {
+    fn of(features: &Features<'_>, weights: &[f64], classes: usize) -> Self {
+        let scaled = features.choices.weighting == Weighting::TfIdf;
+        let factor = |feature: usize| if scaled { features.rarity[feature] } else { 1.0 };
+        let (table, biases) = weights.split_at(features.count() * classes);
+        Self {
+            table: table.iter().enumerate().map(|(i, weight)| (factor(i / classes) * weight) as f32).collect(),
+            biases: biases.iter().map(|&bias| bias as f32).collect(),
+            squares: if scaled { features.rarity.iter().map(|idf| (idf * idf) as f32).collect() } else { Vec::new() },
+        }
+    }
+
+    /// The class of a text of these features; `scores` holds as many numbers as there are classes.
+    fn label(&self, ids: &[u32], scores: &mut [f32]) -> usize {
+        scores.fill(0.0);
+        for &id in ids {
+            let row = &self.table[id as usize * scores.len()..][..scores.len()];
+            scores.iter_mut().zip(row).for_each(|(score, weight)| *score += weight);
+        }
+        let mut scale = 1.0;
+        if !(self.squares.is_empty() || ids.is_empty()) {
+            let runs = ids.chunk_by(|a, b| a == b);
+            let square: f32 = runs.map(|run| (run.len() * run.len()) as f32 * self.squares[run[0] as usize]).sum();
+            scale = 1.0 / square.sqrt();
+        }
+        scores.iter_mut().zip(&self.biases).for_each(|(score, bias)| *score = scale * *score + bias);
+        argmax(scores)
+    }
+
+    /// What `texts` cost on average.
+    fn work(&self, texts: &[Vec<u32>]) -> LookUp {
+        let numbers = [&self.table, &self.biases, &self.squares].map(|numbers| numbers.len() as u64);
+        let classes = self.biases.len() as f64;
+        let sizes = LookUp {
+            table: numbers[0],
+            weights: numbers[2],
+            width: numbers[1],
+            bytes: numbers.iter().sum::<u64>() * size_of::<f32>() as u64,
+            ..LookUp::default()
+        };
+        sizes.with_mean(texts.iter().map(|ids| {
+            let different = ids.chunk_by(|a, b| a == b).count() as f64;
+            let divided = !(self.squares.is_empty() || ids.is_empty());
+            let features = ids.len() as f64;
+            [features, classes * features, if divided { different + classes } else { 0.0 }]
+        }))
     }
 }
 
 /// The loss over weights `[F + 1, K]`, the biases last.
 struct Problem<'a> {
-    texts: &'a [Vec<usize>],
+    /// The features of each text and their values.
+    texts: &'a [Vec<(usize, f64)>],
     labels: &'a [usize],
     classes: usize,
     features: usize,
@@ -170,17 +299,18 @@ struct Problem<'a> {
 }
 
 impl Problem<'_> {
-    fn scores(&self, weights: &[f64], text: &[usize]) -> Vec<f64> {
+    fn scores(&self, weights: &[f64], text: &[(usize, f64)]) -> Vec<f64> {
         let mut scores = weights[self.features * self.classes..].to_vec();
-        for &feature in text {
-            scores.iter_mut().zip(&weights[feature * self.classes..]).for_each(|(score, weight)| *score += weight);
+        for &(feature, value) in text {
+            let row = &weights[feature * self.classes..];
+            scores.iter_mut().zip(row).for_each(|(score, weight)| *score += value * weight);
         }
         scores
     }
 
     /// The label of each text, and its probability.
-    fn likely_labels(&self, weights: &[f64], texts: &[Vec<usize>]) -> LikelyLabels {
-        let answer = |text: &Vec<usize>| {
+    fn likely_labels(&self, weights: &[f64], texts: &[Vec<(usize, f64)>]) -> LikelyLabels {
+        let answer = |text: &Vec<(usize, f64)>| {
             let scores = self.scores(weights, text);
             let best = argmax(&scores);
             let sum: f64 = scores.iter().map(|score| (score - scores[best]).exp()).sum();
@@ -191,7 +321,7 @@ impl Problem<'_> {
     }
 
     /// The class of the highest score, the first of equals.
-    fn label(&self, weights: &[f64], text: &[usize]) -> usize {
+    fn label(&self, weights: &[f64], text: &[(usize, f64)]) -> usize {
         argmax(&self.scores(weights, text))
     }
 
@@ -208,9 +338,9 @@ impl Problem<'_> {
             for (class, score) in scores.iter_mut().enumerate() {
                 *score = share * ((*score - most).exp() / sum - f64::from(class == label));
             }
-            for feature in text.iter().copied().chain([self.features]) {
+            for (feature, value) in text.iter().copied().chain([(self.features, 1.0)]) {
                 let row = &mut gradient[feature * self.classes..][..self.classes];
-                row.iter_mut().zip(&scores).for_each(|(sum, part)| *sum += part);
+                row.iter_mut().zip(&scores).for_each(|(sum, part)| *sum += value * part);
             }
         }
         let inner = self.features * self.classes;
@@ -261,7 +391,7 @@ mod tests {
 
     #[test]
     fn gradients_are_those_of_the_loss() {
-        let texts = [vec![0, 1], vec![2], vec![], vec![0, 2]];
+        let texts = [vec![(0, 1.0), (1, 0.3)], vec![(2, 1.0)], vec![], vec![(0, 0.8), (2, 1.5)]];
         let problem = Problem { texts: &texts, labels: &[0, 1, 2, 1], classes: 3, features: 3, penalty: 0.3 };
         let weights: Vec<f64> = (0..12).map(|i| f64::from(i * 7 % 5) / 5.0 - 0.4).collect();
         let (_, gradient) = problem.loss(&weights);
@@ -286,6 +416,87 @@ mod tests {
             floor.answers.labels.iter().zip(&reviews.test).filter(|(found, e)| e.target.is_met_by(**found)).count();
         assert!(right * 10 > reviews.test.len() * 7, "{right} of {}", reviews.test.len());
         assert!(floor.development_accuracy > 0.7 && floor.unknown_share > 0.0 && floor.unknown_share < 0.5);
-        assert_eq!(BagOfWords::default().run(&reviews, Language::English).expect("again"), floor);
+        let again = BagOfWords::default().run(&reviews, Language::English).expect("again");
+        assert_eq!(Floor { nanoseconds_a_text: floor.nanoseconds_a_text, ..again }, floor);
+    }
+
+    fn texts(texts: &[&str]) -> Vec<Vec<String>> {
+        texts.iter().map(|text| text.split(' ').map(str::to_owned).collect()).collect()
+    }
+
+    /// Numbers by scikit-learn 1.9.1: `TfidfVectorizer(ngram_range=(1, 2), min_df=2, token_pattern=r"\S+")`.
+    #[test]
+    fn tf_idf_is_that_of_scikit_learn() {
+        let choices = BagOfWords::default().with_setting("weighting=tf-idf").expect("a setting");
+        let train = texts(&["good film good", "bad film", "good plot , bad film", "film"]);
+        let features = Features::of(&choices, &train);
+        assert_eq!(features.ids.keys().collect::<Vec<_>>(), ["bad", "bad film", "film", "good"]);
+        // idf = ln(5 / (1 + 2)) + 1, and ln(5 / 5) + 1 for what is in all four.
+        let rare = 1.510_825_623_765_990_7;
+        for (idf, wanted) in features.rarity.iter().zip([rare, rare, 1.0, rare]) {
+            assert!((idf - wanted).abs() < 1e-12, "{idf}");
+        }
+        for (text, wanted) in [
+            // 1 and 2 idf over sqrt(1 + 4 idf^2).
+            ("good film good", &[(2, 0.314_186_276_898_678_9), (3, 0.949_361_355_548_321_6)][..]),
+            ("bad film", &[(0, 0.640_434_054_077_952_1), (1, 0.640_434_054_077_952_1), (2, 0.423_896_738_315_544_9)]),
+            (
+                "good plot , bad film",
+                &[
+                    (0, 0.539_312_977_974_729_5),
+                    (1, 0.539_312_977_974_729_5),
+                    (2, 0.356_965_734_159_578_16),
+                    (3, 0.539_312_977_974_729_5),
+                ],
+            ),
+            ("film", &[(2, 1.0)]),
+            ("bad bad plot", &[(0, 1.0)]),
+            ("dull", &[]),
+        ] {
+            let values = features.values(&features.ids(&texts(&[text])[0]));
+            assert_eq!(values.len(), wanted.len(), "{text}: {values:?}");
+            for (value, wanted) in values.iter().zip(wanted) {
+                assert!(value.0 == wanted.0 && (value.1 - wanted.1).abs() < 1e-12, "{text}: {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_the_table_give_the_same_scores_and_are_counted() {
+        for (weighting, reads, macs) in [("presence", 4, 0.0), ("tf-idf", 5, 4.0 + 3.0)] {
+            let choices = BagOfWords::default().with_setting(&format!("weighting={weighting}")).expect("a setting");
+            let train = texts(&["good film good", "bad film", "good plot , bad film", "film"]);
+            let features = Features::of(&choices, &train);
+            let weights: Vec<f64> = (0..15).map(|i| f64::from(i * 7 % 11) / 5.0 - 1.0).collect();
+            let problem = Problem { texts: &[], labels: &[], classes: 3, features: 4, penalty: 1.0 };
+            let ready = Ready::of(&features, &weights, 3);
+            for text in texts(&["good bad film good", "film", "bad film film", "dull", "good good good bad"]) {
+                let ids = features.ids(&text);
+                let (scores, mut sums) = (problem.scores(&weights, &features.values(&ids)), [0.0; 3]);
+                assert_eq!(ready.label(&ids, &mut sums), argmax(&scores), "{text:?}");
+                assert!(
+                    scores.iter().zip(sums).all(|(score, sum)| (score - f64::from(sum)).abs() < 1e-5),
+                    "{text:?}"
+                );
+            }
+            // bad, "bad film", film and good, twice.
+            let work = ready.work(&[features.ids(&texts(&["good bad film good"])[0])]);
+            assert_eq!((work.features, work.additions, work.macs), (f64::from(reads), f64::from(3 * reads), macs));
+            let squares = if weighting == "tf-idf" { 4 } else { 0 };
+            assert_eq!((work.table, work.weights, work.width, work.bytes), (12, squares, 3, 4 * (12 + 3 + squares)));
+            assert_eq!(ready.work(&[vec![]]).macs, 0.0);
+        }
+    }
+
+    #[test]
+    fn choices_are_called_after_their_weighting_unless_they_have_a_name() {
+        let choices = BagOfWords::default();
+        assert_eq!(choices.name(), "bag-of-words");
+        let weighted = choices.with_setting("weighting=tf-idf").expect("a setting");
+        assert_eq!(
+            (weighted.name(), weighted.clone().with_setting("name=mine").expect("a name").name()),
+            ("tf-idf", "mine")
+        );
+        assert!(weighted.with_setting("weighting=tf").expect_err("none").to_string().contains("tf-idf"));
     }
 }

@@ -116,7 +116,7 @@ impl Method {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Family {
-    /// The recipe that the choices began with: `lean`, `paper`, or `bag-of-words`.
+    /// The recipe that the choices began with: `lean`, `paper`, or `bag-of-words`, `tf-idf` and `fasttext`.
     pub recipe: String,
     /// Whether the words have random vectors.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -226,7 +226,7 @@ pub struct Measurements {
     /// Epochs trained and the best of them, for each phase that ran (`dnn`, `fine-tuning`, `original`, `direct`).
     #[serde(default)]
     pub epochs: BTreeMap<String, [usize; 2]>,
-    /// What a test text costs; nothing for methods without neurons.
+    /// What a test text costs; nothing for methods without neurons in older files.
     #[serde(default)]
     pub costs: Option<CostsPerText>,
     /// How neurons fire; only for networks that do.

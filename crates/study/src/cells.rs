@@ -9,7 +9,6 @@ use spiketext::{
     network::{Network, NetworkConfig},
     slices::argmax,
     target::{Target, confusion, count_met},
-    text::Language,
 };
 use spiketext_train::{
     Recipe,
@@ -20,10 +19,10 @@ use spiketext_train::{
 };
 
 use crate::{
-    bag_of_words::BagOfWords,
     cell::{CostsPerText, FiringSummary, Measurements, Method, Seconds, TestAnswers},
     context::{CellContext, unfit},
     costs::{self, RealValued},
+    floor::Floor,
     grid::{Choices, PlannedCell},
     identity, timing,
     victims::{AttackCache, spiking_method},
@@ -67,10 +66,20 @@ impl<'a> CellMaker<'a> {
         let started = Instant::now();
         let before = self.context.cache.shared_seconds();
         let mut nanoseconds_a_text = None;
+        let mut of_floor = |floor: Floor, dataset: &Dataset| {
+            nanoseconds_a_text = floor.nanoseconds_a_text;
+            measured_floor(&floor, dataset)
+        };
         let (measured, shared) = match &cell.choices {
             Choices::BagOfWords(choices) => {
                 let dataset = self.context.dataset_of(cell)?;
-                (floor(choices, &dataset, self.context.language(&cell.dataset)?)?, 0.0)
+                let language = self.context.language(&cell.dataset)?;
+                (of_floor(choices.run(&dataset, language)?, &dataset), 0.0)
+            }
+            Choices::FastText(choices) => {
+                let dataset = self.context.dataset_of(cell)?;
+                let language = self.context.language(&cell.dataset)?;
+                (of_floor(choices.run(&dataset, language, cell.seed)?, &dataset), 0.0)
             }
             Choices::Network(recipe) => {
                 let dataset: Rc<Dataset> = match &cell.adversarial {
@@ -296,12 +305,11 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// The floor, measured.
-fn floor(choices: &BagOfWords, dataset: &Dataset, language: Language) -> Result<Measurements> {
-    let floor = choices.run(dataset, language)?;
+/// The measurements of a method without a network.
+fn measured_floor(floor: &Floor, dataset: &Dataset) -> Measurements {
     let targets = dataset.test.iter().map(|example| example.target.clone());
     let scores = Scores::of(dataset.labels.len(), targets, &floor.answers);
-    Ok(Measurements {
+    Measurements {
         texts: Split::ALL.map(|part| dataset.part(part).len()),
         labels: dataset.labels.clone(),
         unknown_share: floor.unknown_share,
@@ -309,8 +317,9 @@ fn floor(choices: &BagOfWords, dataset: &Dataset, language: Language) -> Result<
         test_accuracy: scores.accuracy,
         confusion: scores.confusion,
         answers: Some(scores.answers),
+        costs: Some(costs::look_up(&floor.work, floor.zero_weights)),
         ..Measurements::default()
-    })
+    }
 }
 
 fn percent(share: f64) -> f64 {

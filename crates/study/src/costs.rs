@@ -1,5 +1,5 @@
-//! What a cell's network costs, from the engine's counts on the test texts, or from the texts where nothing spikes; and
-//! what it would cost computed in other ways ([`spiketext::energy::way`]).
+//! What a cell costs: from the engine's counts on the test texts, from the texts where nothing spikes, or from the rows
+//! that a method without a network reads; and what a network would cost computed in other ways ([`spiketext::energy::way`]).
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use spiketext::{
     dnn::{Levels, QuantisedBits},
     encode::{Encoder, Noise, mean_input},
     energy::{
-        CostReport, FirstLayer, Footprint, Numbers, OperationCounts, Shape, TABLES, Way,
+        CostReport, FirstLayer, Footprint, LookUp, Numbers, OperationCounts, Shape, TABLES, Way,
         way::{seen, table_numbers},
     },
     engine::known_words,
@@ -236,4 +236,23 @@ impl RealValued<'_> {
 fn beside(own: &[Priced], plain: &[Energy]) -> Vec<Energy> {
     let pairs = own.iter().zip(plain);
     pairs.map(|(own, plain)| Energy { table: own.table.clone(), network: own.microjoules, dnn: plain.dnn }).collect()
+}
+
+/// Costs of a test text for a method that adds up rows of a table; `zero_weights` is the share of its weights that are
+/// zero. There is no DNN of its shape: it stands beside itself.
+#[must_use]
+pub fn look_up(work: &LookUp, zero_weights: f64) -> CostsPerText {
+    let energy = TABLES.iter().map(|table| {
+        let energy = work.microjoules(table);
+        Energy { table: table.name.to_owned(), network: energy, dnn: energy }
+    });
+    CostsPerText {
+        footprint: work.bytes,
+        connection_sparsity: zero_weights,
+        effective_macs: work.macs,
+        effective_acs: work.additions,
+        dense: work.macs + work.additions,
+        energy: energy.collect(),
+        ..CostsPerText::default()
+    }
 }

@@ -40,6 +40,7 @@ use crate::{
     attacks::AttackChoices,
     bag_of_words::BagOfWords,
     cell::{Family, Fold, Method, Selected, cell_id},
+    fasttext::FastText,
     folds,
 };
 
@@ -130,6 +131,8 @@ pub enum Choices {
     Network(Box<Recipe>),
     /// Of the floor.
     BagOfWords(BagOfWords),
+    /// Of means of trained word vectors.
+    FastText(FastText),
 }
 
 impl Choices {
@@ -139,6 +142,7 @@ impl Choices {
         match self {
             Self::Network(recipe) => recipe.to_choices(),
             Self::BagOfWords(choices) => fields(choices),
+            Self::FastText(choices) => fields(choices),
         }
     }
 
@@ -147,7 +151,8 @@ impl Choices {
     pub fn name(&self) -> &str {
         match self {
             Self::Network(recipe) => &recipe.name,
-            Self::BagOfWords(choices) => &choices.name,
+            Self::BagOfWords(choices) => choices.name(),
+            Self::FastText(choices) => &choices.name,
         }
     }
 
@@ -155,6 +160,7 @@ impl Choices {
         Ok(match self {
             Self::Network(recipe) => Self::Network(Box::new(recipe.with_setting(setting)?)),
             Self::BagOfWords(choices) => Self::BagOfWords(choices.with_setting(setting)?),
+            Self::FastText(choices) => Self::FastText(choices.with_setting(setting)?),
         })
     }
 
@@ -165,6 +171,7 @@ impl Choices {
                 spiketext_train::network_config(recipe, 1, 2).map(|_| ())
             }
             Self::BagOfWords(choices) => choices.check(),
+            Self::FastText(choices) => choices.check(),
         }
     }
 }
@@ -447,14 +454,15 @@ fn expand(
     let told = |at: usize| move |error: Error| source.refuse(at, "a choice that can be", error.to_string());
     let mut choices = match (&row.recipe, row.method) {
         (None, Method::BagOfWords) => Choices::BagOfWords(BagOfWords::default()),
-        (Some(recipe), Method::BagOfWords) => {
-            return Err(source.refuse(recipe.span().start, "no recipe for a bag of words", "one"));
+        (None, Method::FastText) => Choices::FastText(FastText::default()),
+        (Some(recipe), Method::BagOfWords | Method::FastText) => {
+            return Err(source.refuse(recipe.span().start, "no recipe for a method without a network", "one"));
         }
         (Some(recipe), _) => {
             let named = Recipe::named(recipe.get_ref()).map_err(told(recipe.span().start))?;
             Choices::Network(Box::new(named))
         }
-        (None, _) => return Err(source.refuse(at, "a recipe, or the method bag-of-words", "neither")),
+        (None, _) => return Err(source.refuse(at, "a recipe, or the method bag-of-words or fast-text", "neither")),
     };
     let of_dataset = part.map_or(&[][..], |part| match row.recipe.as_ref().map(|recipe| recipe.get_ref().as_str()) {
         Some("lean") => &part.lean,
@@ -499,7 +507,7 @@ fn expand(
         }
         if let Some(adversarial) = &row.adversarial {
             adversarial.check().map_err(told(at))?;
-            if matches!(row.method, Method::BagOfWords | Method::Original) {
+            if matches!(row.method, Method::BagOfWords | Method::FastText | Method::Original) {
                 return Err(source.refuse(
                     at,
                     "a network that converts or spikes for adversarial training",
@@ -611,7 +619,7 @@ seeds = 2
             .iter()
             .map(|cell| match &cell.choices {
                 Choices::Network(recipe) => recipe.dnn.epochs,
-                Choices::BagOfWords(_) => Epochs::Number(0),
+                Choices::BagOfWords(_) | Choices::FastText(_) => Epochs::Number(0),
             })
             .collect();
         let (lean, paper) = (Recipe::lean().dnn.epochs, Recipe::paper().dnn.epochs);
@@ -681,6 +689,31 @@ seeds = 2
             ("texts = 5", "share = 2.0", "share"),
             ("\"dnn\"", "\"dnn-int8\"", "under attack"),
             ("per-dataset", "adversarial = { texts = 0 }\nper-dataset", "texts from 1"),
+        ] {
+            let error = parse(&text.replacen(from, to, 1)).expect_err(to).to_string();
+            assert!(error.contains(told), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn methods_without_a_network_have_choices_and_families_of_their_own() {
+        let row = |name: &str, more: &str| format!("[[row]]\ntable = \"a\"\nname = \"{name}\"\n{more}\n");
+        let text = "datasets = [\"mr\"]\n".to_owned()
+            + &row("bag", "method = \"bag-of-words\"")
+            + &row("tf-idf", "method = \"bag-of-words\"\nset = [\"weighting=tf-idf\"]")
+            + &row("fastText", "method = \"fast-text\"\nseeds = 2\naxis = { dimension = [10, 50] }");
+        let grid = parse(&text).expect("a grid");
+        let families: Vec<String> = grid.cells.iter().map(|cell| cell.family().recipe).collect();
+        assert_eq!(families, ["bag-of-words", "tf-idf", "fasttext", "fasttext", "fasttext", "fasttext"]);
+        assert_eq!(grid.cells[2].choices.to_json()["dimension"], 10);
+        assert_eq!(grid.cells[5].id(), "a--fasttext--dimension=50--mr--seed1");
+        for (from, to, told) in [
+            ("\"fast-text\"", "\"fast-text\"\nrecipe = \"lean\"", "no recipe"),
+            ("\"fast-text\"", "\"dnn\"", "fast-text"),
+            ("dimension = [10", "dimension = [0", "a dimension"),
+            ("tf-idf\"]", "idf\"]", "tf-idf"),
+            ("seeds = 2", "adversarial = { name = \"pwws\" }", "adversarial training"),
+            ("seeds = 2", "attack = { name = \"pwws\" }", "under attack"),
         ] {
             let error = parse(&text.replacen(from, to, 1)).expect_err(to).to_string();
             assert!(error.contains(told), "{to}: {error}");

@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 use spiketext_train::{Recipe, recipe::Step};
 
 use crate::{
+    bag_of_words::BagOfWords,
     cell::{Method, Settings},
     grid::{Choices, PlannedCell, fields},
 };
 
-/// The last step of a method; the floor takes none.
+/// The last step of a method; those without a network take none.
 fn step(method: Method) -> Option<Step> {
     match method {
         Method::BagOfWords | Method::FastText => None,
@@ -44,6 +45,9 @@ pub(crate) fn deciding(settings: &Settings, method: Method, any_vectors: bool) -
     let recipe = serde_json::from_value::<Recipe>(Value::Object(settings.choices.clone()));
     if let (Ok(recipe), Some(step)) = (recipe, step(method)) {
         deciding.choices = recipe.for_step(step).to_choices();
+    }
+    if let Ok(choices) = serde_json::from_value::<BagOfWords>(Value::Object(settings.choices.clone())) {
+        deciding.choices = fields(&choices);
     }
     if any_vectors {
         deciding.vectors = None;
@@ -103,6 +107,18 @@ mod tests {
         let named = Settings { vectors: Some("en".into()), ..older.clone() };
         assert_eq!(deciding(&named, Method::Dnn, true), deciding(&older, Method::Dnn, false));
         assert_ne!(deciding(&named, Method::Dnn, false), deciding(&older, Method::Dnn, false));
+    }
+
+    #[test]
+    fn a_bag_of_words_without_a_weighting_is_one_by_presence() {
+        let of = |choices: &BagOfWords| Settings { choices: fields(choices), ..Settings::default() };
+        let mut older = of(&BagOfWords::default());
+        assert!(older.choices.remove("weighting").is_some());
+        let deciding = |settings: &Settings| deciding(settings, Method::BagOfWords, false);
+        assert_eq!(deciding(&older), of(&BagOfWords::default()));
+        let weighted = of(&BagOfWords::default().with_setting("weighting=tf-idf").expect("a setting"));
+        let told = difference(&deciding(&older), &deciding(&weighted));
+        assert_eq!(told.as_deref(), Some("choices.weighting = \"presence\", now \"tf-idf\""));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //!
 //! [`cell`] is the file of a result, [`archive`] many of them in one file, [`machine`] says where it was measured,
 //! [`selection`] what cross-validation chooses, [`statistics`] what may be said of the difference of two; these are there without the feature `run`, which brings in training and attacks: `grid` says which cells there are
-//! and in what order, `context` holds what cells share, `timing` times
-//! answers, `victims` attacks networks, `cells` makes one cell, `runner`
-//! those that are not there yet: each uses only those before it. `adversarial` trains a network on what fooled an
+//! and in what order, `timing` times answers, `bag_of_words` and `fasttext` are methods without a network, `context` holds
+//! what cells share, `victims` attacks networks, `cells` makes one cell, `runner` those that are not there yet: each uses
+//! only those before it. `adversarial` trains a network on what fooled an
 //! earlier one.
 //!
 //! A cell's result depends on its data, word vectors, choices and seed alone, not on which cells ran before it: what
@@ -29,6 +29,10 @@ pub mod cells;
 mod context;
 #[cfg(feature = "run")]
 pub mod costs;
+#[cfg(feature = "run")]
+mod fasttext;
+#[cfg(feature = "run")]
+mod floor;
 #[cfg(feature = "run")]
 pub mod folds;
 #[cfg(feature = "run")]

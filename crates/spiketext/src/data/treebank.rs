@@ -1,17 +1,17 @@
 //! Sentences with their sentiment from the Stanford Sentiment Treebank's files of trees, one tree on each line.
 //!
-//! `(3 (2 fine) (2 .))` is a sentence of the words `fine` and `.` whose root has class 3. Of the classes only the
-//! root's is kept; of the tree only the order of its leaves.
+//! `(3 (2 fine) (2 .))` is a sentence of the words `fine` and `.` whose root has class 3. Each node is a phrase of the
+//! words below it and has a class of its own.
 
-use std::path::Path;
+use std::{collections::HashSet, ops::Range, path::Path};
 
-use super::lines::shown;
+use super::{lines::shown, split::text_hash};
 use crate::{Error, Result};
 
 /// The treebank's classes are 0 (very negative) to this one (very positive); 2 is neutral.
 const HIGHEST: u8 = 4;
 
-/// The root of a tree and its leaves.
+/// A tree: its leaves, and the phrases that its nodes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sentence<'a> {
     /// The class of the whole sentence, 0 to 4.
@@ -19,6 +19,17 @@ pub struct Sentence<'a> {
     /// Its words as they stand in the file: in their own case, `(` as `-LRB-`, `/` as `\/`. A word may hold white
     /// space beyond ASCII, as the official files do.
     pub words: Vec<&'a str>,
+    /// Every node of the tree in the order in which they open: the whole sentence, then its parts from left to right.
+    pub phrases: Vec<Phrase>,
+}
+
+/// A node of a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phrase {
+    /// Its class, 0 to 4.
+    pub label: u8,
+    /// Which words of the sentence lie below it.
+    pub words: Range<usize>,
 }
 
 /// What an open node holds so far.
@@ -55,12 +66,13 @@ pub fn parse<'a>(path: &Path, text: &'a str) -> Result<Vec<Sentence<'a>>> {
 /// Reads one line. Open nodes lie on a stack of our own: no depth of nesting can exhaust the program's.
 fn tree(line: &str) -> std::result::Result<Sentence<'_>, (String, String)> {
     let mut rest = line;
-    let mut open: Vec<Node> = Vec::new();
-    let mut label = None;
+    // What each open node holds, and its place among the phrases.
+    let mut open: Vec<(Node, usize)> = Vec::new();
     let mut words = Vec::new();
+    let mut phrases: Vec<Phrase> = Vec::new();
     loop {
         rest = rest.trim_ascii_start();
-        let ended = label.is_some() && open.is_empty();
+        let ended = !phrases.is_empty() && open.is_empty();
         let refused = |expected: &str| Err((expected.to_owned(), found(rest)));
         match rest.as_bytes().first() {
             None if ended => break,
@@ -68,8 +80,8 @@ fn tree(line: &str) -> std::result::Result<Sentence<'_>, (String, String)> {
             None => return refused("a ')' for every '('"),
             Some(b'(') => {
                 match open.last_mut() {
-                    Some(Node::Word) => return refused("')' after a word"),
-                    Some(node) => *node = Node::Trees,
+                    Some((Node::Word, _)) => return refused("')' after a word"),
+                    Some((node, _)) => *node = Node::Trees,
                     None => {}
                 }
                 rest = rest[1..].trim_ascii_start();
@@ -78,23 +90,23 @@ fn tree(line: &str) -> std::result::Result<Sentence<'_>, (String, String)> {
                     [digit @ b'0'..=b'9'] if digit - b'0' <= HIGHEST => digit - b'0',
                     _ => return Err(("a class from 0 to 4 after '('".to_owned(), found(rest))),
                 };
-                label.get_or_insert(class);
-                open.push(Node::Nothing);
+                open.push((Node::Nothing, phrases.len()));
+                phrases.push(Phrase { label: class, words: words.len()..words.len() });
                 rest = after;
             }
             Some(b')') => {
                 match open.pop() {
-                    Some(Node::Nothing) => return refused("a word or a tree after the class"),
-                    Some(_) => {}
+                    Some((Node::Nothing, _)) => return refused("a word or a tree after the class"),
+                    Some((_, place)) => phrases[place].words.end = words.len(),
                     None => return refused("a tree"),
                 }
                 rest = &rest[1..];
             }
             Some(_) => {
                 match open.last_mut() {
-                    Some(node @ Node::Nothing) => *node = Node::Word,
-                    Some(Node::Word) => return refused("')' after a word"),
-                    Some(Node::Trees) => return refused("a tree or ')' after a tree"),
+                    Some((node @ Node::Nothing, _)) => *node = Node::Word,
+                    Some((Node::Word, _)) => return refused("')' after a word"),
+                    Some((Node::Trees, _)) => return refused("a tree or ')' after a tree"),
                     None => return refused("a tree"),
                 }
                 let (word, after) = atom(rest);
@@ -103,8 +115,8 @@ fn tree(line: &str) -> std::result::Result<Sentence<'_>, (String, String)> {
             }
         }
     }
-    match label {
-        Some(label) => Ok(Sentence { label, words }),
+    match phrases.first().map(|root| root.label) {
+        Some(label) => Ok(Sentence { label, words, phrases }),
         None => Err(("a tree".to_owned(), found(rest))),
     }
 }
@@ -132,17 +144,55 @@ pub fn fine_lines(sentences: &[Sentence]) -> String {
 /// The lines of the `stsa.binary` files: 0 for classes 0 and 1, 1 for classes 3 and 4, nothing for neutral sentences.
 #[must_use]
 pub fn binary_lines(sentences: &[Sentence]) -> String {
-    lines(sentences, |label| (label != 2).then_some(u8::from(label > 2)))
+    lines(sentences, polarity)
+}
+
+/// The lines of `stsa.binary.phrases.train`, and how many were left out.
+///
+/// Every phrase of `sentences` that is not neutral, in the form of [`binary_lines`]; each text once under one class, in
+/// the order in which they first open. Texts that are one of `others` (sentences that are not neutral), which are to be
+/// labelled later, are left out; equal are those of one [`super::canonical_form`].
+#[must_use]
+pub fn phrase_lines(sentences: &[Sentence], others: &[Sentence]) -> (String, usize) {
+    let held_out: HashSet<u64> = binary_lines(others).lines().map(|line| text_hash(&line[2..])).collect();
+    let (mut out, mut left_out) = (String::new(), 0);
+    let mut seen = HashSet::new();
+    for sentence in sentences {
+        for phrase in &sentence.phrases {
+            let Some(class) = polarity(phrase.label) else { continue };
+            let line = line(class, &sentence.words[phrase.words.clone()]);
+            if seen.contains(&line) {
+                continue;
+            }
+            if held_out.contains(&text_hash(&line[2..])) {
+                left_out += 1;
+            } else {
+                out.push_str(&line);
+            }
+            seen.insert(line);
+        }
+    }
+    (out, left_out)
+}
+
+/// Negative or positive, or neither.
+fn polarity(label: u8) -> Option<u8> {
+    (label != 2).then_some(u8::from(label > 2))
 }
 
 fn lines(sentences: &[Sentence], class: impl Fn(u8) -> Option<u8>) -> String {
     let mut out = String::new();
     for sentence in sentences {
         if let Some(class) = class(sentence.label) {
-            out.push_str(&format!("{class} {}\n", sentence.words.join(" ").to_lowercase()));
+            out.push_str(&line(class, &sentence.words));
         }
     }
     out
+}
+
+/// A class of one digit and words in lower case.
+fn line(class: u8, words: &[&str]) -> String {
+    format!("{class} {}\n", words.join(" ").to_lowercase())
 }
 
 #[cfg(test)]
@@ -166,6 +216,25 @@ mod tests {
         assert_eq!(fine_lines(&sentences), "3 it 's fun .\n0 -lrb- 1\\/2\u{a0}bad\n2 meh\n4 good\n");
         assert_eq!(binary_lines(&sentences), "1 it 's fun .\n0 -lrb- 1\\/2\u{a0}bad\n1 good\n");
         assert_eq!(read("").unwrap(), []);
+    }
+
+    #[test]
+    fn nodes_are_phrases() {
+        let text = "(3 (2 It) (4 (4 (2 's) (3 Fun)) (2 .)))\n(1 (3 fun) (1 (2 ,) (0 BAD)))\n(4 (3 FUN) (1 fun))";
+        let sentences = read(text).unwrap();
+        let phrases = |sentence: &Sentence| -> Vec<(u8, String)> {
+            let of = |phrase: &Phrase| (phrase.label, sentence.words[phrase.words.clone()].join(" "));
+            sentence.phrases.iter().map(of).collect()
+        };
+        let wanted = [(3, "It 's Fun ."), (2, "It"), (4, "'s Fun ."), (4, "'s Fun"), (2, "'s"), (3, "Fun"), (2, ".")];
+        assert_eq!(phrases(&sentences[0]), wanted.map(|(label, text)| (label, text.to_owned())));
+        // Once under each class, whatever its case.
+        let all = "1 it 's fun .\n1 's fun .\n1 's fun\n1 fun\n0 fun , bad\n0 , bad\n0 bad\n1 fun fun\n0 fun\n";
+        assert_eq!(phrase_lines(&sentences, &[]), (all.to_owned(), 0));
+        // Sentences that are kept for later are left out, under either class; neutral ones are none of the set.
+        let others = read("(0 (2 FUN) (1 ,) (1 bad))\n(1 Fun)\n(2 bad)").unwrap();
+        let rest = "1 it 's fun .\n1 's fun .\n1 's fun\n0 , bad\n0 bad\n1 fun fun\n";
+        assert_eq!(phrase_lines(&sentences, &others), (rest.to_owned(), 3));
     }
 
     #[test]
@@ -194,7 +263,8 @@ mod tests {
     #[test]
     fn deep_nesting_is_read_and_long_rubbish_is_cut() {
         let deep = "(1".repeat(300_000) + " x" + &")".repeat(300_000);
-        assert_eq!(read(&deep).unwrap(), [Sentence { label: 1, words: vec!["x"] }]);
+        let sentence = &read(&deep).unwrap()[0];
+        assert_eq!((sentence.label, &sentence.words[..], sentence.phrases.len()), (1, &["x"][..], 300_000));
         assert!(read(&"(1".repeat(300_000)).is_err());
         assert!(read(&"x".repeat(300_000)).unwrap_err().to_string().len() < 1000);
     }
@@ -254,6 +324,10 @@ mod tests {
             prop_assert_eq!(sentences.len(), 1);
             prop_assert_eq!(&sentences[0].words, &words);
             prop_assert_eq!(sentences[0].label, text.as_bytes()[1] - b'0');
+            let phrases = &sentences[0].phrases;
+            prop_assert_eq!(phrases.len(), text.matches('(').count());
+            prop_assert_eq!(&phrases[0].words, &(0..words.len()));
+            prop_assert!(phrases.iter().all(|phrase| phrase.words.start < phrase.words.end));
         }
 
         #[test]

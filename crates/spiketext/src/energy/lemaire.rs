@@ -44,7 +44,7 @@ const SMALL_MULTIPLICATION: f64 = 0.2;
 /// Bytes of a number.
 const WIDTH: f64 = 4.0;
 /// Numbers that a queue of spikes holds.
-const QUEUE: f64 = 1000.0;
+pub(super) const QUEUE: f64 = 1000.0;
 /// Picojoules of reading or writing a byte, by the memory's bytes: on straight lines between these, and none dearer
 /// than the last. A number of four bytes costs 10, 20 and 100 pJ there.
 const MEMORY: [(f64, f64); 4] =
@@ -69,7 +69,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    fn add(&mut self, numbers: f64, capacity: f64) {
+    pub(super) fn add(&mut self, numbers: f64, capacity: f64) {
         self.add_of(WIDTH, numbers, capacity);
     }
 

@@ -6,12 +6,14 @@
 //! Shape             sizes of a network                  Footprint    what it holds: bytes, parameters, zero weights
 //! OperationCounts   operations and activity of a text   Table        prices of operations
 //! CostReport        all of it, means over texts, and its Energy under every table
+//! LookUp            operations of what adds up rows of a table, and their price
 //! Way               how it is computed, if not as it was counted
 //! ```
 
 mod counts;
 mod footprint;
 pub mod lemaire;
+mod look_up;
 mod report;
 mod shape;
 mod tables;
@@ -21,6 +23,7 @@ pub mod way;
 
 pub use counts::{Connections, LayerCounts, OperationCounts, Outputs, RectifierShares};
 pub use footprint::Footprint;
+pub use look_up::LookUp;
 pub use report::{CostReport, Energy, ExactMeans};
 pub use shape::Shape;
 pub use tables::{
