@@ -7,6 +7,7 @@ mod cells;
 mod figure;
 mod markdown;
 mod numbers;
+mod paired;
 mod panels;
 mod published;
 mod sections;

@@ -56,8 +56,10 @@ fn a_whole_study_has_every_section_and_every_file_that_it_links() {
         "## Accuracy over time steps",
         "## Operations and energy",
         "### Energy over the DNN's",
-        "### Accuracy over energy",
         "### Where spikes pay",
+        "## Energy: who is ahead",
+        "### Who is ahead at equal accuracy",
+        "### Nanoseconds beside microjoules",
         "## Firing rates",
         "## Confusion and scores of each class",
         "## Encoders",
@@ -90,7 +92,8 @@ fn a_whole_study_has_every_section_and_every_file_that_it_links() {
         "{verdicts}"
     );
     // A figure that nobody published is marked.
-    assert!(page.contains("| 46.11 † |") && page.contains("| 80.69 |"), "{page}");
+    assert!(page.contains("| 46.11 † |") && page.contains("| 80.69 § |") && page.contains("| 83.88 |"), "{page}");
+    assert!(page.contains("| 77.41 ‡ |") && page.contains("| 79.23 † |") && page.contains("| 76.71 § |"), "{page}");
     let too_long = |line: &&str| line.chars().count() > 118 && !line.starts_with(['|', '!']);
     assert_eq!(page.lines().find(too_long), None);
     assert_eq!(line(&page, made_up::TABLE), format!("| {} | 4.60 | 0.900 | 5.11 |", made_up::TABLE));
@@ -197,7 +200,7 @@ fn means_deviations_and_what_is_missing() {
     let (page, _, written) = page(&cells, Some(made_up::grid(&declared)));
     assert_eq!(written.missing, Some(2));
     assert!(
-        line(&page, "lean fine-tuned SNN, T = 8").starts_with("| lean fine-tuned SNN, T = 8 | 78.00 ± 1.00 | – |")
+        line(&page, "lean fine-tuned SNN, T = 8").starts_with("| lean fine-tuned SNN, T = 8 | 78.00 ± 1.00 `sd` | – |")
     );
     assert!(line(&page, "lean DNN").contains("(n = 1)"));
     assert!(page.contains("**The study is not finished**: 2 of 6 cells are missing."));

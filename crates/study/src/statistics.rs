@@ -3,6 +3,8 @@
 //! Networks are compared on the same test texts (paired), over several seeds. Two things vary then: which texts a test
 //! part happens to have, and what a seed makes of a network. The bootstrap draws both.
 
+use std::collections::BTreeMap;
+
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
@@ -160,27 +162,32 @@ impl Difference {
             true => (Some(TextDraws::of(of_all, texts)), Vec::new()),
             false => (None, seeds.iter().map(Pair::draws).collect()),
         };
-        let mut sums = vec![0i32; of_all.as_ref().map_or(0, |draws| draws.texts.len())];
+        // Texts on which the seeds answered alike have one sum, whichever seeds are drawn.
+        let mut alike: BTreeMap<Vec<i8>, usize> = BTreeMap::new();
+        let kind_of = |&text: &usize| {
+            let key: Vec<i8> = seeds.iter().map(|pair| pair.differences[text]).collect();
+            let next = alike.len();
+            *alike.entry(key).or_insert(next)
+        };
+        let kinds: Vec<usize> =
+            of_all.as_ref().map_or_else(Vec::new, |all| all.texts.iter().map(kind_of).collect());
+        let mut sums = vec![0i32; alike.len()];
         let mut draws = Vec::with_capacity(DRAWS);
         for _ in 0..DRAWS {
             let mut total = 0.0;
             sums.fill(0);
             for _ in 0..drawn_seeds {
                 let seed = below(&mut random, seeds.len());
-                let differences = &seeds[seed].differences;
-                match &of_all {
-                    Some(all) => {
-                        sums.iter_mut().zip(&all.texts).for_each(|(sum, &text)| *sum += i32::from(differences[text]));
-                    }
-                    None => {
-                        let own = &of_each[seed];
-                        let sum = own.sum(&mut random, |at| i32::from(differences[own.texts[at]]));
-                        total += sum as f64 / differences.len() as f64;
-                    }
+                if of_all.is_some() {
+                    alike.iter().for_each(|(differences, &kind)| sums[kind] += i32::from(differences[seed]));
+                } else {
+                    let (own, differences) = (&of_each[seed], &seeds[seed].differences);
+                    let sum = own.sum(&mut random, |at| i32::from(differences[own.texts[at]]));
+                    total += sum as f64 / differences.len() as f64;
                 }
             }
             if let Some(all) = &of_all {
-                total = all.sum(&mut random, |at| sums[at]) as f64 / texts as f64;
+                total = all.sum(&mut random, |at| sums[kinds[at]]) as f64 / texts as f64;
             }
             draws.push(100.0 * total / drawn_seeds as f64);
         }

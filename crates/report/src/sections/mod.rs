@@ -7,6 +7,7 @@ mod costs;
 mod differences;
 mod energy;
 mod firing;
+mod front;
 mod learning_curve;
 mod provenance;
 mod raster;
@@ -21,6 +22,7 @@ use spiketext_study::Method;
 use crate::{
     cells::{Entry, Study},
     markdown::Page,
+    paired::Spreads,
 };
 
 /// The lean network that figures show is the one in the most time steps up to these: those of its recipe.
@@ -47,11 +49,13 @@ pub fn all(
     );
     provenance::cells(study, page)?;
     let missing = provenance::missing(study, page);
-    accuracy::main_table(study, page);
+    let spreads = Spreads::of(study, &["main", front::TABLE]);
+    accuracy::main_table(study, &spreads, page)?;
     differences::section(study, page)?;
     accuracy::over_steps(study, page)?;
     learning_curve::section(beside, page)?;
     energy::section(study, page)?;
+    front::section(study, &spreads, page)?;
     firing::section(study, page)?;
     confusion::section(study, page)?;
     if let Some((model, text)) = spikes_of {
