@@ -10,7 +10,10 @@ use serde::Deserialize;
 use spiketext::{Error, Result};
 use spiketext_study::{BINS, Cell, CostsPerText, Family, FiringSummary, Method, Way, WayName, archive};
 
-use crate::{numbers::Sample, published::{DATASETS, PHRASES}};
+use crate::{
+    numbers::Sample,
+    published::{DATASETS, PHRASES},
+};
 
 /// The recipes in the order of their rows.
 const RECIPES: [&str; 5] = ["bag-of-words", "tf-idf", "fasttext", "paper", "lean"];
@@ -507,9 +510,10 @@ fn check(cell: &Cell) -> std::result::Result<(), (String, String)> {
         let counts = [costs.effective_macs, costs.effective_acs, costs.dense, costs.neuron_updates, costs.dnn_macs];
         let energies = costs.energy.iter().flat_map(|energy| [energy.network, energy.dnn]);
         let of_way = |way: &Way| [way.effective_macs, way.effective_acs];
-        let ways = costs.ways.iter().flat_map(|way| {
-            of_way(way).into_iter().chain(way.energy.iter().map(|priced| priced.microjoules))
-        });
+        let ways = costs
+            .ways
+            .iter()
+            .flat_map(|way| of_way(way).into_iter().chain(way.energy.iter().map(|priced| priced.microjoules)));
         for value in counts.into_iter().chain(energies).chain(ways) {
             within("operations and energies", value, LARGEST)?;
         }

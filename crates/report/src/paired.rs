@@ -23,10 +23,8 @@ impl Spread {
         let answers: Vec<&TestAnswers> =
             entry.cells.iter().map(|cell| cell.measured.answers.as_ref()).collect::<Option<_>>()?;
         let wrong = |answers: &TestAnswers| answers.right().iter().map(|right| !right).collect::<Vec<_>>();
-        let pairs: Vec<Pair> = answers
-            .iter()
-            .map(|answers| Pair::of(&wrong(answers), &vec![false; answers.targets.len()]))
-            .collect();
+        let pairs: Vec<Pair> =
+            answers.iter().map(|answers| Pair::of(&wrong(answers), &vec![false; answers.targets.len()])).collect();
         Some(Self { errors: Difference::of(&pairs, same_texts(&entry.cells))? })
     }
 
@@ -105,9 +103,7 @@ fn place_of<'a>(entry: &Entry<'a>) -> Place<'a> {
 /// Whether cells were measured on the same texts: those of one split.
 fn same_texts(cells: &[&Cell]) -> bool {
     let targets = |cell: &Cell| cell.measured.answers.as_ref().map(|answers| answers.targets.clone());
-    let same = |two: &[&Cell]| {
-        two[0].settings.split == two[1].settings.split && targets(two[0]) == targets(two[1])
-    };
+    let same = |two: &[&Cell]| two[0].settings.split == two[1].settings.split && targets(two[0]) == targets(two[1]);
     cells.windows(2).all(same)
 }
 

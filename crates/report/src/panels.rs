@@ -11,9 +11,7 @@ use plotters::{
 use spiketext::Result;
 
 use crate::{
-    figure::{
-        Area, Drawn, GRID, INK, LETTERS, MUTED, Mark, cut, letters, marker, picture, width_of, write_at,
-    },
+    figure::{Area, Drawn, GRID, INK, LETTERS, MUTED, Mark, cut, letters, marker, picture, width_of, write_at},
     numbers::significant,
 };
 
@@ -194,13 +192,7 @@ pub fn draw(name: &str, panels: &[Panel], x: &Axis, y: impl Fn(&Panel) -> Axis) 
 ///
 /// # Errors
 /// If the drawing fails.
-pub fn draw_in(
-    most: usize,
-    name: &str,
-    panels: &[Panel],
-    x: &Axis,
-    y: impl Fn(&Panel) -> Axis,
-) -> Result<String> {
+pub fn draw_in(most: usize, name: &str, panels: &[Panel], x: &Axis, y: impl Fn(&Panel) -> Axis) -> Result<String> {
     let columns = panels.len().clamp(1, most);
     let rows = panels.len().div_ceil(columns).max(1);
     let (width, height) = match columns {
@@ -400,7 +392,8 @@ mod tests {
     #[test]
     fn a_panel_of_one_point_or_none_is_drawn() {
         let point = Point { x: 1.0, y: 50.0, label: "<T>".into(), ..Point::default() };
-        let series = Series { name: "a & b".into(), mark: Mark::of(9), line: Line::Solid, markers: true, points: vec![point] };
+        let series =
+            Series { name: "a & b".into(), mark: Mark::of(9), line: Line::Solid, markers: true, points: vec![point] };
         let y = |_: &Panel| Axis::linear("y", [50.0], (0.0, 100.0));
         for series in [vec![series], Vec::new()] {
             let panel = Panel { title: "x".into(), series };

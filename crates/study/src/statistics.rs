@@ -169,8 +169,7 @@ impl Difference {
             let next = alike.len();
             *alike.entry(key).or_insert(next)
         };
-        let kinds: Vec<usize> =
-            of_all.as_ref().map_or_else(Vec::new, |all| all.texts.iter().map(kind_of).collect());
+        let kinds: Vec<usize> = of_all.as_ref().map_or_else(Vec::new, |all| all.texts.iter().map(kind_of).collect());
         let mut sums = vec![0i32; alike.len()];
         let mut draws = Vec::with_capacity(DRAWS);
         for _ in 0..DRAWS {

@@ -141,8 +141,17 @@ fn shown(entry: &Entry<'_>, spreads: &Spreads<'_>, most: usize, mixed: bool) -> 
 
 /// Every row of the accuracy table and of the rivals over width, beside the page; gives the link.
 fn csv(study: &Study, spreads: &Spreads<'_>, page: &mut Page) -> Result<String> {
-    let columns =
-        ["table", "row", "data set", "seeds", "test accuracy", "deviation over the seeds", "low", "high", "interval over"];
+    let columns = [
+        "table",
+        "row",
+        "data set",
+        "seeds",
+        "test accuracy",
+        "deviation over the seeds",
+        "low",
+        "high",
+        "interval over",
+    ];
     let mut rows = Vec::new();
     let ends = |spread: Option<&Spread>| match spread {
         Some(spread) => spread.interval().map(|end| format!("{end:.3}")),
@@ -215,7 +224,10 @@ fn beside_published(study: &Study, page: &mut Page) {
          on development texts here, and on the test texts there.",
     );
     let Some(key) = study.keys("main").into_iter().find(|key| {
-        key.kind.is_of("lean") && key.kind.method == Method::Dnn && key.axis.is_empty() && !key.kind.family.adversarial
+        key.kind.is_of("lean")
+            && key.kind.method == Method::Dnn
+            && key.axis.is_empty()
+            && !key.kind.family.adversarial
     }) else {
         return;
     };

@@ -118,10 +118,11 @@ fn table(study: &Study, name: &str, lines: &[Line<'_>], rows: &mut Vec<Vec<Strin
             ]);
         }
         cells.extend(of_line);
-        cells.push(line.mean.as_ref().map_or_else(
-            || "–".to_owned(),
-            |mean| shown(mean, mean.verdict(of_means.next().unwrap_or(1.0))),
-        ));
+        cells.push(
+            line.mean
+                .as_ref()
+                .map_or_else(|| "–".to_owned(), |mean| shown(mean, mean.verdict(of_means.next().unwrap_or(1.0)))),
+        );
         table.row(cells);
     }
     table

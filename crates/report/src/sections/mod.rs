@@ -8,6 +8,7 @@ mod differences;
 mod energy;
 mod firing;
 mod front;
+mod goals;
 mod learning_curve;
 mod provenance;
 mod raster;
@@ -21,6 +22,7 @@ use spiketext_study::Method;
 
 use crate::{
     cells::{Entry, Study},
+    goals::Goals,
     markdown::Page,
     paired::Spreads,
 };
@@ -36,6 +38,7 @@ const SHOWN_STEPS: usize = 8;
 /// If a figure cannot be drawn or the text of the raster has no known word.
 pub fn all(
     study: &Study,
+    goals: Option<&Goals>,
     beside: &Path,
     spikes_of: Option<(&Model, &str)>,
     page: &mut Page,
@@ -51,6 +54,9 @@ pub fn all(
     let missing = provenance::missing(study, page);
     let spreads = Spreads::of(study, &["main", front::TABLE]);
     accuracy::main_table(study, &spreads, page)?;
+    if let Some(goals) = goals {
+        goals::section(study, goals, page);
+    }
     differences::section(study, page)?;
     accuracy::over_steps(study, page)?;
     learning_curve::section(beside, page)?;

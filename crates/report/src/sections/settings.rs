@@ -13,7 +13,11 @@ use crate::{
 
 /// A part for each table.
 pub fn section(study: &Study, page: &mut Page) -> Result<()> {
-    for table in study.tables().into_iter().filter(|table| !["main", super::front::TABLE, super::robustness::TABLE].contains(table)) {
+    for table in study
+        .tables()
+        .into_iter()
+        .filter(|table| !["main", super::front::TABLE, super::robustness::TABLE].contains(table))
+    {
         page.heading(2, &title(table));
         one(study, table, page)?;
     }

@@ -1,5 +1,7 @@
 //! Made-up cells for tests: plausible shapes, no measurement of anything.
 
+#![allow(dead_code, reason = "each file of tests uses its part")]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use spiketext_study::{
@@ -183,7 +185,11 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
             firing: method.spikes().then_some(firing),
             attack: None,
         },
-        seconds: Seconds { total: seconds, shared: seconds / 4.0, nanoseconds_a_text: Some(200.0 * filters * steps as f64) },
+        seconds: Seconds {
+            total: seconds,
+            shared: seconds / 4.0,
+            nanoseconds_a_text: Some(200.0 * filters * steps as f64),
+        },
         machine: "a processor, 2 cores, 2 threads".into(),
         commit: "0123abc".into(),
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use spiketext::Result;
-use spiketext_study::{Method, WayName, statistics::{AS_GOOD, Difference}};
+use spiketext_study::{
+    Method, WayName,
+    statistics::{AS_GOOD, Difference},
+};
 
 use super::{
     super::listed,
@@ -211,9 +214,10 @@ fn shown(networks: &Networks<'_>, lines: &[&Line<'_, '_>]) -> Table {
         };
         let energy = |point: Option<Point>| point.map_or_else(|| "–".into(), |point| significant(point.microjoules));
         let accuracy = |point: Option<Point>| point.map_or_else(|| "–".into(), |p| format!("{:.2}", p.accuracy));
-        let difference = line.difference.as_ref().map_or_else(|| "–".to_owned(), |difference| {
-            format!("{} {}", told(difference), difference.verdict(difference.probability()).name())
-        });
+        let difference = line.difference.as_ref().map_or_else(
+            || "–".to_owned(),
+            |difference| format!("{} {}", told(difference), difference.verdict(difference.probability()).name()),
+        );
         table.row([
             escaped(line.table),
             escaped(line.place.name()),
@@ -239,10 +243,8 @@ fn verdict(networks: &Networks<'_>, mean: &[&Line<'_, '_>], page: &mut Page) {
     }
     let spiking: Vec<&&Line<'_, '_>> = mean.iter().filter(|line| line.ratio().is_some_and(|r| r < 1.0)).collect();
     let behind = mean.iter().filter(|line| line.ratio().is_none_or(|ratio| ratio > 1.0) && line.rival.is_some());
-    let of_one_bit = spiking
-        .iter()
-        .filter(|line| line.spiking.is_some_and(|point| one_bit(&networks.all[point.network])))
-        .count();
+    let of_one_bit =
+        spiking.iter().filter(|line| line.spiking.is_some_and(|point| one_bit(&networks.all[point.network]))).count();
     let mut text = format!(
         "In the mean over the data sets a network that does not spike is ahead under {} of {} cost tables, a spiking \
          one under {}",
@@ -263,11 +265,9 @@ fn verdict(networks: &Networks<'_>, mean: &[&Line<'_, '_>], page: &mut Page) {
 
 fn csv_row(networks: &Networks<'_>, line: &Line<'_, '_>, word_tables: bool) -> Vec<String> {
     let of = |point: Option<Point>| match point {
-        Some(point) => [
-            networks.all[point.network].name(),
-            precise(point.microjoules),
-            format!("{:.3}", point.accuracy),
-        ],
+        Some(point) => {
+            [networks.all[point.network].name(), precise(point.microjoules), format!("{:.3}", point.accuracy)]
+        }
         None => Default::default(),
     };
     let mut row = vec![

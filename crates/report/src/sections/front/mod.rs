@@ -153,11 +153,8 @@ fn csv(networks: &Networks<'_>, spreads: &Spreads<'_>, tables: &[&str], page: &m
 
 /// Measured times beside priced energies, means over the published data sets.
 fn times(networks: &Networks<'_>, tables: &[&str], page: &mut Page) {
-    let timed: Vec<_> = networks
-        .all
-        .iter()
-        .filter_map(|network| Some((network, network.nanoseconds(Place::Mean)?)))
-        .collect();
+    let timed: Vec<_> =
+        networks.all.iter().filter_map(|network| Some((network, network.nanoseconds(Place::Mean)?))).collect();
     if timed.is_empty() {
         return;
     }
@@ -182,9 +179,9 @@ fn times(networks: &Networks<'_>, tables: &[&str], page: &mut Page) {
     let mut table = Table::new(1, own.into_iter().chain(head));
     for (network, nanoseconds) in timed {
         let accuracy = network.accuracy(Place::Mean).map_or_else(|| "–".into(), |value| format!("{value:.2}"));
-        let energies = tables.iter().map(|table| {
-            network.microjoules(Place::Mean, table).map_or_else(|| "–".to_owned(), significant)
-        });
+        let energies = tables
+            .iter()
+            .map(|table| network.microjoules(Place::Mean, table).map_or_else(|| "–".to_owned(), significant));
         let own = [escaped(&network.key.name()), accuracy, format!("{nanoseconds:.0}")];
         table.row(own.into_iter().chain(energies));
     }

@@ -109,11 +109,5 @@ fn stairs(front: &[Point]) -> Series {
         points.extend(corner.map(at));
         points.push(at(point.accuracy));
     }
-    Series {
-        name: "none is better in both".into(),
-        mark: Mark::of(0),
-        line: Line::Bound,
-        markers: false,
-        points,
-    }
+    Series { name: "none is better in both".into(), mark: Mark::of(0), line: Line::Bound, markers: false, points }
 }
