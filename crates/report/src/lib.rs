@@ -22,9 +22,9 @@ use crate::{cells::Study, goals::Goals, markdown::Page};
 /// What a report is made from and where it goes.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The folder of result cells. A file `grid.json` beside the folder lists the cells that the study was to have, and a
-    /// file `goals.json` what its rows were to reach: a list of `name`, `table`, `row`, `axis`, `dataset` (or `mean`),
-    /// `at-least` (percent) and `selection`, the file of the cross-validation that chose the row.
+    /// The folder of result cells. A file `grid.json` beside the folder lists the cells that the study was to have,
+    /// and a file `goals.json` what its rows were to reach: a list of `name`, `table`, `row`, `axis`, `dataset` (or
+    /// `mean`), `at-least` (percent) and `selection`, the file of the cross-validation that chose the row.
     pub cells: PathBuf,
     /// The Markdown file, ending in `.md`; figures and long tables go to `figures` and `tables` in the folder of its
     /// name (`results/figures` for `results.md`).

@@ -34,8 +34,8 @@ impl Sample {
         student_interval(self.deviation?, self.count)
     }
 
-    /// `83.10 ± 0.77`, the half being that of [`Self::interval`], with the number of values behind it where it is below
-    /// `most`.
+    /// `83.10 ± 0.77`, the half being that of [`Self::interval`], with the number of values behind it where it is
+    /// below `most`.
     #[must_use]
     pub fn with_interval(&self, most: usize) -> String {
         let mut text = format!("{:.2}", self.mean);

@@ -124,8 +124,8 @@ pub struct Compared {
     pub mcnemar: f64,
 }
 
-/// The seeds that both have, on the same texts. A rival of one seed, which has none to speak of, stands beside each that
-/// has its texts.
+/// The seeds that both have, on the same texts. A rival of one seed, which has none to speak of, stands beside each
+/// that has its texts.
 #[must_use]
 pub fn compare(entry: &Entry<'_>, rival: &Entry<'_>) -> Option<Compared> {
     let beside = |cell: &Cell| {

@@ -62,8 +62,8 @@ pub struct Line {
 pub const PUBLISHED: [Line; 4] = [
     Line {
         name: "original TextCNN",
-        source: "Lv, Xu and Zheng, ICLR 2023; no copy of its table was found, all six by the notes of one author, the \
-                 mean worked out from them",
+        source: "Lv, Xu and Zheng, ICLR 2023; no copy of its table was found, all six by the notes of one author, \
+                 the mean worked out from them",
         accuracy: [77.41, 83.25, 94.00, 45.48, 86.74, 88.49],
         known: [SingleOrigin; 6],
         mean: 79.23,
@@ -71,8 +71,8 @@ pub const PUBLISHED: [Line; 4] = [
     },
     Line {
         name: "conversion + fine-tuning, T = 50",
-        source: "Lv, Xu and Zheng, ICLR 2023; MR, SST-2 and the mean by reviews that quote the table of SpikeBERT, the \
-                 other four by the same notes; the six have that mean",
+        source: "Lv, Xu and Zheng, ICLR 2023; MR, SST-2 and the mean by reviews that quote the table of SpikeBERT, \
+                 the other four by the same notes; the six have that mean",
         accuracy: [75.45, 80.91, 90.60, 41.63, 85.02, 86.66],
         known: [Quoted, Quoted, SingleOrigin, SingleOrigin, SingleOrigin, SingleOrigin],
         mean: 76.71,

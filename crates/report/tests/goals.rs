@@ -1,5 +1,6 @@
 //! Goals beside a study: what is judged, and what the report refuses to judge.
 
+#[allow(dead_code)]
 mod made_up;
 
 use std::fs;
@@ -37,7 +38,8 @@ fn selection(row: &str, steps: &str) -> String {
     .to_string()
 }
 
-/// The page of these cells and goals in a folder of its own; with the file of the cross-validation where there is one.
+/// The page of these cells and goals in a folder of its own; with the file of the cross-validation where there is
+/// one.
 fn page(cells: &[Cell], goals: &str, selection: Option<&str>) -> spiketext::Result<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path();

@@ -1,7 +1,7 @@
 //! What may be said of the difference between two networks: intervals, tests, and the word for it.
 //!
-//! Networks are compared on the same test texts (paired), over several seeds. Two things vary then: which texts a test
-//! part happens to have, and what a seed makes of a network. The bootstrap draws both.
+//! Networks are compared on the same test texts (paired), over several seeds. Two things vary then: which texts a
+//! test part happens to have, and what a seed makes of a network. The bootstrap draws both.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ const DRAWS: usize = 10_000;
 /// What is said to be so has at most this probability to be found where it is not so.
 pub const LEVEL: f64 = 0.05;
 
-/// Half the width of the interval, at 95 %, of the mean of `count` values of this sample deviation (Student's t); none
-/// for fewer than two.
+/// Half the width of the interval, at 95 %, of the mean of `count` values of this sample deviation (Student's t);
+/// none for fewer than two.
 #[must_use]
 pub fn student_interval(deviation: f64, count: usize) -> Option<f64> {
     let distribution = StudentsT::new(0.0, 1.0, (count.checked_sub(1)?) as f64).ok()?;
@@ -36,8 +36,8 @@ pub fn mcnemar(only_first: u64, only_second: u64) -> f64 {
     Binomial::new(0.5, all).map_or(1.0, |chance| (2.0 * chance.cdf(less)).min(1.0))
 }
 
-/// One probability for tests of one question on several samples that may depend on one another in any way: twice their
-/// median (Rüger 1978). None for no tests.
+/// One probability for tests of one question on several samples that may depend on one another in any way: twice
+/// their median (Rüger 1978). None for no tests.
 #[must_use]
 pub fn twice_the_median(mut probabilities: Vec<f64>) -> Option<f64> {
     probabilities.sort_by(f64::total_cmp);
@@ -139,8 +139,8 @@ pub struct Difference {
 
 impl Difference {
     /// From a pair for each seed. Texts that are the same for all seeds (`same_texts`) are drawn once for all, others
-    /// for each seed on their own. Of n seeds n - 1 are drawn, with n the interval of a few would be too narrow (Rao and
-    /// Wu 1988). None where there are no texts.
+    /// for each seed on their own. Of n seeds n - 1 are drawn, with n the interval of a few would be too narrow (Rao
+    /// and Wu 1988). None where there are no texts.
     #[must_use]
     pub fn of(seeds: &[Pair], same_texts: bool) -> Option<Self> {
         let texts = seeds.first()?.differences.len();
@@ -272,7 +272,8 @@ impl Verdict {
     }
 }
 
-/// A number below `end`, each as likely as the others (Lemire 2019, without the rejection that 64 bits make needless).
+/// A number below `end`, each as likely as the others (Lemire 2019, without the rejection that 64 bits make
+/// needless).
 fn below(random: &mut ChaCha8Rng, end: usize) -> usize {
     ((u128::from(random.next_u64()) * end as u128) >> 64) as usize
 }

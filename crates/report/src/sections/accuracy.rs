@@ -37,9 +37,9 @@ pub fn main_table(study: &Study, spreads: &Spreads<'_>, page: &mut Page) -> Resu
         what_spreads_are(most, !with.is_empty(), mixed)
     ));
     page.paragraph(
-        "Rows marked `published` are what others report, on their own data, vectors and splits. How a figure is known: \
-         without a mark, read in the paper that reports it; § quoted by later work or its reviews; ‡ by the notes of \
-         one author alone; † not read anywhere, but worked out from the others.",
+        "Rows marked `published` are what others report, on their own data, vectors and splits. How a figure is \
+         known: without a mark, read in the paper that reports it; § quoted by later work or its reviews; ‡ by the \
+         notes of one author alone; † not read anywhere, but worked out from the others.",
     );
     let head = datasets.iter().map(|name| escaped(dataset_name(name)));
     let mut table = Table::new(1, ["row".to_owned()].into_iter().chain(head).chain(["mean".to_owned()]));
@@ -99,8 +99,8 @@ pub fn main_table(study: &Study, spreads: &Spreads<'_>, page: &mut Page) -> Resu
     if !sampling.is_empty() {
         page.paragraph(&format!(
             "Where cells do not say what they answered, the deviations, which are over the seeds, leave out what the \
-             choice of test texts makes. For {} that is, at 95 %: {}. No difference between rows is corrected for the \
-             number of comparisons.",
+             choice of test texts makes. For {} that is, at 95 %: {}. No difference between rows is corrected for \
+             the number of comparisons.",
             escaped(&choice[0].key.name()),
             listed(&sampling)
         ));
@@ -217,11 +217,11 @@ fn phrases(study: &Study, spreads: &Spreads<'_>, most: usize, mixed: bool, page:
 /// In what the published rows and ours are not alike, and the DNNs of both in numbers.
 fn beside_published(study: &Study, page: &mut Page) {
     page.paragraph(
-        "Ours and theirs differ in more than the network. Splits: MR, Subj, ChnSenti and Waimai have no official one; \
-         here a hash deals them into 80, 10 and 10 % for training, development and test, there 10 % are drawn at random \
-         for test. SST-2 is trained on its sentences here, and there likely on its labelled phrases too. Word vectors \
-         are not the same. Word codes are trained along by `lean`, and not by the published rows. The epoch is chosen \
-         on development texts here, and on the test texts there.",
+        "Ours and theirs differ in more than the network. Splits: MR, Subj, ChnSenti and Waimai have no official \
+         one; here a hash deals them into 80, 10 and 10 % for training, development and test, there 10 % are drawn \
+         at random for test. SST-2 is trained on its sentences here, and there likely on its labelled phrases too. \
+         Word vectors are not the same. Word codes are trained along by `lean`, and not by the published rows. The \
+         epoch is chosen on development texts here, and on the test texts there.",
     );
     let Some(key) = study.keys("main").into_iter().find(|key| {
         key.kind.is_of("lean")
@@ -242,8 +242,8 @@ fn beside_published(study: &Study, page: &mut Page) {
     });
     if !sets.is_empty() {
         page.paragraph(&format!(
-            "The {} beside the published {}: {mean}by set, {}. So part of what a spiking network made from it is ahead \
-             of published ones is the DNN's, and comes of these differences.",
+            "The {} beside the published {}: {mean}by set, {}. So part of what a spiking network made from it is \
+             ahead of published ones is the DNN's, and comes of these differences.",
             escaped(&key.name()),
             escaped(published.name),
             listed(&sets)

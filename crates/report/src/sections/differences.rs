@@ -1,5 +1,6 @@
-//! What may be said of the differences between networks, text by text: each beside the DNN of its family, each DNN beside
-//! the bag of words, rivals of one width beside the DNN of that width, and twice the time steps beside half of them.
+//! What may be said of the differences between networks, text by text: each beside the DNN of its family, each DNN
+//! beside the bag of words, rivals of one width beside the DNN of that width, and twice the time steps beside half of
+//! them.
 
 use spiketext::Result;
 use spiketext_study::{
@@ -40,13 +41,13 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
     }
     page.heading(2, "Differences");
     page.paragraph(&format!(
-        "Points of accuracy by which a row is ahead of its rival: of a network the DNN of its family and width, of a DNN \
-         the bag of words. Both answered the same test texts, so differences are taken text by text, and averaged over \
-         the seeds; where seeds have splits of their own, each seed's texts are drawn on their own. In brackets the \
-         interval at 95 %, by a bootstrap of seeds and texts (percentiles of 10,000 draws). A difference is called \
-         *better* or *worse* only if that interval leaves out 0 and its probability by chance, corrected by Holm for all \
-         comparisons of its table, is at most 5 %; *as good* where two one-sided tests at 5 % put it within {AS_GOOD} \
-         points; *open* otherwise."
+        "Points of accuracy by which a row is ahead of its rival: of a network the DNN of its family and width, of a \
+         DNN the bag of words. Both answered the same test texts, so differences are taken text by text, and \
+         averaged over the seeds; where seeds have splits of their own, each seed's texts are drawn on their own. In \
+         brackets the interval at 95 %, by a bootstrap of seeds and texts (percentiles of 10,000 draws). A \
+         difference is called *better* or *worse* only if that interval leaves out 0 and its probability by chance, \
+         corrected by Holm for all comparisons of its table, is at most 5 %; *as good* where two one-sided tests at \
+         5 % put it within {AS_GOOD} points; *open* otherwise."
     ));
     let mut rows = Vec::new();
     for (name, summary, lines) in groups.iter().filter(|(.., lines)| !lines.is_empty()) {
@@ -72,8 +73,8 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
     ];
     let link = page.csv("differences", &columns, &rows)?;
     page.paragraph(&format!(
-        "{}, with McNemar's exact test (of several seeds twice the median probability, which holds however they depend on \
-         one another; corrected by Holm): {link}.",
+        "{}, with McNemar's exact test (of several seeds twice the median probability, which holds however they \
+         depend on one another; corrected by Holm): {link}.",
         plural(rows.len(), "comparison")
     ));
     Ok(())
@@ -176,7 +177,8 @@ fn main(study: &Study) -> Vec<Line<'_>> {
     pairs.filter_map(|(key, rival)| line(study, key, rival)).collect()
 }
 
-/// What is no DNN in single precision beside the one of its family and filters: that of its own table, or else of `main`.
+/// What is no DNN in single precision beside the one of its family and filters: that of its own table, or else of
+/// `main`.
 fn rivals_of_width(study: &Study) -> Vec<Line<'_>> {
     let keys: Vec<(Key<'_>, Option<usize>)> =
         [TABLE, "main"].iter().flat_map(|table| study.keys(table)).map(|key| (key, filters(study, key))).collect();

@@ -89,8 +89,8 @@ fn verdicts(entries: &[Entry<'_>], tables: &[&str], page: &mut Page) -> Result<(
     let link = page.csv("energy", &columns, &rows)?;
     page.paragraph(&format!(
         "Energy of a spiking network divided by that of the DNN of its shape, in single precision unless the table \
-         says otherwise, on the same texts; means over the data sets; **bold** where the spiking network costs more. A \
-         narrower DNN, or one in whole numbers, may cost less than either: the next section. Each data set, in \
+         says otherwise, on the same texts; means over the data sets; **bold** where the spiking network costs more. \
+         A narrower DNN, or one in whole numbers, may cost less than either: the next section. Each data set, in \
          microjoules: {link}.",
     ));
     page.table(&shown);

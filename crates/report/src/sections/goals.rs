@@ -13,10 +13,10 @@ pub fn section(study: &Study, goals: &Goals, page: &mut Page) {
     }
     page.heading(2, "Goals");
     page.paragraph(
-        "Accuracies that were set beforehand. A goal is *met* or *missed* only where it lies outside the 95 % interval \
-         over seeds and test texts of what was reached, and *open* inside it. It is judged only if all cells of its row \
-         name the one cross-validation that chose the row, with its commit, if that is the one the goal names, and if \
-         the file of it, where it is at hand, holds the row as a candidate.",
+        "Accuracies that were set beforehand. A goal is *met* or *missed* only where it lies outside the 95 % \
+         interval over seeds and test texts of what was reached, and *open* inside it. It is judged only if all \
+         cells of its row name the one cross-validation that chose the row, with its commit, if that is the one the \
+         goal names, and if the file of it, where it is at hand, holds the row as a candidate.",
     );
     let mut table = Table::new(3, ["goal", "row", "data set", "at least", "reached", "verdict", "cross-validation"]);
     for goal in &goals.list {

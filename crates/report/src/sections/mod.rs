@@ -45,9 +45,9 @@ pub fn all(
 ) -> Result<Option<usize>> {
     page.heading(1, "Results");
     page.paragraph(
-        "Made by `spiketext report` from the cells of the study. Accuracies are percent of the test texts, means \
-         and sample standard deviations over the seeds; `n` tells the number of seeds where it is smaller than the \
-         table's largest. A run chooses its epoch, thresholds and vocabulary without the test texts. How the \
+        "Made by `spiketext report` from the cells of the study. Accuracies are percent of the test texts, means over \
+         the seeds; what stands behind ± is said at each table. `n` tells the number of seeds where it is smaller than \
+         the table's largest. A run chooses its epoch, thresholds and vocabulary without the test texts. How the \
          recipes came about, and what these figures do not show, is in `docs/notebook/claims.md`.",
     );
     provenance::cells(study, page)?;

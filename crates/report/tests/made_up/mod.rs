@@ -1,7 +1,5 @@
 //! Made-up cells for tests: plausible shapes, no measurement of anything.
 
-#![allow(dead_code, reason = "each file of tests uses its part")]
-
 use std::{collections::BTreeMap, fs, path::Path};
 
 use spiketext_study::{

@@ -10,6 +10,7 @@ use spiketext_study::{
 
 use super::{
     super::listed,
+    TABLE,
     networks::{Network, Networks, Place, Point},
 };
 use crate::{
@@ -58,20 +59,32 @@ pub fn section(networks: &Networks<'_>, tables: &[&str], page: &mut Page) -> Res
         return Ok(());
     };
     page.paragraph(&format!(
-        "The reference is {}. At its accuracy less {AS_GOOD} points, in the means over the seeds: the cheapest spiking \
-         network and the cheapest of all others, and what the first costs as a multiple of the second. Mean: \
+        "The reference is {}. At its accuracy less {AS_GOOD} points, in the means over the seeds: the cheapest \
+         spiking network and the cheapest of all others, and what the first costs as a multiple of the second. Mean: \
          accuracies and energies averaged over the six data sets, of networks that are there on all. The accuracy \
          difference is that of the two networks named, spiking less other, with its interval at 95 % over seeds and \
-         texts; *open* where the interval holds 0 and is not within {AS_GOOD} points; it is not corrected for how many there are. The networks are picked by the \
-         test accuracies that are shown, so the pick itself is not beyond chance.",
+         texts; *open* where the interval holds 0 and is not within {AS_GOOD} points; it is not corrected for how \
+         many there are. The networks are picked by the test accuracies that are shown, so the pick itself is not \
+         beyond chance.",
         escaped(&reference.name())
     ));
+    if !networks.all.iter().any(|network| network.key.table == TABLE) {
+        page.paragraph(&format!(
+            "**The study has no rivals over width (table `{TABLE}`)**, so who is ahead here is so among the networks \
+             of `main` alone: a narrower DNN, or one in whole numbers, may be ahead of all of them."
+        ));
+    }
     let mut known = Differences::new();
     let mut rows = Vec::new();
+    let has_word_tables = networks.all.iter().any(|network| network.way == Some(WayName::WordTable));
     for (allowed, title, told) in [
         (true, "With word tables allowed to both", "word tables allowed"),
         (false, "Without word tables", "without word tables"),
     ] {
+        if allowed && !has_word_tables {
+            page.paragraph("No cell says what its network costs with a word table, so that is left out.");
+            continue;
+        }
         let lines = lines(networks, reference, tables, allowed, &mut known);
         if lines.is_empty() {
             continue;
@@ -108,8 +121,8 @@ pub fn section(networks: &Networks<'_>, tables: &[&str], page: &mut Page) -> Res
     Ok(())
 }
 
-/// The lean DNN of [`FILTERS`] filters as it is run, in `main` before elsewhere; one that does not say its filters where
-/// none does.
+/// The lean DNN of [`FILTERS`] filters as it is run, in `main` before elsewhere; one that does not say its filters
+/// where none does.
 fn reference<'n, 'a>(networks: &'n Networks<'a>) -> Option<&'n Network<'a>> {
     let lean = |network: &&Network<'_>| {
         let kind = network.key.kind;
@@ -256,8 +269,9 @@ fn verdict(networks: &Networks<'_>, mean: &[&Line<'_, '_>], page: &mut Page) {
     text.push_str(&if names.is_empty() { ".".to_owned() } else { format!(": {}.", listed(&names)) });
     if of_one_bit > 0 {
         text.push_str(&format!(
-            " In {of_one_bit} of these it has one time step: what is ahead there is a network of one-bit inputs, whose \
-             first layer is that of a DNN with binary inputs; spiking neurons have no part in that layer's gain."
+            " In {of_one_bit} of these it has one time step: what is ahead there is a network of one-bit inputs, \
+             whose first layer is that of a DNN with binary inputs; spiking neurons have no part in that layer's \
+             gain."
         ));
     }
     page.paragraph(&text);

@@ -41,15 +41,15 @@ pub fn section(study: &Study, spreads: &Spreads<'_>, page: &mut Page) -> Result<
     page.paragraph(
         "Every network of `main` and `front`, and each other way of computing the same answers, is a point: narrow \
          and wide, spiking or not, in whole numbers or not. Energy is *priced*, by the operations of a test text and \
-         a published cost table, and not measured; the one thing measured is the time of one core, below. A word table \
-         holds what a word gives each tap of the first layer, made once and looked up; signed codes spike by how far \
-         a dimension of a word is from the middle of its range, up or down.",
+         a published cost table, and not measured; the one thing measured is the time of one core, below. A word \
+         table holds what a word gives each tap of the first layer, made once and looked up; signed codes spike by \
+         how far a dimension of a word is from the middle of its range, up or down.",
     );
     page.paragraph(
         "Two things that look like spikes saving energy are not: inputs of one bit, and inputs of few levels. At T = \
          1 the first layer of a spiking network *is* that of a DNN with binary inputs, so what it gains there is the \
-         gain of one-bit inputs; the DNN on T + 1 levels reads the same inputs as the spiking network at every T, bit \
-         by bit.",
+         gain of one-bit inputs; the DNN on T + 1 levels reads the same inputs as the spiking network at every T, \
+         bit by bit.",
     );
     figures(&networks, &tables, page)?;
     let link = csv(&networks, spreads, &tables, page)?;
@@ -75,9 +75,9 @@ fn figures(networks: &Networks<'_>, tables: &[&str], page: &mut Page) -> Result<
         }
     }
     page.paragraph(
-        "Up is better, left is cheaper. The stepped line joins what nothing else beats in both; numbers beside it are \
-         filters a kernel width and, behind a stroke, T. An arrow at the lower edge is a network whose accuracy lies \
-         below the panel.",
+        "Up is better, left is cheaper. The stepped line joins what nothing else beats in both; numbers beside it \
+         are filters a kernel width and, behind a stroke, T. An arrow at the lower edge is a network whose accuracy \
+         lies below the panel.",
     );
     if !others.is_empty() {
         page.paragraph(&format!("The same under the other cost tables: {}.", listed(&others)));

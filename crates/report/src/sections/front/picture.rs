@@ -41,8 +41,8 @@ fn label(network: &Network<'_>) -> String {
     }
 }
 
-/// Where the axis of a panel begins: a point below the least accurate network of the front that is within [`DEPTH`] of
-/// the most accurate one.
+/// Where the axis of a panel begins: a point below the least accurate network of the front that is within [`DEPTH`]
+/// of the most accurate one.
 fn floor(points: &[Point]) -> f64 {
     let best = points.iter().map(|point| point.accuracy).fold(f64::NEG_INFINITY, f64::max);
     let near = front(points).into_iter().map(|point| point.accuracy).filter(|accuracy| *accuracy >= best - DEPTH);

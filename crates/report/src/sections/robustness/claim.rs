@@ -87,9 +87,9 @@ pub fn protocol(study: &Study, entries: &[Entry<'_>], page: &mut Page) {
     }
     page.heading(3, "The paper's own protocol");
     page.paragraph(
-        "A share of the words may change, noise is new for every question, and the networks are those of the published \
-         recipe: what comes nearest to the comparison that was published, whose victim is the TextCNN with maximum \
-         pooling. First what is left, then by how many points the spiking network keeps more, seed by seed.",
+        "A share of the words may change, noise is new for every question, and the networks are those of the \
+         published recipe: what comes nearest to the comparison that was published, whose victim is the TextCNN with \
+         maximum pooling. First what is left, then by how many points the spiking network keeps more, seed by seed.",
     );
     let datasets: Vec<&str> =
         study.datasets(TABLE).into_iter().filter(|name| own.iter().any(|entry| entry.dataset == *name)).collect();
@@ -179,11 +179,11 @@ pub fn claim(entries: &[Entry<'_>], page: &mut Page) {
     page.heading(3, "What was found of the claim");
     page.paragraph(&format!(
         "One secondary source, whose table could not be found, gives the paper's spiking networks {CLAIMED} points \
-         more robust accuracy than a TextCNN. Here is how many points each spiking network keeps more than a DNN of its \
-         recipe, the same seed, texts and attack: the mean over all pairs of attack and data set with its 95 % \
+         more robust accuracy than a TextCNN. Here is how many points each spiking network keeps more than a DNN of \
+         its recipe, the same seed, texts and attack: the mean over all pairs of attack and data set with its 95 % \
          interval over the seeds, how many of these pairs lie above or below zero beyond their own interval, and how \
-         many reach the claim. Once by the attack's own count, and once by what most of {} other draws of noise say of \
-         the texts where it ended.",
+         many reach the claim. Once by the attack's own count, and once by what most of {} other draws of noise say \
+         of the texts where it ended.",
         judges_of(entries),
     ));
     let head = [
@@ -267,9 +267,9 @@ fn verdict(as_attacked: &[Difference<'_>], entries: &[Entry<'_>], page: &mut Pag
     let interval = over_seeds(&all).and_then(|sample| sample.interval());
     let interval = interval.map_or_else(String::new, |half| format!(" ± {half:.2}"));
     page.paragraph(&format!(
-        "**{verdict}: by the attacks' own count, spiking networks keep {overall:+.2}{interval} points more than {rival} \
-         over {} of network, attack and data set, and {reached} of these reach {CLAIMED}.** That mean is of unlike \
-         noises and ways of training; each line stands for itself.",
+        "**{verdict}: by the attacks' own count, spiking networks keep {overall:+.2}{interval} points more than \
+         {rival} over {} of network, attack and data set, and {reached} of these reach {CLAIMED}.** That mean is of \
+         unlike noises and ways of training; each line stands for itself.",
         plural(all.len(), "pair")
     ));
     let unique = |of: &dyn Fn(&Entry<'_>) -> String| {
@@ -287,8 +287,8 @@ fn verdict(as_attacked: &[Difference<'_>], entries: &[Entry<'_>], page: &mut Pag
     let without = if original {
         ""
     } else {
-        " The published comparison is with the TextCNN with maximum pooling, which was not attacked here: the DNNs above \
-         are those that were converted."
+        " The published comparison is with the TextCNN with maximum pooling, which was not attacked here: the DNNs \
+         above are those that were converted."
     };
     page.paragraph(&format!(
         "Tested were {} on {}, on some of their test texts. Not tested were attacks that need a sentence encoder, a \

@@ -1,4 +1,5 @@
-//! Robust accuracy: what attacks leave of each network's accuracy, and of the claim that spikes withstand them better.
+//! Robust accuracy: what attacks leave of each network's accuracy, and of the claim that spikes withstand them
+//! better.
 
 mod claim;
 
@@ -46,10 +47,11 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
     page.paragraph(&format!(
         "Percent of test texts that a network still labels right when an attack has changed them until it errs or \
          gives up ([what the attacks do](attacks.md)); the same {} texts for every network and seed. Behind ± stands \
-         half the 95 % interval of the mean over the seeds (Student's t). `before`: the texts as they are. Of a network with a random code, `fixed`, `fresh` and `mean` say what noise the \
-         attack's questions meet: always the same, new for each question, or the mean over draws; what the attack \
-         took for its end is in the first line, and below it what most of {} other draws of noise say of the same \
-         texts. Where the two differ, the difference is luck.",
+         half the 95 % interval of the mean over the seeds (Student's t). `before`: the texts as they are. Of a \
+         network with a random code, `fixed`, `fresh` and `mean` say what noise the attack's questions meet: always \
+         the same, new for each question, or the mean over draws; what the attack took for its end is in the first \
+         line, and below it what most of {} other draws of noise say of the same texts. Where the two differ, the \
+         difference is luck.",
         span(texts),
         judges_of(&entries),
     ));
