@@ -370,8 +370,8 @@ fn round_step(step: f64) -> f64 {
 
 /// A tick's label: no needless digits.
 fn short(value: f64) -> String {
-    let plain = format!("{value}");
-    if plain.len() <= 5 { plain } else { significant(value) }
+    let forms = [format!("{value}"), format!("{value:e}")];
+    forms.into_iter().find(|form| form.len() <= 5).unwrap_or_else(|| significant(value))
 }
 
 #[cfg(test)]
@@ -385,8 +385,27 @@ mod tests {
         assert_eq!(labels(&axis), ["81", "82", "83", "84", "85"]);
         assert_eq!(labels(&Axis::linear("y", [99.9, 99.9], (0.0, 100.0))).last().expect("ticks"), "100");
         assert_eq!(labels(&Axis::logarithmic("x", [1.0, 900.0])), ["1", "10", "100", "1000"]);
+        assert_eq!(labels(&Axis::logarithmic("x", [1e-5, 1.0])), ["1e-5", "1e-4", "0.001", "0.01", "0.1", "1"]);
         assert_eq!(labels(&Axis::at("T", [1.0, 2.0, 4.0, 8.0, 16.0, 8.0])), ["1", "2", "4", "8", "16"]);
         assert_eq!(labels(&Axis::at("beta", [0.9, 0.95, 1.0])), ["0.9", "0.95", "1"]);
+    }
+
+    #[test]
+    fn what_lies_below_a_panel_is_an_arrow_at_its_edge() {
+        let axis = Axis::linear("y", [70.0, 80.0], (0.0, 100.0)).from(70.0);
+        assert_eq!(axis.span().0, 70.0);
+        assert!(axis.ticks.iter().all(|(place, _)| *place >= 70.0));
+        let drawn = |y: f64| {
+            let points = vec![Point { x: 1.0, y, ..Point::default() }];
+            let mark = Mark::of(0);
+            let series = Series { name: String::new(), mark, line: Line::None, markers: true, points };
+            let panel = Panel { title: "x".into(), series: vec![series] };
+            draw_in(2, "n", &[panel], &Axis::logarithmic("x", [1.0]), |_| axis.clone()).expect("drawn")
+        };
+        let lines = |svg: &str| svg.matches("<polyline").count();
+        let (inside, below) = (drawn(75.0), drawn(20.0));
+        assert!(inside.contains("<circle") && !below.contains("<circle"));
+        assert_eq!(lines(&below), lines(&inside) + 2);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use spiketext::{
     Result,
     energy::{HOROWITZ_45NM_FP32, HOROWITZ_45NM_INT8_SUM32},
 };
+use spiketext_study::Method;
 
 use self::networks::{Networks, Place};
 use super::{energy::cost_tables, listed};
@@ -132,7 +133,7 @@ fn csv(networks: &Networks<'_>, spreads: &Spreads<'_>, tables: &[&str], page: &m
                     place.name().to_owned(),
                     network.key.name(),
                     networks::way_name(network.way).to_owned(),
-                    network.key.kind.name(),
+                    method_name(network.key.kind.method),
                     whole(first.filters()),
                     whole(first.steps()),
                     (*table).to_owned(),
@@ -149,6 +150,11 @@ fn csv(networks: &Networks<'_>, spreads: &Spreads<'_>, tables: &[&str], page: &m
         }
     }
     page.csv("front", &columns, &rows)
+}
+
+/// As a cell names it.
+fn method_name(method: Method) -> String {
+    serde_json::to_value(method).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Measured times beside priced energies, means over the published data sets.
