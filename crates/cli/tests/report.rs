@@ -24,7 +24,10 @@ fn a_study_in_the_usual_place_becomes_a_page_with_figures() {
     assert!(said.starts_with(&expected), "{said}");
     let before = everything(folder);
     let page = text(&before["docs/results.md"]);
-    assert!(page.contains("](results/figures/accuracy-over-energy.svg)") && page.contains("not finished"), "{page}");
+    assert!(
+        page.contains("](results/figures/front-45-nm-fp32-horowitz-2014.svg)") && page.contains("not finished"),
+        "{page}"
+    );
     let answer = result(&succeeds(folder, &["report", "--json"]));
     assert_eq!((&answer["cells"], &answer["missing"]), (&cells.len().into(), &missing.into()));
     for figure in answer["figures"].as_array().unwrap() {

@@ -8,9 +8,12 @@ use std::{
 
 use serde::Deserialize;
 use spiketext::{Error, Result};
-use spiketext_study::{BINS, Cell, CostsPerText, Family, FiringSummary, Method, archive};
+use spiketext_study::{BINS, Cell, CostsPerText, Family, FiringSummary, Method, Way, WayName, archive};
 
-use crate::{numbers::Sample, published::DATASETS};
+use crate::{
+    numbers::Sample,
+    published::{DATASETS, PHRASES},
+};
 
 /// The recipes in the order of their rows.
 const RECIPES: [&str; 5] = ["bag-of-words", "tf-idf", "fasttext", "paper", "lean"];
@@ -145,6 +148,14 @@ impl Study {
             self.cells.iter().filter(|cell| cell.table == table).map(|cell| cell.dataset.as_str()).collect();
         let mut names: Vec<&str> = names.into_iter().collect();
         names.sort_by_key(|name| dataset_order(name));
+        names
+    }
+
+    /// The data sets of a table that have columns: all but [`PHRASES`], whose test texts are those of another.
+    #[must_use]
+    pub fn columns(&self, table: &str) -> Vec<&str> {
+        let mut names = self.datasets(table);
+        names.retain(|name| *name != PHRASES);
         names
     }
 
@@ -302,6 +313,27 @@ impl<'a> Entry<'a> {
         measured.or_else(|| steps_of(self.key.axis))
     }
 
+    /// Filters a kernel width: as the axis says, or else the choices.
+    #[must_use]
+    pub fn filters(&self) -> Option<usize> {
+        let axis = self.key.axis.iter().find(|(key, _)| axis_name(key) == "filters");
+        if let Some((_, value)) = axis {
+            return value.parse().ok();
+        }
+        let choice = self.cells[0].settings.choices.get("network")?.get("filters")?.as_u64()?;
+        usize::try_from(choice).ok()
+    }
+
+    /// The mean over the seeds of a figure of the same network computed in another way.
+    #[must_use]
+    pub fn way(&self, name: WayName, value: impl Fn(&Way) -> Option<f64>) -> Option<f64> {
+        let find = |cell: &Cell| {
+            let ways = &cell.measured.costs.as_ref()?.ways;
+            ways.iter().find(|way| way.way == name).and_then(&value)
+        };
+        Some(self.sample(find)?.mean)
+    }
+
     /// Time steps times input spikes a (token, dimension, step): the accumulations a multiplication of the DNN's
     /// first layer turns into.
     #[must_use]
@@ -364,7 +396,8 @@ fn steps_of(axis: &BTreeMap<String, String>) -> Option<usize> {
 /// A data set's name as people write it.
 #[must_use]
 pub fn dataset_name(short: &str) -> &str {
-    DATASETS.iter().find(|(name, _)| *name == short).map_or(short, |(_, name)| name)
+    let known = DATASETS.iter().chain([&(PHRASES, "SST-2 trained on phrases")]);
+    known.into_iter().find(|(name, _)| *name == short).map_or(short, |(_, name)| name)
 }
 
 fn dataset_order(short: &str) -> (usize, &str) {
@@ -373,7 +406,7 @@ fn dataset_order(short: &str) -> (usize, &str) {
 
 /// Where a table stands in the report.
 fn table_order(table: &str) -> (usize, &str) {
-    let known = ["main", "encoders", "readouts"];
+    let known = ["main", "front", "encoders", "readouts"];
     let ablation = usize::from(!table.starts_with("ablation"));
     (known.iter().position(|name| *name == table).unwrap_or(known.len() + ablation), table)
 }
@@ -431,6 +464,7 @@ fn check(cell: &Cell) -> std::result::Result<(), (String, String)> {
     within("a development accuracy", measured.development_accuracy, 100.0)?;
     within("seconds", cell.seconds.total, LARGEST)?;
     within("seconds", cell.seconds.shared, LARGEST)?;
+    within("nanoseconds a text", cell.seconds.nanoseconds_a_text.unwrap_or(0.0), LARGEST)?;
     within("a share of unknown tokens", measured.unknown_share, 1.0)?;
     let classes = measured.labels.len();
     let square = measured.confusion.len() == classes && measured.confusion.iter().all(|row| row.len() == classes);
@@ -475,7 +509,12 @@ fn check(cell: &Cell) -> std::result::Result<(), (String, String)> {
     if let Some(costs) = &measured.costs {
         let counts = [costs.effective_macs, costs.effective_acs, costs.dense, costs.neuron_updates, costs.dnn_macs];
         let energies = costs.energy.iter().flat_map(|energy| [energy.network, energy.dnn]);
-        for value in counts.into_iter().chain(energies) {
+        let of_way = |way: &Way| [way.effective_macs, way.effective_acs];
+        let ways = costs
+            .ways
+            .iter()
+            .flat_map(|way| of_way(way).into_iter().chain(way.energy.iter().map(|priced| priced.microjoules)));
+        for value in counts.into_iter().chain(energies).chain(ways) {
             within("operations and energies", value, LARGEST)?;
         }
         within("a connection sparsity", costs.connection_sparsity, 1.0)?;

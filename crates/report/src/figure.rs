@@ -109,34 +109,90 @@ pub fn cut(text: &str, size: f64, pixels: i32) -> String {
     short
 }
 
-/// The colour of the series of a number. From the second time round the markers come with other colours, so that no
-/// two of the first fifty look alike.
-#[must_use]
-pub fn series_colour(kind: usize) -> RGBColor {
-    SERIES[(kind + 4 * (kind / SERIES.len())) % SERIES.len()]
+/// What stands at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The number of its colour among [`SERIES`].
+    pub colour: usize,
+    /// Its outline.
+    pub shape: Shape,
+    /// Whether it is filled; strokes never are.
+    pub filled: bool,
 }
 
-/// A marker of one of nine shapes at a pixel, in the colour of its series.
-pub fn marker(area: &Area<'_>, kind: usize, (x, y): (i32, i32), radius: i32) -> Drawn {
-    let colour = series_colour(kind);
-    let full = colour.filled();
-    let line = colour.stroke_width(2);
-    let r = radius;
-    match kind % SERIES.len() {
-        0 => area.draw(&Circle::new((x, y), r, full)),
-        1 => area.draw(&Rectangle::new([(x - r, y - r), (x + r, y + r)], full)),
-        2 => area.draw(&Polygon::new(vec![(x, y - r - 1), (x + r + 1, y + r), (x - r - 1, y + r)], full)),
-        3 => area.draw(&Polygon::new(vec![(x, y - r - 2), (x + r + 2, y), (x, y + r + 2), (x - r - 2, y)], full)),
-        4 => area.draw(&Polygon::new(vec![(x, y + r + 1), (x + r + 1, y - r), (x - r - 1, y - r)], full)),
-        5 => area.draw(&Circle::new((x, y), r, line)),
-        6 => {
-            area.draw(&PathElement::new(vec![(x - r, y - r), (x + r, y + r)], line))?;
-            area.draw(&PathElement::new(vec![(x - r, y + r), (x + r, y - r)], line))
-        }
-        7 => area.draw(&Rectangle::new([(x - r, y - r), (x + r, y + r)], line)),
-        _ => {
-            area.draw(&PathElement::new(vec![(x - r - 1, y), (x + r + 1, y)], line))?;
-            area.draw(&PathElement::new(vec![(x, y - r - 1), (x, y + r + 1)], line))
-        }
+/// The outline of a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A circle.
+    Circle,
+    /// A square.
+    Square,
+    /// A triangle that points up.
+    Up,
+    /// A triangle that points down.
+    Down,
+    /// A triangle that points to the right.
+    Right,
+    /// A square on its corner.
+    Diamond,
+    /// Two strokes, askew.
+    Cross,
+    /// Two strokes, upright.
+    Plus,
+}
+
+impl Mark {
+    /// That of the series of a number: one of nine. From the second time round the shapes come with other colours, so
+    /// that no two of the first fifty look alike.
+    #[must_use]
+    pub fn of(series: usize) -> Self {
+        let place = series % SERIES.len();
+        let shape = match place {
+            0 | 5 => Shape::Circle,
+            1 | 7 => Shape::Square,
+            2 => Shape::Up,
+            3 => Shape::Diamond,
+            4 => Shape::Down,
+            6 => Shape::Cross,
+            _ => Shape::Plus,
+        };
+        let colour = (series + 4 * (series / SERIES.len())) % SERIES.len();
+        Self { colour, shape, filled: !matches!(place, 5 | 7) }
     }
+
+    /// Its colour.
+    #[must_use]
+    pub fn rgb(self) -> RGBColor {
+        SERIES[self.colour % SERIES.len()]
+    }
+}
+
+/// A mark at a pixel.
+pub fn marker(area: &Area<'_>, mark: Mark, (x, y): (i32, i32), radius: i32) -> Drawn {
+    let line = mark.rgb().stroke_width(2);
+    let r = radius;
+    let corners = match mark.shape {
+        Shape::Circle => {
+            let style = if mark.filled { mark.rgb().filled() } else { line };
+            return area.draw(&Circle::new((x, y), r, style));
+        }
+        Shape::Cross => {
+            area.draw(&PathElement::new(vec![(x - r, y - r), (x + r, y + r)], line))?;
+            return area.draw(&PathElement::new(vec![(x - r, y + r), (x + r, y - r)], line));
+        }
+        Shape::Plus => {
+            area.draw(&PathElement::new(vec![(x - r - 1, y), (x + r + 1, y)], line))?;
+            return area.draw(&PathElement::new(vec![(x, y - r - 1), (x, y + r + 1)], line));
+        }
+        Shape::Square => vec![(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)],
+        Shape::Up => vec![(x, y - r - 1), (x + r + 1, y + r), (x - r - 1, y + r)],
+        Shape::Down => vec![(x, y + r + 1), (x + r + 1, y - r), (x - r - 1, y - r)],
+        Shape::Right => vec![(x + r + 1, y), (x - r, y + r + 1), (x - r, y - r - 1)],
+        Shape::Diamond => vec![(x, y - r - 2), (x + r + 2, y), (x, y + r + 2), (x - r - 2, y)],
+    };
+    if mark.filled {
+        return area.draw(&Polygon::new(corners, mark.rgb().filled()));
+    }
+    let closed = corners.iter().copied().chain(corners.first().copied()).collect::<Vec<_>>();
+    area.draw(&PathElement::new(closed, line))
 }

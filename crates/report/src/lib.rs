@@ -5,8 +5,10 @@
 
 mod cells;
 mod figure;
+mod goals;
 mod markdown;
 mod numbers;
+mod paired;
 mod panels;
 mod published;
 mod sections;
@@ -15,12 +17,14 @@ use std::path::{Path, PathBuf};
 
 use spiketext::{Error, Result, files::write_atomically, model::Model};
 
-use crate::{cells::Study, markdown::Page};
+use crate::{cells::Study, goals::Goals, markdown::Page};
 
 /// What a report is made from and where it goes.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The folder of result cells. A file `grid.json` beside the folder lists the cells that the study was to have.
+    /// The folder of result cells. A file `grid.json` beside the folder lists the cells that the study was to have,
+    /// and a file `goals.json` what its rows were to reach: a list of `name`, `table`, `row`, `axis`, `dataset` (or
+    /// `mean`), `at-least` (percent) and `selection`, the file of the cross-validation that chose the row.
     pub cells: PathBuf,
     /// The Markdown file, ending in `.md`; figures and long tables go to `figures` and `tables` in the folder of its
     /// name (`results/figures` for `results.md`).
@@ -51,12 +55,12 @@ pub fn write(request: &Request, spikes_of: Option<(&Model, &str)>) -> Result<Wri
     if out.extension().is_none_or(|ending| ending != "md") {
         return Err(Error::invalid("report", "a file that ends in .md", out.display().to_string()));
     }
-    let grid = grid_beside(&request.cells);
-    let study = Study::read(&request.cells, &grid)?;
+    let study = Study::read(&request.cells, &beside_cells(&request.cells, "grid.json"))?;
+    let goals = Goals::read(&beside_cells(&request.cells, "goals.json"))?;
     let beside = out.with_extension("");
     let stem = out.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let mut page = Page { link: format!("{}/", encoded(&stem)), ..Page::default() };
-    let missing = sections::all(&study, &beside, spikes_of, &mut page)?;
+    let missing = sections::all(&study, goals.as_ref(), &beside, spikes_of, &mut page)?;
     let figures = write_all(&beside.join("figures"), &page.figures)?;
     let tables = write_all(&beside.join("tables"), &page.tables)?;
     let text = format!("{}\n", page.text.trim_end());
@@ -76,12 +80,12 @@ fn write_all(folder: &Path, files: &[(String, String)]) -> Result<Vec<PathBuf>> 
     Ok(paths)
 }
 
-/// The declared grid's file: `grid.json` in the folder that holds the folder of cells.
-fn grid_beside(cells: &Path) -> PathBuf {
+/// A file in the folder that holds the folder of cells.
+fn beside_cells(cells: &Path, name: &str) -> PathBuf {
     match cells.parent().filter(|_| cells.file_name().is_some()) {
-        Some(parent) => parent.join("grid.json"),
+        Some(parent) => parent.join(name),
         // `.` and `..` have no name to take away.
-        None => cells.join("..").join("grid.json"),
+        None => cells.join("..").join(name),
     }
 }
 

@@ -62,6 +62,17 @@ impl Page {
         Ok(())
     }
 
+    /// A figure that is not shown but linked, as `words`; gives the link.
+    ///
+    /// # Errors
+    /// If `svg` is one.
+    pub fn linked_figure(&mut self, name: &str, words: &str, svg: Result<String>) -> Result<String> {
+        let file = free_name(name, "svg", &self.figures);
+        let link = format!("[{}]({}figures/{file})", escaped(words), self.link);
+        self.figures.push((file, svg?));
+        Ok(link)
+    }
+
     /// Lays a table of plain cells beside the page, under `name`, and gives a link to it.
     ///
     /// # Errors

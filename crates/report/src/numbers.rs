@@ -34,6 +34,20 @@ impl Sample {
         student_interval(self.deviation?, self.count)
     }
 
+    /// `83.10 ± 0.77`, the half being that of [`Self::interval`], with the number of values behind it where it is
+    /// below `most`.
+    #[must_use]
+    pub fn with_interval(&self, most: usize) -> String {
+        let mut text = format!("{:.2}", self.mean);
+        if let Some(half) = self.interval() {
+            text.push_str(&format!(" ± {half:.2}"));
+        }
+        if self.count < most {
+            text.push_str(&format!(" (n = {})", self.count));
+        }
+        text
+    }
+
     /// `83.10 ± 0.31`, with the number of values behind it where it is below `most`.
     #[must_use]
     pub fn shown(&self, most: usize) -> String {

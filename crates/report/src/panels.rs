@@ -11,9 +11,7 @@ use plotters::{
 use spiketext::Result;
 
 use crate::{
-    figure::{
-        Area, Drawn, GRID, INK, LETTERS, MUTED, cut, letters, marker, picture, series_colour, width_of, write_at,
-    },
+    figure::{Area, Drawn, GRID, INK, LETTERS, MUTED, Mark, cut, letters, marker, picture, width_of, write_at},
     numbers::significant,
 };
 
@@ -32,7 +30,7 @@ pub struct Series {
     /// Its name in the legend; empty to stay out of it.
     pub name: String,
     /// Colour and marker.
-    pub kind: usize,
+    pub mark: Mark,
     /// How points are joined.
     pub line: Line,
     /// Whether points have markers.
@@ -96,6 +94,14 @@ impl Axis {
             .map(|tick| (tick, format!("{tick:.decimals$}")))
             .collect();
         Self { name: name.into(), logarithmic: false, low, high, ticks }
+    }
+
+    /// The same, from `low` on without a margin: what lies below is marked at the edge.
+    #[must_use]
+    pub fn from(mut self, low: f64) -> Self {
+        self.low = low;
+        self.ticks.retain(|(place, _)| *place >= low);
+        self
     }
 
     /// Equal ratios, with ticks at powers of ten and where these are few also between them. All values must be above
@@ -179,7 +185,15 @@ impl ValueFormatter<f64> for Axis {
 /// # Errors
 /// If the drawing fails.
 pub fn draw(name: &str, panels: &[Panel], x: &Axis, y: impl Fn(&Panel) -> Axis) -> Result<String> {
-    let columns = panels.len().clamp(1, 3);
+    draw_in(3, name, panels, x, y)
+}
+
+/// The same with at most so many panels in a row.
+///
+/// # Errors
+/// If the drawing fails.
+pub fn draw_in(most: usize, name: &str, panels: &[Panel], x: &Axis, y: impl Fn(&Panel) -> Axis) -> Result<String> {
+    let columns = panels.len().clamp(1, most);
     let rows = panels.len().div_ceil(columns).max(1);
     let (width, height) = match columns {
         1 => (720, 400),
@@ -187,20 +201,20 @@ pub fn draw(name: &str, panels: &[Panel], x: &Axis, y: impl Fn(&Panel) -> Axis) 
         _ => (330, 270),
     };
     let total = (width * columns) as i32;
-    let mut legend: Vec<(&str, usize, Line, bool)> = Vec::new();
+    let mut legend: Vec<(&str, Mark, Line, bool)> = Vec::new();
     for series in panels.iter().flat_map(|panel| &panel.series).filter(|series| !series.name.is_empty()) {
         if !legend.iter().any(|(name, ..)| *name == series.name) {
-            legend.push((&series.name, series.kind, series.line, series.markers));
+            legend.push((&series.name, series.mark, series.line, series.markers));
         }
     }
     let (places, legend_height) = places_of(&legend, total);
     let size = (total as u32, (rows * height) as u32 + legend_height as u32);
     picture(size, name, |root| {
-        for ((name, kind, line, markers), (left, top)) in legend.iter().zip(&places) {
+        for ((name, mark, line, markers), (left, top)) in legend.iter().zip(&places) {
             let middle = top + 10;
-            draw_line(root, *line, *kind, &[(*left, middle), (left + 26, middle)])?;
+            draw_line(root, *line, *mark, &[(*left, middle), (left + 26, middle)])?;
             if *markers {
-                marker(root, *kind, (left + 13, middle), 4)?;
+                marker(root, *mark, (left + 13, middle), 4)?;
             }
             let style = letters(LETTERS, INK, HPos::Left, VPos::Center);
             write_at(root, &cut(name, LETTERS, total - 60), (left + 33, middle), &style)?;
@@ -214,7 +228,7 @@ pub fn draw(name: &str, panels: &[Panel], x: &Axis, y: impl Fn(&Panel) -> Axis) 
 }
 
 /// Where the names of a legend stand, and the height they take.
-fn places_of(legend: &[(&str, usize, Line, bool)], total: i32) -> (Vec<(i32, i32)>, i32) {
+fn places_of(legend: &[(&str, Mark, Line, bool)], total: i32) -> (Vec<(i32, i32)>, i32) {
     let (mut left, mut top) = (12, 6);
     let mut places = Vec::new();
     for (name, ..) in legend {
@@ -274,14 +288,18 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, x: &Axis, y: &Axis) -> Drawn {
     for series in &panel.series {
         let points = inside_frame(series);
         let pixels: Vec<(i32, i32)> = points.iter().map(|point| pixel(point, 0.0)).collect();
-        draw_line(area, series.line, series.kind, &pixels)?;
+        draw_line(area, series.line, series.mark, &pixels)?;
         for (point, &place) in points.iter().zip(&pixels) {
             if let Some(deviation) = point.deviation {
                 let bar = vec![pixel(point, deviation), pixel(point, -deviation)];
-                area.draw(&PathElement::new(bar, series_colour(series.kind).stroke_width(1)))?;
+                area.draw(&PathElement::new(bar, series.mark.rgb().stroke_width(1)))?;
+            }
+            if series.markers && y.place(point.y) < y.low {
+                below(area, series.mark, place)?;
+            } else if series.markers {
+                marker(area, series.mark, place, 4)?;
             }
             if series.markers {
-                marker(area, series.kind, place, 4)?;
                 taken.push((place.0 - 5, place.1 - 5, place.0 + 5, place.1 + 5));
             }
         }
@@ -304,7 +322,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, x: &Axis, y: &Axis) -> Drawn {
             };
             if let Some(&place) = places.iter().find(free) {
                 taken.push(boxed(place));
-                let colour = if series.line == Line::Note { MUTED } else { series_colour(series.kind) };
+                let colour = if series.line == Line::Note { MUTED } else { series.mark.rgb() };
                 let style = letters(LETTERS - 2.0, colour, HPos::Center, VPos::Center);
                 write_at(area, &point.label, place, &style)?;
             }
@@ -313,11 +331,18 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, x: &Axis, y: &Axis) -> Drawn {
     Ok(())
 }
 
-fn draw_line(area: &Area<'_>, line: Line, kind: usize, pixels: &[(i32, i32)]) -> Drawn {
+/// At the edge of a panel: a point that lies below it.
+fn below(area: &Area<'_>, mark: Mark, (x, y): (i32, i32)) -> Drawn {
+    let style = mark.rgb().stroke_width(1);
+    area.draw(&PathElement::new(vec![(x, y - 9), (x, y - 1)], style))?;
+    area.draw(&PathElement::new(vec![(x - 3, y - 4), (x, y - 1), (x + 3, y - 4)], style))
+}
+
+fn draw_line(area: &Area<'_>, line: Line, mark: Mark, pixels: &[(i32, i32)]) -> Drawn {
     let style = match line {
         Line::None | Line::Note => return Ok(()),
         Line::Bound => MUTED.stroke_width(1),
-        _ => series_colour(kind).stroke_width(2),
+        _ => mark.rgb().stroke_width(2),
     };
     if pixels.len() < 2 {
         return Ok(());
@@ -345,8 +370,8 @@ fn round_step(step: f64) -> f64 {
 
 /// A tick's label: no needless digits.
 fn short(value: f64) -> String {
-    let plain = format!("{value}");
-    if plain.len() <= 5 { plain } else { significant(value) }
+    let forms = [format!("{value}"), format!("{value:e}")];
+    forms.into_iter().find(|form| form.len() <= 5).unwrap_or_else(|| significant(value))
 }
 
 #[cfg(test)]
@@ -360,14 +385,34 @@ mod tests {
         assert_eq!(labels(&axis), ["81", "82", "83", "84", "85"]);
         assert_eq!(labels(&Axis::linear("y", [99.9, 99.9], (0.0, 100.0))).last().expect("ticks"), "100");
         assert_eq!(labels(&Axis::logarithmic("x", [1.0, 900.0])), ["1", "10", "100", "1000"]);
+        assert_eq!(labels(&Axis::logarithmic("x", [1e-5, 1.0])), ["1e-5", "1e-4", "0.001", "0.01", "0.1", "1"]);
         assert_eq!(labels(&Axis::at("T", [1.0, 2.0, 4.0, 8.0, 16.0, 8.0])), ["1", "2", "4", "8", "16"]);
         assert_eq!(labels(&Axis::at("beta", [0.9, 0.95, 1.0])), ["0.9", "0.95", "1"]);
     }
 
     #[test]
+    fn what_lies_below_a_panel_is_an_arrow_at_its_edge() {
+        let axis = Axis::linear("y", [70.0, 80.0], (0.0, 100.0)).from(70.0);
+        assert_eq!(axis.span().0, 70.0);
+        assert!(axis.ticks.iter().all(|(place, _)| *place >= 70.0));
+        let drawn = |y: f64| {
+            let points = vec![Point { x: 1.0, y, ..Point::default() }];
+            let mark = Mark::of(0);
+            let series = Series { name: String::new(), mark, line: Line::None, markers: true, points };
+            let panel = Panel { title: "x".into(), series: vec![series] };
+            draw_in(2, "n", &[panel], &Axis::logarithmic("x", [1.0]), |_| axis.clone()).expect("drawn")
+        };
+        let lines = |svg: &str| svg.matches("<polyline").count();
+        let (inside, below) = (drawn(75.0), drawn(20.0));
+        assert!(inside.contains("<circle") && !below.contains("<circle"));
+        assert_eq!(lines(&below), lines(&inside) + 2);
+    }
+
+    #[test]
     fn a_panel_of_one_point_or_none_is_drawn() {
         let point = Point { x: 1.0, y: 50.0, label: "<T>".into(), ..Point::default() };
-        let series = Series { name: "a & b".into(), kind: 9, line: Line::Solid, markers: true, points: vec![point] };
+        let series =
+            Series { name: "a & b".into(), mark: Mark::of(9), line: Line::Solid, markers: true, points: vec![point] };
         let y = |_: &Panel| Axis::linear("y", [50.0], (0.0, 100.0));
         for series in [vec![series], Vec::new()] {
             let panel = Panel { title: "x".into(), series };

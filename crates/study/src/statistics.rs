@@ -1,7 +1,9 @@
 //! What may be said of the difference between two networks: intervals, tests, and the word for it.
 //!
-//! Networks are compared on the same test texts (paired), over several seeds. Two things vary then: which texts a test
-//! part happens to have, and what a seed makes of a network. The bootstrap draws both.
+//! Networks are compared on the same test texts (paired), over several seeds. Two things vary then: which texts a
+//! test part happens to have, and what a seed makes of a network. The bootstrap draws both.
+
+use std::collections::BTreeMap;
 
 use rand_chacha::{
     ChaCha8Rng,
@@ -18,8 +20,8 @@ const DRAWS: usize = 10_000;
 /// What is said to be so has at most this probability to be found where it is not so.
 pub const LEVEL: f64 = 0.05;
 
-/// Half the width of the interval, at 95 %, of the mean of `count` values of this sample deviation (Student's t); none
-/// for fewer than two.
+/// Half the width of the interval, at 95 %, of the mean of `count` values of this sample deviation (Student's t);
+/// none for fewer than two.
 #[must_use]
 pub fn student_interval(deviation: f64, count: usize) -> Option<f64> {
     let distribution = StudentsT::new(0.0, 1.0, (count.checked_sub(1)?) as f64).ok()?;
@@ -34,8 +36,8 @@ pub fn mcnemar(only_first: u64, only_second: u64) -> f64 {
     Binomial::new(0.5, all).map_or(1.0, |chance| (2.0 * chance.cdf(less)).min(1.0))
 }
 
-/// One probability for tests of one question on several samples that may depend on one another in any way: twice their
-/// median (Rüger 1978). None for no tests.
+/// One probability for tests of one question on several samples that may depend on one another in any way: twice
+/// their median (Rüger 1978). None for no tests.
 #[must_use]
 pub fn twice_the_median(mut probabilities: Vec<f64>) -> Option<f64> {
     probabilities.sort_by(f64::total_cmp);
@@ -137,8 +139,8 @@ pub struct Difference {
 
 impl Difference {
     /// From a pair for each seed. Texts that are the same for all seeds (`same_texts`) are drawn once for all, others
-    /// for each seed on their own. Of n seeds n - 1 are drawn, with n the interval of a few would be too narrow (Rao and
-    /// Wu 1988). None where there are no texts.
+    /// for each seed on their own. Of n seeds n - 1 are drawn, with n the interval of a few would be too narrow (Rao
+    /// and Wu 1988). None where there are no texts.
     #[must_use]
     pub fn of(seeds: &[Pair], same_texts: bool) -> Option<Self> {
         let texts = seeds.first()?.differences.len();
@@ -160,27 +162,31 @@ impl Difference {
             true => (Some(TextDraws::of(of_all, texts)), Vec::new()),
             false => (None, seeds.iter().map(Pair::draws).collect()),
         };
-        let mut sums = vec![0i32; of_all.as_ref().map_or(0, |draws| draws.texts.len())];
+        // Texts on which the seeds answered alike have one sum, whichever seeds are drawn.
+        let mut alike: BTreeMap<Vec<i8>, usize> = BTreeMap::new();
+        let kind_of = |&text: &usize| {
+            let key: Vec<i8> = seeds.iter().map(|pair| pair.differences[text]).collect();
+            let next = alike.len();
+            *alike.entry(key).or_insert(next)
+        };
+        let kinds: Vec<usize> = of_all.as_ref().map_or_else(Vec::new, |all| all.texts.iter().map(kind_of).collect());
+        let mut sums = vec![0i32; alike.len()];
         let mut draws = Vec::with_capacity(DRAWS);
         for _ in 0..DRAWS {
             let mut total = 0.0;
             sums.fill(0);
             for _ in 0..drawn_seeds {
                 let seed = below(&mut random, seeds.len());
-                let differences = &seeds[seed].differences;
-                match &of_all {
-                    Some(all) => {
-                        sums.iter_mut().zip(&all.texts).for_each(|(sum, &text)| *sum += i32::from(differences[text]));
-                    }
-                    None => {
-                        let own = &of_each[seed];
-                        let sum = own.sum(&mut random, |at| i32::from(differences[own.texts[at]]));
-                        total += sum as f64 / differences.len() as f64;
-                    }
+                if of_all.is_some() {
+                    alike.iter().for_each(|(differences, &kind)| sums[kind] += i32::from(differences[seed]));
+                } else {
+                    let (own, differences) = (&of_each[seed], &seeds[seed].differences);
+                    let sum = own.sum(&mut random, |at| i32::from(differences[own.texts[at]]));
+                    total += sum as f64 / differences.len() as f64;
                 }
             }
             if let Some(all) = &of_all {
-                total = all.sum(&mut random, |at| sums[at]) as f64 / texts as f64;
+                total = all.sum(&mut random, |at| sums[kinds[at]]) as f64 / texts as f64;
             }
             draws.push(100.0 * total / drawn_seeds as f64);
         }
@@ -266,7 +272,8 @@ impl Verdict {
     }
 }
 
-/// A number below `end`, each as likely as the others (Lemire 2019, without the rejection that 64 bits make needless).
+/// A number below `end`, each as likely as the others (Lemire 2019, without the rejection that 64 bits make
+/// needless).
 fn below(random: &mut ChaCha8Rng, end: usize) -> usize {
     ((u128::from(random.next_u64()) * end as u128) >> 64) as usize
 }

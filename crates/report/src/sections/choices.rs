@@ -36,7 +36,7 @@ pub fn section(study: &Study, page: &mut Page) {
     for cell in study
         .cells
         .iter()
-        .filter(|cell| cell.table == "main" && has(cell.method, "dnn") || has(cell.method, "fine-tuning"))
+        .filter(|cell| cell.table == "main" && (has(cell.method, "dnn") || has(cell.method, "fine-tuning")))
     {
         if !rows.contains(&cell.row.as_str()) {
             rows.push(&cell.row);

@@ -1,30 +1,30 @@
-//! Operations and energy of a text, the break-even, and accuracy over energy.
+//! Operations and energy of a text, a spiking network beside the DNN of its shape, and the break-even.
 
 use spiketext::{Result, energy::HOROWITZ_45NM_FP32};
 
-use super::accuracy::accuracy_axis;
 use crate::{
     cells::{Entry, Study, dataset_name},
+    figure::Mark,
     markdown::{Page, Table, escaped},
-    numbers::{Sample, precise, significant},
+    numbers::{Sample, plural, precise, significant},
     panels::{Axis, Line, Panel, Point, Series, draw},
+    published::PHRASES,
 };
 
 /// The whole section.
 pub fn section(study: &Study, page: &mut Page) -> Result<()> {
     let mut entries = study.entries("main");
-    entries.retain(|entry| entry.cost(|costs| costs.dense).is_some());
+    entries.retain(|entry| entry.cost(|costs| costs.dense).is_some() && entry.dataset != PHRASES);
     if entries.is_empty() {
         return Ok(());
     }
     page.heading(2, "Operations and energy");
     page.paragraph(
-        "Operations of a test text were counted in the same run, by NeuroBench's rules: effective ones have a \
-         non-zero input, dense ones count every input and weight over all time steps. NeuroBench leaves out weights \
-         of zero too; these cells count them, which bounds the figure from above. Pooled spikes that the outputs \
-         read without neurons between are counted one by one. Joules are a reading of the operations under a named \
-         cost table. A spiking network is compared with the DNN of its own shape, in single precision unless the \
-         table says otherwise, on the same texts; a smaller or quantised DNN may cost less than either.",
+        "Operations of a test text were counted in the same run. *Effective* operations as counted here are those \
+         whose input is not zero, whatever their weight: weights of zero are among them. NeuroBench leaves these \
+         out, so its effective operations are at most the ones here. *Dense* operations count every input and weight \
+         over all time steps. Pooled spikes that the outputs read without neurons between are counted one by one. \
+         Joules are a reading of the operations under a named cost table, not a measurement.",
     );
     let link = operations(study, &entries, page)?;
     page.paragraph(&format!("Operations, bytes and sparsities of each row: {link}."));
@@ -33,12 +33,11 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
         return Ok(());
     };
     verdicts(&entries, &tables, page)?;
-    over_energy(study, &entries, main, page)?;
     break_even(&entries, main, page)
 }
 
 /// The cost tables that any entry was priced with, the default first, then by name.
-fn cost_tables<'a>(entries: &[Entry<'a>]) -> Vec<&'a str> {
+pub fn cost_tables<'a>(entries: &[Entry<'a>]) -> Vec<&'a str> {
     let costs = entries.iter().flat_map(|entry| &entry.cells).filter_map(|cell| cell.measured.costs.as_ref());
     let mut names: Vec<&str> = costs.flat_map(|costs| &costs.energy).map(|energy| energy.table.as_str()).collect();
     names.sort_unstable_by_key(|name| (*name != HOROWITZ_45NM_FP32.name, *name));
@@ -89,91 +88,31 @@ fn verdicts(entries: &[Entry<'_>], tables: &[&str], page: &mut Page) -> Result<(
         ["data set", "row", "cost table", "microjoules a text", "microjoules of the DNN of its shape", "ratio"];
     let link = page.csv("energy", &columns, &rows)?;
     page.paragraph(&format!(
-        "Energy of a spiking network divided by that of the DNN of its shape, means over the data sets; **bold** \
-         where the spiking network costs more. Each data set, in microjoules: {link}.",
+        "Energy of a spiking network divided by that of the DNN of its shape, in single precision unless the table \
+         says otherwise, on the same texts; means over the data sets; **bold** where the spiking network costs more. \
+         A narrower DNN, or one in whole numbers, may cost less than either: the next section. Each data set, in \
+         microjoules: {link}.",
     ));
     page.table(&shown);
+    page.list(tables.iter().filter_map(|table| verdict(entries, table)));
     Ok(())
 }
 
-/// Accuracy over energy, with the entries that none beats in both.
-fn over_energy(study: &Study, entries: &[Entry<'_>], table: &str, page: &mut Page) -> Result<()> {
-    let all: Vec<(&Entry<'_>, f64)> = entries
-        .iter()
-        .filter_map(|entry| Some((entry, entry.energy(table)?.0)))
-        .filter(|(_, energy)| *energy > 0.0)
-        .collect();
-    if all.is_empty() {
-        return Ok(());
+/// How many spiking rows cost less than the DNN of their shape under a table, on every data set they are on.
+fn verdict(entries: &[Entry<'_>], table: &str) -> Option<String> {
+    let (mut rows, mut cheaper) = (0, 0);
+    for row in entries.chunk_by(|a, b| a.key == b.key) {
+        let ratios: Vec<f64> = row.iter().filter_map(|entry| ratio(entry, table)).collect();
+        rows += usize::from(!ratios.is_empty());
+        cheaper += usize::from(!ratios.is_empty() && ratios.iter().all(|ratio| *ratio < 1.0));
     }
-    page.heading(3, "Accuracy over energy");
-    let mut kinds: Vec<_> = all.iter().map(|(entry, _)| entry.key.kind).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    let mut best = Table::new(2, ["data set", "row", "microjoules a text", "test accuracy"]);
-    let mut panels = Vec::new();
-    for dataset in study.datasets("main") {
-        let own: Vec<_> = all.iter().filter(|(entry, _)| entry.dataset == dataset).collect();
-        let mut series: Vec<Series> = kinds
-            .iter()
-            .enumerate()
-            .map(|(colour, kind)| {
-                let points = own.iter().filter(|(entry, _)| entry.key.kind == *kind).map(|(entry, energy)| {
-                    let label = match entry.steps().filter(|_| entry.key.kind.spikes()) {
-                        Some(steps) => steps.to_string(),
-                        None => String::new(),
-                    };
-                    let accuracy = entry.accuracy();
-                    Point { x: *energy, y: accuracy.mean, deviation: accuracy.deviation, label, beside: false }
-                });
-                let points = points.collect();
-                Series { name: kind.name(), kind: colour, line: Line::None, markers: true, points }
-            })
-            .collect();
-        let front = pareto(&own.iter().map(|(entry, energy)| (*energy, entry.accuracy().mean)).collect::<Vec<_>>());
-        let mut points: Vec<Point> = Vec::new();
-        for &i in &front {
-            let (entry, energy) = own[i];
-            let y = entry.accuracy().mean;
-            points.extend(points.last().map(|last| last.y).map(|y| Point { x: *energy, y, ..Point::default() }));
-            points.push(Point { x: *energy, y, ..Point::default() });
-            let name = escaped(&entry.key.name());
-            best.row([escaped(dataset_name(dataset)), name, significant(*energy), format!("{y:.2}")]);
-        }
-        let name = "none is better in both".to_owned();
-        series.push(Series { name, kind: 0, line: Line::Bound, markers: false, points });
-        series.retain(|series| !series.points.is_empty());
-        panels.push(Panel { title: dataset_name(dataset).to_owned(), series });
-    }
-    panels.retain(|panel| !panel.series.is_empty());
-    let x = Axis::logarithmic("microjoules a text", all.iter().map(|(_, energy)| *energy));
-    let svg = draw(&format!("Test accuracy over energy, {table}"), &panels, &x, accuracy_axis);
-    page.figure("accuracy-over-energy", "Test accuracy over energy a text, a panel for each data set", svg)?;
-    page.paragraph(&format!(
-        "Energy under the table {}; bag of words and other rows without counted operations are not on it. Numbers \
-         beside the points of spiking networks are their time steps, where there is room; bars are one standard \
-         deviation over the seeds. The stepped line joins the networks that no other beats in both accuracy and \
-         energy:",
-        escaped(table)
-    ));
-    page.folded("Networks on the line", |page| page.table(&best));
-    Ok(())
-}
-
-/// The places of the (cost, gain) pairs that no other pair beats, in the order of their costs.
-fn pareto(pairs: &[(f64, f64)]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..pairs.len()).collect();
-    order.sort_by(|&a, &b| {
-        pairs[a].0.total_cmp(&pairs[b].0).then_with(|| pairs[b].1.total_cmp(&pairs[a].1)).then(a.cmp(&b))
-    });
-    let mut best = f64::NEG_INFINITY;
-    order.retain(|&i| {
-        pairs[i].1 > best && {
-            best = pairs[i].1;
-            true
-        }
-    });
-    order
+    (rows > 0).then(|| {
+        format!(
+            "Under {}: {cheaper} of {} cost less than the DNN of their shape on all data sets.",
+            escaped(table),
+            plural(rows, "spiking row")
+        )
+    })
 }
 
 /// The prices of a multiply-accumulation and an accumulation, in picojoules, if the table prices nothing else: all
@@ -227,7 +166,7 @@ fn break_even(entries: &[Entry<'_>], table: &str, page: &mut Page) -> Result<()>
         .map(|(colour, kind)| {
             let own = placed.iter().filter(|(entry, ..)| entry.key.kind == *kind);
             let points = own.map(|(_, x, y)| Point { x: *x, y: *y, ..Point::default() }).collect();
-            Series { name: kind.name(), kind: colour, line: Line::None, markers: true, points }
+            Series { name: kind.name(), mark: Mark::of(colour), line: Line::None, markers: true, points }
         })
         .collect();
     let xs = placed.iter().map(|(_, x, _)| *x).chain(even);
@@ -237,7 +176,7 @@ fn break_even(entries: &[Entry<'_>], table: &str, page: &mut Page) -> Result<()>
     let y = Axis::logarithmic("energy of the SNN / energy of its DNN", ends);
     let mut bound = |points: [(f64, f64); 2], name: &str| {
         let points = points.map(|(x, y)| Point { x, y, ..Point::default() }).to_vec();
-        series.push(Series { name: name.into(), kind: 0, line: Line::Bound, markers: false, points });
+        series.push(Series { name: name.into(), mark: Mark::of(0), line: Line::Bound, markers: false, points });
     };
     let ((left, right), (low, high)) = (x.span(), y.span());
     bound([(left, 1.0), (right, 1.0)], "");
@@ -256,7 +195,7 @@ fn break_even(entries: &[Entry<'_>], table: &str, page: &mut Page) -> Result<()>
             ..Point::default()
         });
     }
-    series.push(Series { name: String::new(), kind: 0, line: Line::Note, markers: false, points: notes });
+    series.push(Series { name: String::new(), mark: Mark::of(0), line: Line::Note, markers: false, points: notes });
     let panel = Panel { title: table.to_owned(), series };
     let name = format!("Energy of the SNN against its DNN over time steps times input rate, {table}");
     let svg = draw(&name, &[panel], &x, |_| y.clone());
@@ -298,7 +237,7 @@ fn operations(study: &Study, entries: &[Entry<'_>], page: &mut Page) -> Result<S
         "share of silent outputs",
     ];
     let mut rows = Vec::new();
-    for dataset in study.datasets("main") {
+    for dataset in study.columns("main") {
         for entry in entries.iter().filter(|entry| entry.dataset == dataset) {
             let names = [dataset_name(dataset).to_owned(), entry.key.name()];
             let figures = [
@@ -317,16 +256,4 @@ fn operations(study: &Study, entries: &[Entry<'_>], page: &mut Page) -> Result<S
         }
     }
     page.csv("operations", &columns, &rows)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_front_holds_what_nothing_beats() {
-        let pairs = [(2.0, 80.0), (1.0, 70.0), (3.0, 79.0), (2.0, 81.0), (5.0, 90.0), (5.0, 90.0)];
-        assert_eq!(pareto(&pairs), [1, 3, 4]);
-        assert!(pareto(&[]).is_empty());
-    }
 }

@@ -6,6 +6,7 @@ use spiketext_study::{BINS, FiringSummary};
 use super::{lean_choice, paper_choice};
 use crate::{
     cells::{Entry, Study, dataset_name},
+    figure::Mark,
     markdown::Page,
     numbers::precise,
     panels::{Axis, Line, Panel, Point, Series, draw},
@@ -34,7 +35,7 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
                     let entry = entries.iter().find(|entry| entry.dataset == dataset)?;
                     let name = entry.key.name();
                     let points = outline(&shares(entry, histogram)?);
-                    Some(Series { name, kind, line: Line::Solid, markers: false, points })
+                    Some(Series { name, mark: Mark::of(kind), line: Line::Solid, markers: false, points })
                 });
                 let series: Vec<Series> = own.collect();
                 (!series.is_empty()).then(|| Panel { title: dataset_name(dataset).to_owned(), series })

@@ -1,5 +1,5 @@
-//! How accuracy grows with the number of training texts, beside a bag of words: figures of runs outside the study, which
-//! lie as `learning-curve.csv` in the folder of the page's name.
+//! How accuracy grows with the number of training texts, beside a bag of words: figures of runs outside the study,
+//! which lie as `learning-curve.csv` in the folder of the page's name.
 
 use std::path::Path;
 
@@ -41,11 +41,11 @@ pub fn section(beside: &Path, page: &mut Page) -> Result<()> {
     let points: Vec<Point> = reader.deserialize().collect::<std::result::Result<_, _>>().map_err(broken)?;
     page.heading(2, "Learning curve");
     page.paragraph(&format!(
-        "Recipe `lean` with built-in vectors and without settings, on so many training texts (a tenth of them set apart to \
-         choose on), beside TF-IDF of words and pairs of words with logistic regression (scikit-learn's defaults), \
-         which learns from all of them. Both are measured on up to 1,000 other *training* texts: no test text is looked \
-         at here. Means over the draws; ± is the standard error of the difference, draw by draw. Made by \
-         `reference/learning_curve.py`; data in [{FILE}]({}{FILE}), and what was tried in \
+        "Recipe `lean` with built-in vectors and without settings, on so many training texts (a tenth of them set \
+         apart to choose on), beside TF-IDF of words and pairs of words with logistic regression (scikit-learn's \
+         defaults), which learns from all of them. Both are measured on up to 1,000 other *training* texts: no test \
+         text is looked at here. Means over the draws; ± is the standard error of the difference, draw by draw. Made \
+         by `reference/learning_curve.py`; data in [{FILE}]({}{FILE}), and what was tried in \
          `docs/notebook/length-of-training.md`.",
         page.link
     ));

@@ -7,6 +7,8 @@ mod costs;
 mod differences;
 mod energy;
 mod firing;
+mod front;
+mod goals;
 mod learning_curve;
 mod provenance;
 mod raster;
@@ -20,7 +22,9 @@ use spiketext_study::Method;
 
 use crate::{
     cells::{Entry, Study},
+    goals::Goals,
     markdown::Page,
+    paired::Spreads,
 };
 
 /// The lean network that figures show is the one in the most time steps up to these: those of its recipe.
@@ -34,24 +38,30 @@ const SHOWN_STEPS: usize = 8;
 /// If a figure cannot be drawn or the text of the raster has no known word.
 pub fn all(
     study: &Study,
+    goals: Option<&Goals>,
     beside: &Path,
     spikes_of: Option<(&Model, &str)>,
     page: &mut Page,
 ) -> Result<Option<usize>> {
     page.heading(1, "Results");
     page.paragraph(
-        "Made by `spiketext report` from the cells of the study. Accuracies are percent of the test texts, means \
-         and sample standard deviations over the seeds; `n` tells the number of seeds where it is smaller than the \
-         table's largest. A run chooses its epoch, thresholds and vocabulary without the test texts. How the \
+        "Made by `spiketext report` from the cells of the study. Accuracies are percent of the test texts, means over \
+         the seeds; what stands behind ± is said at each table. `n` tells the number of seeds where it is smaller than \
+         the table's largest. A run chooses its epoch, thresholds and vocabulary without the test texts. How the \
          recipes came about, and what these figures do not show, is in `docs/notebook/claims.md`.",
     );
     provenance::cells(study, page)?;
     let missing = provenance::missing(study, page);
-    accuracy::main_table(study, page);
+    let spreads = Spreads::of(study, &["main", front::TABLE]);
+    accuracy::main_table(study, &spreads, page)?;
+    if let Some(goals) = goals {
+        goals::section(study, goals, page);
+    }
     differences::section(study, page)?;
     accuracy::over_steps(study, page)?;
     learning_curve::section(beside, page)?;
     energy::section(study, page)?;
+    front::section(study, &spreads, page)?;
     firing::section(study, page)?;
     confusion::section(study, page)?;
     if let Some((model, text)) = spikes_of {

@@ -165,7 +165,7 @@ fn currents(area: &Area<'_>, model: &Model, trace: &Trace, steps: usize, height:
             lines[class].iter().enumerate().map(|(t, &v)| (left + place(t, steps, width), level(v))).collect();
         let end = points.last().copied().unwrap_or((left, top));
         area.draw(&PathElement::new(points, SERIES[class].stroke_width(2)))?;
-        crate::figure::marker(area, class, end, 4)?;
+        crate::figure::marker(area, crate::figure::Mark::of(class), end, 4)?;
         lowest = end.1.max(lowest + 16);
         let style = letters(LETTERS, SERIES[class], HPos::Left, VPos::Center);
         write_at(area, &cut(&model.labels()[class], LETTERS, 990 - end.0 - 14), (end.0 + 10, lowest), &style)?;

@@ -5,6 +5,7 @@ use spiketext::Result;
 use super::accuracy::accuracy_axis;
 use crate::{
     cells::{Entry, Study, axis_name, dataset_name, named, number, value_name},
+    figure::Mark,
     markdown::{Page, Table, escaped},
     numbers::precise,
     panels::{Axis, Line, Panel, Point, Series, draw},
@@ -12,7 +13,11 @@ use crate::{
 
 /// A part for each table.
 pub fn section(study: &Study, page: &mut Page) -> Result<()> {
-    for table in study.tables().into_iter().filter(|table| !["main", super::robustness::TABLE].contains(table)) {
+    for table in study
+        .tables()
+        .into_iter()
+        .filter(|table| !["main", super::front::TABLE, super::robustness::TABLE].contains(table))
+    {
         page.heading(2, &title(table));
         one(study, table, page)?;
     }
@@ -139,7 +144,7 @@ fn figure(name: &str, entries: &[Entry<'_>], datasets: &[&str], page: &mut Page)
                 let points = points.collect();
                 // Colours come again after nine; then lines are dashed.
                 let style = if kind < 9 { Line::Solid } else { Line::Dashed };
-                Series { name: name.clone(), kind, line: style, markers: true, points }
+                Series { name: name.clone(), mark: Mark::of(kind), line: style, markers: true, points }
             });
             let series = series.filter(|series| !series.points.is_empty()).collect();
             Panel { title: dataset_name(dataset).to_owned(), series }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use spiketext_study::{
     AttackResult, AttackSettings, Cell, CostsPerText, Energy, FORMAT, Family, FiringSummary, Measurements, Method,
-    Noise, NoiseSettings, Seconds, Settings, TestAnswers,
+    Noise, NoiseSettings, Priced, Seconds, Settings, TestAnswers, Way, WayName,
 };
 
 /// The name of the default cost table.
@@ -35,9 +35,11 @@ fn answers(dataset: &str, key: &str, texts: usize, classes: usize, right: usize)
 pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: u64, method: Method) -> Cell {
     let axis: BTreeMap<String, String> = axis.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
     let steps = axis.get("network.steps").and_then(|steps| steps.parse().ok()).unwrap_or(50usize).max(1);
+    let filters = axis.get("network.filters").and_then(|filters| filters.parse().ok()).unwrap_or(100.0f64).max(1.0);
     // Rows are made up too, so their names may say which recipe they are of.
     let lean = row.contains("lean");
     let recipe = match method {
+        Method::BagOfWords if row.contains("TF-IDF") => "tf-idf",
         Method::BagOfWords => "bag-of-words",
         _ if lean => "lean",
         _ => "paper",
@@ -54,11 +56,14 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
     let drop = match method {
         Method::BagOfWords | Method::FastText => 3.0,
         Method::Original => 0.3,
-        Method::Dnn | Method::DnnInt8 | Method::DnnInt4 | Method::DnnLevels => 0.0,
+        Method::Dnn | Method::DnnInt8 => 0.0,
+        Method::DnnInt4 => 0.3,
+        Method::DnnLevels => 2.0 / steps as f64,
         Method::Converted => 0.5 + 6.0 / steps as f64,
         Method::FineTuned => 0.2 + 1.5 / steps as f64,
         Method::Direct => 4.0,
-    } + if lean { 0.0 } else { 1.8 };
+    } + if lean || recipe == "tf-idf" { 0.0 } else { 1.8 }
+        + 0.6 * (100.0 / filters).log10();
     let classes = if dataset == "sst5" { 5 } else { 2 };
     let texts = 500 * classes;
     let right = ((base - drop + noise(&key) - 0.5) / 100.0 * texts as f64).round() as usize;
@@ -82,12 +87,47 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
         })
         .collect();
     let rate = (if lean { 0.22 } else { 0.47 }) + 0.02 * noise(dataset);
-    let macs = 7.9e6 * (1.0 + 0.5 * noise(dataset));
-    let (network_macs, acs) = if method.spikes() { (0.0, macs * rate * steps as f64 * 1.05) } else { (macs, 0.0) };
-    let energy =
-        [(TABLE, 4.6, 0.9, 0.0), ("45 nm, int8 (Horowitz 2014)", 0.23, 0.03, 0.0), ("memory", 3.2, 0.1, 40.0)];
+    let macs = 7.9e4 * filters * (1.0 + 0.5 * noise(dataset));
+    let levels = method == Method::DnnLevels;
+    let words = matches!(method, Method::BagOfWords | Method::FastText);
+    let (network_macs, acs) = match method {
+        Method::BagOfWords => (0.0, 25.0),
+        Method::FastText => (0.0, 2000.0),
+        _ if method.spikes() => (0.0, macs * rate * steps as f64 * 1.05),
+        _ if levels => (0.0, macs * 0.3 * (steps as f64).sqrt()),
+        _ => (macs, 0.0),
+    };
+    let integer = matches!(method, Method::DnnInt8 | Method::DnnInt4);
+    let prices = [
+        (TABLE, 4.6, 0.9, 0.0),
+        ("45 nm, int8 (Horowitz 2014)", 0.23, 0.03, 0.0),
+        ("45 nm, int8 with 32-bit sums (Horowitz 2014)", 0.3, 0.1, 0.0),
+        ("memory", 3.2, 0.1, 40.0),
+    ];
+    let extra_steps = if method.spikes() { steps as f64 } else { f64::from(u8::from(!words)) };
+    let priced = |macs: f64, acs: f64| {
+        prices.map(|(name, mac, ac, extra)| {
+            let mac = if integer { f64::min(mac, 0.3) } else { mac };
+            (name.to_owned(), (macs * mac + acs * ac) * 1e-6 + extra * extra_steps * filters / 100.0)
+        })
+    };
+    let way = |way, macs: f64, acs: f64| Way {
+        way,
+        effective_macs: macs,
+        effective_acs: acs,
+        footprint: (way == WayName::WordTable).then_some(90_000_000),
+        energy: priced(macs, acs).map(|(table, microjoules)| Priced { table, microjoules }).into(),
+    };
+    let mut ways = Vec::new();
+    if table == "main" && recipe == "lean" || table == "front" {
+        let additions = if method.spikes() { macs / 300.0 * steps as f64 } else { macs / 300.0 };
+        ways.push(way(WayName::WordTable, 0.0, additions));
+        if method.spikes() && steps > 1 {
+            ways.push(way(WayName::SignedCode, 0.0, acs * 0.48));
+        }
+    }
     let costs = CostsPerText {
-        footprint: 1_440_000,
+        footprint: (14_400.0 * filters) as u64,
         connection_sparsity: 0.0012,
         activation_sparsity: 0.81,
         effective_macs: network_macs,
@@ -95,15 +135,12 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
         dense: macs * if method.spikes() { steps as f64 } else { 1.0 },
         neuron_updates: if method.spikes() { 7800.0 * steps as f64 } else { 0.0 },
         dnn_macs: macs,
-        energy: energy
+        energy: priced(network_macs, acs)
             .into_iter()
-            .map(|(name, mac, ac, extra)| Energy {
-                table: name.into(),
-                network: (network_macs * mac + acs * ac) * 1e-6 + extra * steps as f64,
-                dnn: macs * mac * 1e-6 + extra,
-            })
+            .zip(prices)
+            .map(|((table, network), (_, mac, _, extra))| Energy { table, network, dnn: macs * mac * 1e-6 + extra })
             .collect(),
-        ways: Vec::new(),
+        ways,
     };
     let histogram = |peak: f64, what: &str| {
         let bin = |i: usize| 300.0 * (-((i as f64 / 20.0 - peak) / 0.13).powi(2)).exp();
@@ -135,18 +172,22 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
         settings: Settings::default(),
         measured: Measurements {
             texts: [8000, 1000, texts],
-            answers: (table == "main").then(|| answers(dataset, &key, texts, classes, right)),
+            answers: matches!(table, "main" | "front").then(|| answers(dataset, &key, texts, classes, right)),
             labels,
             development_accuracy: accuracy + 0.4,
             test_accuracy: accuracy,
             confusion,
             unknown_share: 0.02,
             epochs: BTreeMap::from([("dnn".into(), [12, 7])]),
-            costs: (method != Method::BagOfWords).then_some(costs),
+            costs: Some(costs),
             firing: method.spikes().then_some(firing),
             attack: None,
         },
-        seconds: Seconds { total: seconds, shared: seconds / 4.0, nanoseconds_a_text: None },
+        seconds: Seconds {
+            total: seconds,
+            shared: seconds / 4.0,
+            nanoseconds_a_text: Some(200.0 * filters * steps as f64),
+        },
         machine: "a processor, 2 cores, 2 threads".into(),
         commit: "0123abc".into(),
     }
@@ -189,6 +230,8 @@ pub fn study() -> Vec<Cell> {
                 cells.push(cell(table, row, axis, dataset, seed, method));
             };
             add("main", "bag of words", &[], Method::BagOfWords);
+            add("main", "TF-IDF", &[], Method::BagOfWords);
+            add("main", "fastText", &[], Method::FastText);
             add("main", "original TextCNN", &[], Method::Original);
             add("main", "tailored TextCNN", &[], Method::Dnn);
             add("main", "directly trained SNN", &[], Method::Direct);
@@ -201,6 +244,19 @@ pub fn study() -> Vec<Cell> {
             for steps in ["1", "2", "4", "8", "16"] {
                 add("main", "lean converted SNN", &[("network.steps", steps)], Method::Converted);
                 add("main", "lean fine-tuned SNN", &[("network.steps", steps)], Method::FineTuned);
+            }
+            for filters in ["5", "100"] {
+                let width = ("network.filters", filters);
+                add("front", "lean DNN", &[width], Method::Dnn);
+                add("front", "lean DNN in 8 bits", &[width], Method::DnnInt8);
+                add("front", "lean DNN with weights of 4 bits", &[width], Method::DnnInt4);
+                add("front", "paper DNN", &[width], Method::Dnn);
+                add("front", "paper SNN", &[width], Method::FineTuned);
+                for steps in ["1", "8"] {
+                    let axis = [width, ("network.steps", steps)];
+                    add("front", "lean DNN on T + 1 levels", &axis, Method::DnnLevels);
+                    add("front", "lean SNN", &axis, Method::FineTuned);
+                }
             }
             if matches!(dataset, "sst2" | "chnsenti") && seed == 1 {
                 let encoders = [

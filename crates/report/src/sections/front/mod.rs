@@ -1,0 +1,195 @@
+//! Who is ahead in energy: every network over its width and steps, each way of computing it, under every cost table.
+
+mod ahead;
+mod networks;
+mod picture;
+
+use spiketext::{
+    Result,
+    energy::{HOROWITZ_45NM_FP32, HOROWITZ_45NM_INT8_SUM32},
+};
+use spiketext_study::Method;
+
+use self::networks::{Networks, Place};
+use super::{energy::cost_tables, listed};
+use crate::{
+    cells::{Study, dataset_name},
+    markdown::{Page, Table, escaped},
+    numbers::{precise, significant},
+    paired::Spreads,
+};
+
+/// The table of rivals over width.
+pub const TABLE: &str = "front";
+
+/// Whether a cost table's figure stands on the page; those of others are linked.
+fn is_shown(table: &str) -> bool {
+    [HOROWITZ_45NM_FP32.name, HOROWITZ_45NM_INT8_SUM32.name].contains(&table) || table.contains("memory")
+}
+
+/// The whole section; nothing where no cell has an energy.
+///
+/// # Errors
+/// If a figure cannot be drawn.
+pub fn section(study: &Study, spreads: &Spreads<'_>, page: &mut Page) -> Result<()> {
+    let networks = Networks::of(study);
+    let entries: Vec<_> = networks.all.iter().flat_map(|network| network.entries.iter().cloned()).collect();
+    let tables = cost_tables(&entries);
+    if tables.is_empty() {
+        return Ok(());
+    }
+    page.heading(2, "Energy: who is ahead");
+    page.paragraph(
+        "Every network of `main` and `front`, and each other way of computing the same answers, is a point: narrow \
+         and wide, spiking or not, in whole numbers or not. Energy is *priced*, by the operations of a test text and \
+         a published cost table, and not measured; the one thing measured is the time of one core, below. A word \
+         table holds what a word gives each tap of the first layer, made once and looked up; signed codes spike by \
+         how far a dimension of a word is from the middle of its range, up or down.",
+    );
+    page.paragraph(
+        "Two things that look like spikes saving energy are not: inputs of one bit, and inputs of few levels. At T = \
+         1 the first layer of a spiking network *is* that of a DNN with binary inputs, so what it gains there is the \
+         gain of one-bit inputs; the DNN on T + 1 levels reads the same inputs as the spiking network at every T, \
+         bit by bit.",
+    );
+    figures(&networks, &tables, page)?;
+    let link = csv(&networks, spreads, &tables, page)?;
+    page.paragraph(&format!(
+        "Every point, with the interval of its accuracy, its bytes and its time: {link}. Only networks as they were \
+         run have a time."
+    ));
+    ahead::section(&networks, &tables, page)?;
+    times(&networks, &tables, page);
+    Ok(())
+}
+
+fn figures(networks: &Networks<'_>, tables: &[&str], page: &mut Page) -> Result<()> {
+    let mut others = Vec::new();
+    for table in tables {
+        let Some(svg) = picture::draw(networks, table) else { continue };
+        let name = format!("front-{table}");
+        if is_shown(table) || tables.len() == 1 {
+            let alternative = format!("Test accuracy over microjoules a text, {table}, a panel for each data set");
+            page.figure(&name, &alternative, svg)?;
+        } else {
+            others.push(page.linked_figure(&name, table, svg)?);
+        }
+    }
+    page.paragraph(
+        "Up is better, left is cheaper. The stepped line joins what nothing else beats in both; numbers beside it \
+         are filters a kernel width and, behind a stroke, T. An arrow at the lower edge is a network whose accuracy \
+         lies below the panel.",
+    );
+    if !others.is_empty() {
+        page.paragraph(&format!("The same under the other cost tables: {}.", listed(&others)));
+    }
+    Ok(())
+}
+
+/// Every point as a line of a table beside the page; gives the link.
+fn csv(networks: &Networks<'_>, spreads: &Spreads<'_>, tables: &[&str], page: &mut Page) -> Result<String> {
+    let columns = [
+        "data set",
+        "network",
+        "way",
+        "method",
+        "filters",
+        "T",
+        "cost table",
+        "microjoules a text",
+        "test accuracy",
+        "low",
+        "high",
+        "seeds",
+        "footprint bytes",
+        "nanoseconds a text",
+        "on the front",
+    ];
+    let shown = |value: Option<f64>| value.map_or_else(String::new, precise);
+    let whole = |value: Option<usize>| value.map_or_else(String::new, |value| value.to_string());
+    // Intervals do not hang on the cost table.
+    let places: Vec<(Place<'_>, Vec<Option<[f64; 2]>>)> = networks
+        .places()
+        .into_iter()
+        .map(|place| {
+            let interval = |entries: Option<Vec<_>>| Some(spreads.mean(&entries?)?.interval());
+            (place, networks.all.iter().map(|network| interval(network.at(place))).collect())
+        })
+        .collect();
+    let mut rows = Vec::new();
+    for (place, intervals) in &places {
+        for table in tables {
+            let points = networks.points(*place, table);
+            let front = networks::front(&points);
+            for point in &points {
+                let network = &networks.all[point.network];
+                let Some(first) = network.entries.first() else { continue };
+                let [low, high] = match intervals[point.network] {
+                    Some(interval) => interval.map(|end| format!("{end:.3}")),
+                    None => [String::new(), String::new()],
+                };
+                let seeds = network.at(*place).and_then(|entries| entries.iter().map(|e| e.cells.len()).min());
+                rows.push(vec![
+                    place.name().to_owned(),
+                    network.key.name(),
+                    networks::way_name(network.way).to_owned(),
+                    method_name(network.key.kind.method),
+                    whole(first.filters()),
+                    whole(first.steps()),
+                    (*table).to_owned(),
+                    precise(point.microjoules),
+                    format!("{:.3}", point.accuracy),
+                    low,
+                    high,
+                    whole(seeds),
+                    shown(network.footprint(*place)),
+                    shown(network.nanoseconds(*place)),
+                    if front.contains(point) { "yes" } else { "no" }.to_owned(),
+                ]);
+            }
+        }
+    }
+    page.csv("front", &columns, &rows)
+}
+
+/// As a cell names it.
+fn method_name(method: Method) -> String {
+    serde_json::to_value(method).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Measured times beside priced energies, means over the published data sets.
+fn times(networks: &Networks<'_>, tables: &[&str], page: &mut Page) {
+    let timed: Vec<_> =
+        networks.all.iter().filter_map(|network| Some((network, network.nanoseconds(Place::Mean)?))).collect();
+    if timed.is_empty() {
+        return;
+    }
+    let tables: Vec<&str> = tables.iter().copied().filter(|table| is_shown(table)).collect();
+    page.heading(3, "Nanoseconds beside microjoules");
+    let cells = timed.iter().flat_map(|(network, _)| &network.entries).flat_map(|entry| &entry.cells);
+    let mut machines: Vec<&str> = cells.map(|cell| cell.machine.as_str()).collect();
+    machines.sort_unstable();
+    machines.dedup();
+    let from = if machines.len() > 1 {
+        format!(" They come from {} machines, and rows of different ones are not to be compared.", machines.len())
+    } else {
+        String::new()
+    };
+    page.paragraph(&format!(
+        "Nanoseconds that one core took to answer a test text, from its word ids to its label (the least of several \
+         passes): measured, where the microjoules beside them are priced. Means over {} and the seeds.{from}",
+        if networks.datasets.len() == 1 { dataset_name(networks.datasets[0]) } else { "the six data sets" },
+    ));
+    let head = tables.iter().map(|table| format!("µJ, {}", escaped(table)));
+    let own = ["network", "accuracy", "ns a text"].map(str::to_owned);
+    let mut table = Table::new(1, own.into_iter().chain(head));
+    for (network, nanoseconds) in timed {
+        let accuracy = network.accuracy(Place::Mean).map_or_else(|| "–".into(), |value| format!("{value:.2}"));
+        let energies = tables
+            .iter()
+            .map(|table| network.microjoules(Place::Mean, table).map_or_else(|| "–".to_owned(), significant));
+        let own = [escaped(&network.key.name()), accuracy, format!("{nanoseconds:.0}")];
+        table.row(own.into_iter().chain(energies));
+    }
+    page.table(&table);
+}

@@ -1,0 +1,43 @@
+//! What the study was to reach, and whether it did.
+
+use crate::{
+    cells::{Study, dataset_name, named},
+    goals::Goals,
+    markdown::{Page, Table, escaped},
+};
+
+/// A line for each goal; of those that are not judged, why.
+pub fn section(study: &Study, goals: &Goals, page: &mut Page) {
+    if goals.list.is_empty() {
+        return;
+    }
+    page.heading(2, "Goals");
+    page.paragraph(
+        "Accuracies that were set beforehand. A goal is *met* or *missed* only where it lies outside the 95 % \
+         interval over seeds and test texts of what was reached, and *open* inside it. It is judged only if all \
+         cells of its row name the one cross-validation that chose the row, with its commit, if that is the one the \
+         goal names, and if the file of it, where it is at hand, holds the row as a candidate.",
+    );
+    let mut table = Table::new(3, ["goal", "row", "data set", "at least", "reached", "verdict", "cross-validation"]);
+    for goal in &goals.list {
+        let mut cells = vec![
+            escaped(&goal.name),
+            escaped(&named(&goal.row, &goal.axis)),
+            escaped(dataset_name(&goal.dataset)),
+            format!("{:.2}", goal.at_least),
+        ];
+        match goals.judge(goal, study) {
+            Ok(reached) => {
+                let [low, high] = reached.spread.interval();
+                cells.push(format!("{:.2} ({low:.2} to {high:.2})", reached.spread.mean()));
+                cells.push(reached.verdict.to_owned());
+                cells.push(format!("{}: {}", escaped(&goal.selection), reached.chosen));
+            }
+            Err(reason) => {
+                cells.extend(["–".to_owned(), format!("not judged: {}", escaped(&reason)), escaped(&goal.selection)]);
+            }
+        }
+        table.row(cells);
+    }
+    page.table(&table);
+}

@@ -1,0 +1,149 @@
+//! Goals beside a study: what is judged, and what the report refuses to judge.
+
+#[allow(dead_code)]
+mod made_up;
+
+use std::fs;
+
+use spiketext_report::{Request, write};
+use spiketext_study::{Cell, Method, Selected};
+
+const SELECTION: &str = "docs/selection/widths.json";
+const AXIS: [(&str, &str); 1] = [("network.steps", "8")];
+
+/// Cells of three seeds on six sets, chosen by cross-validation.
+fn cells() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for dataset in ["mr", "sst2", "subj", "sst5", "chnsenti", "waimai"] {
+        for seed in 1..=3 {
+            let mut cell = made_up::cell("main", "lean SNN", &AXIS, dataset, seed, Method::FineTuned);
+            cell.selected = Some(Selected { file: SELECTION.into(), commit: "abc".into() });
+            cells.push(cell);
+        }
+    }
+    cells
+}
+
+fn goal(dataset: &str, at_least: f64, selection: &str) -> serde_json::Value {
+    serde_json::json!({"name": "a goal", "table": "main", "row": "lean SNN", "axis": {"network.steps": "8"},
+        "dataset": dataset, "at-least": at_least, "selection": selection})
+}
+
+/// A cross-validation with one candidate.
+fn selection(row: &str, steps: &str) -> String {
+    let candidate = serde_json::json!({"row": row, "axis": {"network.steps": steps}, "method": "fine-tuned",
+        "accuracy": 80.0, "datasets": {}, "difference": null});
+    serde_json::json!({"format": 1, "folds": 5, "seeds": [0], "datasets": {}, "commits": ["abc"],
+        "tables": [{"table": "widths", "candidates": [candidate]}]})
+    .to_string()
+}
+
+/// The page of these cells and goals in a folder of its own; with the file of the cross-validation where there is
+/// one.
+fn page(cells: &[Cell], goals: &str, selection: Option<&str>) -> spiketext::Result<String> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    made_up::write(&root.join("docs/results/study"), cells);
+    fs::create_dir(root.join(".git")).expect("a folder");
+    fs::write(root.join("docs/results/goals.json"), goals).expect("written");
+    if let Some(selection) = selection {
+        fs::create_dir(root.join("docs/selection")).expect("a folder");
+        fs::write(root.join(SELECTION), selection).expect("written");
+    }
+    let request = Request { cells: root.join("docs/results/study"), out: root.join("docs/results.md") };
+    write(&request, None)?;
+    Ok(fs::read_to_string(root.join("docs/results.md")).expect("a page"))
+}
+
+/// The lines of the goals.
+fn verdicts(cells: &[Cell], goals: &[serde_json::Value], selection: Option<&str>) -> Vec<String> {
+    let goals = serde_json::Value::from(goals.to_vec()).to_string();
+    let page = page(cells, &goals, selection).expect("a report");
+    page.lines().filter(|line| line.starts_with("| a goal |")).map(str::to_owned).collect()
+}
+
+#[test]
+fn goals_are_met_or_missed_only_beyond_the_interval() {
+    let goals = [goal("mr", 60.0, SELECTION), goal("mr", 77.8, SELECTION), goal("mean", 90.0, SELECTION)];
+    let lines = verdicts(&cells(), &goals, Some(&selection("lean SNN", "8")));
+    for (line, verdict) in lines.iter().zip(["met", "open", "missed"]) {
+        assert!(line.contains(&format!(" | {verdict} | {SELECTION}: chosen |")), "{line}");
+    }
+    assert!(lines[2].contains("| mean | 90.00 | 79.") && lines[2].contains(" to "), "{}", lines[2]);
+    // Without the file there is nothing to look into.
+    let lines = verdicts(&cells(), &goals[..1], None);
+    assert!(lines[0].contains(" | met | ") && lines[0].contains("its file is not here"), "{}", lines[0]);
+}
+
+#[test]
+fn a_candidate_that_was_not_chosen_is_said_to_be_one() {
+    let mut two: serde_json::Value = serde_json::from_str(&selection("lean SNN", "8")).expect("JSON");
+    let mut better = two["tables"][0]["candidates"][0].clone();
+    better["row"] = "another".into();
+    two["tables"][0]["candidates"].as_array_mut().expect("a list").insert(0, better);
+    let lines = verdicts(&cells(), &[goal("mr", 60.0, SELECTION)], Some(&two.to_string()));
+    assert!(lines[0].contains("a candidate, not the chosen one"), "{}", lines[0]);
+}
+
+#[test]
+fn what_was_not_chosen_beforehand_is_not_judged() {
+    type Damage = fn(&mut Vec<Cell>);
+    let damages: [(Damage, &str); 6] = [
+        (|cells| cells[4].selected = None, "not judged: 1 of 18 cells name no cross-validation"),
+        (
+            |cells| cells[4].selected.as_mut().expect("one").commit = "def".into(),
+            "not judged: the cells name 2 cross-validations",
+        ),
+        (
+            |cells| cells.iter_mut().for_each(|cell| cell.selected.as_mut().expect("one").commit.clear()),
+            "not judged: the cells name a cross-validation without its file or commit",
+        ),
+        (
+            |cells| cells.iter_mut().for_each(|cell| cell.selected.as_mut().expect("one").file = "other".into()),
+            "not judged: the cells were chosen by other, and the goal names docs/selection/widths.json",
+        ),
+        (|cells| cells[0].measured.answers = None, "not judged: cells on MR do not say what they answered"),
+        (
+            |cells| cells.retain(|cell| cell.dataset != "mr" || cell.seed == 1),
+            "not judged: one seed on MR, which has no interval over seeds",
+        ),
+    ];
+    for (damage, told) in damages {
+        let mut cells = cells();
+        damage(&mut cells);
+        let lines = verdicts(&cells, &[goal("mr", 60.0, SELECTION)], Some(&selection("lean SNN", "8")));
+        assert!(lines[0].contains(told), "{told}: {}", lines[0]);
+    }
+    let of = |goals: serde_json::Value, selection: &str| verdicts(&cells(), &[goals], Some(selection)).remove(0);
+    let whole = selection("lean SNN", "8");
+    let own = || goal("mr", 60.0, SELECTION);
+    for (line, told) in [
+        (of(own(), &selection("another", "8")), "does not hold the row as a candidate"),
+        (of(own(), &selection("lean SNN", "4")), "does not hold the row as a candidate"),
+        (of(own(), "{}"), "widths.json is no cross-validation: missing field"),
+        (of(goal("imdb", 60.0, SELECTION), &whole), "not judged: the row has no cells on imdb"),
+    ] {
+        assert!(line.contains("not judged: ") && line.contains(told), "{told}: {line}");
+    }
+    let mut row = own();
+    row["row"] = "unheard of".into();
+    assert!(of(row, &whole).contains("not judged: the row has no cells"));
+    // A path that leaves the repository is not followed, even where the cells name it.
+    for path in ["../widths.json", "/etc/passwd"] {
+        let mut cells = cells();
+        cells.iter_mut().for_each(|cell| cell.selected.as_mut().expect("one").file = path.into());
+        let lines = verdicts(&cells, &[goal("mr", 60.0, path)], None);
+        assert!(lines[0].contains("is no path from the root of the repository"), "{}", lines[0]);
+    }
+}
+
+#[test]
+fn broken_goals_are_named_and_none_make_no_section() {
+    let error = |goals: &str| page(&cells()[..3], goals, None).expect_err("refused").to_string();
+    let told = error("{}");
+    assert!(told.contains("goals.json") && told.contains("a list of {name, table, row"), "{told}");
+    assert!(error("[{\"name\": \"x\"}]").contains("missing field"));
+    let told = error(&serde_json::json!([goal("mr", 101.0, SELECTION)]).to_string());
+    assert!(told.contains("a goal from 0 to 100 percent for 'a goal', got 101"), "{told}");
+    assert!(!page(&cells()[..3], "[]", None).expect("a page").contains("## Goals"));
+}
