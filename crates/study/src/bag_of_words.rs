@@ -165,7 +165,7 @@ impl BagOfWords {
             unknown_share: unknown_share(&test, |token| features.ids.contains_key(token)),
             work: ready.work(&test_ids),
             zero_weights: share_of_zeros(&ready.table),
-            nanoseconds_a_text: nanoseconds_a_text(&test_ids, |ids| ready.label(ids, &mut scores)),
+            nanoseconds_a_text: nanoseconds_a_text(&test_ids, |ids| ready.label(ids, &mut scores))?,
         })
     }
 

@@ -156,7 +156,7 @@ impl FastText {
             unknown_share: unknown_share(&parts[2], |token| features.words.contains_key(token)),
             work: model.work(&test),
             zero_weights: share_of_zeros(&model.output),
-            nanoseconds_a_text: nanoseconds_a_text(&test, |text| model.label(text, &mut room)),
+            nanoseconds_a_text: nanoseconds_a_text(&test, |text| model.label(text, &mut room))?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What a method without neurons comes to, and what all of them share: a bag of words, and means of word vectors.
 
-use std::{hint::black_box, time::Instant};
+use std::hint::black_box;
 
 use rayon::prelude::*;
 use spiketext::{
@@ -10,6 +10,8 @@ use spiketext::{
     text::Language,
 };
 use spiketext_train::prepare::LikelyLabels;
+
+use crate::timing;
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,21 +30,19 @@ pub struct Floor {
     pub nanoseconds_a_text: Option<f64>,
 }
 
-/// Passes over the test texts of which the fastest counts: whatever else the machine does only adds.
-const PASSES: usize = 5;
-
-/// Nanoseconds that `label` takes for a text on one thread, the least of several passes over all of them. Nothing where
-/// there is no text.
-pub(crate) fn nanoseconds_a_text<T>(texts: &[T], mut label: impl FnMut(&T) -> usize) -> Option<f64> {
-    let mut pass = || {
-        let started = Instant::now();
+/// Nanoseconds that `label` takes for a text on one thread, see [`timing`].
+///
+/// # Errors
+/// If the system gives no thread.
+pub(crate) fn nanoseconds_a_text<T: Sync>(
+    texts: &[T],
+    mut label: impl FnMut(&T) -> usize + Send,
+) -> Result<Option<f64>> {
+    timing::nanoseconds_a_text(texts.len(), || {
         for text in texts {
             black_box(label(black_box(text)));
         }
-        started.elapsed().as_secs_f64()
-    };
-    let least = (0..PASSES).map(|_| pass()).fold(f64::INFINITY, f64::min);
-    (!texts.is_empty()).then(|| 1e9 * least / texts.len() as f64)
+    })
 }
 
 /// The texts of each part as tokens.
@@ -77,18 +77,6 @@ pub(crate) fn share_right(found: impl Iterator<Item = usize>, labels: &[usize]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_pass_labels_every_text() {
-        let mut asked = Vec::new();
-        let nanoseconds = nanoseconds_a_text(&[3, 4], |text| {
-            asked.push(*text);
-            *text
-        });
-        assert!(nanoseconds.is_some_and(|least| least >= 0.0));
-        assert_eq!(asked, [3, 4].repeat(PASSES));
-        assert_eq!(nanoseconds_a_text(&[], |text: &usize| *text), None);
-    }
 
     #[test]
     fn shares_of_nothing_are_nothing() {

@@ -358,7 +358,7 @@ fn levels_tables_and_signed_codes_are_counted_from_the_words() {
         let spiking = costs(cell(&format!("fine-tuned--steps={steps}")));
         let [table, signed] = &spiking.ways[..] else { panic!("two ways") };
         let later = table.effective_acs - steps * products;
-        assert!(later >= 0.0 && later < 100.0, "{later}");
+        assert!((0.0..100.0).contains(&later), "{later}");
         assert!(signed.effective_acs < 0.7 * spiking.effective_acs, "{signed:?}");
         assert!(table.footprint > real.ways[0].footprint);
     }
