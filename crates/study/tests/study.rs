@@ -28,18 +28,6 @@ set = ["iterations=20"]
 
 [[row]]
 table = "main"
-name = "rare words"
-method = "bag-of-words"
-set = ["weighting=tf-idf", "iterations=20"]
-
-[[row]]
-table = "main"
-name = "vectors"
-method = "fast-text"
-set = ["buckets=500", "dimension=8"]
-
-[[row]]
-table = "main"
 name = "fine-tuned"
 method = "fine-tuned"
 recipe = "lean"
@@ -91,6 +79,18 @@ name = "direct"
 method = "direct"
 recipe = "lean"
 set = ["network.steps=2", "words.centred=false", "network.readout=spike-count"]
+
+[[row]]
+table = "main"
+name = "rare words"
+method = "bag-of-words"
+set = ["weighting=tf-idf", "iterations=20"]
+
+[[row]]
+table = "main"
+name = "vectors"
+method = "fast-text"
+set = ["buckets=500", "dimension=8"]
 
 [[row]]
 table = "main"

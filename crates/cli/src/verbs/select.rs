@@ -25,7 +25,7 @@ GRID is in TOML, as `spiketext reproduce --grid` reads it:
   [[row]]
   table = \"widths\"
   name = \"lean DNN\"
-  method = \"dnn\"            # or converted, fine-tuned, direct, original, bag-of-words
+  method = \"dnn\"            # or converted, fine-tuned, direct, original, bag-of-words, fast-text
   recipe = \"lean\"
   axis = { \"network.filters\" = [10, 25, 100] }
 A file of yours is a data set, too: datasets = [\"mine\"], and
