@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path};
 use serde_json::Value;
 
 use super::{Choices, ClassReport, Model, TEXTS};
-use crate::energy::HOROWITZ_45NM_FP32;
+use crate::energy::{Prices, TABLES};
 
 /// Lines on how files were read.
 const SHOWN_READINGS: usize = 20;
@@ -14,8 +14,6 @@ const SHOWN_READINGS: usize = 20;
 pub(super) fn write(model: &Model, folder: &Path) -> String {
     let t = model.training();
     let network = model.network().config();
-    let table = HOROWITZ_45NM_FP32;
-    let (dnn, snn) = (table.microjoules(t.costs.dnn_macs, 0.0), table.microjoules(t.costs.snn_macs, t.costs.snn_acs));
     let mut card = String::new();
     let mut line = |text: String| {
         card.push_str(&text);
@@ -113,11 +111,24 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
         line(format!("| SNN multiply-accumulations | {:.0} |", t.costs.snn_macs));
     }
     line(format!("| additions of pooling (not among them) | {:.0} |", t.costs.pooling_additions));
-    line(format!("| energy, {}: DNN | {dnn:.2} uJ |", table.name));
-    // Where no test text had a known word, nothing was run.
-    let ratio = if dnn > 0.0 { format!(" ({:.2} of the DNN)", snn / dnn) } else { String::new() };
-    line(format!("| energy, {}: SNN | {snn:.2} uJ{ratio} |", table.name));
-    line("\nThe energy is that of the arithmetic alone: no memory traffic, no idle current.\n".into());
+    line(String::new());
+    line("| energy of arithmetic | this SNN | DNN of its shape | ratio |".into());
+    line("| --- | --- | --- | --- |".into());
+    for table in TABLES.iter().filter_map(|table| match table.prices {
+        Prices::Operations(table) => Some(table),
+        Prices::Device { .. } | Prices::Memory => None,
+    }) {
+        let snn = table.microjoules(t.costs.snn_macs, t.costs.snn_acs);
+        let dnn = table.microjoules(t.costs.dnn_macs, 0.0);
+        // Where no test text had a known word, nothing was run.
+        let ratio = if dnn > 0.0 { format!("{:.2}", snn / dnn) } else { String::new() };
+        line(format!("| {} | {snn:.3} uJ | {dnn:.3} uJ | {ratio} |", table.name));
+    }
+    line(
+        "\nPriced, not measured; no memory traffic, no idle current. A DNN with fewer filters or in whole numbers may cost \
+         less than either (`spiketext evaluate` has tables of memory and of devices).\n"
+            .into(),
+    );
     line(format!(
         "Neurons that never fired on the calibration texts: {} of {} convolution channels, {} of {} features; that \
          always fired: {} and {}.\n",
