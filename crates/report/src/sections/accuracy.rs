@@ -81,6 +81,7 @@ pub fn main_table(study: &Study, spreads: &Spreads<'_>, page: &mut Page) -> Resu
         PUBLISHED.iter().map(|line| format!("{}: {}", escaped(line.name), escaped(line.source))).collect();
     page.paragraph(&format!("Sources: {}.", sources.join("; ")));
     beside_published(study, page);
+    unknown_words(study, page);
     let split: Vec<String> = datasets
         .iter()
         .filter(|name| entries.iter().any(|entry| entry.dataset == **name && splits_differ(entry)))
@@ -247,6 +248,25 @@ fn beside_published(study: &Study, page: &mut Page) {
             escaped(&key.name()),
             escaped(published.name),
             listed(&sets)
+        ));
+    }
+}
+
+/// What share of the test tokens the networks of `lean` have no code for.
+fn unknown_words(study: &Study, page: &mut Page) {
+    let keys = study.keys("main");
+    let key = keys.into_iter().find(|key| key.kind.is_of("lean") && key.kind.method == Method::Dnn);
+    let shares: Vec<String> = DATASETS
+        .iter()
+        .filter_map(|(name, words)| {
+            let share = study.entry(key?, name)?.sample(|cell| Some(cell.measured.unknown_share))?;
+            Some(format!("{words} {:.1} %", 100.0 * share.mean))
+        })
+        .collect();
+    if !shares.is_empty() {
+        page.paragraph(&format!(
+            "Test tokens without a word vector or a code of their own, which say nothing to `lean`: {}.",
+            listed(&shares)
         ));
     }
 }

@@ -1,6 +1,9 @@
 //! Operations and energy of a text, a spiking network beside the DNN of its shape, and the break-even.
 
-use spiketext::{Result, energy::HOROWITZ_45NM_FP32};
+use spiketext::{
+    Result,
+    energy::{HOROWITZ_45NM_FP32, Prices, TABLES},
+};
 
 use crate::{
     cells::{Entry, Study, dataset_name},
@@ -115,9 +118,15 @@ fn verdict(entries: &[Entry<'_>], table: &str) -> Option<String> {
     })
 }
 
-/// The prices of a multiply-accumulation and an accumulation, in picojoules, if the table prices nothing else: all
-/// entries then agree on them.
+/// The prices of a multiply-accumulation and an accumulation, in picojoules, if the table prices nothing else: as known, or
+/// of a table that is not known as all entries agree on them.
 fn prices(entries: &[Entry<'_>], table: &str) -> Option<(f64, f64)> {
+    if let Some(known) = TABLES.iter().find(|known| known.name == table) {
+        return match known.prices {
+            Prices::Operations(own) => Some((own.mac, own.ac)),
+            Prices::Device { .. } | Prices::Memory => None,
+        };
+    }
     let mut agreed: Option<(f64, f64)> = None;
     for entry in entries.iter().filter(|entry| entry.key.kind.spikes()) {
         let Some((network, dnn)) = entry.energy(table) else { continue };
