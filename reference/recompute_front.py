@@ -143,25 +143,35 @@ def main():
     titles = {"mr": "MR", "sst2": "SST-2", "subj": "Subj", "sst5": "SST-5", "chnsenti": "ChnSenti", "waimai": "Waimai"}
     with arguments.table.open(encoding="utf-8", newline="") as file:
         lines = [line for line in csv.DictReader(file) if line["data set"] == titles.get(arguments.dataset)]
-    # A name does not say which table of the study its row is of; accuracy and energy do.
-    def key_of(name, way, table, accuracy, microjoules, on_front):
-        name = name if not way else f"{name}, {way}"
-        return name, table, f"{accuracy:.3f}", f"{microjoules:.4g}", on_front
-
+    # A name does not say which table of the study its row is of; accuracy and energy do. Of equals the report has one on
+    # the front, and here are all of them: what is compared is where the front runs.
     reported = sorted(
-        key_of(line["network"], line["way"], line["cost table"], float(line["test accuracy"]),
-               float(line["microjoules a text"]), line["on the front"] == "yes")
+        (line["cost table"], line["network"] + (f", {line['way']}" if line["way"] else ""),
+         float(line["test accuracy"]), float(line["microjoules a text"]))
         for line in lines
     )
     computed = sorted(
-        key_of(name_of(key), "", table, *own[key], key in front)
-        for table, (own, front) in fronts.items() for key in own
+        (table, name_of(key), *own[key]) for table, (own, _) in fronts.items() for key in own
     )
-    apart = set(reported) ^ set(computed)
-    print(f"{len(computed)} points computed, {len(reported)} reported, {len(apart)} in one list alone")
-    for line in sorted(apart)[:10]:
-        print("  reported" if line in reported else "  computed", *line)
-    sys.exit(bool(apart) or not reported)
+    same = lambda one, other: one[:2] == other[:2] and near(one[2:], other[2:])
+    # Reported to three decimals and four digits.
+    near = lambda one, other: math.isclose(one[0], other[0], abs_tol=6e-4) and math.isclose(one[1], other[1], rel_tol=6e-4)
+    apart = [pair for pair in zip(reported, computed) if not same(*pair)]
+    print(f"{len(computed)} points computed, {len(reported)} reported, {len(apart)} of them differ")
+    for pair in apart[:5]:
+        print("  reported", *pair[0], "\n  computed", *pair[1])
+    wrong = len(apart) + (len(computed) != len(reported)) + (not reported)
+    for table, (own, front) in fronts.items():
+        theirs = sorted(
+            (float(line["test accuracy"]), float(line["microjoules a text"]))
+            for line in lines if line["cost table"] == table and line["on the front"] == "yes"
+        )
+        ours = sorted({own[key] for key in front})
+        if len(theirs) != len(ours) or not all(map(near, theirs, ours)):
+            print(f"  another front under {table}: reported {theirs}, computed {ours}")
+            wrong += 1
+    print(f"{len(fronts)} fronts compared" if not wrong else f"{wrong} differences")
+    sys.exit(bool(wrong))
 
 
 if __name__ == "__main__":

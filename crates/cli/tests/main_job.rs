@@ -116,7 +116,7 @@ fn costs_are_told(folder: &Path, model: &str, evaluated: &Value, plain: &str) {
     }
     let number = |value: &Value, key: &str| value[key].as_f64().unwrap_or_else(|| panic!("{key}: {value}"));
     let energies = evaluated["energies"].as_array().unwrap();
-    assert_eq!(energies.len(), 11);
+    assert_eq!(energies.len(), 12);
     assert_eq!(energies[0]["table"], evaluated["energy_table"]);
     assert!((number(&energies[0], "snn_microjoules") - number(evaluated, "snn_microjoules_per_text")).abs() < 1e-6);
     for energy in energies {

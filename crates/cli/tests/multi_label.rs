@@ -90,7 +90,7 @@ fn every_format_makes_the_same_model_and_every_verb_knows_it() {
             "{found}"
         );
     }
-    assert!(card.contains("| energy, ") && card.contains("SNN accumulations"), "{card}");
+    assert!(card.contains("| energy of arithmetic |") && card.contains("SNN accumulations"), "{card}");
     let jsonl = case(".jsonl");
     let copy = succeeds(folder, &["predict", "model", "--file", &jsonl, "--prefix", "p_", "--out", "-"]);
     assert!(events(&copy).iter().all(|row| row["p_labels"].is_array() && row["label"].is_array()));

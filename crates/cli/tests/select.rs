@@ -112,3 +112,116 @@ fn what_cannot_be_chosen_is_refused_and_what_is_not_whole_is_no_choice() {
     let error = fails(folder, &["report", "--cells", "chosen/cells", "--out", "page.md"]);
     assert!(error.contains("one of cross-validation"), "{error}");
 }
+
+/// A grid whose rivals differ in width and numbers; on a file without parts, tested in two splits.
+const RIVALS: &str = r#"
+datasets = ["mine"]
+splits = 2
+[datasets-of.mine]
+file = "mine.csv"
+lean = ["dnn.epochs=4"]
+[[row]]
+table = "main"
+name = "TF-IDF"
+method = "bag-of-words"
+set = ["weighting=tf-idf"]
+seeds = 2
+[[row]]
+table = "main"
+name = "fastText"
+method = "fast-text"
+set = ["dimension=10", "epochs=[5]", "learning-rates=[0.5]", "buckets=1000"]
+seeds = 2
+[[row]]
+table = "main"
+name = "lean DNN"
+method = "dnn"
+recipe = "lean"
+seeds = 2
+[[row]]
+table = "front"
+name = "lean DNN"
+method = "dnn"
+recipe = "lean"
+axis = { "network.filters" = [2, 4] }
+seeds = 2
+SELECTED
+[[row]]
+table = "front"
+name = "lean DNN in 8 bits"
+method = "dnn-int8"
+recipe = "lean"
+axis = { "network.filters" = [4] }
+seeds = 2
+[[row]]
+table = "front"
+name = "lean DNN on T + 1 levels"
+method = "dnn-levels"
+recipe = "lean"
+axis = { "network.filters" = [4], "network.steps" = [2] }
+seeds = 2
+[[row]]
+table = "front"
+name = "lean SNN"
+method = "converted"
+recipe = "lean"
+axis = { "network.filters" = [4], "network.steps" = [2] }
+seeds = 2
+GOALS
+"#;
+
+/// From a choice to a goal that is judged, and to the front, with the program alone.
+#[test]
+fn a_goal_is_judged_of_what_cross_validation_chose_and_of_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    table(folder, "a lovely room");
+    let parts = fs::read_to_string(folder.join("mine.csv")).unwrap();
+    let plain: String = parts.replace(",train,", ",").replace(",dev,", ",").replace(",test,", ",");
+    fs::write(folder.join("mine.csv"), plain.replace("label,split,text", "label,text")).unwrap();
+    let goal = |name: &str, row: &str, at_least: f64, selection: &str| {
+        format!(
+            "[[goal]]\nname = \"{name}\"\ntable = \"front\"\nrow = \"{row}\"\n\
+             axis = {{ \"network.filters\" = \"4\" }}\ndataset = \"mine\"\nat-least = {at_least}\n\
+             selection = \"{selection}\"\n"
+        )
+    };
+    let grid = |selected: &str, goals: &str| RIVALS.replace("SELECTED", selected).replace("GOALS", goals);
+    fs::write(folder.join("grid.toml"), grid("", "")).unwrap();
+    let told = succeeds(folder, &SELECT);
+    // Four tenths of the texts are tested in no split, and chosen on.
+    let found = selection(folder);
+    assert_eq!(found["datasets"]["mine"], 280 - 2 * 28, "{told}");
+
+    let selected = "selected = { file = \"chosen/selection.json\", commit = \"abc\" }";
+    let goals = [
+        goal("low", "lean DNN", 1.0, "chosen/selection.json"),
+        goal("high", "lean DNN", 100.0, "chosen/selection.json"),
+        goal("elsewhere", "lean DNN", 1.0, "other.json"),
+        goal("unchosen", "lean DNN in 8 bits", 1.0, "chosen/selection.json"),
+    ];
+    fs::write(folder.join("grid.toml"), grid(selected, &goals.concat())).unwrap();
+    let cells = "results/study";
+    succeeds(folder, &["reproduce", "--grid", "grid.toml", "--out", cells]);
+    succeeds(folder, &["report", "--cells", cells, "--out", "results.md"]);
+    let page = fs::read_to_string(folder.join("results.md")).unwrap();
+    let line = |name: &str| {
+        let start = format!("| {name} |");
+        page.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{name}: {page}"))
+    };
+    assert!(line("low").contains("| met |"), "{}", line("low"));
+    assert!(line("high").contains("| missed |") || line("high").contains("| open |"), "{}", line("high"));
+    assert!(line("elsewhere").contains("not judged: the cells were chosen by"), "{}", line("elsewhere"));
+    assert!(line("unchosen").contains("name no cross-validation"), "{}", line("unchosen"));
+    let front = fs::read_to_string(folder.join("results/tables/front.csv")).unwrap();
+    for part in ["TF-IDF", "fastText", "\"lean DNN in 8 bits, filters = 4\"", "word table", "with 32-bit sums"] {
+        assert!(front.contains(part), "{part}: {front}");
+    }
+    // Seeds were tested on different texts.
+    let splits: Vec<Value> = everything(&folder.join(cells))
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("main--lean-dnn"))
+        .map(|(_, bytes)| serde_json::from_slice::<Value>(&bytes).unwrap()["settings"]["split"].clone())
+        .collect();
+    assert_eq!(splits, [0, 1]);
+}
