@@ -156,10 +156,9 @@ impl Difference {
         let mut random = ChaCha8Rng::seed_from_u64(20);
         let drawn_seeds = (seeds.len() - 1).max(1);
         // Texts on which no seed's networks differ change nothing but how many of the others are drawn.
-        let of_all: Vec<usize> =
-            (0..texts).filter(|&text| seeds.iter().any(|pair| pair.differences[text] != 0)).collect();
+        let differ = |&text: &usize| seeds.iter().any(|pair| pair.differences[text] != 0);
         let (of_all, of_each) = match same_texts {
-            true => (Some(TextDraws::of(of_all, texts)), Vec::new()),
+            true => (Some(TextDraws::of((0..texts).filter(differ).collect(), texts)), Vec::new()),
             false => (None, seeds.iter().map(Pair::draws).collect()),
         };
         // Texts on which the seeds answered alike have one sum, whichever seeds are drawn.
@@ -354,6 +353,12 @@ mod tests {
         let want = 2500.0 / 3.0 + 2500.0 / 40.0 / 3.0 / 2.0;
         assert!((variance / want - 1.0).abs() < 0.06, "{variance} {want}");
         assert_eq!(found, Difference::of(&seeds, false).expect("the same again"));
+        // Seeds that were tested on other texts have as many as their split has.
+        let uneven =
+            [40, 41, 39].map(|texts| Pair { differences: (0..texts).map(|text| i8::from(text % 4 == 0)).collect() });
+        let found = Difference::of(&uneven, false).expect("texts");
+        assert!((found.mean - 25.5).abs() < 0.5 && found.interval(0.95)[0] > 5.0, "{found:?}");
+        assert_eq!(Difference::of(&uneven, true), None);
         assert_eq!(Difference::of(&[], true), None);
         assert_eq!(Difference::of(&[Pair { differences: vec![] }], true), None);
     }
