@@ -65,7 +65,8 @@ pub fn section(networks: &Networks<'_>, tables: &[&str], page: &mut Page) -> Res
          difference is that of the two networks named, spiking less other, with its interval at 95 % over seeds and \
          texts; *open* where the interval holds 0 and is not within {AS_GOOD} points; it is not corrected for how \
          many there are. The networks are picked by the test accuracies that are shown, so the pick itself is not \
-         beyond chance.",
+         beyond chance. Signed codes, which would halve a spiking network's additions, take no part: their answers were \
+         not measured.",
         escaped(&reference.name())
     ));
     if !networks.all.iter().any(|network| network.key.table == TABLE) {
@@ -153,6 +154,8 @@ fn lines<'a, 'n>(
                 let fits = |point: &&Point| {
                     let network = &networks.all[point.network];
                     network.key.kind.spikes() == spikes
+                        // What a signed code would answer was not measured.
+                        && network.way != Some(WayName::SignedCode)
                         && (word_tables || network.way != Some(WayName::WordTable))
                         && point.accuracy >= level - 1e-9
                 };
