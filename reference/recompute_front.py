@@ -103,13 +103,19 @@ def points_of(cells, dataset):
             ways.append((WAYS[way["way"]], energies_of(cell, way, stored)))
         for way, energies in ways:
             for table, microjoules in energies.items():
+                # A device that computes zeros makes nothing of bits that are not set, or of signs.
+                by_events = cell["method"] == "dnn-levels" or way == WAYS["signed-code"]
+                if by_events and table in DEVICES and not DEVICES[table][2]:
+                    continue
                 found[cell["table"], cell["row"], axis, way][table].append((accuracy, microjoules))
     mean = lambda pairs: tuple(sum(values) / len(values) for values in zip(*pairs))
     return {key: {table: mean(pairs) for table, pairs in tables.items()} for key, tables in found.items()}
 
 
 def front_of(points):
-    """The keys that nothing else beats: no other is as cheap and better, or as good and cheaper."""
+    """The keys that nothing else beats: no other is as cheap and better, or as good and cheaper. Not of signed codes, whose
+    answers nobody measured."""
+    points = {key: own for key, own in points.items() if key[3] != WAYS["signed-code"]}
     beaten = lambda own: any(
         other != own and other[0] >= own[0] and other[1] <= own[1] for other in points.values()
     )

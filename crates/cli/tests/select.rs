@@ -153,6 +153,7 @@ method = "dnn-int8"
 recipe = "lean"
 axis = { "network.filters" = [4] }
 seeds = 2
+SELECTED
 [[row]]
 table = "front"
 name = "lean DNN on T + 1 levels"
@@ -160,6 +161,7 @@ method = "dnn-levels"
 recipe = "lean"
 axis = { "network.filters" = [4], "network.steps" = [2] }
 seeds = 2
+SELECTED
 [[row]]
 table = "front"
 name = "lean SNN"
@@ -167,6 +169,7 @@ method = "converted"
 recipe = "lean"
 axis = { "network.filters" = [4], "network.steps" = [2] }
 seeds = 2
+SELECTED
 GOALS
 "#;
 
@@ -179,27 +182,34 @@ fn a_goal_is_judged_of_what_cross_validation_chose_and_of_nothing_else() {
     let parts = fs::read_to_string(folder.join("mine.csv")).unwrap();
     let plain: String = parts.replace(",train,", ",").replace(",dev,", ",").replace(",test,", ",");
     fs::write(folder.join("mine.csv"), plain.replace("label,split,text", "label,text")).unwrap();
-    let goal = |name: &str, row: &str, at_least: f64, selection: &str| {
-        format!(
-            "[[goal]]\nname = \"{name}\"\ntable = \"front\"\nrow = \"{row}\"\n\
-             axis = {{ \"network.filters\" = \"4\" }}\ndataset = \"mine\"\nat-least = {at_least}\n\
-             selection = \"{selection}\"\n"
-        )
-    };
     let grid = |selected: &str, goals: &str| RIVALS.replace("SELECTED", selected).replace("GOALS", goals);
     fs::write(folder.join("grid.toml"), grid("", "")).unwrap();
     let told = succeeds(folder, &SELECT);
-    // Four tenths of the texts are tested in no split, and chosen on.
+    // Eight tenths of the texts are tested in no split, and chosen on.
     let found = selection(folder);
     assert_eq!(found["datasets"]["mine"], 280 - 2 * 28, "{told}");
-
-    let selected = "selected = { file = \"chosen/selection.json\", commit = \"abc\" }";
+    let front = found["tables"].as_array().unwrap().iter().find(|table| table["table"] == "front").unwrap();
+    let goal = |name: &str, table: &str, candidate: &Value, at_least: f64, selection: &str| {
+        let axis = candidate["axis"].as_object().unwrap();
+        let axis: Vec<String> = axis.iter().map(|(key, value)| format!("\"{key}\" = {value}")).collect();
+        format!(
+            "[[goal]]\nname = \"{name}\"\ntable = \"{table}\"\nrow = {}\naxis = {{ {} }}\ndataset = \"mine\"\n\
+             at-least = {at_least}\nselection = \"{selection}\"\n",
+            candidate["row"],
+            axis.join(", ")
+        )
+    };
+    let (chosen, other) = (&front["candidates"][0], &front["candidates"][1]);
+    let plain: Value = serde_json::json!({ "row": "TF-IDF", "axis": {} });
+    let own = "chosen/selection.json";
     let goals = [
-        goal("low", "lean DNN", 1.0, "chosen/selection.json"),
-        goal("high", "lean DNN", 100.0, "chosen/selection.json"),
-        goal("elsewhere", "lean DNN", 1.0, "other.json"),
-        goal("unchosen", "lean DNN in 8 bits", 1.0, "chosen/selection.json"),
+        goal("low", "front", chosen, 1.0, own),
+        goal("high", "front", chosen, 100.0, own),
+        goal("elsewhere", "front", chosen, 1.0, "other.json"),
+        goal("unchosen", "front", other, 1.0, own),
+        goal("unasked", "main", &plain, 1.0, own),
     ];
+    let selected = "selected = { file = \"chosen/selection.json\", commit = \"abc\" }";
     fs::write(folder.join("grid.toml"), grid(selected, &goals.concat())).unwrap();
     let cells = "results/study";
     succeeds(folder, &["reproduce", "--grid", "grid.toml", "--out", cells]);
@@ -212,7 +222,11 @@ fn a_goal_is_judged_of_what_cross_validation_chose_and_of_nothing_else() {
     assert!(line("low").contains("| met |"), "{}", line("low"));
     assert!(line("high").contains("| missed |") || line("high").contains("| open |"), "{}", line("high"));
     assert!(line("elsewhere").contains("not judged: the cells were chosen by"), "{}", line("elsewhere"));
-    assert!(line("unchosen").contains("name no cross-validation"), "{}", line("unchosen"));
+    assert!(line("unchosen").contains("holds the row, and chose another"), "{}", line("unchosen"));
+    assert!(line("unasked").contains("name no cross-validation"), "{}", line("unasked"));
+    // More seeds than splits would test the same texts twice.
+    let told = fails(folder, &["reproduce", "--grid", "grid.toml", "--out", cells, "--seeds", "3"]);
+    assert!(told.contains("at most 2 seeds"), "{told}");
     let front = fs::read_to_string(folder.join("results/tables/front.csv")).unwrap();
     for part in ["TF-IDF", "fastText", "\"lean DNN in 8 bits, filters = 4\"", "word table", "with 32-bit sums"] {
         assert!(front.contains(part), "{part}: {front}");

@@ -87,6 +87,16 @@ impl Goals {
         let of_goal = |cell: &&Cell| cell.table == goal.table && cell.row == goal.row && cell.axis == goal.axis;
         let cells: Vec<&Cell> = study.cells.iter().filter(of_goal).collect();
         let Some(first) = cells.first() else { return Err("the row has no cells".into()) };
+        let expected = study.expected.iter().flatten().filter(|cell| {
+            let is_its = goal.dataset == "mean" || cell.dataset == goal.dataset;
+            is_its && cell.table == goal.table && cell.row == goal.row && cell.axis == goal.axis
+        });
+        let there = |dataset: &str, seed: u64| cells.iter().any(|cell| cell.dataset == dataset && cell.seed == seed);
+        let (all, lacking) = expected
+            .fold((0, 0), |(all, lacking), cell| (all + 1, lacking + usize::from(!there(&cell.dataset, cell.seed))));
+        if lacking > 0 {
+            return Err(format!("{lacking} of its {} are missing", plural(all, "cell")));
+        }
         Self::same_selection(goal, &cells)?;
         let chosen = self.candidate(goal)?;
         let key = Key::of(first);
@@ -151,7 +161,7 @@ impl Goals {
         if !inside || goal.selection.is_empty() {
             return Err(format!("'{}' is no path from the root of the repository", goal.selection));
         }
-        let Some(path) = self.find(&goal.selection) else { return Ok("its file is not here") };
+        let Some(path) = self.find(&goal.selection) else { return Err(format!("{} is not here", goal.selection)) };
         let text =
             fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", goal.selection))?;
         let selection: Selection = serde_json::from_str(&text)
@@ -160,7 +170,7 @@ impl Goals {
         let own = places.find(|(_, candidate)| candidate.row == goal.row && candidate.axis == goal.axis);
         match own {
             Some((0, _)) => Ok("chosen"),
-            Some(_) => Ok("a candidate, not the chosen one"),
+            Some(_) => Err(format!("{} holds the row, and chose another", goal.selection)),
             None => Err(format!("{} does not hold the row as a candidate", goal.selection)),
         }
     }

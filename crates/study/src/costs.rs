@@ -46,7 +46,7 @@ pub fn with_spikes(network: &Network, measured: &Measurement, texts: &[EncodedTe
     };
     // Presence currents are part of the table's numbers.
     let by_table = changed(&mut |work, text| {
-        let present = text.iter().filter(|&&word| !is_silent(config, word)).count() as f64;
+        let present = inputs(config, text).count() as f64;
         work.with_additions(steps * seen(&shape, text, |_| 1.0), steps * present)
     });
     let vocabulary = network.weights().codes.len() / config.dimension();
@@ -63,13 +63,12 @@ pub fn with_spikes(network: &Network, measured: &Measurement, texts: &[EncodedTe
     if config.encoder == Encoder::Regular && config.steps.is_multiple_of(2) {
         let mut known: HashMap<u32, f64> = HashMap::new();
         let signed = changed(&mut |work, text| {
-            for &word in text.iter().filter(|&&word| !is_silent(config, word)) {
+            for word in inputs(config, text) {
                 known.entry(word).or_insert_with(|| signed_spikes(network, word));
             }
             let own = |word: u32| known.get(&word).copied().unwrap_or(0.0);
             let presence = if shape.has_presence() { steps } else { 0.0 };
-            let tokens = text.iter().filter(|&&word| !is_silent(config, word));
-            let events = tokens.map(|&word| own(word) + presence).sum();
+            let events = inputs(config, text).map(|word| own(word) + presence).sum();
             work.with_additions(seen(&shape, text, |word| own(word) + presence), events)
         });
         ways.push(of_way(WayName::SignedCode, &shape, &signed, Way::default()));
@@ -77,9 +76,10 @@ pub fn with_spikes(network: &Network, measured: &Measurement, texts: &[EncodedTe
     CostsPerText { ways, ..costs }
 }
 
-/// Whether a word is no input.
-fn is_silent(config: &NetworkConfig, word: u32) -> bool {
-    word == UNKNOWN && config.unknown == spiketext::network::UnknownWord::Silent
+/// The words of a text that are read and are inputs.
+fn inputs<'t>(config: &NetworkConfig, text: &'t [u32]) -> impl Iterator<Item = u32> + Clone + 't {
+    let silent = config.unknown == spiketext::network::UnknownWord::Silent;
+    text.iter().take(config.padding.longest()).copied().filter(move |&word| !(word == UNKNOWN && silent))
 }
 
 /// How far the counts of a word's dimensions are from half the steps, added up.
@@ -151,8 +151,7 @@ impl RealValued<'_> {
     fn with_additions(&self, works: &[OperationCounts], of: impl Fn(u32) -> f64) -> Vec<OperationCounts> {
         let shape = self.shape();
         let change = |(work, text): (&OperationCounts, &EncodedText)| {
-            let present = text.words.iter().filter(|&&word| !is_silent(self.config, word));
-            let events = present.map(|&word| of(word)).sum();
+            let events = inputs(self.config, &text.words).map(&of).sum();
             work.clone().with_additions(seen(&shape, &text.words, &of), events)
         };
         works.iter().zip(self.texts).map(change).collect()

@@ -418,6 +418,19 @@ impl Grid {
         self
     }
 
+    /// Whether each seed of a data set that is tested in splits has a split of its own: two seeds on the same texts would be
+    /// taken for independent.
+    ///
+    /// # Errors
+    /// If there are more seeds than splits.
+    pub fn check_splits(&self) -> Result<()> {
+        let more = self.cells.iter().find_map(|cell| cell.splits.filter(|splits| cell.seed >= *splits));
+        more.map_or(Ok(()), |splits| {
+            let expected = format!("at most {splits} seeds, one for each split of a data set (--seeds)");
+            Err(Error::invalid("study grid", expected, "more"))
+        })
+    }
+
     /// The same grid for cross-validation: each cell once for each fold, which is measured in the place of the test texts.
     ///
     /// # Errors

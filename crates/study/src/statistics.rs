@@ -128,6 +128,32 @@ impl TextDraws {
     }
 }
 
+/// The deviation of the mean of seeds that were tested on texts of their own, beyond what those texts make, as a share.
+fn between_seeds(seeds: &[Pair]) -> f64 {
+    let count = seeds.len() as f64;
+    if seeds.len() < 2 {
+        return 0.0;
+    }
+    let moments = |pair: &Pair| {
+        let texts = pair.texts() as f64;
+        let mean = pair.differences.iter().map(|&one| f64::from(one)).sum::<f64>() / texts;
+        let squares = pair.differences.iter().map(|&one| f64::from(one).powi(2)).sum::<f64>() / texts;
+        (mean, (squares - mean * mean) / texts)
+    };
+    let moments: Vec<(f64, f64)> = seeds.iter().map(moments).collect();
+    let mean = moments.iter().map(|(mean, _)| mean).sum::<f64>() / count;
+    let between = moments.iter().map(|(own, _)| (own - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    let within = moments.iter().map(|(_, within)| within).sum::<f64>() / count;
+    ((between - within).max(0.0) / count).sqrt()
+}
+
+/// A number of the normal distribution (Box and Muller 1958).
+fn normal(random: &mut ChaCha8Rng) -> f64 {
+    let mut uniform = || ((random.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    let (radius, angle) = ((-2.0 * uniform().ln()).sqrt(), std::f64::consts::TAU * uniform());
+    radius * angle.cos()
+}
+
 /// The difference of two networks' accuracies, in points, first minus second: what the bootstrap drew.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
@@ -138,9 +164,12 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// From a pair for each seed. Texts that are the same for all seeds (`same_texts`) are drawn once for all, others
-    /// for each seed on their own. Of n seeds n - 1 are drawn, with n the interval of a few would be too narrow (Rao
-    /// and Wu 1988). None where there are no texts.
+    /// From a pair for each seed. None where there are no texts.
+    ///
+    /// Texts that are the same for all seeds (`same_texts`) are drawn once for all, and n - 1 of n seeds: with n the
+    /// interval of a few would be too narrow (Rao and Wu 1988). Where each seed has texts of its own, the spread between
+    /// seeds holds that of the texts already: texts are drawn for each seed, and what seeds differ by beyond that is added
+    /// as normal noise of variance `max(0, S^2 - W) / n`, S^2 between the means of the seeds, W the mean within them.
     #[must_use]
     pub fn of(seeds: &[Pair], same_texts: bool) -> Option<Self> {
         let texts = seeds.first()?.differences.len();
@@ -170,24 +199,29 @@ impl Difference {
         };
         let kinds: Vec<usize> = of_all.as_ref().map_or_else(Vec::new, |all| all.texts.iter().map(kind_of).collect());
         let mut sums = vec![0i32; alike.len()];
+        let beyond = if same_texts { 0.0 } else { between_seeds(seeds) };
         let mut draws = Vec::with_capacity(DRAWS);
         for _ in 0..DRAWS {
-            let mut total = 0.0;
-            sums.fill(0);
-            for _ in 0..drawn_seeds {
-                let seed = below(&mut random, seeds.len());
-                if of_all.is_some() {
-                    alike.iter().for_each(|(differences, &kind)| sums[kind] += i32::from(differences[seed]));
-                } else {
-                    let (own, differences) = (&of_each[seed], &seeds[seed].differences);
-                    let sum = own.sum(&mut random, |at| i32::from(differences[own.texts[at]]));
-                    total += sum as f64 / differences.len() as f64;
+            let share = match &of_all {
+                Some(all) => {
+                    sums.fill(0);
+                    for _ in 0..drawn_seeds {
+                        let seed = below(&mut random, seeds.len());
+                        alike.iter().for_each(|(differences, &kind)| sums[kind] += i32::from(differences[seed]));
+                    }
+                    let sum = all.sum(&mut random, |at| sums[kinds[at]]) as f64;
+                    sum / texts as f64 / drawn_seeds as f64
                 }
-            }
-            if let Some(all) = &of_all {
-                total = all.sum(&mut random, |at| sums[kinds[at]]) as f64 / texts as f64;
-            }
-            draws.push(100.0 * total / drawn_seeds as f64);
+                None => {
+                    let mut total = 0.0;
+                    for (own, pair) in of_each.iter().zip(seeds) {
+                        let sum = own.sum(&mut random, |at| i32::from(pair.differences[own.texts[at]]));
+                        total += sum as f64 / pair.texts() as f64;
+                    }
+                    (total / seeds.len() as f64 + beyond * normal(&mut random)).clamp(-1.0, 1.0)
+                }
+            };
+            draws.push(100.0 * share);
         }
         draws.sort_by(f64::total_cmp);
         Some(Self { mean, draws })
@@ -344,13 +378,22 @@ mod tests {
             let half = found.draws.iter().filter(|&&draw| draw > 0.0).count() as f64 / DRAWS as f64;
             assert!((half - 0.5).abs() < 0.03, "{half}");
         }
-        // The variance is the sample's, divided by the number of seeds: 3 seeds of means 0, 50 and 100 points.
+        // Where each seed has texts of its own, the variance is that between the seeds, divided by their number: what texts
+        // make is part of it. 3 seeds of means 0, 50 and 100 points.
         let seeds = [0usize, 20, 40]
             .map(|right| Pair { differences: (0..40).map(|text| i8::from(text * 40 / 40 < right)).collect() });
         let found = Difference::of(&seeds, false).expect("texts");
         let variance = found.draws.iter().map(|draw| (draw - 50.0).powi(2)).sum::<f64>() / DRAWS as f64;
-        // 50 squared, divided by 3, and of the texts of the middle seed 50 squared / 40, for a third, halved.
-        let want = 2500.0 / 3.0 + 2500.0 / 40.0 / 3.0 / 2.0;
+        // A fifth of the draws or so end at -100 or 100 points.
+        let want = 2500.0 / 3.0;
+        assert!((variance / want - 1.0).abs() < 0.15, "{variance} {want}");
+        // Seeds that differ by no more than their texts make: the texts' variance alone.
+        let alike: Vec<Pair> = (0..3usize)
+            .map(|seed| Pair { differences: (0..400).map(|text| i8::from((text + seed) % 4 == 0)).collect() })
+            .collect();
+        let of_texts = Difference::of(&alike, false).expect("texts");
+        let variance = of_texts.draws.iter().map(|draw| (draw - 25.0).powi(2)).sum::<f64>() / DRAWS as f64;
+        let want = 2500.0 * 0.75 / 400.0 / 3.0;
         assert!((variance / want - 1.0).abs() < 0.06, "{variance} {want}");
         assert_eq!(found, Difference::of(&seeds, false).expect("the same again"));
         // Seeds that were tested on other texts have as many as their split has.

@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(path) => Grid::read(path)?,
         None => Grid::built_in()?,
     };
-    let grid = selected(declared.clone(), arguments);
+    let grid = selected(declared.clone(), arguments)?;
     let conditions = arguments.cells.conditions(&grid)?;
     let sources = arguments.cells.sources(&grid, arguments.wordnet.as_deref());
     if arguments.list {
@@ -72,11 +72,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// The part of a grid that was asked for.
-fn selected(mut grid: Grid, arguments: &Arguments) -> Grid {
+fn selected(mut grid: Grid, arguments: &Arguments) -> anyhow::Result<Grid> {
     if let Some(seeds) = arguments.cells.seeds {
         grid = grid.with_seeds(seeds);
     }
-    if arguments.quick { grid.quick() } else { grid }
+    grid.check_splits()?;
+    Ok(if arguments.quick { grid.quick() } else { grid })
 }
 
 /// Prints the cells and their states.

@@ -14,9 +14,9 @@ pub fn section(study: &Study, goals: &Goals, page: &mut Page) {
     page.heading(2, "Goals");
     page.paragraph(
         "Accuracies that were set beforehand. A goal is *met* or *missed* only where it lies outside the 95 % \
-         interval over seeds and test texts of what was reached, and *open* inside it. It is judged only if all \
-         cells of its row name the one cross-validation that chose the row, with its commit, if that is the one the \
-         goal names, and if the file of it, where it is at hand, holds the row as a candidate.",
+         interval over seeds and test texts of what was reached, and *open* inside it. It is judged only if no \
+         cell of its row is missing, all name one cross-validation and its commit, that is the one the goal names, and \
+         its file is here and chose the row. That the commit is older than the cells is for the reader to see.",
     );
     let mut table = Table::new(3, ["goal", "row", "data set", "at least", "reached", "verdict", "cross-validation"]);
     for goal in &goals.list {

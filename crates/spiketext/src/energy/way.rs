@@ -11,7 +11,9 @@
 //!
 //! A word table and bits change no answer. A signed code has the sums of the code that it stands for, not its times, so its
 //! costs are derived and its answers are not known. Shifts and the making of tables are left out, in favour of who uses
-//! them.
+//! them. Tables that price memory let every spike and bit meet all taps of a kernel, at a text's edges too, and numbers
+//! from a table only the taps that lie within the text, since only those are looked up. A device that computes zeros (`dense`)
+//! makes nothing of bits or signs: there these ways mean nothing.
 
 use super::{Connections, OperationCounts, Shape};
 use crate::{engine::cover, network::UnknownWord, text::UNKNOWN};

@@ -1,5 +1,6 @@
 //! The networks that compete, and their points under a cost table.
 
+use spiketext::energy::{Prices, TABLES};
 use spiketext_study::{Method, WayName};
 
 use super::TABLE;
@@ -130,6 +131,22 @@ impl<'a> Network<'a> {
         self.mean(place, |entry| Some(entry.accuracy().mean))
     }
 
+    /// Points by which it is ahead of another network on the seeds that both have, tested on the same texts.
+    #[must_use]
+    pub fn lead(&self, other: &Network<'_>, place: Place<'_>) -> Option<f64> {
+        let sets = self.at(place)?.into_iter().zip(other.at(place)?).map(|(own, rival)| {
+            let leads = own.cells.iter().filter_map(|cell| {
+                let twin = rival
+                    .cells
+                    .iter()
+                    .find(|twin| twin.seed == cell.seed && twin.settings.split == cell.settings.split)?;
+                Some(cell.measured.test_accuracy - twin.measured.test_accuracy)
+            });
+            Some(Sample::of(leads)?.mean)
+        });
+        Some(Sample::of(sets.collect::<Option<Vec<_>>>()?)?.mean)
+    }
+
     /// Energy a text under a cost table.
     #[must_use]
     pub fn microjoules(&self, place: Place<'_>, table: &str) -> Option<f64> {
@@ -222,7 +239,15 @@ impl<'a> Networks<'a> {
     /// The points of a place under a cost table. What costs nothing there was not priced.
     #[must_use]
     pub fn points(&self, place: Place<'_>, table: &str) -> Vec<Point> {
+        // A device that computes zeros makes nothing of bits that are not set, or of signs.
+        let dense = TABLES
+            .iter()
+            .any(|known| known.name == table && matches!(known.prices, Prices::Device { events: false, .. }));
         let point = |(number, network): (usize, &Network<'a>)| {
+            let by_events = network.way == Some(WayName::SignedCode) || network.group() == Group::Levels;
+            if dense && by_events {
+                return None;
+            }
             let microjoules = network.microjoules(place, table).filter(|energy| *energy > 0.0)?;
             Some(Point { network: number, accuracy: network.accuracy(place)?, microjoules })
         };
@@ -230,9 +255,18 @@ impl<'a> Networks<'a> {
     }
 }
 
+impl Networks<'_> {
+    /// The points that none beats, but for signed codes: what those would answer was not measured.
+    #[must_use]
+    pub fn front(&self, points: &[Point]) -> Vec<Point> {
+        let measured = |point: &&Point| self.all[point.network].way != Some(WayName::SignedCode);
+        front(&points.iter().filter(measured).copied().collect::<Vec<_>>())
+    }
+}
+
 /// The points that none beats in both accuracy and energy, the cheapest first. Of equals the first.
 #[must_use]
-pub fn front(points: &[Point]) -> Vec<Point> {
+fn front(points: &[Point]) -> Vec<Point> {
     let mut order: Vec<Point> = points.to_vec();
     order.sort_by(|a, b| {
         let cheaper = a.microjoules.total_cmp(&b.microjoules);

@@ -3,7 +3,7 @@
 use spiketext::Result;
 use spiketext_study::WayName;
 
-use super::networks::{Group, Network, Networks, Place, Point, front, way_name};
+use super::networks::{Group, Network, Networks, Place, Point, way_name};
 use crate::{
     cells::dataset_name,
     figure::{Mark, Shape},
@@ -43,9 +43,9 @@ fn label(network: &Network<'_>) -> String {
 
 /// Where the axis of a panel begins: a point below the least accurate network of the front that is within [`DEPTH`]
 /// of the most accurate one.
-fn floor(points: &[Point]) -> f64 {
+fn floor(points: &[Point], front: &[Point]) -> f64 {
     let best = points.iter().map(|point| point.accuracy).fold(f64::NEG_INFINITY, f64::max);
-    let near = front(points).into_iter().map(|point| point.accuracy).filter(|accuracy| *accuracy >= best - DEPTH);
+    let near = front.iter().map(|point| point.accuracy).filter(|accuracy| *accuracy >= best - DEPTH);
     (near.fold(best, f64::min) - 1.0).max(0.0)
 }
 
@@ -63,7 +63,7 @@ pub fn draw(networks: &Networks<'_>, table: &str) -> Option<Result<String>> {
         if points.is_empty() {
             continue;
         }
-        let best = front(&points);
+        let best = networks.front(&points);
         let mut series: Vec<Series> = Vec::new();
         for (group, way, mark) in &kinds {
             let own = points.iter().filter(|point| {
@@ -85,7 +85,7 @@ pub fn draw(networks: &Networks<'_>, table: &str) -> Option<Result<String>> {
         series.insert(0, stairs(&best));
         series.retain(|series| !series.points.is_empty());
         energies.extend(points.iter().map(|point| point.microjoules));
-        floors.push((dataset_name(dataset).to_owned(), floor(&points)));
+        floors.push((dataset_name(dataset).to_owned(), floor(&points, &best)));
         panels.push(Panel { title: dataset_name(dataset).to_owned(), series });
     }
     if panels.is_empty() {

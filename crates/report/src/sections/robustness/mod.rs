@@ -46,7 +46,7 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
     let texts = entries.iter().flat_map(|entry| &entry.cells).filter_map(|cell| Some(attacked(cell)?.texts));
     page.paragraph(&format!(
         "Percent of test texts that a network still labels right when an attack has changed them until it errs or \
-         gives up ([what the attacks do](attacks.md)); the same {} texts for every network and seed. Behind ± stands \
+         gives up ([what the attacks do](attacks.md)); the same {} texts for every network of a seed. Behind ± stands \
          half the 95 % interval of the mean over the seeds (Student's t). `before`: the texts as they are. Of a \
          network with a random code, `fixed`, `fresh` and `mean` say what noise the attack's questions meet: always \
          the same, new for each question, or the mean over draws; what the attack took for its end is in the first \
