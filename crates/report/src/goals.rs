@@ -1,14 +1,12 @@
 //! Goals: accuracies that a row was to reach, set beforehand, and the cross-validation that the row was chosen by.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Component, Path, PathBuf},
 };
 
-use serde::Deserialize;
 use spiketext::{Error, Result};
-use spiketext_study::{Cell, selection::Selection};
+use spiketext_study::{Cell, Goal, selection::Selection};
 
 use crate::{
     cells::{Entry, Key, Study, dataset_name},
@@ -16,27 +14,6 @@ use crate::{
     paired::Spread,
     published::DATASETS,
 };
-
-/// A goal, as its file holds it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Goal {
-    /// What it is called.
-    pub name: String,
-    /// The table of the row.
-    pub table: String,
-    /// The row.
-    pub row: String,
-    /// Where on its axis.
-    #[serde(default)]
-    pub axis: BTreeMap<String, String>,
-    /// The data set's short name, or `mean` for the mean over the published ones.
-    pub dataset: String,
-    /// Percent of the test texts.
-    pub at_least: f64,
-    /// The file of the cross-validation that chose the row, from the root of the repository.
-    pub selection: String,
-}
 
 /// The goals beside a folder of cells.
 #[derive(Debug)]

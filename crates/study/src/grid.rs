@@ -42,6 +42,7 @@ use crate::{
     cell::{Family, Fold, Method, Selected, cell_id},
     fasttext::FastText,
     folds,
+    goal::Goal,
 };
 
 /// The grid that comes with the program.
@@ -56,27 +57,6 @@ pub struct Grid {
     pub datasets: BTreeMap<String, DatasetSource>,
     /// What its rows are to reach.
     pub goals: Vec<Goal>,
-}
-
-/// An accuracy that a row is to reach.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Goal {
-    /// What the goal is called.
-    pub name: String,
-    /// The table of the row.
-    pub table: String,
-    /// The row.
-    pub row: String,
-    /// Where on its axis, in the words of a cell.
-    #[serde(default)]
-    pub axis: BTreeMap<String, String>,
-    /// The data set, or `mean` for the mean over the published ones.
-    pub dataset: String,
-    /// Percent of the test texts.
-    pub at_least: f64,
-    /// The file of the cross-validation that must have chosen the row.
-    pub selection: String,
 }
 
 /// Where a data set comes from.

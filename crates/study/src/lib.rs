@@ -1,6 +1,6 @@
 //! Studies: a declared grid of experiments, each a cell with a result file of its own, and what runs them.
 //!
-//! [`cell`] is the file of a result, [`archive`] many of them in one file, [`machine`] says where it was measured,
+//! [`cell`] is the file of a result, [`archive`] many of them in one file, [`machine`] says where it was measured, [`goal`] what a row is to reach,
 //! [`selection`] what cross-validation chooses, [`statistics`] what may be said of the difference of two; these are there without the feature `run`, which brings in training and attacks: `grid` says which cells there are
 //! and in what order, `timing` times answers, `bag_of_words` and `fasttext` are methods without a network, `context` holds
 //! what cells share, `victims` attacks networks, `cells` makes one cell, `runner` those that are not there yet: each uses
@@ -13,6 +13,7 @@
 
 pub mod archive;
 pub mod cell;
+pub mod goal;
 pub mod machine;
 pub mod selection;
 pub mod statistics;
@@ -51,10 +52,11 @@ pub use cell::{
     Measurements, Method, Noise, NoiseSettings, Priced, Seconds, Selected, Settings, TestAnswers, Way, WayName,
     cell_id,
 };
+pub use goal::Goal;
 #[cfg(feature = "run")]
 pub use {
     cells::CellResult,
     context::{CellContext, Sources, Texts},
-    grid::{Choices, Goal, Grid, PlannedCell, Vectors},
+    grid::{Choices, Grid, PlannedCell, Vectors},
     runner::{Limits, Outcome, Progress, State, list, run, write_expected},
 };

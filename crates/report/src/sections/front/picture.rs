@@ -13,6 +13,9 @@ use crate::{
 /// A panel begins at most so many points below its most accurate network.
 const DEPTH: f64 = 6.0;
 
+/// And at least so many: where one point makes the front, what it beats is to be seen too.
+const LEAST: f64 = 2.5;
+
 /// Colour and shape of a network: the colour says what it is, hollow that it looks up a word table, a triangle to the
 /// right that its codes are signed.
 fn mark_of(network: &Network<'_>) -> Mark {
@@ -46,7 +49,7 @@ fn label(network: &Network<'_>) -> String {
 fn floor(points: &[Point], front: &[Point]) -> f64 {
     let best = points.iter().map(|point| point.accuracy).fold(f64::NEG_INFINITY, f64::max);
     let near = front.iter().map(|point| point.accuracy).filter(|accuracy| *accuracy >= best - DEPTH);
-    (near.fold(best, f64::min) - 1.0).max(0.0)
+    (near.fold(best, f64::min) - 1.0).min(best - LEAST).max(0.0)
 }
 
 /// The figure under a cost table; none where nothing is priced.
