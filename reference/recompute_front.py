@@ -151,10 +151,11 @@ def main():
         lines = [line for line in csv.DictReader(file) if line["data set"] == titles.get(arguments.dataset)]
     # A name does not say which table of the study its row is of; accuracy and energy do. Of equals the report has one on
     # the front, and here are all of them: what is compared is where the front runs.
+    priced = "microjoules a text, "
     reported = sorted(
-        (line["cost table"], line["network"] + (f", {line['way']}" if line["way"] else ""),
-         float(line["test accuracy"]), float(line["microjoules a text"]))
-        for line in lines
+        (column.removeprefix(priced), line["network"] + (f", {line['way']}" if line["way"] else ""),
+         float(line["test accuracy"]), float(microjoules))
+        for line in lines for column, microjoules in line.items() if column.startswith(priced) and microjoules
     )
     computed = sorted(
         (table, name_of(key), *own[key]) for table, (own, _) in fronts.items() for key in own
@@ -169,8 +170,8 @@ def main():
     wrong = len(apart) + (len(computed) != len(reported)) + (not reported)
     for table, (own, front) in fronts.items():
         theirs = sorted(
-            (float(line["test accuracy"]), float(line["microjoules a text"]))
-            for line in lines if line["cost table"] == table and line["on the front"] == "yes"
+            (float(line["test accuracy"]), float(line[priced + table]))
+            for line in lines if table in line["on the front of"].split("; ")
         )
         ours = sorted({own[key] for key in front})
         if len(theirs) != len(ours) or not all(map(near, theirs, ours)):

@@ -61,8 +61,8 @@ pub fn section(study: &Study, spreads: &Spreads<'_>, page: &mut Page) -> Result<
     figures(&networks, &tables, page)?;
     let link = csv(&networks, spreads, &tables, page)?;
     page.paragraph(&format!(
-        "Every point, with the interval of its accuracy, its bytes and its time: {link}. Only networks as they were \
-         run have a time."
+        "Every network, with the interval of its accuracy, its bytes, its time and its energy under each table: {link}. Only \
+         networks as they were run have a time."
     ));
     ahead::section(&networks, &tables, page)?;
     times(&networks, &tables, page);
@@ -92,71 +92,50 @@ fn figures(networks: &Networks<'_>, tables: &[&str], page: &mut Page) -> Result<
     Ok(())
 }
 
-/// Every point as a line of a table beside the page; gives the link.
+/// Every network as a line of a table beside the page, a column for each cost table; gives the link.
 fn csv(networks: &Networks<'_>, spreads: &Spreads<'_>, tables: &[&str], page: &mut Page) -> Result<String> {
-    let columns = [
-        "data set",
-        "network",
-        "way",
-        "method",
-        "filters",
-        "T",
-        "cost table",
-        "microjoules a text",
-        "test accuracy",
-        "low",
-        "high",
-        "seeds",
-        "footprint bytes",
-        "nanoseconds a text",
-        "on the front",
-    ];
+    let own = ["data set", "network", "way", "method", "filters", "T", "test accuracy", "low", "high", "seeds"];
+    let bytes_and_time = ["footprint bytes", "nanoseconds a text"];
+    let energies: Vec<String> = tables.iter().map(|table| format!("microjoules a text, {table}")).collect();
+    let mut columns: Vec<&str> = own.into_iter().chain(bytes_and_time).collect();
+    columns.extend(energies.iter().map(String::as_str));
+    columns.push("on the front of");
     let shown = |value: Option<f64>| value.map_or_else(String::new, precise);
     let whole = |value: Option<usize>| value.map_or_else(String::new, |value| value.to_string());
-    // Intervals do not hang on the cost table.
-    let places: Vec<(Place<'_>, Vec<Option<[f64; 2]>>)> = networks
-        .places()
-        .into_iter()
-        .map(|place| {
-            let of = |network: &networks::Network<'_>| match network.way {
+    let mut rows = Vec::new();
+    for place in networks.places() {
+        let points: Vec<Vec<networks::Point>> = tables.iter().map(|table| networks.points(place, table)).collect();
+        let fronts: Vec<Vec<networks::Point>> = points.iter().map(|points| networks.front(points)).collect();
+        for (index, network) in networks.all.iter().enumerate() {
+            let Some(first) = network.entries.first() else { continue };
+            let Some(accuracy) = points.iter().flatten().find(|point| point.network == index) else { continue };
+            let interval = match network.way {
                 // Its answers are taken to be those of the network, and were not measured.
                 Some(WayName::SignedCode) => None,
-                _ => Some(spreads.mean(&network.at(place)?)?.interval()),
+                _ => network.at(place).and_then(|entries| Some(spreads.mean(&entries)?.interval())),
             };
-            (place, networks.all.iter().map(of).collect())
-        })
-        .collect();
-    let mut rows = Vec::new();
-    for (place, intervals) in &places {
-        for table in tables {
-            let points = networks.points(*place, table);
-            let front = networks.front(&points);
-            for point in &points {
-                let network = &networks.all[point.network];
-                let Some(first) = network.entries.first() else { continue };
-                let [low, high] = match intervals[point.network] {
-                    Some(interval) => interval.map(|end| format!("{end:.3}")),
-                    None => [String::new(), String::new()],
-                };
-                let seeds = network.at(*place).and_then(|entries| entries.iter().map(|e| e.cells.len()).min());
-                rows.push(vec![
-                    place.name().to_owned(),
-                    network.key.name(),
-                    networks::way_name(network.way).to_owned(),
-                    method_name(network.key.kind.method),
-                    whole(first.filters()),
-                    whole(first.steps()),
-                    (*table).to_owned(),
-                    precise(point.microjoules),
-                    format!("{:.3}", point.accuracy),
-                    low,
-                    high,
-                    whole(seeds),
-                    shown(network.footprint(*place)),
-                    shown(network.nanoseconds(*place)),
-                    if front.contains(point) { "yes" } else { "no" }.to_owned(),
-                ]);
-            }
+            let [low, high] = interval.map_or_else(Default::default, |ends| ends.map(|end| format!("{end:.3}")));
+            let seeds = network.at(place).and_then(|entries| entries.iter().map(|e| e.cells.len()).min());
+            let mut row = vec![
+                place.name().to_owned(),
+                network.key.name(),
+                networks::way_name(network.way).to_owned(),
+                method_name(network.key.kind.method),
+                whole(first.filters()),
+                whole(first.steps()),
+                format!("{:.3}", accuracy.accuracy),
+                low,
+                high,
+                whole(seeds),
+                shown(network.footprint(place)),
+                shown(network.nanoseconds(place)),
+            ];
+            let of = |points: &[networks::Point]| points.iter().find(|point| point.network == index).copied();
+            row.extend(points.iter().map(|points| shown(of(points).map(|point| point.microjoules))));
+            let under: Vec<&str> =
+                tables.iter().zip(&fronts).filter(|(_, front)| of(front).is_some()).map(|(table, _)| *table).collect();
+            row.push(under.join("; "));
+            rows.push(row);
         }
     }
     page.csv("front", &columns, &rows)
