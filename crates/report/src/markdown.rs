@@ -80,7 +80,7 @@ impl Page {
     pub fn csv(&mut self, name: &str, columns: &[&str], rows: &[Vec<String>]) -> Result<String> {
         let broken = |error: String| Error::invalid("report", "rows of as many cells as columns", error);
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(columns).map_err(|error| broken(error.to_string()))?;
+        writer.write_record(columns.iter().map(|name| plain(name))).map_err(|error| broken(error.to_string()))?;
         for row in rows {
             writer.write_record(row.iter().map(|cell| plain(cell))).map_err(|error| broken(error.to_string()))?;
         }

@@ -98,6 +98,16 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// `+1.20`, `−0.45`, `0.00`: how much more or less, with a minus sign as typesetters have it.
+#[must_use]
+pub fn more_or_less(value: f64, decimals: usize) -> String {
+    let text = format!("{value:+.decimals$}");
+    if text.trim_start_matches(['+', '-', '0', '.']).is_empty() {
+        return text[1..].to_owned();
+    }
+    text.replace('-', "−")
+}
+
 /// `1 cell`, `2 cells`.
 #[must_use]
 pub fn plural(count: usize, one: &str) -> String {
@@ -107,6 +117,12 @@ pub fn plural(count: usize, one: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_and_less_have_their_signs() {
+        assert_eq!([1.2, -0.451, -0.001].map(|value| more_or_less(value, 2)), ["+1.20", "−0.45", "0.00"]);
+        assert_eq!(more_or_less(-10.04, 1), "−10.0");
+    }
 
     #[test]
     fn deviations_are_of_a_sample() {

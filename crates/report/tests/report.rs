@@ -265,6 +265,7 @@ fn robust_accuracies_stand_beside_those_of_the_dnn() {
         "{claim}"
     );
     assert!(flat(claim).contains("That no such lead exists is not shown."), "{claim}");
+    assert!(flat(claim).contains(" on SST-2, on some of their test texts."), "{claim}");
     assert!(!page.contains("## Table robustness") && !page.contains("### The paper's own protocol"));
 }
 
@@ -289,12 +290,26 @@ fn the_papers_own_protocol_comes_first_and_has_its_own_victim() {
     assert!(left.expect("a line").ends_with(" | 40.00 ± 0.00 |"), "{own}");
     let more = format!("| {attack} | fine-tuned SNN, fresh noise | original TextCNN | the attack's | +2.00 ± 2.48 |");
     assert!(own.contains(&more), "{own}");
-    assert!(own.contains("| tailored TextCNN | other draws' | -1.00 ± 0.00 |"), "{own}");
+    assert!(own.contains("| tailored TextCNN | other draws' | −1.00 ± 0.00 |"), "{own}");
     let found = flat(own);
     assert!(
         found.contains("That lead was not found here") && found.contains("than the TextCNN with maximum pooling")
     );
     assert!(!found.contains("which was not attacked here"), "{found}");
+    assert!(found.contains("Tested were textfooler on SST-2, on some of their test texts."), "{found}");
+    // Of sets and attacks only those that met are told.
+    let attacked = |name: &str, dataset: &str| {
+        let mut cell = made_up::attack("tailored TextCNN", &[("attack.name", name)], 0, Method::Dnn, 45.0, 45.0);
+        cell.dataset = dataset.to_owned();
+        cell
+    };
+    cells.extend([attacked("pwws", "mr"), attacked("pso", "mr"), attacked("homophones", "chnsenti")]);
+    let (page, ..) = self::page(&cells, None);
+    let found = flat(&page);
+    let met = ["textfooler on SST-2", "pwws and pso on MR", "homophones on ChnSenti"];
+    for part in met {
+        assert!(found.contains(part), "{part}: {found}");
+    }
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::path::Path;
 use serde::Deserialize;
 use spiketext::{Error, Result};
 
-use crate::markdown::{Page, Table, escaped};
+use crate::{
+    markdown::{Page, Table, escaped},
+    numbers::more_or_less,
+};
 
 /// The file's name.
 const FILE: &str = "learning-curve.csv";
@@ -74,7 +77,7 @@ pub fn section(beside: &Path, page: &mut Page) -> Result<()> {
             format!("{:.1}", point.dnn_accuracy),
             format!("{:.1}", point.snn_accuracy),
             format!("{:.1}", point.rival_accuracy),
-            format!("{difference:+.1} ± {:.1}", point.accuracy_error),
+            format!("{} ± {:.1}", more_or_less(difference, 1), point.accuracy_error),
             format!("{:.1}", point.snn_macro_f1),
             format!("{:.1}", point.rival_macro_f1),
         ]);

@@ -132,8 +132,12 @@ fn csv(networks: &Networks<'_>, spreads: &Spreads<'_>, tables: &[&str], page: &m
             ];
             let of = |points: &[networks::Point]| points.iter().find(|point| point.network == index).copied();
             row.extend(points.iter().map(|points| shown(of(points).map(|point| point.microjoules))));
-            let under: Vec<&str> =
-                tables.iter().zip(&fronts).filter(|(_, front)| of(front).is_some()).map(|(table, _)| *table).collect();
+            let under: Vec<&str> = tables
+                .iter()
+                .zip(&fronts)
+                .filter(|(_, front)| of(front).is_some())
+                .map(|(table, _)| *table)
+                .collect();
             row.push(under.join("; "));
             rows.push(row);
         }
