@@ -135,8 +135,14 @@ def main():
     parser.add_argument("--table", type=pathlib.Path, help="front.csv of the report, to be compared with")
     parser.add_argument("--under", default="45 nm, fp32 (Horowitz 2014)", help="the cost table whose front is printed")
     arguments = parser.parse_args()
-    points = points_of(cells_of(arguments.cells), arguments.dataset)
+    cells = cells_of(arguments.cells)
+    points = points_of(cells, arguments.dataset)
+    if not points:
+        known = ", ".join(sorted({cell["dataset"] for cell in cells})) or "none"
+        raise SystemExit(f"expected a data set with cells of main or front among {known}, got {arguments.dataset}")
     tables = sorted({table for own in points.values() for table in own})
+    if arguments.under not in tables:
+        raise SystemExit(f"--under: expected one of {'; '.join(tables)}, got {arguments.under}")
     fronts = {}
     for table in tables:
         own = {key: tables[table] for key, tables in points.items() if table in tables}
@@ -148,7 +154,7 @@ def main():
         return
     titles = {"mr": "MR", "sst2": "SST-2", "subj": "Subj", "sst5": "SST-5", "chnsenti": "ChnSenti", "waimai": "Waimai"}
     with arguments.table.open(encoding="utf-8", newline="") as file:
-        lines = [line for line in csv.DictReader(file) if line["data set"] == titles.get(arguments.dataset)]
+        lines = [line for line in csv.DictReader(file) if line["data set"] == titles.get(arguments.dataset, arguments.dataset)]
     # A name does not say which table of the study its row is of; accuracy and energy do. Of equals the report has one on
     # the front, and here are all of them: what is compared is where the front runs.
     priced = "microjoules a text, "

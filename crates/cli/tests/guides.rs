@@ -8,8 +8,15 @@ use std::{collections::BTreeSet, fs, io::Write, path::Path};
 use common::succeeds;
 
 /// Beginnings of commands that need the network, data sets or hours.
-const NOT_RUN: [&str; 4] =
-    ["spiketext data fetch", "spiketext vectors fetch", "spiketext reproduce", "spiketext report"];
+const NOT_RUN: [&str; 4] = [
+    "spiketext data fetch",
+    "spiketext vectors fetch",
+    "spiketext reproduce --quick",
+    "spiketext reproduce --data-dir",
+];
+
+/// The report of the study in its usual place, which an empty folder does not have.
+const REPORT: &str = "spiketext report";
 
 /// The documents for people who use the program, beside the pages of the guide.
 const DOCUMENTS: [&str; 3] = ["README.md", "CONTRIBUTING.md", "docs/attacks.md"];
@@ -62,6 +69,8 @@ fn files(folder: &Path) {
     let few: Vec<&str> = reviews.lines().take(20).collect();
     write("more-reviews.csv", &few.join("\n"));
     let texts: Vec<&str> = reviews.lines().skip(1).filter_map(|line| line.splitn(3, ',').nth(2)).collect();
+    let comments: Vec<&str> = reviews.lines().filter_map(|line| Some(line.split_once(',')?.1)).collect();
+    write("comments.csv", &comments.join("\n"));
     let letters = texts.iter().take(50).enumerate().map(|(id, text)| format!("{id},{text}\n"));
     write("letters.csv", &("id,text\n".to_owned() + &letters.collect::<String>()));
     let german = fs::read_to_string(repository().join("testdata/languages/de.csv")).expect("German texts");
@@ -100,16 +109,37 @@ fn write_vectors(path: &Path, texts: &str) {
     fs::write(path, packed.finish().expect("packed")).expect("written");
 }
 
+/// The files that a document shows whole: indented lines below one that names the file, `# NAME.toml`.
+fn shown(document: &str) -> Vec<(&str, String)> {
+    let mut files: Vec<(&str, String)> = Vec::new();
+    let mut open = false;
+    for line in document.lines() {
+        let indented = line.strip_prefix("    ");
+        let name = indented.and_then(|line| line.strip_prefix("# ")).filter(|name| name.ends_with(".toml"));
+        open = name.is_some()
+            || open && (line.is_empty() || indented.is_some_and(|line| !line.starts_with("spiketext ")));
+        match (name, files.last_mut()) {
+            (Some(name), _) => files.push((name, String::new())),
+            (None, Some((_, content))) if open => *content += &format!("{}\n", indented.unwrap_or_default()),
+            _ => {}
+        }
+    }
+    files
+}
+
 /// Runs the commands of a document in a folder of its own; returns how many.
 fn run_commands(name: &str) -> usize {
     let folder = tempfile::tempdir().expect("a temporary folder");
     files(folder.path());
     let document = fs::read_to_string(repository().join(name)).expect("the document");
+    for (file, content) in shown(&document) {
+        fs::write(folder.path().join(file), content).expect("written");
+    }
     let mut run = 0;
     for command in commands(&document) {
         let line = command.join(" ");
         let arguments: Vec<&str> = command[1..].iter().map(String::as_str).collect();
-        if NOT_RUN.iter().any(|beginning| line.starts_with(beginning)) {
+        if line == REPORT || NOT_RUN.iter().any(|beginning| line.starts_with(beginning)) {
             has_flags(folder.path(), &arguments, &format!("{name}: {line}"));
         } else {
             succeeds(folder.path(), &arguments);

@@ -17,7 +17,7 @@ fn a_study_in_the_usual_place_becomes_a_page_with_figures() {
     assert!(fails(folder, &["report"]).contains("cannot read docs/results/study"));
     let cells: Vec<_> = made_up::study().into_iter().filter(|cell| cell.seed == 1).collect();
     made_up::write(&folder.join("docs/results/study"), &cells);
-    fs::write(folder.join("docs/results/grid.json"), made_up::grid(&made_up::study())).unwrap();
+    fs::write(folder.join("docs/results/study.grid.json"), made_up::grid(&made_up::study())).unwrap();
     let said = succeeds(folder, &["report"]);
     let missing = made_up::study().len() - cells.len();
     let expected = format!("docs/results.md: {} cells, {missing} missing; ", cells.len());

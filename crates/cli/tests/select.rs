@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use common::{everything, fails, run, succeeds, text};
 use serde_json::Value;
@@ -62,7 +62,7 @@ fn rows_are_chosen_among_on_texts_that_were_held_back() {
     let accuracies: Vec<f64> = candidates.iter().map(|one| one["accuracy"].as_f64().unwrap()).collect();
     assert!(accuracies.windows(2).all(|two| two[0] >= two[1]), "{accuracies:?}");
     assert!(candidates[0]["difference"].is_null() && candidates[1]["difference"]["verdict"].is_string());
-    for part in ["lean DNN (dnn.epochs=4)", "bag of words", "chosen", "no test text took part"] {
+    for part in ["lean DNN (dnn.epochs=4)", "bag of words", "chosen", "no text of the test parts took part"] {
         assert!(told.contains(part), "{part}: {told}");
     }
     // Each of the 240 texts is held back by one fold, and with the class that it has.
@@ -78,7 +78,7 @@ fn rows_are_chosen_among_on_texts_that_were_held_back() {
     let first = fs::read(folder.join("chosen/selection.json")).unwrap();
     let cells = everything(&folder.join("chosen/cells"));
     let again = run(folder, &SELECT);
-    assert!(!text(&again.stderr).contains("held_back"), "nothing ran: {}", text(&again.stderr));
+    assert!(!text(&again.stderr).contains("held back"), "nothing ran: {}", text(&again.stderr));
     fs::remove_dir_all(folder.join("chosen")).unwrap();
     table(folder, "nobody has seen this");
     succeeds(folder, &SELECT);
@@ -173,6 +173,28 @@ SELECTED
 GOALS
 "#;
 
+/// Commits the choice to a repository of its own, with `git`; nothing where there is no such program.
+fn committed(folder: &Path) -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(folder).args([
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b.c",
+            "-c",
+            "commit.gpgsign=false",
+        ]);
+        let output = command.args(arguments).output().ok()?;
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        Some(text(&output.stdout).trim().to_owned())
+    };
+    git(&["init", "--quiet"])?;
+    git(&["add", "chosen/selection.json"])?;
+    git(&["commit", "--quiet", "-m", "A choice"])?;
+    git(&["rev-parse", "HEAD"])
+}
+
 /// From a choice to a goal that is judged, and to the front, with the program alone.
 #[test]
 fn a_goal_is_judged_of_what_cross_validation_chose_and_of_nothing_else() {
@@ -199,6 +221,7 @@ fn a_goal_is_judged_of_what_cross_validation_chose_and_of_nothing_else() {
             axis.join(", ")
         )
     };
+    assert_eq!(found["spared-splits"]["mine"], 2);
     let (chosen, other) = (&front["candidates"][0], &front["candidates"][1]);
     let plain: Value = serde_json::json!({ "row": "TF-IDF", "axis": {} });
     let own = "chosen/selection.json";
@@ -209,8 +232,10 @@ fn a_goal_is_judged_of_what_cross_validation_chose_and_of_nothing_else() {
         goal("unchosen", "front", other, 1.0, own),
         goal("unasked", "main", &plain, 1.0, own),
     ];
-    let selected = "selected = { file = \"chosen/selection.json\", commit = \"abc\" }";
-    fs::write(folder.join("grid.toml"), grid(selected, &goals.concat())).unwrap();
+    let commit = committed(folder);
+    let of_commit = commit.as_deref().unwrap_or("0123abc");
+    let selected = format!("selected = {{ file = \"chosen/selection.json\", commit = \"{of_commit}\" }}");
+    fs::write(folder.join("grid.toml"), grid(&selected, &goals.concat())).unwrap();
     let cells = "results/study";
     succeeds(folder, &["reproduce", "--grid", "grid.toml", "--out", cells]);
     succeeds(folder, &["report", "--cells", cells, "--out", "results.md"]);
@@ -219,10 +244,17 @@ fn a_goal_is_judged_of_what_cross_validation_chose_and_of_nothing_else() {
         let start = format!("| {name} |");
         page.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{name}: {page}"))
     };
-    assert!(line("low").contains("| met |"), "{}", line("low"));
-    assert!(line("high").contains("| missed |") || line("high").contains("| open |"), "{}", line("high"));
+    if commit.is_some() {
+        let of_commit =
+            format!("| met | chosen/selection.json: chosen, commit {of_commit}; not known: whether it is older");
+        assert!(line("low").contains(&of_commit), "{}", line("low"));
+        assert!(line("high").contains("| missed |") || line("high").contains("| open |"), "{}", line("high"));
+    } else {
+        assert!(line("low").contains("not judged: no commit 0123abc with"), "{}", line("low"));
+    }
     assert!(line("elsewhere").contains("not judged: the cells were chosen by"), "{}", line("elsewhere"));
-    assert!(line("unchosen").contains("holds the row, and chose another"), "{}", line("unchosen"));
+    let want = if commit.is_some() { "holds the row, and chose another" } else { "no commit" };
+    assert!(line("unchosen").contains(want), "{}", line("unchosen"));
     assert!(line("unasked").contains("name no cross-validation"), "{}", line("unasked"));
     // More seeds than splits would test the same texts twice.
     let told = fails(folder, &["reproduce", "--grid", "grid.toml", "--out", cells, "--seeds", "3"]);
@@ -238,4 +270,20 @@ fn a_goal_is_judged_of_what_cross_validation_chose_and_of_nothing_else() {
         .map(|(_, bytes)| serde_json::from_slice::<Value>(&bytes).unwrap()["settings"]["split"].clone())
         .collect();
     assert_eq!(splits, [0, 1]);
+    // A choice that was edited after it was committed is none.
+    let edited = fs::read_to_string(folder.join(own)).unwrap().replacen("\"folds\": 3", "\"folds\": 4", 1);
+    fs::write(folder.join(own), edited).unwrap();
+    succeeds(folder, &["report", "--cells", cells, "--out", "edited.md"]);
+    let page = fs::read_to_string(folder.join("edited.md")).unwrap();
+    let want = if commit.is_some() { "chosen/selection.json is not what commit" } else { "no commit 0123abc" };
+    assert!(page.contains(want) && !page.contains("| met |"), "{page}");
+    // A grid without goals leaves none of an earlier one, and one with other choices is not done.
+    assert!(folder.join("results/study.goals.json").exists());
+    fs::write(folder.join("grid.toml"), grid("", "").replace("dnn.epochs=4", "dnn.epochs=5")).unwrap();
+    let output = run(folder, &["reproduce", "--grid", "grid.toml", "--out", cells]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("--again runs them again"), "{}", text(&output.stderr));
+    assert!(!folder.join("results/study.goals.json").exists());
+    let told = fails(folder, &["reproduce", "--grid", "grid.toml", "--out", cells, "--quick"]);
+    assert!(told.contains("--quick: no row of the grid"), "{told}");
 }

@@ -6,13 +6,13 @@ use std::{
 };
 
 use spiketext::{Error, Result};
-use spiketext_study::{Cell, Goal, selection::Selection};
+use spiketext_study::{Cell, Goal, Selected, goal::OF_MEAN, selection::Selection};
 
 use crate::{
     cells::{Entry, Key, Study, dataset_name},
+    history::History,
     numbers::plural,
     paired::Spread,
-    published::DATASETS,
 };
 
 /// The goals beside a folder of cells.
@@ -31,8 +31,8 @@ pub struct Reached {
     pub spread: Spread,
     /// `met`, `missed` or `open`.
     pub verdict: &'static str,
-    /// What its cross-validation said of the row.
-    pub chosen: &'static str,
+    /// What its cross-validation said of the row, at which commit, and what of that is not known.
+    pub chosen: String,
 }
 
 impl Goals {
@@ -60,13 +60,23 @@ impl Goals {
     ///
     /// # Errors
     /// The reason, in words.
-    pub fn judge(&self, goal: &Goal, study: &Study) -> std::result::Result<Reached, String> {
-        let of_goal = |cell: &&Cell| cell.table == goal.table && cell.row == goal.row && cell.axis == goal.axis;
+    pub fn judge(&self, goal: &Goal, study: &Study, history: &dyn History) -> std::result::Result<Reached, String> {
+        let is_of = |dataset: &str| match goal.dataset.as_str() {
+            "mean" => OF_MEAN.contains(&dataset),
+            own => own == dataset,
+        };
+        let of_goal = |cell: &&Cell| {
+            cell.table == goal.table && cell.row == goal.row && cell.axis == goal.axis && is_of(&cell.dataset)
+        };
         let cells: Vec<&Cell> = study.cells.iter().filter(of_goal).collect();
-        let Some(first) = cells.first() else { return Err("the row has no cells".into()) };
+        let Some(first) = cells.first() else {
+            return Err(match goal.dataset.as_str() {
+                "mean" => "the row has no cells".to_owned(),
+                dataset => format!("the row has no cells on {}", dataset_name(dataset)),
+            });
+        };
         let expected = study.expected.iter().flatten().filter(|cell| {
-            let is_its = goal.dataset == "mean" || cell.dataset == goal.dataset;
-            is_its && cell.table == goal.table && cell.row == goal.row && cell.axis == goal.axis
+            is_of(&cell.dataset) && cell.table == goal.table && cell.row == goal.row && cell.axis == goal.axis
         });
         let there = |dataset: &str, seed: u64| cells.iter().any(|cell| cell.dataset == dataset && cell.seed == seed);
         let (all, lacking) = expected
@@ -74,14 +84,14 @@ impl Goals {
         if lacking > 0 {
             return Err(format!("{lacking} of its {} are missing", plural(all, "cell")));
         }
-        Self::same_selection(goal, &cells)?;
-        let chosen = self.candidate(goal)?;
+        let selected = Self::same_selection(goal, &cells)?;
+        let chosen = self.chosen(selected, &cells, history)?;
         let key = Key::of(first);
         if cells.iter().any(|cell| Key::of(cell) != key) {
             return Err("the row's networks are of several kinds".into());
         }
         let names: Vec<&str> = match goal.dataset.as_str() {
-            "mean" => DATASETS.iter().map(|(name, _)| *name).collect(),
+            "mean" => OF_MEAN.to_vec(),
             name => vec![name],
         };
         let mut spreads = Vec::new();
@@ -112,10 +122,11 @@ impl Goals {
     }
 
     /// Whether all cells of a row were chosen by the cross-validation that the goal names.
-    fn same_selection(goal: &Goal, cells: &[&Cell]) -> std::result::Result<(), String> {
+    fn same_selection<'a>(goal: &Goal, cells: &[&'a Cell]) -> std::result::Result<&'a Selected, String> {
         let without = cells.iter().filter(|cell| cell.selected.is_none()).count();
         if without > 0 {
-            return Err(format!("{without} of {} name no cross-validation", plural(cells.len(), "cell")));
+            let all = plural(cells.len(), "cell");
+            return Err(format!("{without} of {all} name no cross-validation, as they were made"));
         }
         let mut chosen: Vec<_> = cells.iter().filter_map(|cell| cell.selected.as_ref()).collect();
         chosen.sort_unstable();
@@ -129,27 +140,81 @@ impl Goals {
         if selected.file != goal.selection {
             return Err(format!("the cells were chosen by {}, and the goal names {}", selected.file, goal.selection));
         }
-        Ok(())
+        Ok(selected)
     }
 
-    /// What the goal's cross-validation says of its row, where the file is to be found.
-    fn candidate(&self, goal: &Goal) -> std::result::Result<&'static str, String> {
-        let inside = Path::new(&goal.selection).components().all(|part| matches!(part, Component::Normal(_)));
-        if !inside || goal.selection.is_empty() {
-            return Err(format!("'{}' is no path from the root of the repository", goal.selection));
+    /// What a cross-validation says of a row with these cells, where its file is to be found, is what the commit holds, and
+    /// is older than the cells.
+    fn chosen(
+        &self,
+        selected: &Selected,
+        cells: &[&Cell],
+        history: &dyn History,
+    ) -> std::result::Result<String, String> {
+        let Selected { file, commit } = selected;
+        let inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
+        if !inside {
+            return Err(format!("'{file}' is no path from the root of the repository"));
         }
-        let Some(path) = self.find(&goal.selection) else { return Err(format!("{} is not here", goal.selection)) };
-        let text =
-            fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", goal.selection))?;
-        let selection: Selection = serde_json::from_str(&text)
-            .map_err(|error| format!("{} is no cross-validation: {error}", goal.selection))?;
+        let Some(path) = self.find(file) else { return Err(format!("{file} is not here")) };
+        let bytes = fs::read(&path).map_err(|error| format!("{file} cannot be read: {error}"))?;
+        match history.content(commit, file) {
+            Some(committed) if committed == bytes => {}
+            Some(_) => return Err(format!("{file} is not what commit {commit} holds")),
+            None => return Err(format!("no commit {commit} with {file} is known here")),
+        }
+        let mut unknown = Vec::new();
+        let mut programs: Vec<&str> =
+            cells.iter().map(|cell| cell.commit.strip_suffix("-dirty").unwrap_or(&cell.commit)).collect();
+        programs.sort_unstable();
+        programs.dedup();
+        for program in programs {
+            match history.is_before(commit, program) {
+                Some(true) => {}
+                Some(false) => {
+                    return Err(format!("commit {commit} is not older than {program}, whose program made cells"));
+                }
+                None => unknown.push(format!("whether it is older than the cells (of program {program})")),
+            }
+        }
+        let selection: Selection =
+            serde_json::from_slice(&bytes).map_err(|error| format!("{file} is no cross-validation: {error}"))?;
+        let first = cells[0];
         let mut places = selection.tables.iter().flat_map(|table| table.candidates.iter().enumerate());
-        let own = places.find(|(_, candidate)| candidate.row == goal.row && candidate.axis == goal.axis);
-        match own {
-            Some((0, _)) => Ok("chosen"),
-            Some(_) => Err(format!("{} holds the row, and chose another", goal.selection)),
-            None => Err(format!("{} does not hold the row as a candidate", goal.selection)),
+        let own = places.find(|(_, candidate)| candidate.row == first.row && candidate.axis == first.axis);
+        let candidate = match own {
+            Some((0, candidate)) => candidate,
+            Some(_) => return Err(format!("{file} holds the row, and chose another")),
+            None => return Err(format!("{file} does not hold the row as a candidate")),
+        };
+        for cell in cells {
+            let dataset = dataset_name(&cell.dataset);
+            if candidate.method != cell.method {
+                let [own, chosen] = [cell.method, candidate.method].map(spiketext_study::Method::name);
+                return Err(format!("the method of the cells is {own}, and {file} chose one by {chosen}"));
+            }
+            if !selection.datasets.contains_key(&cell.dataset) {
+                return Err(format!("{file} chose without {dataset}"));
+            }
+            if selection.format == 1 {
+                continue;
+            }
+            if candidate.settings.get(&cell.dataset) != Some(&cell.settings.digest()) {
+                return Err(format!("the row that {file} chose has other vectors or choices on {dataset}"));
+            }
+            let spared = selection.spared_splits.get(&cell.dataset).copied().unwrap_or(0);
+            if cell.settings.split.is_some_and(|split| split >= spared) {
+                return Err(format!("{file} was chosen on texts of {dataset} that are tested here (splits)"));
+            }
         }
+        if selection.format == 1 {
+            unknown.push("its choices and the texts it kept away from (file of format 1)".into());
+        }
+        let unknown = match unknown.as_slice() {
+            [] => String::new(),
+            parts => format!("; not known: {}", parts.join(", ")),
+        };
+        Ok(format!("chosen, commit {commit}{unknown}"))
     }
 
     /// A file of the repository, looked for upward from the goals to the repository's root.

@@ -6,6 +6,7 @@
 mod cells;
 mod figure;
 mod goals;
+mod history;
 mod markdown;
 mod numbers;
 mod paired;
@@ -16,14 +17,16 @@ mod sections;
 use std::path::{Path, PathBuf};
 
 use spiketext::{Error, Result, files::write_atomically, model::Model};
+use spiketext_study::archive;
 
+pub use crate::history::{Git, History};
 use crate::{cells::Study, goals::Goals, markdown::Page};
 
 /// What a report is made from and where it goes.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The folder of result cells. A file `grid.json` beside the folder lists the cells that the study was to have,
-    /// and a file `goals.json` what its rows were to reach: a list of `name`, `table`, `row`, `axis`, `dataset` (or
+    /// The folder `NAME` of result cells. A file `NAME.grid.json` beside it lists the cells that the study was to have,
+    /// and a file `NAME.goals.json` what its rows were to reach: a list of `name`, `table`, `row`, `axis`, `dataset` (or
     /// `mean`), `at-least` (percent) and `selection`, the file of the cross-validation that chose the row.
     pub cells: PathBuf,
     /// The Markdown file, ending in `.md`; figures and long tables go to `figures` and `tables` in the folder of its
@@ -46,21 +49,22 @@ pub struct Written {
     pub missing: Option<usize>,
 }
 
-/// Writes the report; with a model and a text also the spikes of that text.
+/// Writes the report; with a model and a text also the spikes of that text. `history` says which cross-validations were
+/// committed, and when.
 ///
 /// # Errors
 /// If a file cannot be read or written, a cell is broken or there is none; the file is named.
-pub fn write(request: &Request, spikes_of: Option<(&Model, &str)>) -> Result<Written> {
+pub fn write(request: &Request, history: &dyn History, spikes_of: Option<(&Model, &str)>) -> Result<Written> {
     let out = &request.out;
     if out.extension().is_none_or(|ending| ending != "md") {
         return Err(Error::invalid("report", "a file that ends in .md", out.display().to_string()));
     }
-    let study = Study::read(&request.cells, &beside_cells(&request.cells, "grid.json"))?;
-    let goals = Goals::read(&beside_cells(&request.cells, "goals.json"))?;
+    let study = Study::read(&request.cells, &archive::with(&request.cells, "grid.json"))?;
+    let goals = Goals::read(&archive::with(&request.cells, "goals.json"))?;
     let beside = out.with_extension("");
     let stem = out.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let mut page = Page { link: format!("{}/", encoded(&stem)), ..Page::default() };
-    let missing = sections::all(&study, goals.as_ref(), &beside, spikes_of, &mut page)?;
+    let missing = sections::all(&study, goals.as_ref().map(|goals| (goals, history)), &beside, spikes_of, &mut page)?;
     let figures = write_all(&beside.join("figures"), &page.figures)?;
     let tables = write_all(&beside.join("tables"), &page.tables)?;
     let text = format!("{}\n", page.text.trim_end());
@@ -78,15 +82,6 @@ fn write_all(folder: &Path, files: &[(String, String)]) -> Result<Vec<PathBuf>> 
         paths.push(path);
     }
     Ok(paths)
-}
-
-/// A file in the folder that holds the folder of cells.
-fn beside_cells(cells: &Path, name: &str) -> PathBuf {
-    match cells.parent().filter(|_| cells.file_name().is_some()) {
-        Some(parent) => parent.join(name),
-        // `.` and `..` have no name to take away.
-        None => cells.join("..").join(name),
-    }
 }
 
 /// A file name as part of a link.

@@ -44,8 +44,9 @@ impl Spread {
     /// Between which percentages it lies at 95 %.
     #[must_use]
     pub fn interval(&self) -> [f64; 2] {
-        let [low, high] = self.errors.interval(0.95);
-        [100.0 - high, 100.0 - low]
+        // What two seeds far apart let expect of others may leave the scale.
+        let [low, high] = self.errors.interval(0.95).map(|errors| (100.0 - errors).clamp(0.0, 100.0));
+        [high, low]
     }
 
     /// Half the width of that interval.

@@ -5,7 +5,7 @@ mod made_up;
 
 use std::{collections::BTreeMap, fs};
 
-use spiketext_report::{Request, write};
+use spiketext_report::{Git, Request, write};
 use spiketext_study::{Cell, Method, Priced, TestAnswers, Way, WayName};
 
 const SETS: [&str; 6] = ["mr", "sst2", "subj", "sst5", "chnsenti", "waimai"];
@@ -48,7 +48,8 @@ fn page(cells: &[Cell]) -> (String, BTreeMap<String, String>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     made_up::write(&folder.path().join("results/study"), cells);
     let out = folder.path().join("results.md");
-    let written = write(&Request { cells: folder.path().join("results/study"), out: out.clone() }, None);
+    let request = Request { cells: folder.path().join("results/study"), out: out.clone() };
+    let written = write(&request, &Git::around(folder.path()), None);
     let written = written.expect("a report");
     let beside = written.figures.iter().chain(&written.tables).map(|path| {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();

@@ -3,9 +3,9 @@
 #[allow(dead_code)]
 mod made_up;
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
-use spiketext_report::{Request, write};
+use spiketext_report::{History, Request, write};
 use spiketext_study::{Cell, Method, Selected};
 
 const SELECTION: &str = "docs/selection/widths.json";
@@ -18,6 +18,9 @@ fn cells() -> Vec<Cell> {
         for seed in 1..=3 {
             let mut cell = made_up::cell("main", "lean SNN", &AXIS, dataset, seed, Method::FineTuned);
             cell.selected = Some(Selected { file: SELECTION.into(), commit: "abc".into() });
+            if seed == 3 {
+                cell.commit.push_str("-dirty");
+            }
             cells.push(cell);
         }
     }
@@ -29,29 +32,54 @@ fn goal(dataset: &str, at_least: f64, selection: &str) -> serde_json::Value {
         "dataset": dataset, "at-least": at_least, "selection": selection})
 }
 
-/// A cross-validation with one candidate.
+/// A cross-validation with one candidate, on all sets.
 fn selection(row: &str, steps: &str) -> String {
+    let settings: BTreeMap<String, String> =
+        cells().into_iter().map(|cell| (cell.dataset.clone(), cell.settings.digest())).collect();
+    let datasets: BTreeMap<&String, usize> = settings.keys().map(|dataset| (dataset, 100)).collect();
     let candidate = serde_json::json!({"row": row, "axis": {"network.steps": steps}, "method": "fine-tuned",
-        "accuracy": 80.0, "datasets": {}, "difference": null});
-    serde_json::json!({"format": 1, "folds": 5, "seeds": [0], "datasets": {}, "commits": ["abc"],
-        "tables": [{"table": "widths", "candidates": [candidate]}]})
+        "settings": settings, "accuracy": 80.0, "datasets": {}, "difference": null});
+    serde_json::json!({"format": 2, "folds": 5, "seeds": [0], "datasets": datasets, "spared-splits": {"mr": 3},
+        "commits": ["abc"], "tables": [{"table": "widths", "candidates": [candidate]}]})
     .to_string()
 }
 
+/// A repository whose commit `abc` holds a file, and is older than the programs of cells or not.
+struct Past {
+    holds: Option<String>,
+    is_older: Option<bool>,
+}
+
+impl History for Past {
+    fn content(&self, commit: &str, file: &str) -> Option<Vec<u8>> {
+        self.holds.clone().filter(|_| commit == "abc" && file == SELECTION).map(String::into_bytes)
+    }
+
+    fn is_before(&self, older: &str, newer: &str) -> Option<bool> {
+        assert_eq!((older, newer.contains('-')), ("abc", false), "{newer}");
+        self.is_older
+    }
+}
+
 /// The page of these cells and goals in a folder of its own; with the file of the cross-validation where there is
-/// one.
+/// one, committed before the cells.
 fn page(cells: &[Cell], goals: &str, selection: Option<&str>) -> spiketext::Result<String> {
+    let past = Past { holds: selection.map(str::to_owned), is_older: Some(true) };
+    page_with(cells, goals, selection, &past)
+}
+
+fn page_with(cells: &[Cell], goals: &str, selection: Option<&str>, past: &Past) -> spiketext::Result<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path();
     made_up::write(&root.join("docs/results/study"), cells);
     fs::create_dir(root.join(".git")).expect("a folder");
-    fs::write(root.join("docs/results/goals.json"), goals).expect("written");
+    fs::write(root.join("docs/results/study.goals.json"), goals).expect("written");
     if let Some(selection) = selection {
         fs::create_dir(root.join("docs/selection")).expect("a folder");
         fs::write(root.join(SELECTION), selection).expect("written");
     }
     let request = Request { cells: root.join("docs/results/study"), out: root.join("docs/results.md") };
-    write(&request, None)?;
+    write(&request, past, None)?;
     Ok(fs::read_to_string(root.join("docs/results.md")).expect("a page"))
 }
 
@@ -67,7 +95,7 @@ fn goals_are_met_or_missed_only_beyond_the_interval() {
     let goals = [goal("mr", 60.0, SELECTION), goal("mr", 77.8, SELECTION), goal("mean", 90.0, SELECTION)];
     let lines = verdicts(&cells(), &goals, Some(&selection("lean SNN", "8")));
     for (line, verdict) in lines.iter().zip(["met", "open", "missed"]) {
-        assert!(line.contains(&format!(" | {verdict} | {SELECTION}: chosen |")), "{line}");
+        assert!(line.contains(&format!(" | {verdict} | {SELECTION}: chosen, commit abc |")), "{line}");
     }
     assert!(lines[2].contains("| mean | 90.00 | 79.") && lines[2].contains(" to "), "{}", lines[2]);
     // Without the file there is nothing to look into.
@@ -88,10 +116,23 @@ fn a_candidate_that_was_not_chosen_is_not_judged() {
 #[test]
 fn what_was_not_chosen_beforehand_is_not_judged() {
     type Damage = fn(&mut Vec<Cell>);
-    let damages: [(Damage, &str); 6] = [
-        (|cells| cells[4].selected = None, "not judged: 1 of 18 cells name no cross-validation"),
+    // What was chosen is not what was tested.
+    let unlike: [(Damage, &str); 4] = [
         (
-            |cells| cells[4].selected.as_mut().expect("one").commit = "def".into(),
+            |cells| cells.iter_mut().for_each(|cell| cell.method = Method::Converted),
+            "not judged: the method of the cells is converted, and docs/selection/widths.json chose one by fine-tuned",
+        ),
+        (
+            |cells| drop(cells[2].settings.choices.insert("more".into(), 1.into())),
+            "the row that docs/selection/widths.json chose has other vectors or choices on MR",
+        ),
+        (|cells| cells[2].settings.vectors = Some("others".into()), "has other vectors or choices on MR"),
+        (|cells| cells[2].settings.split = Some(3), "was chosen on texts of MR that are tested here"),
+    ];
+    let damages: [(Damage, &str); 6] = [
+        (|cells| cells[1].selected = None, "not judged: 1 of 3 cells name no cross-validation"),
+        (
+            |cells| cells[1].selected.as_mut().expect("one").commit = "def".into(),
             "not judged: the cells name 2 cross-validations",
         ),
         (
@@ -108,7 +149,7 @@ fn what_was_not_chosen_beforehand_is_not_judged() {
             "not judged: one seed on MR, which has no interval over seeds",
         ),
     ];
-    for (damage, told) in damages {
+    for (damage, told) in damages.into_iter().chain(unlike) {
         let mut cells = cells();
         damage(&mut cells);
         let lines = verdicts(&cells, &[goal("mr", 60.0, SELECTION)], Some(&selection("lean SNN", "8")));
@@ -121,10 +162,15 @@ fn what_was_not_chosen_beforehand_is_not_judged() {
         (of(own(), &selection("another", "8")), "does not hold the row as a candidate"),
         (of(own(), &selection("lean SNN", "4")), "does not hold the row as a candidate"),
         (of(own(), "{}"), "widths.json is no cross-validation: missing field"),
+        (of(own(), &whole.replace("\"mr\":100,", "")), "widths.json chose without MR"),
         (of(goal("imdb", 60.0, SELECTION), &whole), "not judged: the row has no cells on imdb"),
     ] {
         assert!(line.contains("not judged: ") && line.contains(told), "{told}: {line}");
     }
+    // The cells of another set are no matter of this goal.
+    let mut others = cells();
+    others.retain(|cell| cell.dataset == "mr" || cell.seed == 1);
+    assert!(verdicts(&others, &[own()], Some(&whole))[0].contains("| met |"));
     let mut row = own();
     row["row"] = "unheard of".into();
     assert!(of(row, &whole).contains("not judged: the row has no cells"));
@@ -135,6 +181,35 @@ fn what_was_not_chosen_beforehand_is_not_judged() {
         let lines = verdicts(&cells, &[goal("mr", 60.0, path)], None);
         assert!(lines[0].contains("is no path from the root of the repository"), "{}", lines[0]);
     }
+}
+
+#[test]
+fn a_file_that_was_not_committed_as_it_is_and_before_the_cells_chooses_nothing() {
+    let whole = selection("lean SNN", "8");
+    let goals = serde_json::json!([goal("mr", 60.0, SELECTION)]).to_string();
+    let told = |here: &str, holds: Option<&str>, is_older: Option<bool>| {
+        let past = Past { holds: holds.map(str::to_owned), is_older };
+        let page = page_with(&cells(), &goals, Some(here), &past).expect("a report");
+        page.lines().find(|line| line.starts_with("| a goal |")).expect("a line").to_owned()
+    };
+    for (line, want) in [
+        (told(&whole, None, Some(true)), "not judged: no commit abc with docs/selection/widths.json is known here"),
+        (told(&whole, Some("{}"), Some(true)), "not judged: docs/selection/widths.json is not what commit abc holds"),
+        (told(&whole, Some(&whole), Some(false)), "not judged: commit abc is not older than"),
+        (
+            told(&whole, Some(&whole), None),
+            "| met | docs/selection/widths.json: chosen, commit abc; not known: whether",
+        ),
+    ] {
+        assert!(line.contains(want), "{want}: {line}");
+    }
+    // Files of the first version say less, and so does the page.
+    let first = whole.replace("\"format\":2", "\"format\":1");
+    let line = told(&first, Some(&first), Some(true));
+    assert!(
+        line.contains("| met |") && line.contains("not known: its choices and the texts it kept away from"),
+        "{line}"
+    );
 }
 
 #[test]

@@ -8,11 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use spiketext_report::{Request, Written, write};
+use spiketext_report::{Git, Request, Written, write};
 use spiketext_study::{Cell, Method, TestAnswers, archive};
 
 fn report(folder: &Path) -> spiketext::Result<Written> {
-    write(&Request { cells: folder.join("results/study"), out: folder.join("results.md") }, None)
+    let request = Request { cells: folder.join("results/study"), out: folder.join("results.md") };
+    write(&request, &Git::around(folder), None)
 }
 
 /// A page's prose without its line breaks.
@@ -25,7 +26,7 @@ fn page(cells: &[Cell], grid: Option<String>) -> (String, BTreeMap<PathBuf, Stri
     let folder = tempfile::tempdir().expect("a temporary folder");
     made_up::write(&folder.path().join("results/study"), cells);
     if let Some(grid) = grid {
-        fs::write(folder.path().join("results/grid.json"), grid).expect("written");
+        fs::write(folder.path().join("results/study.grid.json"), grid).expect("written");
     }
     let written = report(folder.path()).expect("a report");
     let beside = written.figures.iter().chain(&written.tables).map(|path| {
@@ -351,7 +352,7 @@ fn a_page_out_of_the_archive_is_that_of_the_single_files() {
     // By the name of the folder that it stands for, and by its own.
     for name in ["results/study", "results/study.jsonl.zst"] {
         let request = Request { cells: folder.path().join(name), out: folder.path().join("results.md") };
-        let written = write(&request, None).expect("a report");
+        let written = write(&request, &Git::around(folder.path()), None).expect("a report");
         assert_eq!(fs::read_to_string(&written.report).expect("a page"), single, "{name}");
         for (name, content) in &beside {
             assert_eq!(&fs::read_to_string(folder.path().join(name)).expect("a file"), content, "{name:?}");
@@ -446,11 +447,13 @@ fn wrong_input_is_named() {
     fs::copy(&path, cells.join("copy.json")).expect("copied");
     fails(&[&name, "copy.json", "no other file"]);
     fs::remove_file(cells.join("copy.json")).expect("removed");
-    fs::write(folder.path().join("results/grid.json"), "{}").expect("written");
+    fs::write(folder.path().join("results/study.grid.json"), "{}").expect("written");
     fails(&["grid.json", "a list of"]);
-    fs::remove_file(folder.path().join("results/grid.json")).expect("removed");
+    fs::remove_file(folder.path().join("results/study.grid.json")).expect("removed");
     let request = Request { cells, out: folder.path().join("page.txt") };
-    assert!(write(&request, None).expect_err("no").to_string().contains("ends in .md, got"));
+    assert!(
+        write(&request, &Git::around(folder.path()), None).expect_err("no").to_string().contains("ends in .md, got")
+    );
 }
 
 #[test]

@@ -31,6 +31,17 @@ pub fn beside(folder: &Path) -> PathBuf {
     path.into()
 }
 
+/// A file that goes with a folder of cells, or with their archive: `study.grid.json` beside `study` for `grid.json`.
+#[must_use]
+pub fn with(cells: &Path, ending: &str) -> PathBuf {
+    let name = cells.file_name().map(|name| name.to_string_lossy().into_owned());
+    match name {
+        Some(name) => cells.with_file_name(format!("{}.{ending}", name.strip_suffix(ENDING).unwrap_or(&name))),
+        // `.` and `..` have no name to begin with.
+        None => cells.join("..").join(ending),
+    }
+}
+
 /// Writes cells into one file; one of several cells with the same id is refused.
 ///
 /// # Errors

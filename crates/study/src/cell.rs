@@ -12,6 +12,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use spiketext::{Error, Result, energy::CostReport, engine::Firing, files::write_atomically};
 
 /// The version of the format.
@@ -105,6 +106,23 @@ pub enum Method {
 }
 
 impl Method {
+    /// As a grid and a cell name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BagOfWords => "bag-of-words",
+            Self::FastText => "fast-text",
+            Self::Original => "original",
+            Self::Dnn => "dnn",
+            Self::DnnInt8 => "dnn-int8",
+            Self::DnnInt4 => "dnn-int4",
+            Self::DnnLevels => "dnn-levels",
+            Self::Converted => "converted",
+            Self::FineTuned => "fine-tuned",
+            Self::Direct => "direct",
+        }
+    }
+
     /// Whether the network spikes.
     #[must_use]
     pub fn spikes(self) -> bool {
@@ -149,6 +167,16 @@ pub struct Settings {
     pub attack: Option<AttackSettings>,
     /// Every choice of the recipe by part and name: `choices["dnn"]["epochs"]`.
     pub choices: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Settings {
+    /// Sixteen hexadecimal digits that stand for vectors and choices, whatever the texts: of SHA-256 over both.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let choices = serde_json::Value::Object(self.choices.clone());
+        let text = format!("{}\n{choices}", self.vectors.as_deref().unwrap_or_default());
+        Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// How a network was attacked.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The data sets of a mean: the six published ones.
+pub const OF_MEAN: [&str; 6] = ["mr", "sst2", "subj", "sst5", "chnsenti", "waimai"];
 
 /// An accuracy that a row is to reach.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,12 +18,32 @@ pub struct Goal {
     /// The row.
     pub row: String,
     /// Where on its axis, in the words of a cell.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "in_words")]
     pub axis: BTreeMap<String, String>,
-    /// The data set, or `mean` for the mean over the published ones.
+    /// The data set, or `mean` for the mean over [`OF_MEAN`].
     pub dataset: String,
     /// Percent of the test texts.
     pub at_least: f64,
     /// The file of the cross-validation that must have chosen the row.
     pub selection: String,
+}
+
+/// Values of an axis as a cell writes them; people write numbers.
+fn in_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Value {
+        Text(String),
+        Whole(i64),
+        Real(f64),
+        Truth(bool),
+    }
+    let values = BTreeMap::<String, Value>::deserialize(deserializer)?;
+    let words = |value| match value {
+        Value::Text(text) => text,
+        Value::Whole(number) => number.to_string(),
+        Value::Real(number) => format!("{number:?}"),
+        Value::Truth(truth) => truth.to_string(),
+    };
+    Ok(values.into_iter().map(|(key, value)| (key, words(value))).collect())
 }

@@ -15,7 +15,15 @@
 //! axis = { "network.steps" = [1, 2, 4] }
 //! quick = { "network.steps" = [4] }   # what --quick runs of it: true, false, or some values of the axis
 //! seeds = 5
-//! selected = { file = "docs/selection/steps.json", commit = "0123abc" }   # what chose the row, and when
+//! selected = { file = "docs/selection/steps.json", commit = "0123abc" }   # what chose the row, and the commit that holds it
+//! [[goal]]                            # what the row is to reach; a report judges it, if `selected` chose the row
+//! name = "at least"
+//! table = "main"
+//! row = "lean converted SNN"
+//! axis = { "network.steps" = 4 }
+//! dataset = "mr"                      # or "mean", of the six published ones
+//! at-least = 77.4                     # percent
+//! selection = "docs/selection/steps.json"
 //! [[row]]
 //! table = "robustness"
 //! name = "lean DNN"
@@ -42,7 +50,7 @@ use crate::{
     cell::{Family, Fold, Method, Selected, cell_id},
     fasttext::FastText,
     folds,
-    goal::Goal,
+    goal::{Goal, OF_MEAN},
 };
 
 /// The grid that comes with the program.
@@ -373,7 +381,20 @@ impl Grid {
                 return Err(Error::malformed(name, None, expected, format!("'{}' twice", cell.id())));
             }
         }
-        for goal in &file.goal {
+        for (place, goal) in file.goal.iter().enumerate() {
+            let refuse = |expected: &str, got: String| {
+                Err(Error::malformed(name, None, format!("{expected} for the goal '{}'", goal.name), got))
+            };
+            // Shares are written for percent too easily.
+            if !(1.0..=100.0).contains(&goal.at_least) {
+                return refuse("at-least in percent, from 1 to 100,", goal.at_least.to_string());
+            }
+            let of = |goal: &Goal| {
+                (goal.name.clone(), goal.table.clone(), goal.row.clone(), goal.axis.clone(), goal.dataset.clone())
+            };
+            if file.goal[..place].iter().any(|earlier| of(earlier) == of(goal)) {
+                return refuse("one number", format!("two on {}", goal.dataset));
+            }
             let is_its = |cell: &PlannedCell| {
                 cell.table == goal.table
                     && cell.row == goal.row
@@ -384,6 +405,10 @@ impl Grid {
                 let expected = format!("a row of the grid for the goal '{}'", goal.name);
                 let got = format!("'{}' of {} on {}", goal.row, goal.table, goal.dataset);
                 return Err(Error::malformed(name, None, expected, got));
+            }
+            let lacks = |dataset: &&&str| !cells.iter().any(|cell| is_its(cell) && cell.dataset == ***dataset);
+            if let Some(lacking) = OF_MEAN.iter().filter(|_| goal.dataset == "mean").find(lacks) {
+                return refuse("the six data sets of a mean", format!("no '{}' on {lacking}", goal.row));
             }
         }
         Ok(Self { cells, datasets, goals: file.goal })
@@ -404,9 +429,13 @@ impl Grid {
     /// # Errors
     /// If there are more seeds than splits.
     pub fn check_splits(&self) -> Result<()> {
-        let more = self.cells.iter().find_map(|cell| cell.splits.filter(|splits| cell.seed >= *splits));
-        more.map_or(Ok(()), |splits| {
-            let expected = format!("at most {splits} seeds, one for each split of a data set (--seeds)");
+        let more =
+            self.cells.iter().find_map(|cell| Some((cell, cell.splits.filter(|splits| cell.seed >= *splits)?)));
+        more.map_or(Ok(()), |(cell, splits)| {
+            let expected = format!(
+                "at most {splits} seeds of '{}' of {}, one for each of the grid's splits (seeds, or --seeds)",
+                cell.row, cell.table
+            );
             Err(Error::invalid("study grid", expected, "more"))
         })
     }
@@ -444,6 +473,9 @@ fn expand(
     part: Option<&DatasetPart>,
 ) -> Result<Vec<PlannedCell>> {
     let (at, row) = (row.span().start, row.get_ref());
+    if row.seeds == 0 {
+        return Err(source.refuse(at, "seeds of a row from 1", "0"));
+    }
     let told = |at: usize| move |error: Error| source.refuse(at, "a choice that can be", error.to_string());
     let mut choices = match (&row.recipe, row.method) {
         (None, Method::BagOfWords) => Choices::BagOfWords(BagOfWords::default()),
@@ -483,6 +515,15 @@ fn expand(
             }
         }
         cells = next;
+    }
+    if let Quick::Values(values) = &row.quick {
+        let is_on = |key: &String, value: &Value| {
+            row.axis.iter().any(|(own, values)| own.get_ref() == key && values.contains(value))
+        };
+        let mut all = values.iter().flat_map(|(key, values)| values.iter().map(move |value| (key, value)));
+        if let Some((key, value)) = all.find(|(key, value)| !is_on(key, value)) {
+            return Err(source.refuse(at, "quick values that are on the row's axis", format!("{key} = {value}")));
+        }
     }
     let mut planned = Vec::new();
     for ((choices, attack), axis) in cells {
@@ -650,8 +691,45 @@ seeds = 2
                 "{to}: {error}"
             );
         }
-        let twice = SMALL.replacen("name = \"early\"", "name = \"Late\"", 1).replacen("axis = ", "#", 1);
+        let twice = SMALL
+            .replacen("name = \"early\"", "name = \"Late\"", 1)
+            .replacen("axis = ", "#", 1)
+            .replacen("quick = ", "#", 1);
         assert!(parse(&twice).expect_err("twice").to_string().contains("twice"));
+    }
+
+    #[test]
+    fn goals_are_percentages_of_rows_that_are_there() {
+        let goal = "[[goal]]\nname = \"a\"\ntable = \"main\"\nrow = \"early\"\n\
+                    axis = { \"network.steps\" = 10, \"network.averaging\" = \"padded length 9\" }\n\
+                    dataset = \"mr\"\nat-least = 70.5\nselection = \"a.json\"\n";
+        let grid = parse(&format!("{SMALL}{goal}")).expect("a grid");
+        assert_eq!(grid.goals[0].axis["network.steps"], "10");
+        for (from, to, told) in [
+            ("70.5", "0.7", "at-least in percent, from 1 to 100, for the goal 'a', got 0.7"),
+            ("70.5", "7740", "got 7740"),
+            ("70.5", "nan", "got NaN"),
+            ("= 10,", "= 4,", "a row of the grid for the goal 'a'"),
+            ("\"mr\"", "\"mean\"", "the six data sets of a mean for the goal 'a', got no 'early' on subj"),
+        ] {
+            let error = parse(&format!("{SMALL}{}", goal.replacen(from, to, 1))).expect_err(to).to_string();
+            assert!(error.contains(told), "{to}: {error}");
+        }
+        let error = parse(&format!("{SMALL}{goal}{goal}")).expect_err("twice").to_string();
+        assert!(error.contains("one number for the goal 'a', got two on mr"), "{error}");
+        for (from, to, told) in [
+            ("seeds = 2", "seeds = 0", "seeds of a row from 1"),
+            (
+                "quick = { \"network.steps\" = [2] }",
+                "quick = { \"network.steps\" = [4] }",
+                "quick values that are on",
+            ),
+        ] {
+            let error = parse(&SMALL.replacen(from, to, 1)).expect_err(to).to_string();
+            assert!(error.contains(told), "{to}: {error}");
+        }
+        let splits = parse(&format!("splits = 1\n{SMALL}")).expect("a grid").check_splits().expect_err("two seeds");
+        assert!(splits.to_string().contains("at most 1 seeds of 'early' of main"), "{splits}");
     }
 
     #[test]

@@ -120,11 +120,11 @@ impl<'a> Results<'a> {
         let path = self.folder.join(format!("{}.json", cell.id()));
         let single = match path.exists().then(|| Cell::read(&path)).transpose() {
             Ok(found) => found,
-            Err(error) => return State::Otherwise(error.to_string()),
+            Err(error) => return State::Otherwise(format!("not to be read: {error}")),
         };
         let Some(found) = single.as_ref().or_else(|| self.packed.get(&cell.id())) else { return State::Missing };
         if found.method != cell.method {
-            return State::Otherwise(format!("made by the method {:?}", found.method));
+            return State::Otherwise(format!("made by the method {}", found.method.name()));
         }
         let of = |settings: &Settings| deciding(settings, cell.method, any_vectors);
         match difference(&of(&found.settings), &of(settings)) {
@@ -237,8 +237,8 @@ pub fn run(
     Ok(outcome)
 }
 
-/// Writes the list of a grid's cells to `grid.json` beside the folder `out`, for a report that says what is missing, and
-/// its goals, if it has any, to `goals.json`.
+/// Writes the list of a grid's cells to `NAME.grid.json` beside the folder `out` of that name, for a report that says what
+/// is missing, and its goals to `NAME.goals.json`, which goes where there are none.
 ///
 /// # Errors
 /// If the system refuses.
@@ -268,12 +268,18 @@ pub fn write_expected(grid: &Grid, out: &Path) -> Result<PathBuf> {
     let lines =
         expected.iter().map(|cell| serde_json::to_string(cell).map_err(broken)).collect::<Result<Vec<_>>>()?;
     let text = format!("[\n{}\n]\n", lines.join(",\n"));
-    let path = out.with_file_name("grid.json");
+    let path = archive::with(out, "grid.json");
     write_atomically(&path, text.as_bytes())?;
-    if !grid.goals.is_empty() {
-        let mut text = serde_json::to_string_pretty(&grid.goals).map_err(broken)?;
-        text.push('\n');
-        write_atomically(&out.with_file_name("goals.json"), text.as_bytes())?;
+    let goals = archive::with(out, "goals.json");
+    if grid.goals.is_empty() {
+        // Those of an earlier grid would be taken for this one's.
+        return match std::fs::remove_file(&goals) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::write(&goals)(error)),
+            _ => Ok(path),
+        };
     }
+    let mut text = serde_json::to_string_pretty(&grid.goals).map_err(broken)?;
+    text.push('\n');
+    write_atomically(&goals, text.as_bytes())?;
     Ok(path)
 }

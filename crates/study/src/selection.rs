@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// The version of the file.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The outcome of a cross-validation, as its file holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Selection {
-    /// The version of the file: 1.
+    /// The version of the file: 2. Files of version 1 have neither [`Self::spared_splits`] nor [`Candidate::settings`].
     pub format: u32,
     /// How many folds there were.
     pub folds: usize,
@@ -26,6 +26,9 @@ pub struct Selection {
     pub seeds: Vec<u64>,
     /// The data sets, and how many of their training and development texts were held back, once each.
     pub datasets: BTreeMap<String, usize>,
+    /// Of data sets without an official split that are tested in several by hash: of how many splits no test text took part.
+    #[serde(default)]
+    pub spared_splits: BTreeMap<String, u64>,
     /// The commits that the cells were made by.
     pub commits: Vec<String>,
     /// The tables: rows of one compete with one another.
@@ -52,6 +55,9 @@ pub struct Candidate {
     pub axis: BTreeMap<String, String>,
     /// How its networks are made.
     pub method: Method,
+    /// By data set, what vectors and choices it was made with: [`Settings::digest`](crate::cell::Settings::digest).
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// Percent of the held-back texts, the mean over the data sets of that over the seeds.
     pub accuracy: f64,
     /// By data set: the mean over the seeds, and half the width of its 95 % interval over the seeds (Student's t), if
@@ -100,12 +106,22 @@ impl Selection {
     pub fn of(cells: &[Cell], folds: usize) -> Result<Self> {
         let refuse = |expected: String, got: String| Err(Error::invalid("cross-validation", expected, got));
         let mut found: BTreeMap<Place, BTreeMap<String, Folds<'_>>> = BTreeMap::new();
+        let mut settings: BTreeMap<(Place, &str), String> = BTreeMap::new();
+        let mut spared: BTreeMap<&str, Option<u64>> = BTreeMap::new();
         for cell in cells {
             let fold = cell.fold.filter(|fold| fold.of == folds);
             let (Some(fold), Some(answers)) = (fold, &cell.measured.answers) else {
                 return refuse(format!("cells of one of {folds} folds, with their answers"), cell.id());
             };
             let place = (cell.table.clone(), cell.row.clone(), cell.axis.clone(), cell.method);
+            let own = cell.settings.digest();
+            if *settings.entry((place.clone(), &cell.dataset)).or_insert_with(|| own.clone()) != own {
+                let got = format!("several of '{}' on {}", cell.row, cell.dataset);
+                return refuse("one set of choices for all folds and seeds of a candidate".into(), got);
+            }
+            if *spared.entry(&cell.dataset).or_insert(cell.settings.spared_splits) != cell.settings.spared_splits {
+                return refuse(format!("cells on {} that keep away from the same splits", cell.dataset), cell.id());
+            }
             let of_dataset = found.entry(place).or_default().entry(cell.dataset.clone()).or_default();
             of_dataset.entry(cell.seed).or_default().insert(fold.number, answers);
         }
@@ -124,8 +140,17 @@ impl Selection {
             }
             candidates.entry(&place.0).or_default().push((place, all));
         }
-        let tables =
+        let mut tables: Vec<TableSelection> =
             candidates.into_iter().map(|(table, candidates)| of_table(table, candidates)).collect::<Result<_>>()?;
+        for table in &mut tables {
+            for candidate in &mut table.candidates {
+                let place = (table.table.clone(), candidate.row.clone(), candidate.axis.clone(), candidate.method);
+                let of = |name: &String| Some((name.clone(), settings.get(&(place.clone(), name.as_str()))?.clone()));
+                candidate.settings = candidate.datasets.keys().filter_map(of).collect();
+            }
+        }
+        let spared_splits =
+            spared.into_iter().filter_map(|(name, splits)| Some((name.to_owned(), splits?))).collect();
         let mut seeds: Vec<u64> = cells.iter().map(|cell| cell.seed).collect();
         let mut commits: Vec<String> = cells.iter().map(|cell| cell.commit.clone()).collect();
         seeds.sort_unstable();
@@ -138,7 +163,7 @@ impl Selection {
                 by_seed.1.values().next().map_or(0, |parts| parts.values().map(|part| part.targets.len()).sum());
             datasets.insert(by_seed.0.clone(), texts);
         }
-        Ok(Self { format: FORMAT, folds, seeds, datasets, commits, tables })
+        Ok(Self { format: FORMAT, folds, seeds, datasets, spared_splits, commits, tables })
     }
 
     /// Writes it, as JSON.
@@ -194,7 +219,7 @@ fn of_table(table: &str, candidates: Vec<(&Place, Answers)>) -> Result<TableSele
     let against = std::iter::once(None).chain(against);
     let candidates = scored.into_iter().zip(against).map(|((place, _, datasets, accuracy), difference)| {
         let (_, row, axis, method) = place.clone();
-        Candidate { row, axis, method, accuracy, datasets, difference }
+        Candidate { row, axis, method, settings: BTreeMap::new(), accuracy, datasets, difference }
     });
     Ok(TableSelection { table: table.to_owned(), candidates: candidates.collect() })
 }
@@ -285,6 +310,10 @@ mod tests {
         assert_eq!((of(short).verdict.as_str(), of(longer).points.abs() < 1e-9), ("worse", true));
         assert_ne!(of(longer).verdict, "worse");
         assert!(of(short).interval[1] < 0.0 && of(short).points < -12.0);
+        // What a candidate was made with is written down, and what it kept away from.
+        let digest = Settings::default().digest();
+        assert_eq!((long.settings["mr"].as_str(), digest.len(), long.settings.len()), (digest.as_str(), 16, 2));
+        assert!(found.spared_splits.is_empty());
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("selection.json");
         found.write(&path).expect("written");
@@ -303,6 +332,14 @@ mod tests {
         let mut plain = whole.clone();
         plain[0].fold = None;
         refused(&plain, "cells of one of 2 folds");
+        let mut other = whole.clone();
+        other[0].settings.choices.insert("dnn".into(), 3.into());
+        refused(&other, "one set of choices for all folds and seeds of a candidate, got several of 'long' on mr");
+        let mut spared = whole.clone();
+        spared[0].settings.spared_splits = Some(5);
+        refused(&spared, "cells on mr that keep away from the same splits");
+        spared.iter_mut().filter(|cell| cell.dataset == "mr").for_each(|cell| cell.settings.spared_splits = Some(5));
+        assert_eq!(Selection::of(&spared, 2).expect("whole").spared_splits, BTreeMap::from([("mr".to_owned(), 5)]));
         let one_set: Vec<Cell> = row("short", [1, 2]).into_iter().filter(|cell| cell.dataset == "mr").collect();
         refused(&[whole, one_set].concat(), "every row of table length on sst2, got none of 'short'");
     }

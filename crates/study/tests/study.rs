@@ -381,7 +381,7 @@ fn seeds_test_other_texts_and_cross_validation_none_of_them() {
     assert!(targets(0) == targets(2) && targets(0) != targets(1));
     assert_eq!(of(1).selected.as_ref().map(|selected| selected.commit.as_str()), Some("abc"));
     spiketext_study::write_expected(&bench.grid, &bench.path("out")).expect("written");
-    let goals = std::fs::read_to_string(bench.path("goals.json")).expect("goals");
+    let goals = std::fs::read_to_string(bench.path("out.goals.json")).expect("goals");
     assert!(goals.contains("\"at-least\": 70.0"), "{goals}");
 
     let folds = Bench { grid: bench.grid.clone().in_folds(2).expect("folds"), ..bench };

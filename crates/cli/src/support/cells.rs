@@ -67,6 +67,11 @@ impl Conditions {
         Ok(Self(conditions))
     }
 
+    /// Whether only some cells are asked for.
+    pub fn is_part(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// Whether the cell is asked for.
     pub fn take(&self, cell: &PlannedCell) -> bool {
         self.0.iter().all(|(key, values)| {
@@ -157,6 +162,7 @@ impl Arguments {
                     });
                     written = writeln!(stdout, "{line}");
                 } else {
+                    let measured_on = measured_on.replace('_', " ");
                     progress.line(&format!(
                         "    development {:.2} %, {measured_on} {:.2} % ({:.0} s; {mean_seconds:.0} s a cell, about {} \
                          left)",

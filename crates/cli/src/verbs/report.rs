@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::ensure;
 use spiketext::model::Model;
-use spiketext_report::{Request, write};
+use spiketext_report::{Git, Request, write};
 use spiketext_study::{Cell, archive};
 
 /// Write a report of a study's results: a Markdown page with tables, and figures beside it.
@@ -22,8 +22,12 @@ use spiketext_study::{Cell, archive};
   spiketext report --model runs/sst2-lean-1 --text \"a warm and funny film\"
 
 Figures and long tables (CSV) go to the folders `figures` and `tables` in a folder of the page's name:
-docs/results/figures for docs/results.md. A file learning-curve.csv there becomes a section. A file grid.json beside the folder of cells, a list of {table, row, axis,
-dataset, seed}, names the cells that the study is to have. --json prints one object: report, figures, tables, cells,
+docs/results/figures for docs/results.md. A file learning-curve.csv there becomes a section.
+Beside the folder of cells, `reproduce` writes what the grid declares: FOLDER.grid.json, a list of {table, row, axis, dataset,
+seed}, and FOLDER.goals.json. A goal is judged only if `git` finds the cross-validation that chose its row, as it is here, in
+the commit that the cells name, and no program of a cell is older.
+Tables of the names main, front and robustness have sections of their own; all others are a table and a figure each.
+--json prints one object: report, figures, tables, cells,
 missing (null without a grid); with --pack archive, cells.")]
 pub struct Arguments {
     /// The folder of result files, one JSON file a cell; cells in the archive FOLDER.jsonl.zst beside it count too.
@@ -53,7 +57,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let model = arguments.model.as_ref().map(|folder| Model::load(folder)).transpose()?;
     let request = Request { cells: arguments.cells.clone(), out: arguments.out.clone() };
-    let written = write(&request, model.as_ref().zip(arguments.text.as_deref()))?;
+    let written = write(&request, &Git::around(&arguments.cells), model.as_ref().zip(arguments.text.as_deref()))?;
     let mut out = io::stdout().lock();
     if arguments.json {
         let names = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();

@@ -2,6 +2,7 @@
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
+use anyhow::ensure;
 use serde_json::json;
 use spiketext_study::{Grid, Sources, State};
 
@@ -21,7 +22,11 @@ use crate::support::{
   spiketext reproduce --quick --data-dir DIR --vectors-en FILE --vectors-zh FILE
   spiketext reproduce --only table=main,dataset=sst2 --data-dir DIR --vectors-en FILE
 
---json prints one object a line: a finished cell each, and last the outcome.")]
+The built-in grid is crates/study/assets/study.toml; docs/guide/study.md shows how to write one, choose by
+`spiketext select` and judge by `spiketext report`.
+
+--json prints one object a line: a finished cell each, and last the outcome. Exit status 1: cells failed, or are there with
+other choices than the grid's.")]
 pub struct Arguments {
     #[command(flatten)]
     cells: cells::Arguments,
@@ -32,7 +37,8 @@ pub struct Arguments {
     /// A grid in TOML in the place of the built-in one.
     #[arg(long, value_name = "FILE")]
     grid: Option<PathBuf>,
-    /// The folder of the result files. The list of all cells, `grid.json`, is written beside it.
+    /// The folder of the result files. What the grid declares is written beside it: the list of all cells, DIR.grid.json,
+    /// and goals, DIR.goals.json.
     #[arg(long, value_name = "DIR", default_value = "docs/results/study")]
     out: PathBuf,
     /// The small study: one seed, some cells of every data set.
@@ -68,7 +74,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         writeln!(out, "{}", cells::told(&outcome))?;
         writeln!(out, "results in {}", arguments.out.display())?;
     }
-    Ok(if outcome.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if outcome.otherwise > 0 {
+        writeln!(
+            std::io::stderr(),
+            "cells that are there with other choices stay as they are: --again runs them again"
+        )?;
+    }
+    Ok(if outcome.failed + outcome.otherwise > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// The part of a grid that was asked for.
@@ -77,7 +89,14 @@ fn selected(mut grid: Grid, arguments: &Arguments) -> anyhow::Result<Grid> {
         grid = grid.with_seeds(seeds);
     }
     grid.check_splits()?;
-    Ok(if arguments.quick { grid.quick() } else { grid })
+    if arguments.quick {
+        grid = grid.quick();
+        ensure!(
+            !grid.cells.is_empty(),
+            "--quick: no row of the grid has cells for it: expected `quick = true`, or values"
+        );
+    }
+    Ok(grid)
 }
 
 /// Prints the cells and their states.

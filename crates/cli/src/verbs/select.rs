@@ -25,15 +25,17 @@ GRID is in TOML, as `spiketext reproduce --grid` reads it:
   [[row]]
   table = \"widths\"
   name = \"lean DNN\"
-  method = \"dnn\"            # or converted, fine-tuned, direct, original, bag-of-words, fast-text
+  method = \"dnn\"            # dnn-int8, dnn-int4, dnn-levels, converted, fine-tuned, direct, original, bag-of-words,
+                            # fast-text
   recipe = \"lean\"
   axis = { \"network.filters\" = [10, 25, 100] }
+Where a study tests several splits (splits = 5), give its number here: texts that any of them tests are left out.
 A file of yours is a data set, too: datasets = [\"mine\"], and
   [datasets-of.mine]
   file = \"mine.csv\"         # beside the grid
 
-OUT/selection.json holds, by table, the candidates, the best first: accuracy (percent of the held-back texts, the mean over
-data sets and seeds), datasets (accuracy and interval over the seeds), and difference (points ahead of the chosen one, the
+OUT/selection.json holds, by table, the candidates, the best first, with a digest of their vectors and choices by data set:
+accuracy (percent of the held-back texts, the mean over data sets and seeds), datasets (accuracy and interval over the seeds), and difference (points ahead of the chosen one, the
 interval at 95 %, and whether it is worse, as good or open, as `spiketext report` says it). OUT/cells has a file for each
 row, data set, seed and fold.
 
@@ -65,8 +67,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let outcome = arguments.cells.run(&grid, &conditions, &sources, &folder, "held_back")?;
     let mut out = std::io::stdout();
     if outcome.missing + outcome.otherwise > 0 {
-        writeln!(std::io::stderr(), "{}: nothing is chosen before all are there", cells::told(&outcome))?;
+        let again = if outcome.otherwise > 0 { " with the grid's choices (--again)" } else { "" };
+        writeln!(std::io::stderr(), "{}: nothing is chosen before all are there{again}", cells::told(&outcome))?;
         return Ok(ExitCode::FAILURE);
+    }
+    if conditions.is_part() {
+        writeln!(std::io::stderr(), "{}: nothing is chosen from a part of the grid (--only)", cells::told(&outcome))?;
+        return Ok(ExitCode::SUCCESS);
     }
     // Those of this grid: the folder may hold others, of an earlier one.
     let wanted: std::collections::BTreeSet<String> =
@@ -105,9 +112,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         writeln!(out, "{rows}\n")?;
     }
     let texts: Vec<String> = selection.datasets.iter().map(|(name, texts)| format!("{name} {texts}")).collect();
+    let spared = match selection.spared_splits.values().max() {
+        Some(splits) => format!("no text that any of {splits} splits tests took part"),
+        None => {
+            "no text of the test parts took part (a grid with `splits` keeps away from those of all splits)".into()
+        }
+    };
     writeln!(
         out,
-        "percent of held-back texts ({} folds; {}); no test text took part\nsaved to {}",
+        "percent of held-back texts ({} folds; {}); {spared}\nsaved to {}",
         selection.folds,
         one_line(&texts.join(", "), None),
         path.display()

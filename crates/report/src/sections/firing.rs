@@ -26,6 +26,7 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
         ("features", "pooled features", |firing| &firing.feature_histogram),
     ];
     let chosen = [paper_choice(study), lean_choice(study)];
+    let mut drawn = false;
     for (file, name, histogram) in layers {
         let panels: Vec<Panel> = study
             .datasets("main")
@@ -52,11 +53,14 @@ pub fn section(study: &Study, page: &mut Page) -> Result<()> {
         let title = format!("Firing rates of the {name}");
         let alternative = format!("{title}: shares in twenty bins, a panel for each data set");
         page.figure(&format!("firing-{file}"), &alternative, draw(&title, &panels, &x, y))?;
+        drawn = true;
     }
-    page.paragraph(
-        "Share of the convolution channels (first figure) and of the pooled features (second) by their mean firing \
-         rate on the test texts, over all seeds.",
-    );
+    if drawn {
+        page.paragraph(
+            "Share of the convolution channels (first figure) and of the pooled features (second) by their mean firing \
+             rate on the test texts, over all seeds.",
+        );
+    }
     let columns = [
         "data set",
         "row",

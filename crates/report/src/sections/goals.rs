@@ -3,20 +3,22 @@
 use crate::{
     cells::{Study, dataset_name, named},
     goals::Goals,
+    history::History,
     markdown::{Page, Table, escaped},
 };
 
 /// A line for each goal; of those that are not judged, why.
-pub fn section(study: &Study, goals: &Goals, page: &mut Page) {
+pub fn section(study: &Study, goals: &Goals, history: &dyn History, page: &mut Page) {
     if goals.list.is_empty() {
         return;
     }
     page.heading(2, "Goals");
     page.paragraph(
-        "Accuracies that were set beforehand. A goal is *met* or *missed* only where it lies outside the 95 % \
-         interval over seeds and test texts of what was reached, and *open* inside it. It is judged only if no \
-         cell of its row is missing, all name one cross-validation and its commit, that is the one the goal names, and \
-         its file is here and chose the row. That the commit is older than the cells is for the reader to see.",
+        "What the grid asks of its rows. A goal is *met* or *missed* only where it lies outside the 95 % interval over \
+         seeds and test texts of what was reached, and *open* inside it. It is judged only if no cell of its row on that \
+         data set is missing, all name one cross-validation and its commit, that is the one the goal names, its file is \
+         as that commit holds it, no program that made a cell is older, and it chose this row: its method, vectors and \
+         choices, on texts that are not tested. When the goals themselves were set, the history of the grid says.",
     );
     let mut table = Table::new(3, ["goal", "row", "data set", "at least", "reached", "verdict", "cross-validation"]);
     for goal in &goals.list {
@@ -26,7 +28,7 @@ pub fn section(study: &Study, goals: &Goals, page: &mut Page) {
             escaped(dataset_name(&goal.dataset)),
             format!("{:.2}", goal.at_least),
         ];
-        match goals.judge(goal, study) {
+        match goals.judge(goal, study, history) {
             Ok(reached) => {
                 let [low, high] = reached.spread.interval();
                 cells.push(format!("{:.2} ({low:.2} to {high:.2})", reached.spread.mean()));

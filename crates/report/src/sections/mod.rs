@@ -23,6 +23,7 @@ use spiketext_study::Method;
 use crate::{
     cells::{Entry, Study},
     goals::Goals,
+    history::History,
     markdown::Page,
     paired::Spreads,
 };
@@ -38,7 +39,7 @@ const SHOWN_STEPS: usize = 8;
 /// If a figure cannot be drawn or the text of the raster has no known word.
 pub fn all(
     study: &Study,
-    goals: Option<&Goals>,
+    goals: Option<(&Goals, &dyn History)>,
     beside: &Path,
     spikes_of: Option<(&Model, &str)>,
     page: &mut Page,
@@ -47,15 +48,16 @@ pub fn all(
     page.paragraph(
         "Made by `spiketext report` from the cells of the study. Accuracies are percent of the test texts, means over \
          the seeds; what stands behind ± is said at each table. `n` tells the number of seeds where it is smaller than \
-         the table's largest. A run chooses its epoch, thresholds and vocabulary without the test texts. How the \
-         recipes came about, and what these figures do not show, is in `docs/notebook/claims.md`.",
+         the table's largest. A run chooses its epoch and thresholds without the test texts, and takes no word \
+         from them; a vector file may still know their words. How the recipes came about, and what these figures do not show, is in `docs/notebook/claims.md`.",
     );
     provenance::cells(study, page)?;
     let missing = provenance::missing(study, page);
-    let spreads = Spreads::of(study, &["main", front::TABLE]);
+    let tables: Vec<&str> = study.tables().into_iter().filter(|table| *table != robustness::TABLE).collect();
+    let spreads = Spreads::of(study, &tables);
     accuracy::main_table(study, &spreads, page)?;
-    if let Some(goals) = goals {
-        goals::section(study, goals, page);
+    if let Some((goals, history)) = goals {
+        goals::section(study, goals, history, page);
     }
     differences::section(study, page)?;
     accuracy::over_steps(study, page)?;
@@ -68,7 +70,7 @@ pub fn all(
         raster::section(model, text, page)?;
     }
     robustness::section(study, page)?;
-    settings::section(study, page)?;
+    settings::section(study, &spreads, page)?;
     choices::section(study, page);
     costs::section(study, page)?;
     Ok(missing)

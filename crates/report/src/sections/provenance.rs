@@ -69,7 +69,7 @@ pub fn missing(study: &Study, page: &mut Page) -> Option<usize> {
     page.heading(2, "What is missing");
     let Some(expected) = &study.expected else {
         page.paragraph(
-            "No grid (`grid.json`) is declared beside the cells, so the report cannot tell what is missing; it shows \
+            "No grid (NAME`.grid.json`) is declared beside the cells, so the report cannot tell what is missing; it shows \
              what is there.",
         );
         return None;

@@ -8,18 +8,19 @@ use crate::{
     figure::Mark,
     markdown::{Page, Table, escaped},
     numbers::precise,
+    paired::Spreads,
     panels::{Axis, Line, Panel, Point, Series, draw},
 };
 
 /// A part for each table.
-pub fn section(study: &Study, page: &mut Page) -> Result<()> {
+pub fn section<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) -> Result<()> {
     for table in study
         .tables()
         .into_iter()
         .filter(|table| !["main", super::front::TABLE, super::robustness::TABLE].contains(table))
     {
         page.heading(2, &title(table));
-        one(study, table, page)?;
+        one(study, spreads, table, page)?;
     }
     Ok(())
 }
@@ -35,11 +36,18 @@ fn title(table: &str) -> String {
     }
 }
 
-fn one(study: &Study, name: &str, page: &mut Page) -> Result<()> {
+fn one<'a>(study: &'a Study, spreads: &Spreads<'a>, name: &str, page: &mut Page) -> Result<()> {
     let entries = study.entries(name);
     let datasets = study.datasets(name);
     let most = study.most_seeds(name);
     figure(name, &entries, &datasets, page)?;
+    let shown = |entry: &Entry<'a>| match spreads.get(entry) {
+        Some(spread) => {
+            let few = if entry.cells.len() < most { format!(" (n = {})", entry.cells.len()) } else { String::new() };
+            format!("{:.2} ± {:.2}{few}", spread.mean(), spread.half())
+        }
+        None => entry.accuracy().shown(most),
+    };
     // A single setting goes across, so that its course can be read; several become part of the row's name.
     let single = entries.iter().all(|entry| entry.key.axis.len() == 1)
         && entries.windows(2).all(|pair| pair[0].key.axis.keys().eq(pair[1].key.axis.keys()));
@@ -66,9 +74,7 @@ fn one(study: &Study, name: &str, page: &mut Page) -> Result<()> {
                             && entry.key.axis.values().all(|own| own == value)
                     })
                 };
-                let cells = values
-                    .iter()
-                    .map(|value| own(value).map_or_else(|| "–".into(), |entry| entry.accuracy().shown(most)));
+                let cells = values.iter().map(|value| own(value).map_or_else(|| "–".into(), &shown));
                 let cells: Vec<String> = cells.collect();
                 table.row([escaped(dataset_name(dataset)), escaped(row)].into_iter().chain(cells));
             }
@@ -78,16 +84,19 @@ fn one(study: &Study, name: &str, page: &mut Page) -> Result<()> {
         let head = datasets.iter().map(|dataset| escaped(dataset_name(dataset)));
         let mut table = Table::new(1, ["row".to_owned()].into_iter().chain(head));
         for key in study.keys(name) {
-            let cells = datasets.iter().map(|dataset| {
-                study.entry(key, dataset).map_or_else(|| "–".into(), |entry| entry.accuracy().shown(most))
-            });
+            let cells = datasets
+                .iter()
+                .map(|dataset| study.entry(key, dataset).map_or_else(|| "–".into(), |entry| shown(&entry)));
             table.row([escaped(&key.name())].into_iter().chain(cells));
         }
         page.table(&table);
     }
-    if most == 1 {
-        page.paragraph("One seed each, so there are no deviations.");
-    }
+    page.paragraph(if entries.iter().all(|entry| spreads.get(entry).is_some()) {
+        "Behind ± stands half the 95 % interval over seeds and test texts; of one seed, over the texts alone."
+    } else {
+        "Behind ± stands half the 95 % interval over seeds and test texts, or, of cells without their answers, one standard \
+         deviation over the seeds."
+    });
     if name == "encoders" {
         let rows: Vec<Vec<String>> = entries
             .iter()

@@ -8,7 +8,6 @@ use spiketext::{
     Result,
     energy::{HOROWITZ_45NM_FP32, HOROWITZ_45NM_INT8_SUM32},
 };
-use spiketext_study::Method;
 use spiketext_study::WayName;
 
 use self::networks::{Networks, Place};
@@ -120,7 +119,7 @@ fn csv(networks: &Networks<'_>, spreads: &Spreads<'_>, tables: &[&str], page: &m
                 place.name().to_owned(),
                 network.key.name(),
                 networks::way_name(network.way).to_owned(),
-                method_name(network.key.kind.method),
+                network.key.kind.method.name().to_owned(),
                 whole(first.filters()),
                 whole(first.steps()),
                 format!("{:.3}", accuracy.accuracy),
@@ -143,11 +142,6 @@ fn csv(networks: &Networks<'_>, spreads: &Spreads<'_>, tables: &[&str], page: &m
         }
     }
     page.csv("front", &columns, &rows)
-}
-
-/// As a cell names it.
-fn method_name(method: Method) -> String {
-    serde_json::to_value(method).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Measured times beside priced energies, means over the published data sets.
