@@ -1,17 +1,14 @@
-//! What a repository says of a file at a commit, and of which commit came first.
+//! What a repository holds at a commit.
 
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-/// A repository's past, as far as goals ask for it.
+/// A repository's past, as far as goals ask for it. That a commit is older than a cell needs no asking: the cell names its hash.
 pub trait History {
     /// The content of a file, named from the root, at a commit; none where there is no such commit or file.
     fn content(&self, commit: &str, file: &str) -> Option<Vec<u8>>;
-
-    /// Whether the one commit came before the other, or is it; none where one of them is not known.
-    fn is_before(&self, older: &str, newer: &str) -> Option<bool>;
 }
 
 /// Of the repository around a folder, by the program `git`; without that, or outside a repository, nothing is known.
@@ -27,29 +24,15 @@ impl Git {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         Self { folder: parent.unwrap_or(Path::new(".")).to_owned() }
     }
-
-    fn run(&self, arguments: &[&str]) -> Option<std::process::Output> {
-        let mut command = Command::new("git");
-        command.arg("-C").arg(&self.folder).args(arguments);
-        command.stdin(Stdio::null()).output().ok()
-    }
 }
 
 impl History for Git {
     fn content(&self, commit: &str, file: &str) -> Option<Vec<u8>> {
         let object = format!("{}:{file}", digits(commit)?);
-        let output = self.run(&["cat-file", "blob", &object])?;
+        let mut command = Command::new("git");
+        command.arg("-C").arg(&self.folder).args(["cat-file", "blob", &object]);
+        let output = command.stdin(Stdio::null()).output().ok()?;
         output.status.success().then_some(output.stdout)
-    }
-
-    fn is_before(&self, older: &str, newer: &str) -> Option<bool> {
-        // Exit status 1 says no; a commit that is not there makes another.
-        let output = self.run(&["merge-base", "--is-ancestor", digits(older)?, digits(newer)?])?;
-        match output.status.code()? {
-            0 => Some(true),
-            1 => Some(false),
-            _ => None,
-        }
     }
 }
 

@@ -18,9 +18,6 @@ fn cells() -> Vec<Cell> {
         for seed in 1..=3 {
             let mut cell = made_up::cell("main", "lean SNN", &AXIS, dataset, seed, Method::FineTuned);
             cell.selected = Some(Selected { file: SELECTION.into(), commit: "abc".into() });
-            if seed == 3 {
-                cell.commit.push_str("-dirty");
-            }
             cells.push(cell);
         }
     }
@@ -44,27 +41,21 @@ fn selection(row: &str, steps: &str) -> String {
     .to_string()
 }
 
-/// A repository whose commit `abc` holds a file, and is older than the programs of cells or not.
+/// A repository whose commit `abc` holds a file.
 struct Past {
     holds: Option<String>,
-    is_older: Option<bool>,
 }
 
 impl History for Past {
     fn content(&self, commit: &str, file: &str) -> Option<Vec<u8>> {
         self.holds.clone().filter(|_| commit == "abc" && file == SELECTION).map(String::into_bytes)
     }
-
-    fn is_before(&self, older: &str, newer: &str) -> Option<bool> {
-        assert_eq!((older, newer.contains('-')), ("abc", false), "{newer}");
-        self.is_older
-    }
 }
 
 /// The page of these cells and goals in a folder of its own; with the file of the cross-validation where there is
-/// one, committed before the cells.
+/// one, committed as it is.
 fn page(cells: &[Cell], goals: &str, selection: Option<&str>) -> spiketext::Result<String> {
-    let past = Past { holds: selection.map(str::to_owned), is_older: Some(true) };
+    let past = Past { holds: selection.map(str::to_owned) };
     page_with(cells, goals, selection, &past)
 }
 
@@ -161,6 +152,10 @@ fn what_was_not_chosen_beforehand_is_not_judged() {
     for (line, told) in [
         (of(own(), &selection("another", "8")), "does not hold the row as a candidate"),
         (of(own(), &selection("lean SNN", "4")), "does not hold the row as a candidate"),
+        (
+            of(own(), &whole.replace("\"format\":2", "\"format\":3")),
+            "widths.json is of format 3, and 1 and 2 are known",
+        ),
         (of(own(), "{}"), "widths.json is no cross-validation: missing field"),
         (of(own(), &whole.replace("\"mr\":100,", "")), "widths.json chose without MR"),
         (of(goal("imdb", 60.0, SELECTION), &whole), "not judged: the row has no cells on imdb"),
@@ -184,28 +179,24 @@ fn what_was_not_chosen_beforehand_is_not_judged() {
 }
 
 #[test]
-fn a_file_that_was_not_committed_as_it_is_and_before_the_cells_chooses_nothing() {
+fn a_file_that_was_not_committed_as_it_is_chooses_nothing() {
     let whole = selection("lean SNN", "8");
     let goals = serde_json::json!([goal("mr", 60.0, SELECTION)]).to_string();
-    let told = |here: &str, holds: Option<&str>, is_older: Option<bool>| {
-        let past = Past { holds: holds.map(str::to_owned), is_older };
+    let told = |here: &str, holds: Option<&str>| {
+        let past = Past { holds: holds.map(str::to_owned) };
         let page = page_with(&cells(), &goals, Some(here), &past).expect("a report");
         page.lines().find(|line| line.starts_with("| a goal |")).expect("a line").to_owned()
     };
     for (line, want) in [
-        (told(&whole, None, Some(true)), "not judged: no commit abc with docs/selection/widths.json is known here"),
-        (told(&whole, Some("{}"), Some(true)), "not judged: docs/selection/widths.json is not what commit abc holds"),
-        (told(&whole, Some(&whole), Some(false)), "not judged: commit abc is not older than"),
-        (
-            told(&whole, Some(&whole), None),
-            "| met | docs/selection/widths.json: chosen, commit abc; not known: whether",
-        ),
+        (told(&whole, None), "not judged: no commit abc with docs/selection/widths.json is known here"),
+        (told(&whole, Some("{}")), "not judged: docs/selection/widths.json is not what commit abc holds"),
+        (told(&whole, Some(&whole)), "| met | docs/selection/widths.json: chosen, commit abc |"),
     ] {
         assert!(line.contains(want), "{want}: {line}");
     }
     // Files of the first version say less, and so does the page.
     let first = whole.replace("\"format\":2", "\"format\":1");
-    let line = told(&first, Some(&first), Some(true));
+    let line = told(&first, Some(&first));
     assert!(
         line.contains("| met |") && line.contains("not known: its choices and the texts it kept away from"),
         "{line}"

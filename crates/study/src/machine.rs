@@ -117,7 +117,8 @@ pub fn in_words(threads: usize) -> String {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = after_colon(&processor, "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{name}, {cores} cores, {threads} threads")
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    format!("{name}, {cores} core{}, {threads} thread{}", plural(cores), plural(threads))
 }
 
 /// How many processes wanted to run over the last minute: more than a measurement's own threads say that others were
@@ -170,6 +171,6 @@ mod tests {
 
     #[test]
     fn a_machine_is_told_with_its_threads() {
-        assert!(in_words(3).ends_with("3 threads"));
+        assert!(in_words(3).ends_with("3 threads") && in_words(1).ends_with(", 1 thread"));
     }
 }

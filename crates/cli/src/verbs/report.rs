@@ -25,7 +25,7 @@ Figures and long tables (CSV) go to the folders `figures` and `tables` in a fold
 docs/results/figures for docs/results.md. A file learning-curve.csv there becomes a section.
 Beside the folder of cells, `reproduce` writes what the grid declares: FOLDER.grid.json, a list of {table, row, axis, dataset,
 seed}, and FOLDER.goals.json. A goal is judged only if `git` finds the cross-validation that chose its row, as it is here, in
-the commit that the cells name, and no program of a cell is older.
+the commit that the cells name.
 Tables of the names main, front and robustness have sections of their own; all others are a table and a figure each.
 --json prints one object: report, figures, tables, cells,
 missing (null without a grid); with --pack archive, cells.")]
