@@ -117,6 +117,10 @@ fn the_cheapest_of_both_kinds_are_compared_at_equal_accuracy() {
     assert!(text.contains("under 0 of 1 cost tables, a spiking one under 1: 45 nm, fp32 (Horowitz 2014)."), "{text}");
     assert!(page.contains("| rival, by 3.20 times |") && page.contains("| SNN, by 1.25 times |"), "{page}");
     assert!(page.contains(" | 89.80 | 89.80 | 0.00 (0.00 to 0.00) as good |"), "{page}");
+    // At two points less the narrowest DNN and the one in 8 bits compete, too.
+    let bound = |line: &str| assert!(page.contains(line), "{line}: {page}");
+    bound("| 0.25 | none | lean SNN, filters = 10, T = 8 | 1 of 1 | 0.800 | 0.800 |");
+    bound("| 2 | none | lean SNN, filters = 10, T = 8 | 0 of 1 | 16.0 | 16.0 |");
 }
 
 #[test]
