@@ -75,11 +75,23 @@ impl Goals {
                 dataset => format!("the row has no cells on {}", dataset_name(dataset)),
             });
         };
-        let expected = study.expected.iter().flatten().filter(|cell| {
-            is_of(&cell.dataset) && cell.table == goal.table && cell.row == goal.row && cell.axis == goal.axis
-        });
+        let Some(declared) = &study.expected else {
+            return Err("no grid is declared beside the cells, so nobody knows what is missing".into());
+        };
+        let expected: Vec<_> = declared
+            .iter()
+            .filter(|cell| {
+                is_of(&cell.dataset) && cell.table == goal.table && cell.row == goal.row && cell.axis == goal.axis
+            })
+            .collect();
+        let extra = |cell: &&&Cell| !expected.iter().any(|own| own.dataset == cell.dataset && own.seed == cell.seed);
+        let undeclared = cells.iter().filter(extra).count();
+        if undeclared > 0 {
+            return Err(format!("{undeclared} of its {} are not declared in the grid", plural(cells.len(), "cell")));
+        }
         let there = |dataset: &str, seed: u64| cells.iter().any(|cell| cell.dataset == dataset && cell.seed == seed);
         let (all, lacking) = expected
+            .iter()
             .fold((0, 0), |(all, lacking), cell| (all + 1, lacking + usize::from(!there(&cell.dataset, cell.seed))));
         if lacking > 0 {
             return Err(format!("{lacking} of its {} are missing", plural(all, "cell")));
@@ -132,7 +144,7 @@ impl Goals {
         chosen.sort_unstable();
         chosen.dedup();
         let [selected] = chosen.as_slice() else {
-            return Err(format!("the cells name {}", plural(chosen.len(), "cross-validation")));
+            return Err(format!("the cells name {} or commits", plural(chosen.len(), "cross-validation")));
         };
         if selected.file.is_empty() || selected.commit.is_empty() {
             return Err("the cells name a cross-validation without its file or commit".into());
@@ -160,7 +172,11 @@ impl Goals {
         match history.content(commit, file) {
             Some(committed) if committed == bytes => {}
             Some(_) => return Err(format!("{file} is not what commit {commit} holds")),
-            None => return Err(format!("no commit {commit} with {file} is known here")),
+            None => {
+                return Err(format!(
+                    "no commit {commit} with {file} (from the root of the repository) is known here"
+                ));
+            }
         }
         let selection: Selection =
             serde_json::from_slice(&bytes).map_err(|error| format!("{file} is no cross-validation: {error}"))?;
@@ -168,12 +184,13 @@ impl Goals {
             return Err(format!("{file} is of format {}, and 1 and 2 are known", selection.format));
         }
         let first = cells[0];
-        let mut places = selection.tables.iter().flat_map(|table| table.candidates.iter().enumerate());
-        let own = places.find(|(_, candidate)| candidate.row == first.row && candidate.axis == first.axis);
-        let candidate = match own {
-            Some((0, candidate)) => candidate,
-            Some(_) => return Err(format!("{file} holds the row, and chose another")),
-            None => return Err(format!("{file} does not hold the row as a candidate")),
+        let places = selection.tables.iter().flat_map(|table| table.candidates.iter().enumerate());
+        let own = places.filter(|(_, candidate)| candidate.row == first.row && candidate.axis == first.axis);
+        let candidate = match own.collect::<Vec<_>>().as_slice() {
+            [(0, candidate)] => *candidate,
+            [_] => return Err(format!("{file} holds the row, and chose another")),
+            [] => return Err(format!("{file} does not hold the row as a candidate")),
+            _ => return Err(format!("{file} holds the row in several tables")),
         };
         for cell in cells {
             let dataset = dataset_name(&cell.dataset);
@@ -181,8 +198,13 @@ impl Goals {
                 let [own, chosen] = [cell.method, candidate.method].map(spiketext_study::Method::name);
                 return Err(format!("the method of the cells is {own}, and {file} chose one by {chosen}"));
             }
-            if !selection.datasets.contains_key(&cell.dataset) {
+            if !candidate.datasets.contains_key(&cell.dataset) {
                 return Err(format!("{file} chose without {dataset}"));
+            }
+            if cell.settings.adversarial.is_some() || cell.settings.attack.is_some() {
+                return Err(
+                    "the cells are of adversarial training or an attack, which no cross-validation chose".into()
+                );
             }
             if selection.format == 1 {
                 continue;
@@ -191,7 +213,12 @@ impl Goals {
                 return Err(format!("the row that {file} chose has other vectors or choices on {dataset}"));
             }
             let spared = selection.spared_splits.get(&cell.dataset).copied().unwrap_or(0);
-            if cell.settings.split.is_some_and(|split| split >= spared) {
+            // Where no split is told the test texts are those of the usual one, which spared splits do not hold.
+            let is_tested = match cell.settings.split {
+                Some(split) => split >= spared,
+                None => spared > 0,
+            };
+            if is_tested {
                 return Err(format!("{file} was chosen on texts of {dataset} that are tested here (splits)"));
             }
         }

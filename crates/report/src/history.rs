@@ -5,7 +5,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// A repository's past, as far as goals ask for it. That a commit is older than a cell needs no asking: the cell names its hash.
+/// A repository's past, as far as goals ask for it. Whether a commit is older than
+/// a cell is not asked: the cell names its hash, which nobody knew before.
 pub trait History {
     /// The content of a file, named from the root, at a commit; none where there is no such commit or file.
     fn content(&self, commit: &str, file: &str) -> Option<Vec<u8>>;
@@ -26,20 +27,34 @@ impl Git {
     }
 }
 
-impl History for Git {
-    fn content(&self, commit: &str, file: &str) -> Option<Vec<u8>> {
-        let object = format!("{}:{file}", digits(commit)?);
+impl Git {
+    /// What the program says, if it succeeds.
+    fn answer(&self, arguments: &[&str]) -> Option<Vec<u8>> {
         let mut command = Command::new("git");
-        command.arg("-C").arg(&self.folder).args(["cat-file", "blob", &object]);
+        command.arg("-C").arg(&self.folder).args(arguments);
         let output = command.stdin(Stdio::null()).output().ok()?;
         output.status.success().then_some(output.stdout)
     }
 }
 
-/// A commit by its hexadecimal digits alone, so that it is never taken for an option or another name.
+impl History for Git {
+    fn content(&self, commit: &str, file: &str) -> Option<Vec<u8>> {
+        let commit = digits(commit)?;
+        // A branch may be called like a commit; what is asked for begins with these digits itself.
+        let found = self.answer(&["rev-parse", "--verify", "--quiet", &format!("{commit}^{{commit}}")])?;
+        let found = String::from_utf8(found).ok()?;
+        let found = found.trim();
+        if !found.starts_with(&commit.to_ascii_lowercase()) {
+            return None;
+        }
+        self.answer(&["cat-file", "blob", &format!("{found}:{file}")])
+    }
+}
+
+/// A commit by its hexadecimal digits alone, at least seven, so that it is never taken for an option.
 fn digits(commit: &str) -> Option<&str> {
     let hexadecimal = commit.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (hexadecimal && (4..=64).contains(&commit.len())).then_some(commit)
+    (hexadecimal && (7..=64).contains(&commit.len())).then_some(commit)
 }
 
 #[cfg(test)]
@@ -50,11 +65,7 @@ mod tests {
     fn names_that_are_no_digits_are_no_commits() {
         let nowhere = Git::around(Path::new("no/such/folder"));
         for commit in ["--help", "HEAD", "abc", "", "0123abc"] {
-            assert_eq!(
-                (nowhere.content(commit, "a"), nowhere.is_before(commit, "0123abc")),
-                (None, None),
-                "{commit}"
-            );
+            assert_eq!(nowhere.content(commit, "a"), None, "{commit}");
         }
         assert_eq!([digits("0123abc"), digits("0123abg"), digits("abc")], [Some("0123abc"), None, None]);
     }

@@ -50,7 +50,7 @@ pub struct Written {
 }
 
 /// Writes the report; with a model and a text also the spikes of that text. `history` says which cross-validations were
-/// committed, and when.
+/// committed.
 ///
 /// # Errors
 /// If a file cannot be read or written, a cell is broken or there is none; the file is named.

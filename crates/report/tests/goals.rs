@@ -17,6 +17,7 @@ fn cells() -> Vec<Cell> {
     for dataset in ["mr", "sst2", "subj", "sst5", "chnsenti", "waimai"] {
         for seed in 1..=3 {
             let mut cell = made_up::cell("main", "lean SNN", &AXIS, dataset, seed, Method::FineTuned);
+            cell.settings.split = (dataset == "mr").then_some(seed - 1);
             cell.selected = Some(Selected { file: SELECTION.into(), commit: "abc".into() });
             cells.push(cell);
         }
@@ -34,8 +35,10 @@ fn selection(row: &str, steps: &str) -> String {
     let settings: BTreeMap<String, String> =
         cells().into_iter().map(|cell| (cell.dataset.clone(), cell.settings.digest())).collect();
     let datasets: BTreeMap<&String, usize> = settings.keys().map(|dataset| (dataset, 100)).collect();
+    let held_back: BTreeMap<&String, serde_json::Value> =
+        settings.keys().map(|dataset| (dataset, serde_json::json!({"accuracy": 80.0, "interval": null}))).collect();
     let candidate = serde_json::json!({"row": row, "axis": {"network.steps": steps}, "method": "fine-tuned",
-        "settings": settings, "accuracy": 80.0, "datasets": {}, "difference": null});
+        "settings": settings, "accuracy": 80.0, "datasets": held_back, "difference": null});
     serde_json::json!({"format": 2, "folds": 5, "seeds": [0], "datasets": datasets, "spared-splits": {"mr": 3},
         "commits": ["abc"], "tables": [{"table": "widths", "candidates": [candidate]}]})
     .to_string()
@@ -63,6 +66,7 @@ fn page_with(cells: &[Cell], goals: &str, selection: Option<&str>, past: &Past) 
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path();
     made_up::write(&root.join("docs/results/study"), cells);
+    fs::write(root.join("docs/results/study.grid.json"), made_up::grid(cells)).expect("written");
     fs::create_dir(root.join(".git")).expect("a folder");
     fs::write(root.join("docs/results/study.goals.json"), goals).expect("written");
     if let Some(selection) = selection {
@@ -108,7 +112,7 @@ fn a_candidate_that_was_not_chosen_is_not_judged() {
 fn what_was_not_chosen_beforehand_is_not_judged() {
     type Damage = fn(&mut Vec<Cell>);
     // What was chosen is not what was tested.
-    let unlike: [(Damage, &str); 4] = [
+    let unlike: [(Damage, &str); 6] = [
         (
             |cells| cells.iter_mut().for_each(|cell| cell.method = Method::Converted),
             "not judged: the method of the cells is converted, and docs/selection/widths.json chose one by fine-tuned",
@@ -119,12 +123,20 @@ fn what_was_not_chosen_beforehand_is_not_judged() {
         ),
         (|cells| cells[2].settings.vectors = Some("others".into()), "has other vectors or choices on MR"),
         (|cells| cells[2].settings.split = Some(3), "was chosen on texts of MR that are tested here"),
+        (|cells| cells[2].settings.split = None, "was chosen on texts of MR that are tested here"),
+        (
+            |cells| {
+                cells[1].settings.adversarial =
+                    made_up::attack("a", &[("attack.name", "pwws")], 1, Method::Dnn, 1.0, 1.0).settings.attack;
+            },
+            "of adversarial training or an attack",
+        ),
     ];
     let damages: [(Damage, &str); 6] = [
         (|cells| cells[1].selected = None, "not judged: 1 of 3 cells name no cross-validation"),
         (
             |cells| cells[1].selected.as_mut().expect("one").commit = "def".into(),
-            "not judged: the cells name 2 cross-validations",
+            "not judged: the cells name 2 cross-validations or commits",
         ),
         (
             |cells| cells.iter_mut().for_each(|cell| cell.selected.as_mut().expect("one").commit.clear()),
@@ -149,7 +161,14 @@ fn what_was_not_chosen_beforehand_is_not_judged() {
     let of = |goals: serde_json::Value, selection: &str| verdicts(&cells(), &[goals], Some(selection)).remove(0);
     let whole = selection("lean SNN", "8");
     let own = || goal("mr", 60.0, SELECTION);
+    let twice = {
+        let mut twice: serde_json::Value = serde_json::from_str(&whole).expect("JSON");
+        let table = twice["tables"][0].clone();
+        twice["tables"].as_array_mut().expect("a list").push(table);
+        twice.to_string()
+    };
     for (line, told) in [
+        (of(own(), &twice), "holds the row in several tables"),
         (of(own(), &selection("another", "8")), "does not hold the row as a candidate"),
         (of(own(), &selection("lean SNN", "4")), "does not hold the row as a candidate"),
         (
@@ -157,7 +176,10 @@ fn what_was_not_chosen_beforehand_is_not_judged() {
             "widths.json is of format 3, and 1 and 2 are known",
         ),
         (of(own(), "{}"), "widths.json is no cross-validation: missing field"),
-        (of(own(), &whole.replace("\"mr\":100,", "")), "widths.json chose without MR"),
+        (
+            of(own(), &whole.replace("\"mr\":{\"accuracy\":80.0,\"interval\":null},", "")),
+            "widths.json chose without MR",
+        ),
         (of(goal("imdb", 60.0, SELECTION), &whole), "not judged: the row has no cells on imdb"),
     ] {
         assert!(line.contains("not judged: ") && line.contains(told), "{told}: {line}");
@@ -188,7 +210,7 @@ fn a_file_that_was_not_committed_as_it_is_chooses_nothing() {
         page.lines().find(|line| line.starts_with("| a goal |")).expect("a line").to_owned()
     };
     for (line, want) in [
-        (told(&whole, None), "not judged: no commit abc with docs/selection/widths.json is known here"),
+        (told(&whole, None), "not judged: no commit abc with docs/selection/widths.json (from"),
         (told(&whole, Some("{}")), "not judged: docs/selection/widths.json is not what commit abc holds"),
         (told(&whole, Some(&whole)), "| met | docs/selection/widths.json: chosen, commit abc |"),
     ] {

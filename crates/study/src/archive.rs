@@ -26,20 +26,17 @@ const LEVEL: i32 = 19;
 /// The archive of a folder of cells.
 #[must_use]
 pub fn beside(folder: &Path) -> PathBuf {
-    let mut path = folder.as_os_str().to_owned();
-    path.push(ENDING);
-    path.into()
+    with(folder, &ENDING[1..])
 }
 
 /// A file that goes with a folder of cells, or with their archive: `study.grid.json` beside `study` for `grid.json`.
 #[must_use]
 pub fn with(cells: &Path, ending: &str) -> PathBuf {
-    let name = cells.file_name().map(|name| name.to_string_lossy().into_owned());
-    match name {
-        Some(name) => cells.with_file_name(format!("{}.{ending}", name.strip_suffix(ENDING).unwrap_or(&name))),
-        // `.` and `..` have no name to begin with.
-        None => cells.join("..").join(ending),
-    }
+    // `.` and `..` have no name to begin with; the folder has.
+    let whole = if cells.file_name().is_none() { cells.canonicalize().ok() } else { None };
+    let cells = whole.as_deref().unwrap_or(cells);
+    let name = cells.file_name().unwrap_or_default().to_string_lossy();
+    cells.with_file_name(format!("{}.{ending}", name.strip_suffix(ENDING).unwrap_or(&name)))
 }
 
 /// Writes cells into one file; one of several cells with the same id is refused.

@@ -42,7 +42,9 @@ fn in_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Strin
     let words = |value| match value {
         Value::Text(text) => text,
         Value::Whole(number) => number.to_string(),
-        Value::Real(number) => format!("{number:?}"),
+        // As TOML writes it.
+        Value::Real(number) if number % 1.0 == 0.0 => format!("{number}.0"),
+        Value::Real(number) => number.to_string(),
         Value::Truth(truth) => truth.to_string(),
     };
     Ok(values.into_iter().map(|(key, value)| (key, words(value))).collect())

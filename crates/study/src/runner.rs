@@ -129,6 +129,11 @@ impl<'a> Results<'a> {
         let of = |settings: &Settings| deciding(settings, cell.method, any_vectors);
         match difference(&of(&found.settings), &of(settings)) {
             Some(difference) => State::Otherwise(format!("made with other choices: {difference}")),
+            // A choice is made among cells of one digest.
+            None if cell.fold.is_some() && found.settings.digest() != settings.digest() => {
+                let told = difference(&found.settings, settings).unwrap_or_default();
+                State::Otherwise(format!("made with other choices that do not matter here: {told}"))
+            }
             None => State::Done,
         }
     }

@@ -38,7 +38,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     grid: Option<PathBuf>,
     /// The folder of the result files. What the grid declares is written beside it: the list of all cells, DIR.grid.json,
-    /// and goals, DIR.goals.json.
+    /// and goals, DIR.goals.json, which goes where the grid has none.
     #[arg(long, value_name = "DIR", default_value = "docs/results/study")]
     out: PathBuf,
     /// The small study: one seed, some cells of every data set.

@@ -39,7 +39,8 @@ accuracy (percent of the held-back texts, the mean over data sets and seeds), da
 interval at 95 %, and whether it is worse, as good or open, as `spiketext report` says it). OUT/cells has a file for each
 row, data set, seed and fold.
 
---json prints one object a line: a finished cell each, and last the selection.")]
+--json prints one object a line: a finished cell each, and last the selection. A part of the cells (--only) is run, and nothing
+chosen from it; the run of all makes the choice.")]
 pub struct Arguments {
     /// The rows to choose among.
     grid: PathBuf,
@@ -77,7 +78,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     // Those of this grid: the folder may hold others, of an earlier one.
     let wanted: std::collections::BTreeSet<String> =
-        grid.cells.iter().filter(|cell| conditions.take(cell)).map(spiketext_study::PlannedCell::id).collect();
+        grid.cells.iter().map(spiketext_study::PlannedCell::id).collect();
     let cells: Vec<Cell> =
         archive::all(&folder)?.into_iter().map(|(_, cell)| cell).filter(|cell| wanted.contains(&cell.id())).collect();
     let selection = Selection::of(&cells, arguments.folds)?;

@@ -17,9 +17,9 @@ pub fn section(study: &Study, goals: &Goals, history: &dyn History, page: &mut P
         "What the grid asks of its rows. A goal is *met* or *missed* only where it lies outside the 95 % interval over \
          seeds and test texts of what was reached, and *open* inside it. It is judged only if no cell of its row on that \
          data set is missing, all name one cross-validation and its commit, that is the one the goal names, its file is \
-         as that commit holds it, and it chose this row: its method, vectors and choices, on texts that are not tested. A \
-         cell that names a commit's hash was made after it. When the goals themselves were set, the history of the grid \
-         says.",
+         as that commit holds it, and it chose this row: its method, vectors (by name) and choices, on other texts than those that are \
+         tested, if the files were the same. A cell that names a commit's hash was made after it. When the goals themselves \
+         were set, the history of the grid says.",
     );
     let mut table = Table::new(3, ["goal", "row", "data set", "at least", "reached", "verdict", "cross-validation"]);
     for goal in &goals.list {

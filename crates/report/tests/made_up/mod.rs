@@ -301,7 +301,7 @@ pub fn write(folder: &Path, cells: &[Cell]) {
     }
 }
 
-/// The grid of these cells as `grid.json` holds it.
+/// The grid of these cells as `NAME.grid.json` holds it.
 pub fn grid(cells: &[Cell]) -> String {
     let list: Vec<serde_json::Value> = cells
         .iter()

@@ -104,7 +104,7 @@ pub fn section(networks: &Networks<'_>, tables: &[&str], page: &mut Page) -> Res
         page.folded(&summary, |page| page.table(&shown(networks, &sets)));
         rows.extend(lines.iter().map(|line| csv_row(networks, line, allowed)));
     }
-    other_bounds(networks, reference, tables, page);
+    several_bounds(networks, reference, tables, page);
     let columns = [
         "word tables",
         "cost table",
@@ -193,22 +193,27 @@ fn cheapest<'a>(
     })
 }
 
-/// The mean over the data sets at other bounds than [`AS_GOOD`]: under how many cost tables who is ahead, and by how much.
-fn other_bounds<'a>(networks: &Networks<'a>, reference: &Network<'a>, tables: &[&str], page: &mut Page) {
+/// The mean over the data sets at several bounds, [`AS_GOOD`] among them: under how many cost tables who is ahead, and by how much.
+fn several_bounds<'a>(networks: &Networks<'a>, reference: &Network<'a>, tables: &[&str], page: &mut Page) {
     let has_word_tables = networks.all.iter().any(|network| network.way == Some(WayName::WordTable));
     let mut shown =
         Table::new(3, ["points less", "word tables", "SNN", "SNN ahead under", "SNN / rival, least", "largest"]);
     let mut any = false;
     for bound in BOUNDS {
         for word_tables in [true, false].into_iter().filter(|allowed| has_word_tables || !allowed) {
-            let pairs = tables.iter().filter_map(|table| {
+            let found = tables.iter().filter_map(|table| {
                 let [spiking, rival] = cheapest(networks, reference, Place::Mean, table, word_tables, bound);
-                Some((spiking?, rival?))
+                Some((spiking, rival?))
             });
-            let pairs: Vec<(Point, Point)> = pairs.collect();
+            let found: Vec<(Option<Point>, Point)> = found.collect();
+            let pairs: Vec<(Point, Point)> =
+                found.iter().filter_map(|(own, rival)| Some(((*own)?, *rival))).collect();
             let mut ratios: Vec<f64> = pairs.iter().map(|(own, rival)| own.microjoules / rival.microjoules).collect();
             ratios.sort_by(f64::total_cmp);
-            let (Some(least), Some(largest)) = (ratios.first(), ratios.last()) else { continue };
+            if found.is_empty() {
+                continue;
+            }
+            let shown_ratio = |ratio: Option<&f64>| ratio.map_or_else(|| "–".to_owned(), |ratio| significant(*ratio));
             let mut names: Vec<String> = Vec::new();
             for (own, _) in &pairs {
                 let name = escaped(&networks.all[own.network].name());
@@ -220,15 +225,15 @@ fn other_bounds<'a>(networks: &Networks<'a>, reference: &Network<'a>, tables: &[
             shown.row([
                 bound.to_string(),
                 if word_tables { "allowed" } else { "none" }.to_owned(),
-                names.join("; "),
-                format!("{} of {}", ratios.iter().filter(|ratio| **ratio < 1.0).count(), ratios.len()),
-                significant(*least),
-                significant(*largest),
+                if names.is_empty() { "none is as accurate".to_owned() } else { names.join("; ") },
+                format!("{} of {}", ratios.iter().filter(|ratio| **ratio < 1.0).count(), found.len()),
+                shown_ratio(ratios.first()),
+                shown_ratio(ratios.last()),
             ]);
         }
     }
     if any {
-        page.text.push_str("**At other bounds.**\n\n");
+        page.text.push_str("**At several bounds.**\n\n");
         page.paragraph(
             "Which narrow network just reaches an accuracy hangs on the bound and on luck. In the mean over the data sets, \
              at so many points less than the reference: the spiking networks that are cheapest under one cost table or \
