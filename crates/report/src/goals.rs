@@ -1,4 +1,4 @@
-//! Goals: accuracies that a row was to reach, set beforehand, and the cross-validation that the row was chosen by.
+//! Goals: accuracies that a row is to reach, and the cross-validation that the row was chosen by.
 
 use std::{
     fs,

@@ -35,8 +35,9 @@ A file of yours is a data set, too: datasets = [\"mine\"], and
   file = \"mine.csv\"         # beside the grid
 
 OUT/selection.json holds, by table, the candidates, the best first, with a digest of their vectors and choices by data set:
-accuracy (percent of the held-back texts, the mean over data sets and seeds), datasets (accuracy and interval over the seeds), and difference (points ahead of the chosen one, the
-interval at 95 %, and whether it is worse, as good or open, as `spiketext report` says it). OUT/cells has a file for each
+accuracy (percent of the held-back texts, the mean over data sets and seeds), datasets (accuracy and interval over the seeds),
+and difference (points ahead of the chosen one, the interval at 95 %, and whether it is worse, as good or open, as
+`spiketext report` says it). OUT/cells has a file for each
 row, data set, seed and fold.
 
 --json prints one object a line: a finished cell each, and last the selection. A part of the cells (--only) is run, and nothing
