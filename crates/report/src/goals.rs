@@ -61,13 +61,7 @@ impl Goals {
     /// # Errors
     /// The reason, in words.
     pub fn judge(&self, goal: &Goal, study: &Study, history: &dyn History) -> std::result::Result<Reached, String> {
-        let is_of = |dataset: &str| match goal.dataset.as_str() {
-            "mean" => OF_MEAN.contains(&dataset),
-            own => own == dataset,
-        };
-        let of_goal = |cell: &&Cell| {
-            cell.table == goal.table && cell.row == goal.row && cell.axis == goal.axis && is_of(&cell.dataset)
-        };
+        let of_goal = |cell: &&Cell| goal.is_of(&cell.table, &cell.row, &cell.axis, &cell.dataset);
         let cells: Vec<&Cell> = study.cells.iter().filter(of_goal).collect();
         let Some(first) = cells.first() else {
             return Err(match goal.dataset.as_str() {
@@ -78,12 +72,9 @@ impl Goals {
         let Some(declared) = &study.expected else {
             return Err("no grid is declared beside the cells, so nobody knows what is missing".into());
         };
-        let expected: Vec<_> = declared
-            .iter()
-            .filter(|cell| {
-                is_of(&cell.dataset) && cell.table == goal.table && cell.row == goal.row && cell.axis == goal.axis
-            })
-            .collect();
+        let declared = declared.iter();
+        let expected: Vec<_> =
+            declared.filter(|cell| goal.is_of(&cell.table, &cell.row, &cell.axis, &cell.dataset)).collect();
         let extra = |cell: &&&Cell| !expected.iter().any(|own| own.dataset == cell.dataset && own.seed == cell.seed);
         let undeclared = cells.iter().filter(extra).count();
         if undeclared > 0 {

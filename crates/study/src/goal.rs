@@ -28,6 +28,18 @@ pub struct Goal {
     pub selection: String,
 }
 
+impl Goal {
+    /// Whether a cell of this table, row, place on the axis and data set is one of those that it asks of.
+    #[must_use]
+    pub fn is_of(&self, table: &str, row: &str, axis: &BTreeMap<String, String>, dataset: &str) -> bool {
+        let on_its_set = match self.dataset.as_str() {
+            "mean" => OF_MEAN.contains(&dataset),
+            own => own == dataset,
+        };
+        on_its_set && self.table == table && self.row == row && self.axis == *axis
+    }
+}
+
 /// Values of an axis as a cell writes them; people write numbers.
 fn in_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     #[derive(Deserialize)]
