@@ -35,6 +35,7 @@ enum Verb {
     #[cfg(feature = "attack")]
     Attack(Box<verbs::attack::Arguments>),
     Inspect(verbs::inspect::Arguments),
+    Embed(verbs::embed::Arguments),
     Data(verbs::data::Arguments),
     Vectors(verbs::vectors::Arguments),
     #[cfg(feature = "study")]
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "attack")]
         Verb::Attack(arguments) => verbs::attack::run(&arguments),
         Verb::Inspect(arguments) => verbs::inspect::run(&arguments),
+        Verb::Embed(arguments) => verbs::embed::run(&arguments),
         Verb::Data(arguments) => verbs::data::run(arguments),
         Verb::Vectors(arguments) => verbs::vectors::run(arguments),
         #[cfg(feature = "study")]

@@ -30,7 +30,8 @@ fn dependencies(folder: &str, all: bool) -> BTreeSet<String> {
 }
 
 /// Folders and names of the libraries; each may use those before it.
-const CRATES: [(&str, &str); 7] = [
+const CRATES: [(&str, &str); 8] = [
+    ("embedded", "spiketext-embedded"),
     ("kernels", "spiketext-kernels"),
     ("spiketext", "spiketext"),
     ("fetch", "spiketext-fetch"),

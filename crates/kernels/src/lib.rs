@@ -26,6 +26,7 @@ macro_rules_attribute::attribute_alias! {
 
 pub mod adamw;
 mod batch;
+pub mod code_convolution;
 pub mod drive;
 pub mod feature_bits;
 pub mod lanes;
@@ -45,6 +46,7 @@ pub mod surrogate;
 mod testing;
 pub mod text_convolution;
 pub mod text_rows;
+pub mod winners;
 mod workspace;
 
 use batch::ChannelStrip;

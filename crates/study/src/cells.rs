@@ -15,6 +15,7 @@ use spiketext_train::{
     events::{Observer, Phase},
     network_config,
     prepare::{Answers, EncodedText, LikelyLabels, PreparedData},
+    recipe::Step,
     steps::{Measurement, TrainedDnn},
 };
 
@@ -126,7 +127,8 @@ impl<'a> CellMaker<'a> {
                 };
                 let history = &trained.history;
                 gathered.epochs(phase, [history.epochs, history.best_epoch]);
-                let config = network_config(&recipe, gathered.prepared.dimension, dataset.labels.len())?;
+                let read = if recipe.learns_codes() { recipe.for_step(Step::Dnn) } else { recipe.clone() };
+                let config = network_config(&read, gathered.prepared.dimension, dataset.labels.len())?;
                 let nanoseconds = timing::of_dnn(&trained.to_dnn(&config, &recipe)?, &timed)?;
                 Ok((gathered.without_spikes(&config, &recipe, &trained), nanoseconds))
             }

@@ -81,7 +81,7 @@ impl DnnWeights {
 
 /// The first weights of a leaf: uniform within 1 / sqrt(fan-in), biases too where there are any. `which` names its
 /// streams.
-fn first_weights(leaf: &Leaf, which: u64, biases: bool, seed: u64) -> LayerWeights {
+pub(crate) fn first_weights(leaf: &Leaf, which: u64, biases: bool, seed: u64) -> LayerWeights {
     let sizes = leaf.sizes();
     let draw = |which: u64, count: usize, bound: &dyn Fn(usize) -> f32| -> Vec<f32> {
         let mut rng = stream(seed, Purpose::Weights, which, 0);
@@ -164,6 +164,13 @@ impl TextCnn {
     #[must_use]
     pub fn label_counts(&self, texts: &[EncodedText], thresholds: &[f32]) -> LabelCounts {
         self.prepared.label_counts(&self.config, texts, thresholds, |words| self.answers(words))
+    }
+
+    /// What the network says of `texts`, `[N, K]`.
+    #[must_use]
+    pub fn logits(&self, texts: &[EncodedText]) -> Vec<f32> {
+        let words: Vec<Vec<u32>> = texts.iter().map(|text| text.words.clone()).collect();
+        self.answers(&words).scores
     }
 
     /// The label that the network finds for each of `texts`, and its probability.
@@ -264,8 +271,18 @@ impl TextCnn {
 /// Makes the batches of a TextCNN.
 pub struct DnnBatchMaker {
     config: Arc<NetworkConfig>,
-    choices: DnnChoices,
     seed: u64,
+    /// Share of pooled features dropped.
+    dropout: f32,
+    /// Share of the distinct words of a batch dropped.
+    word_dropout: f32,
+}
+
+impl DnnBatchMaker {
+    /// For texts of a network of `config`, by these shares of dropout.
+    pub(crate) fn new(config: &Arc<NetworkConfig>, seed: u64, dropout: f32, word_dropout: f32) -> Self {
+        Self { config: Arc::clone(config), seed, dropout, word_dropout }
+    }
 }
 
 impl Batches for DnnBatchMaker {
@@ -273,9 +290,9 @@ impl Batches for DnnBatchMaker {
 
     /// A batch of distinct words, and of those the ones that take part in step `step`. Words that dropout takes away
     /// are silent, which is what a code of zeros would make them, at no cost.
-    fn batch(&self, texts: &[&EncodedText], step: u64) -> DnnBatch {
+    fn batch(&self, texts: &[&EncodedText], _: &[usize], step: u64) -> DnnBatch {
         let (mut batch, rows) = batch_of(&self.config, texts.iter().map(|text| &text.words));
-        let DnnChoices { word_dropout, dropout, .. } = self.choices;
+        let Self { word_dropout, dropout, .. } = *self;
         let (mut kept, mut factor): (Vec<usize>, f32) = ((0..rows.len()).collect(), 1.0);
         if word_dropout > 0.0 {
             let factors = dropout_factors((self.seed, Mask::Words, step), word_dropout, rows.len());
@@ -315,11 +332,56 @@ impl DnnBatch {
         table.gather_times(&rows, self.factor)
     }
 
+    /// The same without that factor, `[kept, D]`.
+    pub(crate) fn codes_alike(&self, table: &Rows) -> Vec<f32> {
+        let rows: Vec<u32> = self.kept.iter().map(|&i| self.rows[i]).collect();
+        table.gather(&rows)
+    }
+
+    /// From the gradient of [`Self::codes_alike`] to that of the codes of all the words, `[rows, D]`.
+    pub(crate) fn gradient_alike(&self, seen: &[f32], dimension: usize) -> Vec<f32> {
+        self.gradient_times(1.0, seen, dimension)
+    }
+
+    /// The texts in terms of the words that take part.
+    pub(crate) fn tokens(&self) -> &Arc<TokenBatch> {
+        &self.tokens
+    }
+
+    /// Words that take part.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// All distinct words of the texts.
+    pub(crate) fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// The number of texts B.
+    pub(crate) fn texts(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// What is right.
+    pub(crate) fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// Factors of dropout of the pooled features, `[B, C]`, once.
+    pub(crate) fn take_mask(&mut self) -> Option<Vec<f32>> {
+        self.mask.take()
+    }
+
     /// From the gradient of [`Self::codes`] to that of the codes of all the words, `[rows, D]`.
     fn gradient(&self, seen: &[f32], dimension: usize) -> Vec<f32> {
+        self.gradient_times(self.factor, seen, dimension)
+    }
+
+    fn gradient_times(&self, factor: f32, seen: &[f32], dimension: usize) -> Vec<f32> {
         let mut all = vec![0.0; self.rows.len() * dimension];
         for (&i, seen) in self.kept.iter().zip(seen.chunks_exact(dimension)) {
-            all[i * dimension..][..dimension].iter_mut().zip(seen).for_each(|(all, seen)| *all = self.factor * seen);
+            all[i * dimension..][..dimension].iter_mut().zip(seen).for_each(|(all, seen)| *all = factor * seen);
         }
         all
     }
@@ -329,7 +391,7 @@ impl Trainable for TextCnn {
     type Batches = DnnBatchMaker;
 
     fn batches(&self) -> DnnBatchMaker {
-        DnnBatchMaker { config: Arc::clone(&self.config), choices: self.choices.clone(), seed: self.seed }
+        DnnBatchMaker::new(&self.config, self.seed, self.choices.dropout, self.choices.word_dropout)
     }
 
     fn train(&mut self, mut batch: DnnBatch, lr_scale: f64, overlap: impl FnOnce() + Send) -> f64 {

@@ -65,7 +65,7 @@ pub struct Batch {
 impl Batches for Arc<Frozen> {
     type Batch = Batch;
 
-    fn batch(&self, texts: &[&EncodedText], step: u64) -> Batch {
+    fn batch(&self, texts: &[&EncodedText], _: &[usize], step: u64) -> Batch {
         let config = &self.config;
         let (shape, dimension) = (config.convolution(), config.dimension());
         let (tokens, rows) = batch_of(config, texts.iter().map(|text| &text.words));

@@ -200,28 +200,41 @@ pub fn spiking_outputs(
 ) -> Tensor<2> {
     let [texts, steps, channels] = sums.dims();
     let leaves = config.chain.leaves();
-    let after = leaves.iter().position(|leaf| leaf.output == Signal::Sums).map_or(0, |at| at + 1);
-    let mut values = sums;
-    if !matches!(leaves[after].layer, LayerConfig::Neurons { .. }) {
-        values = means(config, batch, values);
+    match &leaves[after_pooling(config)].layer {
+        LayerConfig::Neurons { neuron } => {
+            let layer = NeuronLayer {
+                neuron: *neuron,
+                texts,
+                steps,
+                channels,
+                thresholds: batch.thresholds.clone(),
+                scales: batch.scales.clone(),
+                factors: batch.factors.clone(),
+            };
+            outputs_of_rates(config, layers, layers::neurons(&layer, sums))
+        }
+        _ => outputs_of_rates(config, layers, means(config, batch, sums)),
     }
+}
+
+/// The place of the leaf behind pooling.
+fn after_pooling(config: &NetworkConfig) -> usize {
+    config.chain.leaves().iter().position(|leaf| leaf.output == Signal::Sums).map_or(0, |at| at + 1)
+}
+
+/// The currents of the outputs, `[B T, O]`, from the mean spikes of each channel or from those of its feature neuron,
+/// `[B, T, C]`.
+pub fn outputs_of_rates(config: &NetworkConfig, layers: &[LeafTensors], rates: Tensor<3>) -> Tensor<2> {
+    let [texts, steps, _] = rates.dims();
+    let leaves = config.chain.leaves();
+    let after = after_pooling(config);
+    let mut values = rates;
     for (leaf, own) in leaves[after..].iter().zip(&layers[after..]) {
         let [_, _, inputs] = values.dims();
         let dense =
             |values: Tensor<3>| layers::dense(values.reshape([texts * steps, inputs]), own.synapses(), own.bias());
         match &leaf.layer {
-            LayerConfig::Neurons { neuron } => {
-                let layer = NeuronLayer {
-                    neuron: *neuron,
-                    texts,
-                    steps,
-                    channels,
-                    thresholds: batch.thresholds.clone(),
-                    scales: batch.scales.clone(),
-                    factors: batch.factors.clone(),
-                };
-                values = layers::neurons(&layer, values);
-            }
+            LayerConfig::Neurons { .. } => {}
             LayerConfig::Dense { neurons, neuron } => {
                 values = fire(neuron, dense(values).reshape([texts, steps, *neurons]));
             }
@@ -234,17 +247,24 @@ pub fn spiking_outputs(
 
 /// Sums over positions as means over them, with what dropout makes of them.
 fn means(config: &NetworkConfig, batch: &SpikingBatch, sums: Tensor<3>) -> Tensor<3> {
-    let [texts, _, channels] = sums.dims();
-    let shape = config.convolution();
-    let filters = channels / shape.widths.len();
-    let mut factors = Vec::with_capacity(texts * channels);
-    for b in 0..texts {
-        factors.extend((0..channels).map(|c| 1.0 / batch.tokens.positions(b, shape.widths[c / filters]) as f32));
-    }
+    let mut factors = shares_of_positions(config, &batch.tokens);
     if let Some(dropout) = &batch.factors {
         factors.iter_mut().zip(dropout.iter()).for_each(|(factor, dropout)| *factor *= dropout);
     }
     layers::scale(sums, factors)
+}
+
+/// By what spikes summed over positions are multiplied to make a channel's mean, `[B, C]`.
+pub fn shares_of_positions(config: &NetworkConfig, tokens: &TokenBatch) -> Vec<f32> {
+    let shape = config.convolution();
+    let of_text = |b: usize| {
+        let divisor = config.padding.common_divisor(tokens.text(b).len());
+        let widths = shape.widths.iter().map(move |&width| {
+            1.0 / divisor.unwrap_or_else(|| tokens.positions(b, width)) as f32
+        });
+        widths.flat_map(|share| std::iter::repeat_n(share, shape.filters))
+    };
+    (0..tokens.len()).flat_map(of_text).collect()
 }
 
 /// The spikes of output neurons `[B, T, O]` from their currents `[B T, O]`; `None` where they only integrate.

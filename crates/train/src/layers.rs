@@ -367,7 +367,7 @@ pub mod composed {
         for b in 0..batch.len() {
             let mut widths = Vec::new();
             for (width_index, &width) in shape.widths.iter().enumerate() {
-                let c = positions(shape, batch, b, width_index, &products, &bias, &device);
+                let c = current_at_positions(shape, batch, b, width_index, &products, &bias, &device);
                 let c = burn_tensor::activation::relu(c);
                 widths.push(match pooling {
                     Pooling::Average => c.sum_dim(0) / batch.positions(b, width) as f32,
@@ -395,7 +395,7 @@ pub mod composed {
             let steps = (0..layer.time.steps).map(|t| {
                 let now = with_silent_row(products.clone().slice([0..tokens, t..t + 1]).squeeze_dim(1));
                 let widths = (0..layer.shape.widths.len()).map(|w| {
-                    let current = positions(&layer.shape, &layer.batch, b, w, &now, &bias, &device);
+                    let current = current_at_positions(&layer.shape, &layer.batch, b, w, &now, &bias, &device);
                     let threshold = current.zeros_like() + layer.neuron.threshold;
                     let scale = current.ones_like();
                     let (spikes, state) = neuron_step(&layer.neuron, threshold, scale, states[w].take(), current);
@@ -444,14 +444,14 @@ pub mod composed {
     }
 
     /// Token products with a last row of zeros for silent tokens.
-    fn with_silent_row(products: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn with_silent_row(products: Tensor<2>) -> Tensor<2> {
         let [_, columns] = products.dims();
         let zeros = Tensor::zeros([1, columns], &products.device());
         Tensor::cat(vec![products, zeros], 0)
     }
 
     /// Pre-activations `[P, F]` of one text and width.
-    fn positions(
+    pub(crate) fn current_at_positions(
         shape: &ConvolutionShape,
         batch: &TokenBatch,
         b: usize,
@@ -482,7 +482,7 @@ pub mod composed {
     }
 
     /// One step of equation (4) on tensors: spikes and the membrane after the reset.
-    fn neuron_step(
+    pub(crate) fn neuron_step(
         neuron: &NeuronParameters,
         threshold: Tensor<2>,
         scale: Tensor<2>,
@@ -505,7 +505,7 @@ pub mod composed {
     }
 
     /// A function of `x` whose derivative is the surrogate.
-    fn primitive(surrogate: Surrogate, x: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn primitive(surrogate: Surrogate, x: Tensor<2>) -> Tensor<2> {
         match surrogate {
             Surrogate::FastSigmoid { slope } => x.clone() / (x.abs() * slope + 1.0),
             Surrogate::Arctangent { alpha } => {

@@ -26,6 +26,7 @@ pub mod recipe;
 pub mod row_layers;
 mod schedule;
 pub mod score;
+pub mod sparse;
 pub mod steps;
 mod store;
 mod thresholds;

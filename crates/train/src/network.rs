@@ -48,12 +48,14 @@ impl NetworkChoices {
     }
 }
 
-/// The network that a recipe describes, for words of `dimension` rates and `classes` classes.
+/// The network that a recipe describes (the spiking one, where the DNN reads words otherwise: see
+/// [`crate::recipe::Recipe::for_step`]), for words of `dimension` rates and `classes` classes.
 ///
 /// # Errors
 /// Names the first size that is out of bounds.
 pub fn network_config(recipe: &Recipe, dimension: usize, classes: usize) -> Result<NetworkConfig> {
     let choices = &recipe.network;
+    let dimension = if recipe.learns_codes() { recipe.sparse.inputs() } else { dimension };
     let config = NetworkConfig {
         steps: choices.steps,
         encoder: choices.encoder,

@@ -49,20 +49,31 @@ impl Objective {
         targets: &[Target],
         weights: Option<&[f32]>,
     ) -> Tensor<1> {
-        let (texts, steps, classes) = (targets.len(), config.steps, config.classes());
+        let (texts, steps) = (targets.len(), config.steps);
         match outputs {
-            Outputs::Values(values) => self.of_logits(sum_groups(values, classes), targets, weights),
-            Outputs::Currents(currents) => {
-                let outputs = config.outputs();
-                let mean = currents.reshape([texts, steps, outputs]).mean_dim(1).reshape([texts, outputs]);
-                let logits = sum_groups(mean, classes) / config.outputs_per_class() as f32;
-                self.of_logits(logits, targets, weights)
-            }
             Outputs::Spikes(spikes) => {
-                let sums = sum_groups(spikes.reshape([texts * steps, config.outputs()]), classes);
+                let sums = sum_groups(spikes.reshape([texts * steps, config.outputs()]), config.classes());
                 let each_step: Vec<Target> =
                     targets.iter().flat_map(|target| std::iter::repeat_n(target.clone(), steps)).collect();
                 self.of_logits(sums, &each_step, weights)
+            }
+            outputs => self.of_logits(self.logits(config, outputs, texts), targets, weights),
+        }
+    }
+
+    /// The logits of so many texts, `[B, K]`; where outputs fire, of the spikes of all steps.
+    #[must_use]
+    pub fn logits(self, config: &NetworkConfig, outputs: Outputs, texts: usize) -> Tensor<2> {
+        let (steps, classes, outputs_of_all) = (config.steps, config.classes(), config.outputs());
+        match outputs {
+            Outputs::Values(values) => sum_groups(values, classes),
+            Outputs::Currents(currents) => {
+                let mean = currents.reshape([texts, steps, outputs_of_all]).mean_dim(1);
+                sum_groups(mean.reshape([texts, outputs_of_all]), classes) / config.outputs_per_class() as f32
+            }
+            Outputs::Spikes(spikes) => {
+                let sums = spikes.sum_dim(1).reshape([texts, outputs_of_all]);
+                sum_groups(sums, classes)
             }
         }
     }

@@ -162,11 +162,18 @@ impl LeafParameters {
     /// Those of a leaf, as they are first.
     #[must_use]
     pub fn new(leaf: &Leaf, weights: LayerWeights, device: &Device) -> Self {
+        Self::with_inputs(leaf, None, weights, device)
+    }
+
+    /// The same, where synapses have other `inputs` in training than in the finished network.
+    #[must_use]
+    pub fn with_inputs(leaf: &Leaf, inputs: Option<usize>, weights: LayerWeights, device: &Device) -> Self {
         let vector = |name: &str, values: Vec<f32>| {
             let length = values.len();
             (length > 0).then(|| Parameter::new(format!("{}.{name}", leaf.path), values, [length], device))
         };
-        let shape = leaf.sizes().synapses;
+        let [rows, columns] = leaf.sizes().synapses;
+        let shape = [inputs.unwrap_or(rows), columns];
         Self {
             synapses: (!weights.synapses.is_empty())
                 .then(|| Parameter::new(format!("{}.synapses", leaf.path), weights.synapses, shape, device)),

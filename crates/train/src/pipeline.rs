@@ -72,7 +72,7 @@ pub fn train(
     observer: &mut Observer<'_>,
 ) -> Result<Model> {
     let mut cache = StepCache::default();
-    Pipeline::new(dataset, vectors, recipe, options, &mut cache)?.model(SpikingMethod::FineTuned, observer)
+    Pipeline::new(dataset, vectors, recipe, options, &mut cache)?.model(SpikingMethod::of(recipe), observer)
 }
 
 /// The same, with the DNN that the network was converted from.
@@ -104,6 +104,12 @@ pub enum SpikingMethod {
 }
 
 impl SpikingMethod {
+    /// How networks of a recipe are made.
+    #[must_use]
+    pub fn of(recipe: &Recipe) -> Self {
+        if recipe.learns_codes() { Self::Direct } else { Self::FineTuned }
+    }
+
     /// The last step on the way.
     #[must_use]
     pub fn step(self) -> Step {
@@ -308,7 +314,8 @@ impl<'a> Pipeline<'a> {
         let place = self.checkpoint(observer)?;
         let found = self.found_checkpoint(place.as_ref())?;
         let phase = found.as_ref().and_then(|store| store.text("phase"));
-        if let Some(store) = found.as_ref().filter(|_| phase == Some(Phase::FineTuning.name())) {
+        let later = [Phase::FineTuning.name(), Phase::Direct.name()];
+        if let Some(store) = found.as_ref().filter(|_| phase.is_some_and(|phase| later.contains(&phase))) {
             // A checkpoint of the later phase carries the finished DNN, so that conversion can be done again.
             return TrainedDnn::from_store(context, &store.part("dnn."));
         }
@@ -380,8 +387,24 @@ impl<'a> Pipeline<'a> {
             return Ok(trained);
         }
         let context = self.context(self.recipe.for_step(Step::Direct), observer)?;
-        let trained = TrainedNetwork::direct(&context, observer)?;
+        let trained = match self.recipe.learns_codes() {
+            true => self.sparse(&context, observer)?,
+            false => TrainedNetwork::direct(&context, observer)?,
+        };
         Ok(self.cache.spiking.replace(name, trained))
+    }
+
+    /// The network with learnt codes, after its teacher, if it has one.
+    fn sparse(&mut self, context: &StepContext, observer: &mut Observer<'_>) -> Result<TrainedNetwork> {
+        let teacher = if self.recipe.has_teacher() { Some(self.dnn(observer)?) } else { None };
+        let place = self.checkpoint(observer)?;
+        let found = self.found_checkpoint(place.as_ref())?;
+        let resume = found.as_ref().filter(|store| store.text("phase") == Some(Phase::Direct.name()));
+        let carry = teacher.as_ref().filter(|_| place.is_some()).map(|teacher| teacher.to_store("dnn."));
+        let checkpoint = place.as_ref().map(CheckpointPlace::borrowed);
+        let saving = Saving { checkpoint, carry: carry.as_ref(), resume };
+        let logits = teacher.map(|teacher| teacher.network.logits(&context.prepared.train));
+        TrainedNetwork::sparse(context, logits, saving, observer)
     }
 
     /// A spiking network by whatever method.
@@ -523,8 +546,8 @@ impl<'a> Pipeline<'a> {
     /// # Errors
     /// As [`Self::dnn`].
     pub fn readable_dnn(&mut self, observer: &mut Observer<'_>) -> Result<Dnn> {
-        let config = self.config(observer)?;
-        self.dnn(observer)?.to_dnn(&config, &self.recipe)
+        let context = self.context(self.recipe.for_step(Step::Dnn), observer)?;
+        self.dnn(observer)?.to_dnn(&context.config, &self.recipe)
     }
 
     /// The finished model with its DNN. It is kept in the cache's folder, if there is one, as a model directory.

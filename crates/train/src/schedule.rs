@@ -21,8 +21,8 @@ pub trait Batches: Send + Sync {
     /// What a step sees of its texts.
     type Batch: Send;
 
-    /// The batch of the `step`-th step of the whole phase (from 0).
-    fn batch(&self, texts: &[&EncodedText], step: u64) -> Self::Batch;
+    /// The batch of the `step`-th step of the whole phase (from 0); `members` are the places of `texts` among all.
+    fn batch(&self, texts: &[&EncodedText], members: &[usize], step: u64) -> Self::Batch;
 }
 
 /// A network in training.
@@ -217,7 +217,7 @@ impl Schedule {
         let step_of_all = |step: usize| (epoch - 1) * steps + step;
         let batch_of = |step: usize, members: &[usize]| {
             let texts: Vec<&EncodedText> = members.iter().map(|&i| &texts[i]).collect();
-            batches.batch(&texts, step_of_all(step) as u64)
+            batches.batch(&texts, members, step_of_all(step) as u64)
         };
         let (mut loss, mut next) = (0.0, None);
         for (step, &members) in parts.iter().enumerate() {

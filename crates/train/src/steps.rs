@@ -20,6 +20,7 @@ use crate::{
     recipe::{Epochs, Normalisation, Recipe},
     schedule::{Saving, Schedule, Trainable, TrainingHistory},
     score::{Loss, Score, names},
+    sparse::SparseTextCnn,
     store::Store,
 };
 
@@ -243,6 +244,34 @@ pub struct TrainedNetwork {
 }
 
 impl TrainedNetwork {
+    /// Trains a network with learnt codes by the recipe's `sparse` choices; `teacher` has logits for each training text,
+    /// `[N, K]`, where there is one.
+    ///
+    /// # Errors
+    /// If a checkpoint cannot be written, or training leaves the finite numbers.
+    pub fn sparse(
+        context: &StepContext,
+        teacher: Option<Vec<f32>>,
+        saving: Saving<'_>,
+        observer: &mut Observer<'_>,
+    ) -> Result<Self> {
+        let StepContext { recipe, config, prepared, seed } = context;
+        let mut snn = SparseTextCnn::new(recipe, config, prepared, teacher, *seed);
+        let choices = &recipe.sparse;
+        let schedule = Schedule {
+            phase: Phase::Direct,
+            epochs: context.epochs(choices.epochs, choices.batch),
+            patience: choices.patience,
+            selection: recipe.selection,
+            batch: choices.batch,
+            cosine: choices.cosine,
+            seed: *seed,
+            keep_start: false,
+        };
+        let history = schedule.run(&mut snn, &prepared.train, saving, observer)?;
+        Ok(Self { network: snn.network(None)?, history })
+    }
+
     /// Trains a spiking network from first weights that the recipe's `direct` choices describe, by its `fine-tuning`
     /// choices.
     ///

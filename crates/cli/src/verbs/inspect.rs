@@ -64,7 +64,7 @@ fn files(folder: &Path) -> anyhow::Result<Vec<(&'static str, u64)>> {
 fn code_bits(model: &Model) -> u32 {
     match model.network().weights().codes {
         Codes::Eight(_) => 8,
-        Codes::Sixteen(_) => 16,
+        Codes::Sixteen(_) | Codes::Active { .. } => 16,
     }
 }
 
@@ -190,6 +190,7 @@ fn what_it_is(model: &Model, files: &[(&str, u64)]) -> Vec<(&'static str, String
     };
     let pooling = match config.padding {
         Padding::Valid => "average over the text, of any length".to_owned(),
+        Padding::Tokens => "sum over the text, of any length, divided by its tokens".to_owned(),
         Padding::Padded { length } => format!("average over {length} tokens; longer texts are cut"),
     };
     let unknown = match config.unknown {

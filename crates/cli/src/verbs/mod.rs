@@ -4,6 +4,7 @@
 #[cfg(feature = "attack")]
 pub mod attack;
 pub mod data;
+pub mod embed;
 pub mod evaluate;
 pub mod inspect;
 pub mod predict;

@@ -228,7 +228,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
             fate.into_iter().for_each(|message| observer(&Event::Note { message }));
         }
-        let model = pipeline.model(SpikingMethod::FineTuned, &mut observer)?;
+        let model = pipeline.model(SpikingMethod::of(&recipe), &mut observer)?;
         let dnn = if arguments.keep_dnn { Some(pipeline.readable_dnn(&mut observer)?) } else { None };
         Ok(Outcome::Trained(model, dnn))
     })();

@@ -4,7 +4,7 @@ use std::slice::ChunksExactMut;
 
 use spiketext_kernels::{Drive, drive::PHASES};
 
-use super::{Code, Word, write_row};
+use super::{Code, UNKNOWN_RATE, Word, write_row};
 use crate::{Error, Result};
 
 /// The bits of the bin of a rate, from the highest, as planes of a constant current; bits weigh what they stand for:
@@ -85,6 +85,16 @@ impl Code for Codebook {
     }
 }
 
+/// One bit, at every step: whether the rate is above 1/2. That of no word, 1/2, is silent.
+pub(super) struct Winners;
+
+impl Code for Winners {
+    fn fill(&self, _: &Word, rates: &[u16], rows: ChunksExactMut<'_, u64>) {
+        let mut marks = vec![0; rates.len()];
+        rows.for_each(|row| write_row(row, &mut marks, |d| rates[d] > UNKNOWN_RATE));
+    }
+}
+
 /// Writes bit `7 - t mod 8` of the code of each rate's bin as the spikes of step t.
 fn write_bits(rates: &[u16], code: impl Fn(u8) -> u8, rows: ChunksExactMut<'_, u64>) {
     let codes: Vec<u8> = rates.iter().map(|rate| code((rate >> 8) as u8)).collect();
@@ -114,6 +124,13 @@ mod tests {
         // A constant current has its planes, however many steps there are.
         assert_eq!(spikes(Encoder::Direct, bin << 8, 3), want[..8]);
         assert_eq!(spikes(Encoder::Direct, bin << 8, 12), want[..8]);
+    }
+
+    #[test]
+    fn winners_spike_at_every_step_and_others_at_none() {
+        for (rate, want) in [(0, 0), (32_767, 0), (32_768, 0), (32_769, 1), (65_535, 1)] {
+            assert_eq!(spikes(Encoder::Winners, rate, 3), [want; 3], "{rate}");
+        }
     }
 
     #[test]

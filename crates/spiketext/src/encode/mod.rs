@@ -73,6 +73,9 @@ encoders! {
     Burst = "burst" => timing::Burst;
     /// The codebook of the paper's code: the 8 highest bits of the rate as spikes of weight 1, again and again.
     CodebookBinary = "codebook-binary" => bits::Codebook::BINARY;
+    /// A spike at every step where the rate is above 1/2, and none where it is not: codes of few active inputs, which are
+    /// learnt (`spiketext_kernels::winners`).
+    Winners = "winners" => bits::Winners;
     /// The same with the 256 codes in the order of their number of spikes: a higher rate never has fewer.
     CodebookGreen = "codebook-green" => bits::Codebook::GREEN;
 }

@@ -37,7 +37,7 @@ impl Footprint {
         let codes = network.weights().codes.len() as u64;
         let code_bytes = match &network.weights().codes {
             Codes::Eight(_) => codes,
-            Codes::Sixteen(_) => 2 * codes,
+            Codes::Sixteen(_) | Codes::Active { .. } => 2 * codes,
         };
         let presence = Shape::of(network).has_presence();
         let layers = &network.weights().layers;

@@ -1,6 +1,6 @@
 //! A finished classifier: text in, label out; kept in a directory that explains itself.
 //!
-//! `directory` reads and writes it, `checksums` tell a damaged file, `report` is what it tells of its training, `card`
+//! `directory` reads and writes it, `embedded` makes one image of bytes of it, `checksums` tell a damaged file, `report` is what it tells of its training, `card`
 //! writes its page for people, `texts` is what it keeps of the texts it has seen; `abstention` is when it had better
 //! not answer.
 
@@ -8,6 +8,7 @@ mod abstention;
 mod card;
 mod checksums;
 mod directory;
+mod embedded;
 mod report;
 mod tensors;
 mod texts;
@@ -19,6 +20,7 @@ use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 pub use abstention::Abstention;
+pub use embedded::EmbeddedModel;
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
 pub use report::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Training};
 pub use texts::{SeenTexts, TEXTS};

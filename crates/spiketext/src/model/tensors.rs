@@ -16,6 +16,12 @@ use crate::{
 /// What model directories say that they are.
 pub(super) const FORMAT: &str = "spiketext-model";
 
+/// The tensor of the words' rates.
+const CODES: &str = "codes";
+
+/// The tensor of the words' inputs that spike, in the place of that of rates.
+const ACTIVE_CODES: &str = "active_codes";
+
 /// The power of two that is the unit of each leaf's synapses, presence currents, biases and shortcut, by path.
 pub(super) type Exponents = BTreeMap<String, i32>;
 
@@ -30,7 +36,8 @@ pub(super) fn exponents(network: &Network) -> Exponents {
 
 fn synapse_type(bits: SynapseBits) -> Dtype {
     match bits {
-        SynapseBits::Eight => Dtype::I8,
+        // Small as they are: files are packed by whoever sends them.
+        SynapseBits::Four | SynapseBits::Eight => Dtype::I8,
         SynapseBits::Sixteen => Dtype::I16,
     }
 }
@@ -43,17 +50,24 @@ fn shape_of(leaf: &Leaf, name: &str, length: usize) -> Vec<usize> {
 /// The weights as the bytes of a safetensors file, whole numbers all but the thresholds.
 pub(super) fn to_bytes(network: &Network) -> Result<Vec<u8>> {
     let config = network.config();
+    let shorts = |codes: &[u16]| codes.iter().flat_map(|code| code.to_le_bytes()).collect();
+    let mut codes_shape = vec![network.words(), config.dimension()];
     let (codes_type, codes) = match &network.weights().codes {
         Codes::Eight(codes) => (Dtype::U8, codes.clone()),
-        Codes::Sixteen(codes) => (Dtype::U16, codes.iter().flat_map(|code| code.to_le_bytes()).collect()),
+        Codes::Sixteen(codes) => (Dtype::U16, shorts(codes)),
+        Codes::Active { active, inputs } => {
+            codes_shape[1] = *active;
+            (Dtype::U16, shorts(inputs))
+        }
     };
-    let mut arrays = vec![("codes".to_owned(), codes_type, vec![network.words(), config.dimension()], codes)];
+    let name = if matches!(network.weights().codes, Codes::Active { .. }) { ACTIVE_CODES } else { CODES };
+    let mut arrays = vec![(name.to_owned(), codes_type, codes_shape, codes)];
     for (at, (leaf, layer)) in network.layers().enumerate() {
         let grid = network.synapses(at).grid;
         for (name, values) in layer.named().into_iter().filter(|(_, values)| !values.is_empty()) {
             let units = || values.iter().map(|&value| grid.units(value));
             let (dtype, bytes): (Dtype, Vec<u8>) = match (name, config.synapse_bits) {
-                ("synapses" | "shortcut", SynapseBits::Eight) => {
+                ("synapses" | "shortcut", SynapseBits::Four | SynapseBits::Eight) => {
                     (Dtype::I8, units().flat_map(|unit| (unit as i8).to_le_bytes()).collect())
                 }
                 ("synapses" | "shortcut", SynapseBits::Sixteen) => {
@@ -119,13 +133,19 @@ impl<'a> TensorFile<'a> {
     }
 
     fn codes(&self, dimension: usize) -> Result<Codes> {
-        // How many words there are, the codes themselves say.
-        let words = self.tensors.tensor("codes").ok().and_then(|codes| codes.shape().first().copied()).unwrap_or(0);
-        let codes = self.tensor("codes", &[Dtype::U8, Dtype::U16], &[words, dimension])?;
+        let shorts = |data: &[u8]| data.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b)).collect();
+        if let Ok(codes) = self.tensors.tensor(ACTIVE_CODES) {
+            // How many words there are, and how many inputs of each, the codes themselves say.
+            let shape = [0, 1].map(|axis| codes.shape().get(axis).copied().unwrap_or(0));
+            let codes = self.tensor(ACTIVE_CODES, &[Dtype::U16], &shape)?;
+            return Ok(Codes::Active { active: shape[1], inputs: shorts(codes.data()) });
+        }
+        let words = self.tensors.tensor(CODES).ok().and_then(|codes| codes.shape().first().copied()).unwrap_or(0);
+        let codes = self.tensor(CODES, &[Dtype::U8, Dtype::U16], &[words, dimension])?;
         Ok(if codes.dtype() == Dtype::U8 {
             Codes::Eight(codes.data().to_vec())
         } else {
-            Codes::Sixteen(codes.data().as_chunks().0.iter().map(|b| u16::from_le_bytes(*b)).collect())
+            Codes::Sixteen(shorts(codes.data()))
         })
     }
 

@@ -1,17 +1,32 @@
-//! The codes of the words: rates between 0 and 1 as whole numbers.
+//! The codes of the words: rates between 0 and 1 as whole numbers, or the few inputs that spike.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// Rates of the words `[V, D]`, as whole numbers.
+use crate::{Error, Result};
+
+/// Codes of the words: rates `[V, D]` as whole numbers, or of each word the inputs that spike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Codes {
     /// 255 stands for 65535 / 65536.
     Eight(Vec<u8>),
     /// In units of 1/65536.
     Sixteen(Vec<u16>),
+    /// Of each word the inputs whose rate is 1 in rising order, all others being 0.
+    Active {
+        /// Inputs of a word at most, k.
+        active: usize,
+        /// `[V, k]`; [`NO_INPUT`] stands behind those of a word that has fewer.
+        inputs: Vec<u16>,
+    },
 }
+
+/// No input of a word: see [`Codes::Active`].
+pub const NO_INPUT: u16 = u16::MAX;
+
+/// The rate of an input that spikes, in 1/65536: the highest.
+const ALWAYS: u16 = u16::MAX;
 
 impl Codes {
     /// From rates in 1/65536 to 8 or 16 bits each.
@@ -31,7 +46,41 @@ impl Codes {
         match self {
             Self::Eight(codes) => codes.len(),
             Self::Sixteen(codes) => codes.len(),
+            Self::Active { inputs, .. } => inputs.len(),
         }
+    }
+
+    /// Words that have a code, of `dimension` inputs.
+    #[must_use]
+    pub fn words(&self, dimension: usize) -> usize {
+        self.len() / self.row(dimension).max(1)
+    }
+
+    /// Numbers held of a word.
+    fn row(&self, dimension: usize) -> usize {
+        if let Self::Active { active, .. } = self { *active } else { dimension }
+    }
+
+    /// Checks that they are codes of words of `dimension` inputs.
+    ///
+    /// # Errors
+    /// If there are parts of words, or inputs that a word does not have, or not in rising order.
+    pub fn check(&self, dimension: usize) -> Result<()> {
+        let row = self.row(dimension);
+        if row == 0 || !self.len().is_multiple_of(row) {
+            return Err(Error::invalid("network weights", format!("codes in rows of {row}"), self.len().to_string()));
+        }
+        let Self::Active { inputs, .. } = self else { return Ok(()) };
+        for (word, inputs) in inputs.chunks_exact(row).enumerate() {
+            let named = inputs.iter().position(|&input| input == NO_INPUT).unwrap_or(row);
+            let rising = inputs[..named].windows(2).all(|pair| pair[0] < pair[1]);
+            let known = inputs[..named].iter().all(|&input| usize::from(input) < dimension);
+            if !rising || !known || inputs[named..].iter().any(|&input| input != NO_INPUT) {
+                let expected = format!("inputs of a word in rising order, from 0 to {}", dimension.saturating_sub(1));
+                return Err(Error::invalid("network weights", expected, format!("{inputs:?} of word {word}")));
+            }
+        }
+        Ok(())
     }
 
     /// Whether there are none.
@@ -47,6 +96,12 @@ impl Codes {
         match self {
             Self::Eight(codes) => codes[range].iter().map(|&code| u16::from(code) * 257).collect(),
             Self::Sixteen(codes) => Cow::Borrowed(&codes[range]),
+            Self::Active { active, inputs } => {
+                let mut rates = vec![0; dimension];
+                let own = inputs[word * active..(word + 1) * active].iter().filter(|&&input| input != NO_INPUT);
+                own.for_each(|&input| rates[usize::from(input)] = ALWAYS);
+                Cow::Owned(rates)
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use spiketext_kernels::{ConvolutionShape, Time};
 
-use super::{Chain, Readout, SynapseBits};
+use super::{Chain, LayerConfig, Readout, SynapseBits};
 use crate::{Error, Result, encode::Encoder, files::no_fields};
 
 /// Over which positions the pooled average goes (equation 5).
@@ -13,6 +13,10 @@ pub enum Padding {
     /// The valid positions of the text itself; texts of any length.
     #[serde(deserialize_with = "no_fields")]
     Valid,
+    /// The same positions, but their sum is divided by the tokens of the text, whatever the kernel's width: then the scores
+    /// of a text are whole numbers of one unit. Only where pooled spikes go straight into the read-out.
+    #[serde(deserialize_with = "no_fields")]
+    Tokens,
     /// Texts are cut to `length` tokens, padded up to it, and padding counts (the published network).
     Padded {
         /// Tokens of the padded text.
@@ -25,16 +29,22 @@ impl Padding {
     #[must_use]
     pub fn longest(self) -> usize {
         match self {
-            Self::Valid => usize::MAX,
+            Self::Valid | Self::Tokens => usize::MAX,
             Self::Padded { length } => length,
         }
+    }
+
+    /// By what pooled spikes of all widths are divided in a text of so many tokens, where it is one number.
+    #[must_use]
+    pub fn common_divisor(self, tokens: usize) -> Option<usize> {
+        (self == Self::Tokens).then_some(tokens.max(1))
     }
 
     /// The length up to which a batch pads its texts.
     #[must_use]
     pub fn padded_length(self) -> usize {
         match self {
-            Self::Valid => 0,
+            Self::Valid | Self::Tokens => 0,
             Self::Padded { length } => length,
         }
     }
@@ -143,6 +153,14 @@ impl NetworkConfig {
         };
         bounded("time steps", self.steps, MOST_STEPS)?;
         self.encoder.check_steps(self.steps)?;
+        let straight = matches!(
+            self.chain.layers(),
+            [LayerConfig::TextConvolution { .. }, LayerConfig::Pooling, LayerConfig::Readout { .. }]
+        );
+        if self.padding == Padding::Tokens && !straight {
+            let expected = "the padding \"tokens\" where pooled spikes go straight into the read-out";
+            return Err(Error::invalid("network", expected, "layers between"));
+        }
         if let Padding::Padded { length } = self.padding {
             bounded("padded length", length, MOST_PADDED)?;
             let channels = self.dimension() + self.chain.channels_at_positions();

@@ -19,7 +19,7 @@ mod text_cnn;
 use spiketext_kernels::{Workspace, spiking_convolution::PackedWeights};
 
 pub use chain::{Chain, LayerConfig, Leaf, LeafSizes, Readout, Signal};
-pub use codes::{CodeBits, Codes};
+pub use codes::{CodeBits, Codes, NO_INPUT};
 pub use config::{NetworkConfig, Padding, UnknownWord};
 pub use synapses::{Grid, SynapseBits, Synapses, on_grid};
 pub use text_cnn::{TextCnn, TextCnnConfig};
@@ -150,12 +150,7 @@ impl Network {
                 return refuse(format!("thresholds above 0 of layer {}", leaf.path), got);
             }
         }
-        if !weights.codes.len().is_multiple_of(config.dimension()) {
-            return refuse(
-                format!("codes in rows of {}", config.dimension()),
-                format!("{} codes", weights.codes.len()),
-            );
-        }
+        weights.codes.check(config.dimension())?;
         let bits = config.synapse_bits;
         let grids = weights.layers.iter_mut().map(|layer| layer.round(bits)).collect();
         let first = &weights.layers[0];
@@ -208,7 +203,7 @@ impl Network {
     /// Words that have a code.
     #[must_use]
     pub fn words(&self) -> usize {
-        self.weights.codes.len() / self.config.dimension()
+        self.weights.codes.words(self.config.dimension())
     }
 
     /// Trained numbers outside the word codes.

@@ -1,4 +1,5 @@
-//! Synapses on a binary grid: whole numbers of a unit `2^exponent`, at most 2^11 units in size (or 127, in 8 bits).
+//! Synapses on a binary grid: whole numbers of a unit `2^exponent`, at most 2^11 units in size (or 127 in 8
+//! bits, 7 in 4).
 //!
 //! Sums of 0/1 spikes times such weights are sums of whole numbers. `f32` holds whole numbers up to 2^24 without
 //! rounding, and a current of five taps of 300 dense inputs at full size stays below 2^22, so currents are exact in
@@ -12,6 +13,9 @@ use spiketext_kernels::rounding::{largest_magnitude, to_units};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SynapseBits {
+    /// Half a byte: whole numbers up to 7.
+    #[serde(rename = "4")]
+    Four,
     /// One byte: whole numbers up to 127.
     #[serde(rename = "8")]
     Eight,
@@ -26,17 +30,19 @@ impl SynapseBits {
     #[must_use]
     pub fn largest(self) -> f32 {
         match self {
+            Self::Four => 7.0,
             Self::Eight => 127.0,
             Self::Sixteen => 2048.0,
         }
     }
 
-    /// Bytes of a stored synapse.
+    /// Bytes of so many stored synapses.
     #[must_use]
-    pub fn bytes(self) -> u64 {
+    pub fn bytes(self, synapses: u64) -> u64 {
         match self {
-            Self::Eight => 1,
-            Self::Sixteen => 2,
+            Self::Four => synapses.div_ceil(2),
+            Self::Eight => synapses,
+            Self::Sixteen => 2 * synapses,
         }
     }
 }
@@ -116,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    const BITS: [SynapseBits; 2] = [SynapseBits::Eight, SynapseBits::Sixteen];
+    const BITS: [SynapseBits; 3] = [SynapseBits::Four, SynapseBits::Eight, SynapseBits::Sixteen];
 
     proptest! {
         #[test]

@@ -5,6 +5,7 @@
 
 mod epochs;
 mod settings;
+mod sparse;
 
 use std::path::Path;
 
@@ -20,16 +21,18 @@ use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
 
 pub use epochs::{Epochs, EpochsBySize};
 pub use settings::with_setting;
+pub use sparse::{Distillation, SparseChoices};
 
 use self::settings::{lay_over, plainly};
 use crate::class_weights::ClassWeights;
 
 /// The files of [`Recipe::NAMES`].
-const TEXTS: [&str; 4] = [
+const TEXTS: [&str; 5] = [
     include_str!("../../recipes/lean.toml"),
     include_str!("../../recipes/paper.toml"),
     include_str!("../../recipes/pooled.toml"),
     include_str!("../../recipes/deep.toml"),
+    include_str!("../../recipes/sparse.toml"),
 ];
 
 /// Every choice of a training run.
@@ -58,6 +61,9 @@ pub struct Recipe {
     pub fine_tuning: FineTuningChoices,
     /// First weights of a network that is trained directly.
     pub direct: DirectChoices,
+    /// Codes of few active inputs and training with them, where the encoder is `winners`.
+    #[serde(default)]
+    pub sparse: SparseChoices,
 }
 
 /// Which measure on the development texts selects.
@@ -298,7 +304,7 @@ pub enum Step {
 
 impl Recipe {
     /// The names [`Self::named`] knows.
-    pub const NAMES: [&'static str; 4] = ["lean", "paper", "pooled", "deep"];
+    pub const NAMES: [&'static str; 5] = ["lean", "paper", "pooled", "deep", "sparse"];
 
     /// A recipe by name: a file of the folder `recipes`.
     ///
@@ -362,18 +368,44 @@ impl Recipe {
                 recipe.conversion = lean.conversion;
                 recipe.fine_tuning = lean.fine_tuning;
                 recipe.direct = lean.direct;
+                recipe.sparse = lean.sparse;
             }
             Step::Conversion => {
                 recipe.fine_tuning = lean.fine_tuning;
                 recipe.direct = lean.direct;
+                recipe.sparse = lean.sparse;
             }
-            Step::FineTuning => recipe.direct = lean.direct,
+            Step::FineTuning => {
+                recipe.direct = lean.direct;
+                recipe.sparse = lean.sparse;
+            }
             Step::Direct => {
-                recipe.dnn = lean.dnn;
                 recipe.conversion = lean.conversion;
+                if recipe.learns_codes() {
+                    recipe.fine_tuning = lean.fine_tuning;
+                    recipe.direct = lean.direct;
+                } else {
+                    recipe.sparse = lean.sparse;
+                }
+                if !recipe.has_teacher() {
+                    recipe.dnn = lean.dnn;
+                }
             }
         }
         recipe
+    }
+
+    /// Whether the words' codes are learnt by competition (`network.encoder = "winners"`), so that the network is trained
+    /// directly.
+    #[must_use]
+    pub fn learns_codes(&self) -> bool {
+        self.network.encoder == Encoder::Winners
+    }
+
+    /// Whether direct training learns from the answers of the DNN too.
+    #[must_use]
+    pub fn has_teacher(&self) -> bool {
+        self.learns_codes() && self.sparse.teacher.weight > 0.0
     }
 
     /// Lays a TOML file over this recipe; the file may hold any part of one, and `name = "..."` may choose its base.
@@ -450,6 +482,18 @@ impl Recipe {
             return refuse("words.range above 0 and up to 3 deviations", self.words.range.to_string());
         }
         self.class_weights.check()?;
+        if self.learns_codes() {
+            self.sparse.check()?;
+            let network = &self.network;
+            let plain = !network.features && network.convolutions == 0 && network.hidden.is_empty();
+            if !plain || network.readout != Readout::Membrane {
+                return refuse(
+                    "network.features=false, network.readout=membrane, and no further layers, where \
+                     network.encoder=winners (--recipe sparse has it so)",
+                    "others".into(),
+                );
+            }
+        }
         self.network.encoder.check_steps(self.network.steps)?;
         for number in [self.direct.gain, self.direct.convolution_shift, self.direct.output_shift] {
             if !number.is_finite() {
@@ -529,7 +573,7 @@ mod tests {
         let error = set("class-weights={ok=0}").expect("a number").check().expect_err("no weight").to_string();
         assert!(error.contains("'ok'"), "{error}");
         let measures = Recipe::NAMES.map(|name| Recipe::named(name).expect("a recipe").selection);
-        assert_eq!(measures.map(|measure| measure == Selection::Balanced), [true, false, true, true]);
+        assert_eq!(measures.map(|measure| measure == Selection::Balanced), [true, false, true, true, true]);
     }
 
     #[test]

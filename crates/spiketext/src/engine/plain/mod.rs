@@ -62,7 +62,8 @@ pub(super) fn run(network: &Network, tokens: &Tokens, observer: &mut impl Observ
     let config = network.config();
     let mut activities: Vec<Activity> = Vec::with_capacity(config.chain.leaves().len());
     for (at, (leaf, weights)) in network.layers().enumerate() {
-        let layer = Layer { at, leaf, weights, steps: config.steps };
+        let divisor = config.padding.common_divisor(tokens.batch.text(0).len());
+        let layer = Layer { at, leaf, weights, steps: config.steps, divisor };
         let before = activities.last();
         let activity = match (&leaf.layer, before) {
             (LayerConfig::TextConvolution { neuron, .. }, _) => {
@@ -119,6 +120,8 @@ struct Layer<'a> {
     weights: &'a LayerWeights,
     /// Time steps T.
     steps: usize,
+    /// By what pooled spikes are divided, where it is not the positions of their width.
+    divisor: Option<usize>,
 }
 
 impl Layer<'_> {
@@ -254,7 +257,7 @@ impl Layer<'_> {
                         // One spike after the other.
                         (0..value as usize).for_each(|_| observer.synapses(self.at, (t, c), row_of(c)));
                     }
-                    currents = mean_currents(values, positions, self.weights);
+                    currents = mean_currents(values, positions, self.divisor, self.weights);
                 }
                 Activity::Positions(_) | Activity::Outputs(..) => {
                     unreachable!("a checked chain puts sums or spikes into dense layers")
@@ -296,19 +299,27 @@ impl Layer<'_> {
 
 /// The currents of a dense layer or a read-out from spikes summed over positions `[C]`: the mean over the positions
 /// of each kernel width. Sums of whole numbers are exact until they are divided, width by width.
-pub(super) fn mean_currents(sums: &[f32], positions: &[usize], weights: &LayerWeights) -> Vec<f32> {
+/// With a common `divisor` the sum over all is divided by it once, the biases with it: of whole numbers, so that the order
+/// of the outputs is theirs.
+pub(super) fn mean_currents(
+    sums: &[f32],
+    positions: &[usize],
+    divisor: Option<usize>,
+    weights: &LayerWeights,
+) -> Vec<f32> {
     let outputs = weights.bias.len();
     let filters = sums.len() / positions.len();
-    let mut currents: Vec<f64> = weights.bias.iter().map(|&bias| f64::from(bias)).collect();
+    let whole = divisor.unwrap_or(1) as f64;
+    let mut currents: Vec<f64> = weights.bias.iter().map(|&bias| whole * f64::from(bias)).collect();
     for (which, &positions) in positions.iter().enumerate() {
         let mut own = vec![0.0f64; outputs];
         for c in (which * filters..(which + 1) * filters).filter(|&c| sums[c] != 0.0) {
             let row = &weights.synapses[c * outputs..][..outputs];
             own.iter_mut().zip(row).for_each(|(own, &weight)| *own += f64::from(sums[c]) * f64::from(weight));
         }
-        currents.iter_mut().zip(own).for_each(|(current, own)| *current += own / positions as f64);
+        currents.iter_mut().zip(own).for_each(|(current, own)| *current += if divisor.is_some() { own } else { own / positions as f64 });
     }
-    currents.into_iter().map(|current| current as f32).collect()
+    currents.into_iter().map(|current| (current / whole) as f32).collect()
 }
 
 /// `currents` become `bias` plus `sums`, these rounded first.

@@ -224,8 +224,11 @@ fn d_counts(cnn: TextCnn<'_>, batch: &TokenBatch, counts: &[f32], target: &Targe
         .unwrap_or_default();
     let thresholds = Thresholds { values: &values, scales: &scales };
     // Without neurons of their own, pooled spikes are means over the positions.
-    let positions_of =
-        |c: usize| batch.positions(0, config.convolution.widths[c / config.convolution.filters]) as f32;
+    let divisor = config.padding.common_divisor(batch.text(0).len());
+    let positions_of = |c: usize| {
+        let own = || batch.positions(0, config.convolution.widths[c / config.convolution.filters]);
+        divisor.unwrap_or_else(own) as f32
+    };
     let features: Vec<f32> = match &config.feature_neuron {
         Some(neuron) => neuron_scan::forward(neuron, steps, channels, thresholds, counts),
         None => counts.iter().enumerate().map(|(i, count)| count / positions_of(i % channels)).collect(),

@@ -71,8 +71,9 @@ impl Layers {
             for (b, counts) in counts.chunks_exact(steps * channels).enumerate() {
                 let positions: Vec<usize> =
                     config.convolution.widths.iter().map(|&width| batch.positions(b, width)).collect();
+                let divisor = config.padding.common_divisor(batch.text(b).len());
                 for counts in counts.chunks_exact(channels) {
-                    currents.extend(plain::mean_currents(counts, &positions, cnn.output));
+                    currents.extend(plain::mean_currents(counts, &positions, divisor, cnn.output));
                 }
             }
         }
