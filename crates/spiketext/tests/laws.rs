@@ -85,6 +85,7 @@ fn config() -> impl Strategy<Value = NetworkConfig> {
     let chain = prop::sample::select(vec![1usize, 3, 18]).prop_flat_map(chain);
     (chain, padding, encoder, unknown, bits, 1usize..7).prop_map(
         |(chain, padding, encoder, unknown, synapse_bits, steps)| NetworkConfig {
+            vector_dimension: None,
             steps: if encoder.check_steps(steps).is_ok() { steps } else { 8 },
             encoder,
             unknown,

@@ -55,6 +55,7 @@ impl NetworkChoices {
 /// Names the first size that is out of bounds.
 pub fn network_config(recipe: &Recipe, dimension: usize, classes: usize) -> Result<NetworkConfig> {
     let choices = &recipe.network;
+    let vector_dimension = recipe.learns_codes().then_some(dimension);
     let dimension = if recipe.learns_codes() { recipe.sparse.inputs() } else { dimension };
     let config = NetworkConfig {
         steps: choices.steps,
@@ -62,6 +63,7 @@ pub fn network_config(recipe: &Recipe, dimension: usize, classes: usize) -> Resu
         unknown: recipe.words.unknown,
         padding: choices.averaging,
         synapse_bits: choices.synapse_bits,
+        vector_dimension,
         chain: Chain::new(choices.layers(dimension, classes))?,
     };
     config.check()?;

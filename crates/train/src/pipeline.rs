@@ -414,12 +414,20 @@ impl<'a> Pipeline<'a> {
     pub fn spiking(&mut self, method: SpikingMethod, observer: &mut Observer<'_>) -> Result<SpikingNetwork> {
         let of = |history: &TrainingHistory| [history.epochs, history.best_epoch];
         if method == SpikingMethod::Direct {
+            let teacher = if self.recipe.has_teacher() { Some(self.dnn(observer)?) } else { None };
             let trained = self.direct(observer)?;
+            let mut development =
+                Accuracies { snn: percent(trained.history.best.accuracy), ..Accuracies::default() };
+            let mut epochs = vec![(Phase::Direct, of(&trained.history))];
+            if let Some(teacher) = teacher {
+                development.dnn = percent(teacher.history.best.accuracy);
+                epochs.insert(0, (Phase::Dnn, of(&teacher.history)));
+            }
             return Ok(SpikingNetwork {
                 network: trained.network.clone(),
-                development: Accuracies { snn: percent(trained.history.best.accuracy), ..Accuracies::default() },
+                development,
                 score: trained.history.best.clone(),
-                epochs: vec![(Phase::Direct, of(&trained.history))],
+                epochs,
                 extremes: Extremes::default(),
             });
         }
@@ -474,14 +482,18 @@ impl<'a> Pipeline<'a> {
         let mut accuracies = Accuracies { snn: percent(measured.counts.accuracy()), ..Accuracies::default() };
         let mut micro_f1 = Accuracies { snn: micro_f1_of(&measured.counts), ..Accuracies::default() };
         let mut macro_f1 = Accuracies { snn: macro_f1_of(&measured.counts), ..Accuracies::default() };
-        if method != SpikingMethod::Direct {
-            let (trained, converted) = (self.dnn(observer)?, self.convert(observer)?);
-            let noise = Noise::inference(self.options.seed);
+        if method != SpikingMethod::Direct || self.recipe.has_teacher() {
+            let trained = self.dnn(observer)?;
             let of_dnn = trained.network.label_counts(test, &trained.history.best.thresholds);
+            micro_f1.dnn = micro_f1_of(&of_dnn);
+            (accuracies.dnn, macro_f1.dnn) = (percent(of_dnn.accuracy()), macro_f1_of(&of_dnn));
+        }
+        if method != SpikingMethod::Direct {
+            let converted = self.convert(observer)?;
+            let noise = Noise::inference(self.options.seed);
             let thresholds = &converted.score.thresholds;
             let of_converted = label_counts(&converted.network, noise, &prepared, test, thresholds);
-            (micro_f1.dnn, micro_f1.converted) = (micro_f1_of(&of_dnn), micro_f1_of(&of_converted));
-            (accuracies.dnn, macro_f1.dnn) = (percent(of_dnn.accuracy()), macro_f1_of(&of_dnn));
+            micro_f1.converted = micro_f1_of(&of_converted);
             (accuracies.converted, macro_f1.converted) =
                 (percent(of_converted.accuracy()), macro_f1_of(&of_converted));
         }

@@ -67,8 +67,8 @@ pub fn operations(costs: &Costs) -> String {
 /// Energy a text in one line.
 pub fn energy(costs: &Costs) -> String {
     let (dnn, snn) = microjoules(costs);
-    let ratio = ratio(costs).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
-    format!("DNN {dnn:.2} uJ, SNN {snn:.2} uJ, ratio {ratio} (arithmetic alone, {})", PRICES.name)
+    let ratio = ratio(costs).map_or_else(|| "-".to_owned(), of_dnn);
+    format!("DNN {}, SNN {}, ratio {ratio} (arithmetic alone, {})", joules(dnn), joules(snn), PRICES.name)
 }
 
 /// The keys of a whole account.
@@ -176,7 +176,7 @@ pub fn energies(account: &CostReport) -> Table {
             priced.table.name.to_owned(),
             joules(priced.network),
             joules(priced.dnn),
-            ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
+            ratio.map_or_else(|| "-".to_owned(), of_dnn),
             more.to_owned(),
             priced.table.break_even().map_or_else(|| "-".to_owned(), |even| format!("{even:.2}")),
         ]);
@@ -185,12 +185,18 @@ pub fn energies(account: &CostReport) -> Table {
 }
 
 /// Microjoules, from nanojoules to joules.
-fn joules(microjoules: f64) -> String {
+pub fn joules(microjoules: f64) -> String {
     match microjoules {
+        _ if microjoules > 0.0 && microjoules < 0.1 => format!("{:.2} nJ", 1e3 * microjoules),
         _ if microjoules >= 1e5 => format!("{:.2} J", microjoules / 1e6),
         _ if microjoules >= 1e2 => format!("{:.2} mJ", microjoules / 1e3),
         _ => format!("{microjoules:.2} uJ"),
     }
+}
+
+/// A multiple of the DNN's energy, in three figures where it is small.
+pub fn of_dnn(ratio: f64) -> String {
+    if ratio > 0.0 && ratio < 0.1 { format!("{ratio:.2e}") } else { format!("{ratio:.2}") }
 }
 
 /// A count that may be large.

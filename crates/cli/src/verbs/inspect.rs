@@ -64,7 +64,8 @@ fn files(folder: &Path) -> anyhow::Result<Vec<(&'static str, u64)>> {
 fn code_bits(model: &Model) -> u32 {
     match model.network().weights().codes {
         Codes::Eight(_) => 8,
-        Codes::Sixteen(_) | Codes::Active { .. } => 16,
+        Codes::Sixteen(_) => 16,
+        Codes::Active { .. } => 1,
     }
 }
 
@@ -123,16 +124,20 @@ fn print(folder: &Path, model: &Model, files: &[(&str, u64)], out: &mut impl Wri
     let mut header = vec![first, "test", "95 % interval", "development", "test macro F1"];
     header.extend(several.then_some("test micro F1"));
     let mut table = tables::plain(&header, &[1, 2, 3, 4, 5][..header.len() - 1]);
-    for (name, test, development, [f1, micro_f1]) in [
-        ("DNN", t.test.dnn, t.development.dnn, [t.macro_f1, t.micro_f1].map(|f1| f1.map(|f1| f1.dnn))),
+    for (is_there, name, test, development, [f1, micro_f1]) in [
+        (t.has_dnn(), "DNN", t.test.dnn, t.development.dnn, [t.macro_f1, t.micro_f1].map(|f1| f1.map(|f1| f1.dnn))),
         (
+            t.was_converted(),
             "converted",
             t.test.converted,
             t.development.converted,
             [t.macro_f1, t.micro_f1].map(|f1| f1.map(|f1| f1.converted)),
         ),
-        ("this model", t.test.snn, t.development.snn, [t.macro_f1, t.micro_f1].map(|f1| f1.map(|f1| f1.snn))),
+        (true, "this model", t.test.snn, t.development.snn, [t.macro_f1, t.micro_f1].map(|f1| f1.map(|f1| f1.snn))),
     ] {
+        if !is_there {
+            continue;
+        }
         let interval = classes::interval(t.interval(test));
         let [test, development] = [test, development].map(|accuracy| format!("{accuracy:.2} %"));
         let mut row = vec![name.to_owned(), test, interval, development, classes::percent(f1)];
@@ -148,20 +153,20 @@ fn print(folder: &Path, model: &Model, files: &[(&str, u64)], out: &mut impl Wri
         writeln!(out, "{warning}\n")?;
     }
     let extremes = |layer: LayerExtremes| format!("{} / {} of {}", layer.dead, layer.saturated, layer.neurons);
-    let rows = [
+    let mut rows = vec![
         ("unknown tokens", format!("{:.1} % of the test texts' tokens", 100.0 * t.unknown_share)),
         ("firing rates", costs::rates(&t.costs)),
-        (
-            "never / always firing",
-            format!(
-                "{} convolution channels, {} features (on the calibration texts)",
-                extremes(t.extremes.convolution),
-                extremes(t.extremes.features)
-            ),
-        ),
-        ("operations a text", costs::operations(&t.costs)),
-        ("energy a text", costs::energy(&t.costs)),
     ];
+    if t.was_converted() {
+        let told = format!(
+            "{} convolution channels, {} features (on the calibration texts)",
+            extremes(t.extremes.convolution),
+            extremes(t.extremes.features)
+        );
+        rows.push(("never / always firing", told));
+    }
+    rows.push(("operations a text", costs::operations(&t.costs)));
+    rows.push(("energy a text", costs::energy(&t.costs)));
     tables::facts(&rows, out)?;
     writeln!(out, "\nRecipe\n")?;
     print_recipe(&recipe(model)?, "", out)?;
@@ -204,12 +209,19 @@ fn what_it_is(model: &Model, files: &[(&str, u64)]) -> Vec<(&'static str, String
         ("labels", labels(model)),
         (
             "words",
-            format!(
-                "{} of {} dimensions, {} bits each; unknown ones {unknown}",
-                network.words(),
-                shape.dimension,
-                code_bits(model)
-            ),
+            match &network.weights().codes {
+                Codes::Active { active, .. } => format!(
+                    "{} of {active} active inputs out of {} each; unknown ones {unknown}",
+                    network.words(),
+                    shape.dimension
+                ),
+                _ => format!(
+                    "{} of {} dimensions, {} bits each; unknown ones {unknown}",
+                    network.words(),
+                    shape.dimension,
+                    code_bits(model)
+                ),
+            },
         ),
         ("encoder", format!("{}, {} time steps", config.encoder.name(), config.steps)),
         ("pooling", pooling),
@@ -286,7 +298,10 @@ fn how_it_came_about(model: &Model) -> Vec<(&'static str, String)> {
         ("texts", format!("{} training, {} development, {} test", t.texts[0], t.texts[1], t.texts[2])),
         ("word vectors", terminal::one_line(&t.vectors, None)),
         ("DNN training", phase(t.dnn_epochs, "none better than the start")),
-        ("fine-tuning", phase(t.fine_tuning_epochs, "none better than the converted network, which was kept")),
+        (
+            if t.was_converted() { "fine-tuning" } else { "training" },
+            phase(t.fine_tuning_epochs, "none better than the converted network, which was kept"),
+        ),
         ("made by", format!("{}, recipe {}, seed {}, in {:.1} s", t.program, t.recipe, t.seed, t.seconds)),
     ]
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use spiketext::{
     data::Dataset,
     dnn::{self, Dnn},
-    model::Model,
+    model::{Accuracies, Model},
     text::Language,
 };
 #[cfg(feature = "study")]
@@ -454,8 +454,8 @@ fn result(model: &Model, folder: &Path) -> serde_json::Value {
         "seed": t.seed,
         "model": folder,
         "straddling": t.straddling,
-        "dnn_accuracy": t.test.dnn,
-        "converted_accuracy": t.test.converted,
+        "dnn_accuracy": t.has_dnn().then_some(t.test.dnn),
+        "converted_accuracy": t.was_converted().then_some(t.test.converted),
         "snn_accuracy": t.test.snn,
         "snn_accuracy_interval": t.interval(t.test.snn),
         "multi_label": model.thresholds().is_some(),
@@ -487,39 +487,37 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
     let costs = &t.costs;
     let steps = model.network().config().steps.to_string();
     let (dnn, snn) = costs::microjoules(costs);
-    let ratio = costs::ratio(costs).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+    let ratio = costs::ratio(costs).map_or_else(|| "-".to_owned(), costs::of_dnn);
     let [run, best] = t.fine_tuning_epochs;
+    let finished = if best == 0 || !t.was_converted() { "SNN" } else { "fine-tuned" };
     // What was not measured stays blank; operations were counted on the finished network alone.
-    let finished = if best == 0 { "SNN" } else { "fine-tuned" };
     let blank = String::new;
-    let mut table = tables::plain(&["", "DNN", "converted", finished], &[1, 2, 3]);
-    table.add_row([
-        if t.micro_f1.is_some() { "all labels right" } else { "test accuracy" }.to_owned(),
-        format!("{:.2} %", t.test.dnn),
-        format!("{:.2} %", t.test.converted),
-        format!("{:.2} %", t.test.snn),
-    ]);
-    let interval = |accuracy: f64| classes::interval(t.interval(accuracy));
-    table.add_row([
-        "95 % interval".to_owned(),
-        interval(t.test.dnn),
-        interval(t.test.converted),
-        interval(t.test.snn),
-    ]);
-    if let Some(f1) = t.micro_f1 {
-        let [dnn, converted, snn] = [f1.dnn, f1.converted, f1.snn].map(|f1| format!("{f1:.2} %"));
-        table.add_row(["micro F1".to_owned(), dnn, converted, snn]);
-    }
-    if let Some(f1) = t.macro_f1 {
-        let [dnn, converted, snn] = [f1.dnn, f1.converted, f1.snn].map(|f1| format!("{f1:.2} %"));
-        table.add_row(["macro F1".to_owned(), dnn, converted, snn]);
-    }
-    table.add_row(["time steps".to_owned(), blank(), steps.clone(), steps]);
+    let measured = |of: Accuracies, show: &dyn Fn(f64) -> String| {
+        let shown = |is_there: bool, value: f64| if is_there { show(value) } else { blank() };
+        [shown(t.has_dnn(), of.dnn), shown(t.was_converted(), of.converted), show(of.snn)]
+    };
+    let percent = |value: f64| format!("{value:.2} %");
+    let mut rows = vec![
+        (if t.micro_f1.is_some() { "all labels right" } else { "test accuracy" }, measured(t.test, &percent)),
+        ("95 % interval", measured(t.test, &|accuracy| classes::interval(t.interval(accuracy)))),
+    ];
+    rows.extend(t.micro_f1.map(|f1| ("micro F1", measured(f1, &percent))));
+    rows.extend(t.macro_f1.map(|f1| ("macro F1", measured(f1, &percent))));
+    rows.push(("time steps", [blank(), steps.clone(), steps]));
     let macs = if costs.snn_macs > 0.0 { costs::count(costs.snn_macs) } else { blank() };
-    table.add_row(["MACs a text".to_owned(), costs::count(costs.dnn_macs), blank(), macs]);
-    table.add_row(["ACs a text".to_owned(), blank(), blank(), costs::count(costs.snn_acs)]);
-    table.add_row(["energy a text".to_owned(), format!("{dnn:.2} uJ"), blank(), format!("{snn:.2} uJ")]);
-    table.add_row(["of the DNN's".to_owned(), "1.00".into(), blank(), ratio]);
+    rows.push(("MACs a text", [costs::count(costs.dnn_macs), blank(), macs]));
+    rows.push(("ACs a text", [blank(), blank(), costs::count(costs.snn_acs)]));
+    rows.push(("energy a text", [costs::joules(dnn), blank(), costs::joules(snn)]));
+    rows.push(("of the DNN's", ["1.00".into(), blank(), ratio]));
+    let mut table = if t.was_converted() {
+        tables::plain(&["", "DNN", "converted", finished], &[1, 2, 3])
+    } else {
+        tables::plain(&["", "DNN of its shape", finished], &[1, 2])
+    };
+    for (name, [dnn, converted, snn]) in rows {
+        let cells = [Some(name.to_owned()), Some(dnn), t.was_converted().then_some(converted), Some(snn)];
+        table.add_row(cells.into_iter().flatten().collect::<Vec<_>>());
+    }
     writeln!(out, "\n{}\n", table.trim_fmt())?;
     let rows = classes::of_report(&t.classes);
     let worst = classes::table(model.labels(), &rows, "test texts", SHOWN_CLASSES);
@@ -538,6 +536,7 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "original TextCNN (maximum pooling): {original:.2} %")?;
     }
     match (run, best) {
+        _ if !t.was_converted() => {}
         (0, _) => writeln!(out, "no fine-tuning: the SNN is the converted network")?,
         (_, 0) => writeln!(out, "no epoch of fine-tuning was better: the SNN is the converted network")?,
         _ => {}

@@ -62,7 +62,8 @@ impl CostReport {
     #[must_use]
     pub fn spiking(network: &Network, operations: &[Operations]) -> Self {
         let shape = Shape::of(network);
-        let beside = Shape::real_valued(network.config(), shape.has_biases());
+        let of_dnn = network.config().of_dnn();
+        let beside = Shape::real_valued(&of_dnn, shape.has_biases());
         let works: Vec<OperationCounts> =
             operations.iter().map(|one| OperationCounts::spiking(&shape, one)).collect();
         let dnn: Vec<OperationCounts> =

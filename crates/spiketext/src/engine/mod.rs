@@ -309,7 +309,7 @@ pub(crate) mod tests {
                 let steps = if encoder.check_steps(steps).is_ok() { steps } else { 8 };
                 let straight = chain.leaves().len() == 3;
                 let padding = if padding == Padding::Tokens && !straight { Padding::Valid } else { padding };
-                NetworkConfig { steps, encoder, unknown, padding, synapse_bits, chain }
+                NetworkConfig { steps, encoder, unknown, padding, synapse_bits, vector_dimension: None, chain }
             },
         )
     }

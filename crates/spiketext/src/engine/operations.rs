@@ -124,7 +124,7 @@ impl Operations {
                     Drive::Spikes => operations.layers[0].acs += effective,
                     Drive::Phases | Drive::Current => operations.layers[0].macs += effective,
                 }
-                operations.dnn_macs += shape.dimension as u64 * fan_out;
+                operations.dnn_macs += config.dnn_dimension() as u64 * fan_out;
             }
         }
         let positions = batch.positions(b, shape.widths[0]);

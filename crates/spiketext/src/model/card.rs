@@ -59,11 +59,14 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
         t.interval(accuracy).map_or_else(String::new, |[low, high]| format!("{low:.2} to {high:.2} %"))
     };
     let f1 = t.macro_f1;
-    for (name, test, f1, development) in [
-        ("DNN (tailored TextCNN)", t.test.dnn, f1.map(|f1| f1.dnn), t.development.dnn),
-        ("converted SNN", t.test.converted, f1.map(|f1| f1.converted), t.development.converted),
-        ("this SNN", t.test.snn, f1.map(|f1| f1.snn), t.development.snn),
+    for (is_there, name, test, f1, development) in [
+        (t.has_dnn(), "DNN (tailored TextCNN)", t.test.dnn, f1.map(|f1| f1.dnn), t.development.dnn),
+        (t.was_converted(), "converted SNN", t.test.converted, f1.map(|f1| f1.converted), t.development.converted),
+        (true, "this SNN", t.test.snn, f1.map(|f1| f1.snn), t.development.snn),
     ] {
+        if !is_there {
+            continue;
+        }
         line(format!("| {name} | {test:.2} % | {} | {} | {development:.2} % |", interval(test), percent(f1)));
     }
     if let Some(original) = t.original {
@@ -78,12 +81,19 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
     if let Some(f1) = t.micro_f1 {
         line(format!(
             "\nA text may have several labels: it counts as right here where all of them were found and no other. Micro \
-             F1, over the answers of all classes together: DNN {:.2} %, converted SNN {:.2} %, this SNN {:.2} %. Each \
-             class is answered from a probability on that did best on the development texts.",
-            f1.dnn, f1.converted, f1.snn
+             F1, over the answers of all classes together: {}this SNN {:.2} %. Each class is answered from a probability \
+             on that did best on the development texts.",
+            if t.was_converted() {
+                format!("DNN {:.2} %, converted SNN {:.2} %, ", f1.dnn, f1.converted)
+            } else {
+                String::new()
+            },
+            f1.snn
         ));
     }
-    if t.fine_tuning_epochs[0] == 0 {
+    if !t.was_converted() {
+        line("\nThis SNN was trained with surrogate gradients from its first weights; none was converted.".into());
+    } else if t.fine_tuning_epochs[0] == 0 {
         line("\nThis SNN is the converted one: it was not fine-tuned.".into());
     } else if t.fine_tuning_epochs[1] == 0 {
         line("\nFine-tuning did not improve on the converted weights, so this SNN is the converted one.".into());
@@ -129,7 +139,7 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
          less than either (`spiketext evaluate` has tables of memory and of devices).\n"
             .into(),
     );
-    line(format!(
+    let of_calibration = format!(
         "Neurons that never fired on the calibration texts: {} of {} convolution channels, {} of {} features; that \
          always fired: {} and {}.\n",
         t.extremes.convolution.dead,
@@ -138,7 +148,10 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
         t.extremes.features.neurons,
         t.extremes.convolution.saturated,
         t.extremes.features.saturated,
-    ));
+    );
+    if t.was_converted() {
+        line(of_calibration);
+    }
     line("## How it was made\n".into());
     line(format!("- data: {} ({}); {} training texts", t.dataset, t.source, t.texts[0]));
     if let Some(columns) = &t.columns {
@@ -167,8 +180,12 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
     // Not how long it took: one seed makes one card.
     line(format!("- recipe: {}, seed {}, by {}", t.recipe, t.seed, t.program));
     line(format!(
-        "- DNN: {} epochs, best {}; fine-tuning: {} epochs, best {}",
-        t.dnn_epochs[0], t.dnn_epochs[1], t.fine_tuning_epochs[0], t.fine_tuning_epochs[1]
+        "- DNN: {} epochs, best {}; {}: {} epochs, best {}",
+        t.dnn_epochs[0],
+        t.dnn_epochs[1],
+        if t.was_converted() { "fine-tuning" } else { "direct training" },
+        t.fine_tuning_epochs[0],
+        t.fine_tuning_epochs[1]
     ));
     let (language, choices) = match &t.choices {
         Choices::Fields(fields) => ("json", format!("{:#}\n", Value::Object(fields.clone()))),

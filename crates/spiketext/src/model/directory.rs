@@ -419,6 +419,7 @@ mod tests {
             unknown: UnknownWord::Silent,
             padding: Padding::Padded { length: 7 },
             synapse_bits,
+            vector_dimension: None,
             chain: Chain::new(layers).expect("a chain"),
         };
         vec![
@@ -479,7 +480,7 @@ mod tests {
             ("\"1.1\": -", "\"1.1\": -9", "exponents from -100 to 100"),
             ("\"exponents\": {", "\"exponents\": {\"3\": 0,", "layer 3"),
             ("\"synapse_bits\": \"16\"", "\"synapse_bits\": \"8\"", "synapses"),
-            ("\"synapse_bits\": \"16\"", "\"synapse_bits\": \"4\"", "unknown variant"),
+            ("\"synapse_bits\": \"16\"", "\"synapse_bits\": \"5\"", "unknown variant"),
         ] {
             let bad = good.replacen(from, to, 1);
             assert_ne!(bad, good, "{from}");

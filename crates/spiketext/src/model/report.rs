@@ -179,6 +179,20 @@ impl Training {
         Some(metrics::wilson(right.min(texts), texts)?.map(|share| 100.0 * share))
     }
 
+    /// Whether a DNN was trained on the way: to be converted, or to teach. Where none was, its figures are zeros that say
+    /// nothing.
+    #[must_use]
+    pub fn has_dnn(&self) -> bool {
+        self.dnn_epochs[0] > 0
+    }
+
+    /// Whether the network was converted from that DNN. Where not, figures of a converted network are zeros that say
+    /// nothing, and so is what calibration texts tell.
+    #[must_use]
+    pub fn was_converted(&self) -> bool {
+        self.has_dnn() && self.extremes.convolution.neurons > 0
+    }
+
     /// Whether its texts are in another language than they were cut in, as far as is known.
     #[must_use]
     pub fn is_of_another_language(&self) -> bool {

@@ -74,11 +74,17 @@ pub struct NetworkConfig {
     pub padding: Padding,
     /// Bits of a synapse.
     pub synapse_bits: SynapseBits,
+    /// Dimensions of the word vectors that codes were learnt from, where they are not those of the codes: what a DNN of the
+    /// same layers reads of a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vector_dimension: Option<usize>,
     /// The layers.
     #[serde(rename = "layers")]
     pub chain: Chain,
 }
 
+/// The most dimensions of a word vector, as of a code.
+const MOST_DIMENSION: usize = 1 << 14;
 /// The most time steps.
 const MOST_STEPS: usize = 1 << 12;
 /// The most tokens of a padded text.
@@ -133,6 +139,29 @@ impl NetworkConfig {
         }
     }
 
+    /// What a DNN of the same layers reads of a word: as many numbers as its vector has.
+    #[must_use]
+    pub fn dnn_dimension(&self) -> usize {
+        self.vector_dimension.unwrap_or_else(|| self.dimension())
+    }
+
+    /// The same layers over words as a DNN reads them.
+    ///
+    /// # Panics
+    /// If the dimension is none that a network can have, which [`Self::check`] refuses.
+    #[must_use]
+    pub fn of_dnn(&self) -> Self {
+        let layers = self.chain.layers().iter().cloned().map(|layer| match layer {
+            LayerConfig::TextConvolution { shape, neuron } => {
+                let shape = ConvolutionShape { dimension: self.dnn_dimension(), ..shape };
+                LayerConfig::TextConvolution { shape, neuron }
+            }
+            layer => layer,
+        });
+        let chain = Chain::new(layers.collect()).expect("a dimension within bounds");
+        Self { chain, vector_dimension: None, ..self.clone() }
+    }
+
     /// Its time steps and what drives them.
     #[must_use]
     pub fn time(&self) -> Time {
@@ -152,6 +181,7 @@ impl NetworkConfig {
             }
         };
         bounded("time steps", self.steps, MOST_STEPS)?;
+        bounded("dimensions of word vectors", self.dnn_dimension(), MOST_DIMENSION)?;
         self.encoder.check_steps(self.steps)?;
         let straight = matches!(
             self.chain.layers(),

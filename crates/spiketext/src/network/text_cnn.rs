@@ -92,6 +92,7 @@ impl TextCnnConfig {
             unknown: self.unknown,
             padding: self.padding,
             synapse_bits: self.synapse_bits,
+            vector_dimension: None,
             chain: Chain::new(layers.collect())?,
         })
     }
