@@ -132,6 +132,8 @@ def spikes_of(encoder, rates, steps, seed, word):
     if encoder == "regular":
         whole = [(t * rates + HALF) // 65536 for t in range(steps + 1)]
         return np.array([whole[t + 1] > whole[t] for t in range(steps)])
+    if encoder == "winners":
+        return np.repeat((rates > HALF)[None], steps, 0)
     if encoder == "latency":
         return np.array([(65536 - rates) * steps // 65536 == t for t in range(steps)])
     if encoder == "burst":
@@ -173,8 +175,14 @@ class Model:
             config, tensors = format_2(config, tensors)
         self.config, self.network = config, config["network"]
         self.words = Words((folder / "vocab.txt").read_bytes().decode("utf-8"))
-        codes = tensors["codes"]
-        self.rates = codes.astype(np.int64) * (257 if codes.dtype == np.uint8 else 1)
+        if "active_codes" in tensors:
+            codes, dimension = tensors["active_codes"], self.network["layers"][0]["shape"]["dimension"]
+            self.rates = np.zeros((len(codes), dimension), np.int64)
+            for row, active in zip(self.rates, codes):
+                row[active[active != 65535]] = 65535
+        else:
+            codes = tensors["codes"]
+            self.rates = codes.astype(np.int64) * (257 if codes.dtype == np.uint8 else 1)
         self.tensors, self.leaves = tensors, leaves(self.network["layers"])
 
     def numbers(self, path, name):
@@ -213,7 +221,7 @@ class Model:
                 thresholds = each * shares * np.float32(layer["neuron"]["threshold"])
                 signal = fire(layer["neuron"], thresholds, np.float32(sums))
             else:
-                currents = self.dense(path, signal, positions)
+                currents = self.dense(path, signal, positions, max(len(tokens), 1))
                 fires = kind == "dense" or layer["read"] == "spike-count"
                 threshold = np.full(currents.shape[1], layer["neuron"]["threshold"])
                 signal = fire(layer["neuron"], threshold, currents) if fires else None
@@ -226,7 +234,7 @@ class Model:
         network, shape, steps = self.network, layer["shape"], self.network["steps"]
         synapses, presence = self.numbers(path, "synapses"), self.numbers(path, "presence")
         bias, filters, encoder = self.numbers(path, "bias"), shape["filters"], network["encoder"]
-        rows = len(tokens) if network["padding"]["kind"] == "valid" else network["padding"]["length"]
+        rows = network["padding"]["length"] if network["padding"]["kind"] == "padded" else len(tokens)
         # What each token puts into every tap and filter, [T, M]; whole numbers of units, exact in double precision.
         products = []
         for spikes in tokens:
@@ -268,15 +276,18 @@ class Model:
         currents = self.numbers(path, "bias") + np.float32(sums)
         return fire(layer["neuron"], np.full(currents.shape[1:], layer["neuron"]["threshold"]), currents)
 
-    def dense(self, path, signal, positions):
+    def dense(self, path, signal, positions, tokens):
         """Currents [T, O] of a dense layer or a read-out from spikes [T, C] or sums of each kernel width."""
         synapses, bias = self.numbers(path, "synapses").astype(np.float64), self.numbers(path, "bias")
         if isinstance(signal, list):
             currents, row = bias.astype(np.float64), 0
+            by_tokens = self.network["padding"]["kind"] == "tokens"
+            if by_tokens:
+                positions, currents = [1] * len(positions), tokens * currents
             for sums, count in zip(signal, positions):
                 weights = synapses[row : row + sums.shape[1]]
                 currents, row = currents + (sums.astype(np.float64) @ weights) / count, row + sums.shape[1]
-            return np.float32(currents)
+            return np.float32(currents / tokens if by_tokens else currents)
         return bias + np.float32(signal.astype(np.float64) @ synapses)
 
     def answer(self, currents, spikes):

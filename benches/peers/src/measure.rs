@@ -171,7 +171,7 @@ fn on_word_ids(arguments: &Arguments) -> Result<Map<String, Value>> {
             let mut trainee = SpikingTextCnn::new(&recipe, network, &prepared, seed);
             let maker = trainee.batches();
             // As in a training run: the next batch is made while one trains.
-            let mut steps = (0..).zip(batches.iter().cycle()).map(move |(step, texts)| maker.batch(texts, step));
+            let mut steps = (0..).zip(batches.iter().cycle()).map(move |(step, texts)| maker.batch(texts, &[], step));
             let mut next = steps.next();
             Box::new(move || {
                 let batch = next.take().context("batches do not end")?;

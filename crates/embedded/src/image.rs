@@ -234,7 +234,9 @@ impl<'a> Image<'a> {
                 return Err(ReadError::Invalid("places of words"));
             }
             match next_word(rest) {
-                Some((own, behind)) if before < own && core::str::from_utf8(own).is_ok() => (before, rest) = (own, behind),
+                Some((own, behind)) if before < own && core::str::from_utf8(own).is_ok() => {
+                    (before, rest) = (own, behind)
+                }
                 _ => return Err(ReadError::Invalid("words in rising order")),
             }
         }
@@ -308,9 +310,10 @@ impl<'a> Image<'a> {
     pub(crate) fn inputs(&self, word: usize) -> impl Iterator<Item = (usize, i32)> {
         let image = *self;
         let inputs = if self.signed { 2 * self.dimension } else { self.dimension };
-        (0..self.active).map(move |i| image.input(word, i)).filter(move |&input| input < inputs).map(move |input| {
-            if input < image.dimension { (input, 1) } else { (input - image.dimension, -1) }
-        })
+        (0..self.active)
+            .map(move |i| image.input(word, i))
+            .filter(move |&input| input < inputs)
+            .map(move |input| if input < image.dimension { (input, 1) } else { (input - image.dimension, -1) })
     }
 
     /// The weights of an input, `[M]`.

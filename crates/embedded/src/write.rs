@@ -143,8 +143,7 @@ mod tests {
         }
         let products = parts.filters * parts.widths.iter().sum::<usize>();
         let (dimension, classes) = (parts.weights.len() / products, parts.labels.len());
-        let mut scores: Vec<i64> =
-            parts.biases.iter().map(|&bias| i64::from(bias) * text.len() as i64).collect();
+        let mut scores: Vec<i64> = parts.biases.iter().map(|&bias| i64::from(bias) * text.len() as i64).collect();
         let mut column = 0;
         for (which, &width) in parts.widths.iter().enumerate() {
             for f in 0..parts.filters {
@@ -281,7 +280,9 @@ mod tests {
         let image = Image::read(&bytes).expect("its own");
         let mut memory = [0; 16];
         let mut reader = Reader::new(&image, &mut memory).expect("memory");
-        for (text, score) in [("film-making", 11), ("film", 1), ("-lrb- !!!!", 100), ("x/film_y", 1), ("film  making\n", 11)] {
+        for (text, score) in
+            [("film-making", 11), ("film", 1), ("-lrb- !!!!", 100), ("x/film_y", 1), ("film  making\n", 11)]
+        {
             reader.clear();
             reader.text(text);
             assert_eq!(reader.answer().scores, [score], "{text}");

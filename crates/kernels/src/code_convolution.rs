@@ -360,15 +360,16 @@ mod tests {
 
     /// Texts of all lengths over four tokens, silent ones among them.
     fn batches() -> Vec<TokenBatch> {
-        [0, 6].map(|padded| {
-            let mut batch = TokenBatch::new(padded);
-            batch.push([0, 1, SILENT, 2, 0, 3]);
-            batch.push([]);
-            batch.push([2]);
-            batch.push([3, 3, 1, 0, 2, 1, SILENT, 1]);
-            batch
-        })
-        .into()
+        [0, 6]
+            .map(|padded| {
+                let mut batch = TokenBatch::new(padded);
+                batch.push([0, 1, SILENT, 2, 0, 3]);
+                batch.push([]);
+                batch.push([2]);
+                batch.push([3, 3, 1, 0, 2, 1, SILENT, 1]);
+                batch
+            })
+            .into()
     }
 
     /// Codes of which most numbers are zero; some are no whole numbers, as nothing here asks for such.

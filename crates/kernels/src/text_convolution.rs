@@ -405,7 +405,13 @@ impl Occurrences {
 /// Adds up, over the occurrences of one token, the gradients `deltas` `[L of all texts, C]` of the positions that saw
 /// it there: its row of the gradient of the token products, `[M]`.
 #[apply(every_processor!)]
-pub(crate) fn gather(shape: &ConvolutionShape, batch: &TokenBatch, occurrences: &[(u32, u32)], deltas: &[f32], out: &mut [f32]) {
+pub(crate) fn gather(
+    shape: &ConvolutionShape,
+    batch: &TokenBatch,
+    occurrences: &[(u32, u32)],
+    deltas: &[f32],
+    out: &mut [f32],
+) {
     let (filters, channels) = (shape.filters, shape.channels());
     let mut out = out.chunks_exact_mut(filters);
     for (index, &width) in shape.widths.iter().enumerate() {

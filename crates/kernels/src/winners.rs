@@ -202,9 +202,8 @@ mod tests {
                 // With the step in the smooth one's place these are the codes.
                 let stepped = reference::of_margins(&winners, Fire::Step, &wide(&values), &exact);
                 assert_eq!(stepped, wide(&codes));
-                let smooth = |arrays: &[Vec<f64>; 1]| {
-                    reference::of_margins(&winners, Fire::Smooth, &arrays[0], &exact)
-                };
+                let smooth =
+                    |arrays: &[Vec<f64>; 1]| reference::of_margins(&winners, Fire::Smooth, &arrays[0], &exact);
                 let gradient = winners.backward(&values, &margins, &up, 11);
                 assert_slopes("winners", &[wide(&values)], smooth, &up, (0, &gradient, 1));
             }

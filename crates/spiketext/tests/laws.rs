@@ -78,7 +78,7 @@ fn chain(filters: usize) -> impl Strategy<Value = Chain> {
 }
 
 fn config() -> impl Strategy<Value = NetworkConfig> {
-    let padding = prop_oneof![Just(Padding::Valid), Just(Padding::Padded { length: 5 })];
+    let padding = prop_oneof![Just(Padding::Valid), Just(Padding::Tokens), Just(Padding::Padded { length: 5 })];
     let encoder = prop::sample::select(Encoder::ALL.to_vec());
     let unknown = prop_oneof![Just(UnknownWord::Silent), Just(UnknownWord::Mean)];
     let bits = prop_oneof![Just(SynapseBits::Eight), Just(SynapseBits::Sixteen)];
@@ -89,7 +89,8 @@ fn config() -> impl Strategy<Value = NetworkConfig> {
             steps: if encoder.check_steps(steps).is_ok() { steps } else { 8 },
             encoder,
             unknown,
-            padding,
+            // Tokens divide what goes straight into the read-out, and nothing else.
+            padding: if padding == Padding::Tokens && chain.leaves().len() > 3 { Padding::Valid } else { padding },
             synapse_bits,
             chain,
         },
@@ -146,7 +147,7 @@ impl Case {
     /// Positions of a kernel (equation 5).
     fn positions(&self, width: usize) -> usize {
         let length = match self.config().padding {
-            Padding::Valid => self.text.len(),
+            Padding::Valid | Padding::Tokens => self.text.len(),
             Padding::Padded { length } => length,
         };
         (length + 1).saturating_sub(width).max(1)
@@ -219,6 +220,11 @@ impl Case {
             }
             LayerTrace::Sums => {
                 let widths = self.config().convolution().widths.len();
+                if self.config().padding == Padding::Tokens {
+                    let tokens = self.text.len().max(1) as f64;
+                    let sums = (0..leaf.inputs).map(|c| self.sum(trace, at - 2, t, c) * weight(c)).sum::<f64>();
+                    return (sums + tokens * f64::from(weights.bias[o])) / tokens;
+                }
                 let mut current = f64::from(weights.bias[o]);
                 for which in 0..widths {
                     let own = which * leaf.inputs / widths..(which + 1) * leaf.inputs / widths;
@@ -404,7 +410,11 @@ proptest! {
             }
             // All that an output got came from an input or is its bias.
             let shares = (0..contributions.currents.len() / outputs).map(|c| {
-                let positions = if trace.layers[at - 1] == LayerTrace::Sums { case.positions_of(c) } else { 1 };
+                let positions = match trace.layers[at - 1] {
+                    LayerTrace::Sums if case.config().padding == Padding::Tokens => case.text.len().max(1),
+                    LayerTrace::Sums => case.positions_of(c),
+                    _ => 1,
+                };
                 f64::from(contributions.currents[c * outputs + output]) / positions as f64
             });
             let all = shares.sum::<f64>() + steps as f64 * f64::from(bias);

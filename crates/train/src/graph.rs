@@ -259,9 +259,8 @@ pub fn shares_of_positions(config: &NetworkConfig, tokens: &TokenBatch) -> Vec<f
     let shape = config.convolution();
     let of_text = |b: usize| {
         let divisor = config.padding.common_divisor(tokens.text(b).len());
-        let widths = shape.widths.iter().map(move |&width| {
-            1.0 / divisor.unwrap_or_else(|| tokens.positions(b, width)) as f32
-        });
+        let widths =
+            shape.widths.iter().map(move |&width| 1.0 / divisor.unwrap_or_else(|| tokens.positions(b, width)) as f32);
         widths.flat_map(|share| std::iter::repeat_n(share, shape.filters))
     };
     (0..tokens.len()).flat_map(of_text).collect()

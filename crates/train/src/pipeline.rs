@@ -416,8 +416,7 @@ impl<'a> Pipeline<'a> {
         if method == SpikingMethod::Direct {
             let teacher = if self.recipe.has_teacher() { Some(self.dnn(observer)?) } else { None };
             let trained = self.direct(observer)?;
-            let mut development =
-                Accuracies { snn: percent(trained.history.best.accuracy), ..Accuracies::default() };
+            let mut development = Accuracies { snn: percent(trained.history.best.accuracy), ..Accuracies::default() };
             let mut epochs = vec![(Phase::Direct, of(&trained.history))];
             if let Some(teacher) = teacher {
                 development.dnn = percent(teacher.history.best.accuracy);

@@ -17,7 +17,9 @@ use spiketext_train::{
 
 fn reviews(train: usize, others: usize) -> Dataset {
     let mut reviews = data::load("reviews-en", None).expect("the built-in reviews");
-    for (part, count) in [(&mut reviews.train, train), (&mut reviews.development, others), (&mut reviews.test, others)] {
+    for (part, count) in
+        [(&mut reviews.train, train), (&mut reviews.development, others), (&mut reviews.test, others)]
+    {
         assert!(part.len() >= count, "{} texts", part.len());
         part.truncate(count);
     }

@@ -15,11 +15,8 @@ use spiketext_train::{
     sparse::layers::{self, CodeLayer, composed},
 };
 
-const SURROGATES: [Surrogate; 3] = [
-    Surrogate::FastSigmoid { slope: 5.0 },
-    Surrogate::Arctangent { alpha: 2.0 },
-    Surrogate::Triangle { slope: 0.5 },
-];
+const SURROGATES: [Surrogate; 3] =
+    [Surrogate::FastSigmoid { slope: 5.0 }, Surrogate::Arctangent { alpha: 2.0 }, Surrogate::Triangle { slope: 0.5 }];
 
 #[test]
 fn competitions_agree() {
@@ -49,10 +46,13 @@ fn grid_of(count: usize, seed: u64) -> Vec<f32> {
 #[test]
 fn convolutions_over_codes_agree() {
     for surrogate in SURROGATES {
-        for (reset, beta, detach_reset) in [(Reset::Soft, 1.0, true), (Reset::Hard, 0.5, false), (Reset::Soft, 0.5, false)] {
+        for (reset, beta, detach_reset) in
+            [(Reset::Soft, 1.0, true), (Reset::Hard, 0.5, false), (Reset::Soft, 0.5, false)]
+        {
             for steps in [1, 3] {
                 for (name, batch) in [("ragged", batch(0)), ("padded", batch(7))] {
-                    let neuron = NeuronParameters { beta, threshold: 0.75, initial: 0.5, reset, detach_reset, surrogate };
+                    let neuron =
+                        NeuronParameters { beta, threshold: 0.75, initial: 0.5, reset, detach_reset, surrogate };
                     let shape = ConvolutionShape { widths: vec![1, 2, 4], filters: 3, dimension: 6 };
                     let (d, m, c) = (shape.dimension, shape.products(), shape.channels());
                     let upstream = numbers_of(batch.len() * steps * c, 4);

@@ -173,8 +173,12 @@ impl<'a> Raster<'a> {
         Some(pro.chain(contra).copied().collect())
     }
 
-    /// How many spikes of an input of the read-out make up its unit: the positions, where it reads sums over them.
+    /// How many spikes of an input of the read-out make up its unit: the positions, where it reads sums over them, or the
+    /// tokens, where these divide all.
     fn spikes_a_unit(&self, input: usize) -> usize {
+        if let Some(tokens) = self.model.network().config().padding.common_divisor(self.tokens.len()) {
+            return tokens;
+        }
         match &self.trace.layers[..] {
             [.., LayerTrace::Positions(trains), LayerTrace::Sums, _] => {
                 trains[input / trains[0].dimension()].rows() / self.steps()

@@ -36,7 +36,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { model, words, out, force, json } = arguments;
     if out.exists() && !force {
-        anyhow::bail!("embed: expected an --out that is not there yet, got {} (--force writes over it)", out.display());
+        anyhow::bail!(
+            "embed: expected an --out that is not there yet, got {} (--force writes over it)",
+            out.display()
+        );
     }
     let image = Model::load(model)?.to_embedded(words.map(|words| words as usize))?;
     write_atomically(out, &image.bytes)?;

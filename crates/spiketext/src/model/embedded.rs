@@ -174,8 +174,11 @@ mod tests {
             bias: draw(channels, 0.5),
             ..LayerWeights::default()
         };
-        let output =
-            LayerWeights { synapses: draw(channels * classes, 0.5), bias: draw(classes, 0.2), ..LayerWeights::default() };
+        let output = LayerWeights {
+            synapses: draw(channels * classes, 0.5),
+            bias: draw(classes, 0.2),
+            ..LayerWeights::default()
+        };
         let words = 10usize;
         let inputs: Vec<u16> = (0..words)
             .flat_map(|word| {
@@ -188,8 +191,11 @@ mod tests {
             })
             .collect();
         let layers = vec![convolution, LayerWeights::default(), output];
-        Network::new(config.into_network().expect("a chain"), Weights { codes: Codes::Active { active, inputs }, layers })
-            .expect("a sound network")
+        Network::new(
+            config.into_network().expect("a chain"),
+            Weights { codes: Codes::Active { active, inputs }, layers },
+        )
+        .expect("a sound network")
     }
 
     proptest! {
@@ -218,7 +224,7 @@ mod tests {
             if text.iter().all(|&word| word == UNKNOWN) {
                 prop_assert_eq!((answer.class, answer.unknown), (argmax(model.priors()), true));
             } else {
-                let run = run(model.network(), Noise::inference(0), &[text.clone()]);
+                let run = run(model.network(), Noise::inference(0), std::slice::from_ref(&text));
                 prop_assert_eq!(answer.class, run.labels[0]);
                 let last = model.network().config().chain.leaves().len() - 1;
                 let unit = f64::from(model.network().synapses(last).grid.unit());

@@ -20,8 +20,8 @@ use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 pub use abstention::Abstention;
-pub use embedded::EmbeddedModel;
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
+pub use embedded::EmbeddedModel;
 pub use report::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Training};
 pub use texts::{SeenTexts, TEXTS};
 

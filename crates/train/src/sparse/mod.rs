@@ -33,8 +33,7 @@ use crate::{
     codes::{CodeScale, WordCodes},
     dnn::{DnnBatch, DnnBatchMaker, first_weights},
     fine_tune::development_score,
-    graph,
-    layers as dense_layers,
+    graph, layers as dense_layers,
     objective::Outputs,
     optimiser::{Array, LeafParameters, Parameter, Rows, adamw, into_numbers, numbers},
     prepare::{EncodedText, PreparedData},
@@ -315,8 +314,7 @@ impl Trainable for SparseTextCnn {
             let [texts, steps, channels] = sums.dims();
             let rates = dense_layers::scale(sums, graph::shares_of_positions(&config, &tokens));
             let flat = |rates: Tensor<3>| rates.mean_dim(1).reshape([texts, channels]);
-            let penalty =
-                if self.choices.activity.weight > 0.0 { self.activity(flat(rates.clone())) } else { None };
+            let penalty = if self.choices.activity.weight > 0.0 { self.activity(flat(rates.clone())) } else { None };
             let rates = match batch.dnn.take_mask() {
                 Some(mask) => dense_layers::scale(rates, mask),
                 None => rates,
@@ -354,8 +352,7 @@ impl Trainable for SparseTextCnn {
     }
 
     fn development_score(&self) -> Result<Score> {
-        let mut words: Vec<u32> =
-            self.prepared.development.iter().flat_map(|text| &text.words).copied().collect();
+        let mut words: Vec<u32> = self.prepared.development.iter().flat_map(|text| &text.words).copied().collect();
         words.sort_unstable();
         words.dedup();
         words.retain(|&word| word != spiketext::text::UNKNOWN);

@@ -131,9 +131,9 @@ mod tests {
             let current = |weights: &LayerWeights, channel: usize| -> f64 {
                 let (which, f) = (channel / 2, channel % 2);
                 let mut sum = f64::from(weights.bias[channel]);
-                for tap in 0..shape.widths[which] {
+                for (tap, spikes) in spikes.iter().enumerate().take(shape.widths[which]) {
                     let column = shape.first_product(which) + tap * shape.filters + f;
-                    for d in (0..3).filter(|&d| spikes[tap][d]) {
+                    for d in (0..3).filter(|&d| spikes[d]) {
                         sum += f64::from(weights.synapses[d * shape.products() + column]);
                     }
                 }

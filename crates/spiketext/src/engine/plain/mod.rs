@@ -317,7 +317,10 @@ pub(super) fn mean_currents(
             let row = &weights.synapses[c * outputs..][..outputs];
             own.iter_mut().zip(row).for_each(|(own, &weight)| *own += f64::from(sums[c]) * f64::from(weight));
         }
-        currents.iter_mut().zip(own).for_each(|(current, own)| *current += if divisor.is_some() { own } else { own / positions as f64 });
+        currents
+            .iter_mut()
+            .zip(own)
+            .for_each(|(current, own)| *current += if divisor.is_some() { own } else { own / positions as f64 });
     }
     currents.into_iter().map(|current| (current / whole) as f32).collect()
 }
