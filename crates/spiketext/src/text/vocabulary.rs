@@ -1,10 +1,8 @@
 //! Words and their numbers, and which word stands in for a token that is none.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::hash_map::Entry, path::Path, sync::Arc};
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::{Error, Result};
 
@@ -27,7 +25,7 @@ const TREEBANK: [(&str, &str); 8] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vocabulary {
     words: Vec<Arc<str>>,
-    index: HashMap<Arc<str>, u32>,
+    index: FxHashMap<Arc<str>, u32>,
 }
 
 impl Vocabulary {
@@ -40,8 +38,10 @@ impl Vocabulary {
         if words.len() >= UNKNOWN as usize {
             return Err(refuse("fewer than 2^32 - 2 words", words.len().to_string()));
         }
-        let mut vocabulary =
-            Self { words: Vec::with_capacity(words.len()), index: HashMap::with_capacity(words.len()) };
+        let mut vocabulary = Self {
+            words: Vec::with_capacity(words.len()),
+            index: FxHashMap::with_capacity_and_hasher(words.len(), FxBuildHasher),
+        };
         for (word, id) in words.into_iter().zip(0..) {
             if let Some(fault) = fault(&word) {
                 return Err(refuse("words of one line", format!("{fault} as word {id}")));
@@ -118,7 +118,7 @@ impl Vocabulary {
     /// # Errors
     /// The line of a word that is empty, holds a carriage return or came before.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        let mut lines: HashMap<&str, u64> = HashMap::new();
+        let mut lines: FxHashMap<&str, u64> = FxHashMap::default();
         let body = text.strip_suffix('\n').unwrap_or(text);
         let words = if text.is_empty() { Vec::new() } else { body.split('\n').collect() };
         for (&word, line) in words.iter().zip(1..) {
