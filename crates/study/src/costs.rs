@@ -49,8 +49,9 @@ pub fn with_spikes(network: &Network, measured: &Measurement, texts: &[EncodedTe
         let present = inputs(config, text).count() as f64;
         work.with_additions(steps * seen(&shape, text, |_| 1.0), steps * present)
     });
-    let vocabulary = network.weights().codes.len() / config.dimension();
-    let numbers = table_numbers(&shape, vocabulary, config.steps);
+    // Where a word has the same inputs at every step, one row of products serves all.
+    let rows = if config.encoder == Encoder::Winners { 1 } else { config.steps };
+    let numbers = table_numbers(&shape, network.words(), rows);
     let later: usize = network.weights().layers[1..]
         .iter()
         .map(|layer| layer.synapses.len() + layer.bias.len() + layer.thresholds.len())
