@@ -71,12 +71,32 @@ fn an_image_answers_as_predict_does_and_fits_where_it_has_to() {
     assert!(refused.contains("--force"), "{refused}");
     assert_eq!(fs::read(folder.join("small.image")).expect("as it was"), small);
     succeeds(folder, &["embed", "model", "--words", "5", "--out", "small.image", "--force"]);
+    // Nothing but an image is ever written over.
+    for (out, told) in
+        [("model", "folder"), ("model/config.json", "outside"), ("nowhere/a.image", "a folder that is there")]
+    {
+        let refused = fails(folder, &["embed", "model", "--out", out, "--force"]);
+        assert!(refused.contains(told), "{refused}");
+    }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("elsewhere", folder.join("link")).expect("a link");
+        assert!(fails(folder, &["embed", "model", "--out", "link", "--force"]).contains("link or device"));
+    }
+    succeeds(folder, &["predict", "model", "a warm film"]);
 }
 
 #[test]
 fn a_sparse_model_is_shown_without_networks_that_never_were() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
+    // The teacher is kept beside it, reads vectors where the network reads codes, and can be asked.
+    let mut with_teacher = SMALL.to_vec();
+    (with_teacher[4], with_teacher[16]) = ("taught", "dnn.epochs=1");
+    with_teacher.push("--keep-dnn");
+    succeeds(folder, &with_teacher);
+    fs::write(folder.join("few.csv"), "label,text\npositive,a warm film\nnegative,a dull film\n").expect("written");
+    succeeds(folder, &["attack", "taught", "few.csv", "--attack", "deepwordbug", "--network", "dnn"]);
     let mut alone = SMALL.to_vec();
     alone.extend(["--set", "sparse.teacher.weight=0"]);
     let trained = run(folder, &alone);
@@ -93,7 +113,6 @@ fn a_sparse_model_is_shown_without_networks_that_never_were() {
     );
     // What works on other models works on this one.
     succeeds(folder, &["predict", "model", "a warm and funny film", "--trace"]);
-    fs::write(folder.join("few.csv"), "label,text\npositive,a warm film\nnegative,a dull film\n").expect("written");
     succeeds(folder, &["evaluate", "model", "few.csv"]);
     succeeds(folder, &["attack", "model", "few.csv", "--attack", "deepwordbug"]);
     succeeds(folder, &["train", "--set", "dnn.epochs=1", "--out", "lean"]);

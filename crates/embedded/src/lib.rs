@@ -39,4 +39,4 @@ pub mod write;
 
 pub use image::{Image, ReadError};
 pub use reader::{Answer, Reader};
-pub use words::{pieces, spellings};
+pub use words::{parts, pieces, spellings};

@@ -30,7 +30,7 @@ pub fn spellings(piece: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The parts of a piece between hyphens, strokes and underscores; none of one without.
-pub(crate) fn parts(piece: &str) -> impl Iterator<Item = &str> {
+pub fn parts(piece: &str) -> impl Iterator<Item = &str> {
     let joint = |c: char| matches!(c, '-' | '/' | '_' | '\\' | '\u{2010}' | '\u{2011}' | '\u{2013}');
     let joined = piece.contains(joint);
     piece.split(joint).filter(move |part| joined && !part.is_empty())

@@ -35,9 +35,9 @@ impl Parts {
     /// The image.
     ///
     /// # Errors
-    /// In words, where a size or a number does not fit.
+    /// What was expected, where a size or a number does not fit.
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
-        let need = |what: &str, is: bool| if is { Ok(()) } else { Err(format!("expected {what}")) };
+        let need = |what: &str, is: bool| if is { Ok(()) } else { Err(what.into()) };
         let (products, channels) =
             (self.filters * self.widths.iter().sum::<usize>(), self.filters * self.widths.len());
         need("1 to 8 kernel widths of 1 to 255", (1..=MOST_WIDTHS).contains(&self.widths.len()))?;
@@ -56,13 +56,13 @@ impl Parts {
         need("a bias for each class", self.biases.len() == classes)?;
         let inputs = if self.signed { 2 * dimension } else { dimension };
         let active = self.words.iter().map(|(_, inputs)| inputs.len()).max().unwrap_or(0).max(1);
-        need("1 to 255 inputs of a word", active < 256)?;
+        need("1 to 255 active inputs of a word (sparse.active)", active < 256)?;
         let mut words: Vec<_> = self.words.iter().collect();
         words.sort_unstable_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
         need("each word once", words.windows(2).all(|pair| pair[0].0 != pair[1].0))?;
         let fits = |word: &str| (1..256).contains(&word.len());
         if let Some(word) = words.iter().map(|(word, _)| word).chain(&self.labels).find(|word| !fits(word)) {
-            return Err(format!("expected words and labels of 1 to 255 bytes, got '{word}'"));
+            return Err(format!("words and labels of 1 to 255 bytes, not '{word}'"));
         }
         let bits = bits_for(inputs);
         let mut bytes = Vec::new();
@@ -90,7 +90,7 @@ impl Parts {
         bytes.extend(self.biases.iter().flat_map(|bias| bias.to_le_bytes()));
         for (word, own) in &words {
             if let Some(input) = own.iter().find(|&&input| input >= inputs) {
-                return Err(format!("expected inputs from 0 to {}, got {input} of '{word}'", inputs - 1));
+                return Err(format!("inputs from 0 to {}, not {input} of '{word}'", inputs - 1));
             }
             let first = bytes.len();
             bytes.resize(first + (active * bits).div_ceil(8), 0);

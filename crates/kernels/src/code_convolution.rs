@@ -17,7 +17,7 @@ use crate::{
     ConvolutionShape, Fire, NeuronParameters, SILENT, TokenBatch, Workspace,
     matrix::{Matrix, shared_product},
     neuron::{known_neuron, step, step_backward},
-    text_convolution::{Gradients, Occurrences, gather},
+    text_convolution::{Gradients, add_up, of_texts, of_tokens},
 };
 
 /// The layer: everything but the batch.
@@ -91,11 +91,7 @@ impl CodeConvolution<'_> {
         // Gradients of the currents of every position that sees a token, [L, C], and of the biases of every text.
         let mut deltas = workspace.take(batch.tokens() * channels);
         let mut d_bias = workspace.zeros(batch.len() * channels);
-        let texts: Vec<(usize, &mut [f32])> = {
-            let mut rest = &mut deltas[..];
-            let mut next = |b: usize| rest.split_off_mut(..batch.text(b).len() * channels).unwrap_or_default();
-            (0..batch.len()).map(|b| (b, next(b))).collect()
-        };
+        let texts = of_texts(batch, channels, &mut deltas);
         texts.into_par_iter().zip(d_bias.par_chunks_exact_mut(channels)).for_each(|((b, deltas), d_bias)| {
             let d_sums = &d_sums[b * steps * channels..][..steps * channels];
             let mut memory = vec![0.0; (steps + 2) * filters];
@@ -115,16 +111,8 @@ impl CodeConvolution<'_> {
                 }
             });
         });
-        for text in d_bias.chunks_exact(channels) {
-            gradients.bias.iter_mut().zip(text).for_each(|(sum, part)| *sum += part);
-        }
-        let occurrences = Occurrences::of(batch, tokens);
-        let mut d_y = workspace.take(tokens * columns);
-        d_y.par_chunks_mut(ROWS_A_TASK * columns).enumerate().for_each(|(task, rows)| {
-            for (i, row) in rows.chunks_exact_mut(columns).enumerate() {
-                gather(shape, batch, occurrences.of_row(task * ROWS_A_TASK + i), &deltas, row);
-            }
-        });
+        add_up(&d_bias, &mut gradients.bias);
+        let d_y = of_tokens(shape, batch, tokens, &deltas, workspace);
         let d_y = &d_y[..tokens * columns];
         let by_input = ActiveTokens::of(codes, shape.dimension);
         rayon::join(

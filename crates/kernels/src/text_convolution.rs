@@ -127,11 +127,7 @@ impl TextConvolution<'_> {
         }
         let mut deltas = workspace.take(batch.tokens() * channels);
         let mut d_bias = workspace.zeros(batch.len() * channels);
-        let texts: Vec<(usize, &mut [f32])> = {
-            let mut rest = &mut deltas[..];
-            let mut next = |b: usize| rest.split_off_mut(..batch.text(b).len() * channels).unwrap_or_default();
-            (0..batch.len()).map(|b| (b, next(b))).collect()
-        };
+        let texts = of_texts(batch, channels, &mut deltas);
         texts.into_par_iter().zip(d_bias.par_chunks_exact_mut(channels)).for_each(|((b, deltas), d_bias)| {
             let d_pooled = &d_pooled[b * channels..][..channels];
             for width in self.widths(&products.0) {
@@ -139,16 +135,8 @@ impl TextConvolution<'_> {
                 unpool(&width, pooling, d_pooled, batch, b, deltas, d_bias);
             }
         });
-        for text in d_bias.chunks_exact(channels) {
-            gradients.bias.iter_mut().zip(text).for_each(|(sum, part)| *sum += part);
-        }
-        let occurrences = Occurrences::of(batch, tokens);
-        let mut d_y = workspace.take(tokens * columns);
-        d_y.par_chunks_mut(ROWS_A_TASK * columns).enumerate().for_each(|(task, rows)| {
-            for (i, row) in rows.chunks_exact_mut(columns).enumerate() {
-                gather(shape, batch, occurrences.of_row(task * ROWS_A_TASK + i), &deltas, row);
-            }
-        });
+        add_up(&d_bias, &mut gradients.bias);
+        let d_y = of_tokens(shape, batch, tokens, &deltas, workspace);
         let d_y = Matrix::new(&d_y, tokens, columns);
         let (codes, weights) =
             (Matrix::new(codes, tokens, shape.dimension), Matrix::new(weights, shape.dimension, columns));
@@ -368,6 +356,42 @@ fn unpool(
     }
 }
 
+/// The rows of each text, `[L, C]`, in those of all texts.
+pub(crate) fn of_texts<'a>(
+    batch: &TokenBatch,
+    channels: usize,
+    mut rows: &'a mut [f32],
+) -> Vec<(usize, &'a mut [f32])> {
+    let mut next = |b: usize| rows.split_off_mut(..batch.text(b).len() * channels).unwrap_or_default();
+    (0..batch.len()).map(|b| (b, next(b))).collect()
+}
+
+/// Adds rows as long as `sums` to them, one after the other.
+pub(crate) fn add_up(rows: &[f32], sums: &mut [f32]) {
+    for row in rows.chunks_exact(sums.len().max(1)) {
+        sums.iter_mut().zip(row).for_each(|(sum, part)| *sum += part);
+    }
+}
+
+/// The gradient of the token products, `[U, M]`, from those of all positions, `[L of all texts, C]`.
+pub(crate) fn of_tokens(
+    shape: &ConvolutionShape,
+    batch: &TokenBatch,
+    tokens: usize,
+    deltas: &[f32],
+    workspace: &Workspace,
+) -> Buffer {
+    let columns = shape.products();
+    let occurrences = Occurrences::of(batch, tokens);
+    let mut d_y = workspace.take(tokens * columns);
+    d_y.par_chunks_mut(ROWS_A_TASK * columns).enumerate().for_each(|(task, rows)| {
+        for (i, row) in rows.chunks_exact_mut(columns).enumerate() {
+            gather(shape, batch, occurrences.of_row(task * ROWS_A_TASK + i), deltas, row);
+        }
+    });
+    d_y
+}
+
 /// Where each token row occurs in the texts.
 pub(crate) struct Occurrences {
     /// For each row the end of its occurrences; they begin where those of the row before end.
@@ -405,13 +429,7 @@ impl Occurrences {
 /// Adds up, over the occurrences of one token, the gradients `deltas` `[L of all texts, C]` of the positions that saw
 /// it there: its row of the gradient of the token products, `[M]`.
 #[apply(every_processor!)]
-pub(crate) fn gather(
-    shape: &ConvolutionShape,
-    batch: &TokenBatch,
-    occurrences: &[(u32, u32)],
-    deltas: &[f32],
-    out: &mut [f32],
-) {
+fn gather(shape: &ConvolutionShape, batch: &TokenBatch, occurrences: &[(u32, u32)], deltas: &[f32], out: &mut [f32]) {
     let (filters, channels) = (shape.filters, shape.channels());
     let mut out = out.chunks_exact_mut(filters);
     for (index, &width) in shape.widths.iter().enumerate() {

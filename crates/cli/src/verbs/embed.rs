@@ -1,6 +1,10 @@
 //! `spiketext embed`: a model as one file of bytes for machines without an operating system.
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use serde_json::json;
 use spiketext::{files::write_atomically, model::Model};
@@ -35,12 +39,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { model, words, out, force, json } = arguments;
-    if out.exists() && !force {
-        anyhow::bail!(
-            "embed: expected an --out that is not there yet, got {} (--force writes over it)",
-            out.display()
-        );
-    }
+    check_target(out, model, *force)?;
     let image = Model::load(model)?.to_embedded(words.map(|words| words as usize))?;
     write_atomically(out, &image.bytes)?;
     let (bytes, memory) = (image.bytes.len(), 4 * image.memory);
@@ -68,4 +67,28 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     print.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a place where an image would take something away that is none.
+fn check_target(out: &Path, model: &Path, force: bool) -> anyhow::Result<()> {
+    let refuse = |expected: &str| anyhow::bail!("embed: expected an --out {expected}, got {}", out.display());
+    let folder = match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return refuse("in a folder that is there");
+    }
+    // Its own files are what a model is, and a folder with a strange one is no model's to whoever would replace it.
+    if let (Ok(folder), Ok(model)) = (folder.canonicalize(), model.canonicalize())
+        && folder == model
+    {
+        return refuse("outside of the model's folder");
+    }
+    // What a link leads to is not looked at: the link itself would go.
+    match std::fs::symlink_metadata(out) {
+        Ok(there) if !there.is_file() => refuse("that is a file or not there yet (no folder, link or device)"),
+        Ok(_) if !force => refuse("that is not there yet (--force writes over it)"),
+        _ => Ok(()),
+    }
 }

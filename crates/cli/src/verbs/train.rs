@@ -84,7 +84,7 @@ pub struct Arguments {
     #[arg(long, requires = "vectors")]
     lenient: bool,
     /// A named recipe: lean (works best), paper (the published method), pooled (lean without neurons of the pooled
-    /// features) or deep (lean with a residual block) [default: lean].
+    /// features), deep (lean with a residual block) or sparse (few spikes in one time step, whole numbers) [default: lean].
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
     /// Time steps T [default: the recipe's: lean 8, paper 50].

@@ -346,7 +346,7 @@ pub(super) fn load_dnn(model: &Model, folder: &Path) -> Result<Dnn> {
     let path = folder.join(dnn::FILE);
     let bytes = fs::read(&path).map_err(Error::read(&path))?;
     recorded(folder)?.check(&path, &bytes)?;
-    Dnn::from_bytes(&path, &bytes, model.network.config().clone(), model.vocabulary.len())
+    Dnn::from_bytes(&path, &bytes, model.network.config().of_dnn(), model.vocabulary.len())
 }
 
 /// Names the file whose content an operation refused.

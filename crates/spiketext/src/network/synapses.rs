@@ -35,16 +35,6 @@ impl SynapseBits {
             Self::Sixteen => 2048.0,
         }
     }
-
-    /// Bytes of so many stored synapses.
-    #[must_use]
-    pub fn bytes(self, synapses: u64) -> u64 {
-        match self {
-            Self::Four => synapses.div_ceil(2),
-            Self::Eight => synapses,
-            Self::Sixteen => 2 * synapses,
-        }
-    }
 }
 
 /// The synapses of a layer as a finished network holds them: whole numbers of a unit.

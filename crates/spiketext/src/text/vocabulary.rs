@@ -3,23 +3,12 @@
 use std::{collections::hash_map::Entry, path::Path, sync::Arc};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
+use spiketext_embedded::{parts, spellings};
 
 use crate::{Error, Result};
 
 /// The number of a token that is no word of the vocabulary. (`u32::MAX` itself is left to whoever pads.)
 pub const UNKNOWN: u32 = u32::MAX - 1;
-
-/// Brackets and quotes as the Penn Treebank spells them, and their plain spelling.
-const TREEBANK: [(&str, &str); 8] = [
-    ("-lrb-", "("),
-    ("-rrb-", ")"),
-    ("-lsb-", "["),
-    ("-rsb-", "]"),
-    ("-lcb-", "{"),
-    ("-rcb-", "}"),
-    ("``", "\""),
-    ("''", "\""),
-];
 
 /// Words in order, each with its number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +84,7 @@ impl Vocabulary {
     pub fn encode(&self, tokens: &[String], out: &mut Vec<u32>) {
         out.reserve(tokens.len());
         for token in tokens {
-            if let Some(id) = self.id(token).or_else(|| spellings(token).find_map(|word| self.id(word))) {
+            if let Some(id) = spellings(token).find_map(|word| self.id(word)) {
                 out.push(id);
                 continue;
             }
@@ -151,26 +140,7 @@ fn fault(word: &str) -> Option<&'static str> {
 /// Every word that could stand for `token` in [`Vocabulary::encode`]: itself, its other spellings, its parts. A
 /// reader of word vectors that keeps these has all that the token can need.
 pub fn candidate_words(token: &str) -> impl Iterator<Item = &str> {
-    std::iter::once(token).chain(spellings(token)).chain(parts(token))
-}
-
-/// Other spellings of the whole token, best first.
-fn spellings(token: &str) -> impl Iterator<Item = &str> {
-    let plain = TREEBANK.iter().find(|(treebank, _)| *treebank == token).map(|(_, plain)| *plain);
-    plain.into_iter().chain(shorter_runs(token))
-}
-
-/// Shorter runs of the sign that the token consists of: three, two and one of it.
-fn shorter_runs(token: &str) -> impl Iterator<Item = &str> {
-    let sign = token.chars().next().filter(|c| !c.is_alphanumeric());
-    let width = sign.map_or(0, char::len_utf8);
-    let is_run = token.len() > width && sign.is_some_and(|sign| token.chars().all(|c| c == sign));
-    [3, 2, 1].into_iter().filter(move |count| is_run && count * width < token.len()).map(move |n| &token[..n * width])
-}
-
-/// The parts of a token between hyphens, slashes and underscores; none where it has one part only.
-fn parts(token: &str) -> impl Iterator<Item = &str> {
-    token.split(['-', '/', '_', '\\', '‐', '‑', '–']).filter(move |part| !part.is_empty() && part.len() < token.len())
+    spellings(token).chain(parts(token))
 }
 
 #[cfg(test)]
