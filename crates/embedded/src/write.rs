@@ -37,7 +37,7 @@ impl Parts {
     /// # Errors
     /// What was expected, where a size or a number does not fit.
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
-        let need = |what: &str, is: bool| if is { Ok(()) } else { Err(what.into()) };
+        let need = |what: &str, is: bool| if is { Ok(()) } else { Err(String::from(what)) };
         let (products, channels) =
             (self.filters * self.widths.iter().sum::<usize>(), self.filters * self.widths.len());
         need("1 to 8 kernel widths of 1 to 255", (1..=MOST_WIDTHS).contains(&self.widths.len()))?;
