@@ -55,11 +55,17 @@ impl Model {
         }
         if form.feature_neuron.is_some() || form.readout != Readout::Membrane || form.outputs_per_class != 1 {
             let expected = "network.features=false, network.readout=membrane, network.outputs-per-class=1";
-            return refuse(expected, "others".into());
+            let got = format!(
+                "{} feature neurons, {:?} read-out, {} outputs a class",
+                if form.feature_neuron.is_some() { "with" } else { "without" },
+                form.readout,
+                form.outputs_per_class
+            );
+            return refuse(expected, got);
         }
         if config.padding != Padding::Tokens || form.unknown != UnknownWord::Silent {
             let expected = "network.averaging={kind=\"tokens\"}, words.unknown=silent";
-            return refuse(expected, "others".into());
+            return refuse(expected, format!("{:?}, {:?}", config.padding, form.unknown).to_lowercase());
         }
         let weight_bits = match form.synapse_bits {
             SynapseBits::Four => 4,
@@ -114,7 +120,8 @@ impl Model {
             words,
         };
         let memory = shape.products() + shape.channels() + self.labels.len();
-        let bytes = parts.to_bytes().map_err(|expected| Error::invalid("embed", expected, "others"))?;
+        let bytes =
+            parts.to_bytes().map_err(|expected| Error::invalid("embed", expected, "a model that has others"))?;
         Ok(EmbeddedModel { bytes, words: kept, left_out: all - kept, memory })
     }
 }

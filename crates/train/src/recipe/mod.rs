@@ -490,7 +490,13 @@ impl Recipe {
                 return refuse(
                     "network.features=false, network.readout=membrane, and no further layers, where \
                      network.encoder=winners (--recipe sparse has it so)",
-                    "others".into(),
+                    format!(
+                        "features={}, convolutions={}, hidden={:?}, readout={}",
+                        network.features,
+                        network.convolutions,
+                        network.hidden,
+                        if network.readout == Readout::Membrane { "membrane" } else { "spike-count" }
+                    ),
                 );
             }
         }
