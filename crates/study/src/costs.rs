@@ -56,7 +56,7 @@ pub fn with_spikes(network: &Network, measured: &Measurement, texts: &[EncodedTe
         .iter()
         .map(|layer| layer.synapses.len() + layer.bias.len() + layer.thresholds.len())
         .sum();
-    let way = Way { first_layer: FirstLayer::WordTable { numbers }, ..Way::default() };
+    let way = Way { first_layer: FirstLayer::WordTable { numbers }, ..Way::of(&shape) };
     let mut ways = vec![cell::Way {
         footprint: Some((TABLE_BYTES * (numbers + later as f64)) as u64),
         ..of_way(WayName::WordTable, &shape, &by_table, way)
@@ -72,7 +72,7 @@ pub fn with_spikes(network: &Network, measured: &Measurement, texts: &[EncodedTe
             let events = inputs(config, text).map(|word| own(word) + presence).sum();
             work.with_additions(seen(&shape, text, |word| own(word) + presence), events)
         });
-        ways.push(of_way(WayName::SignedCode, &shape, &signed, Way::default()));
+        ways.push(of_way(WayName::SignedCode, &shape, &signed, Way::of(&shape)));
     }
     CostsPerText { ways, ..costs }
 }

@@ -403,8 +403,7 @@ impl<'a> Pipeline<'a> {
         let carry = teacher.as_ref().filter(|_| place.is_some()).map(|teacher| teacher.to_store("dnn."));
         let checkpoint = place.as_ref().map(CheckpointPlace::borrowed);
         let saving = Saving { checkpoint, carry: carry.as_ref(), resume };
-        let logits = teacher.map(|teacher| teacher.network.logits(&context.prepared.train));
-        TrainedNetwork::sparse(context, logits, saving, observer)
+        TrainedNetwork::sparse(context, teacher.as_ref().map(|teacher| &teacher.network), saving, observer)
     }
 
     /// A spiking network by whatever method.

@@ -17,6 +17,10 @@ pub fn terminal_columns() -> Option<usize> {
 /// where given, a cut marked by `…`.
 pub fn one_line(text: &str, columns: Option<usize>) -> String {
     let most = columns.unwrap_or(usize::MAX);
+    // Most texts are nothing but printable ASCII, a column a letter.
+    if text.len() <= most && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.to_owned();
+    }
     let (mut line, mut used) = (String::new(), 0);
     // Where to cut if the rest does not fit: the last place that leaves a column for the mark.
     let mut cut = 0;

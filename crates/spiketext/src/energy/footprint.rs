@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use super::Shape;
+use super::{Numbers, Shape};
 use crate::network::{Codes, Network};
 
 /// Footprint that a network holds in memory while it runs.
 ///
-/// Counted are the word codes (one or two bytes each in a spiking network, four in a real-valued one), synapses,
-/// presence currents, biases and thresholds of the features (four bytes each), zeros included. Not counted are the
-/// words' spellings, the second copy of the synapses that fast kernels read, membranes, and products that a runner
-/// keeps.
+/// Counted are the word codes (one or two bytes each in a spiking network, four in a real-valued one; active inputs in as
+/// many bits as name one, a word in whole bytes), synapses, presence currents, biases and thresholds of the features (four
+/// bytes each, but synapses of 8 and 4 bits in their bits), zeros included. Not counted are the words' spellings, the
+/// second copy of the synapses that fast kernels read, membranes, and products that a runner keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Footprint {
     /// All numbers that training finds, those of the word codes included; thresholds are not among them.
@@ -37,9 +37,14 @@ impl Footprint {
         let codes = network.weights().codes.len() as u64;
         let code_bytes = match &network.weights().codes {
             Codes::Eight(_) => codes,
-            Codes::Sixteen(_) | Codes::Active { .. } => 2 * codes,
+            Codes::Sixteen(_) => 2 * codes,
+            Codes::Active { active, .. } => {
+                let names = u64::from(network.config().dimension().ilog2()) + 1;
+                codes / (*active).max(1) as u64 * (*active as u64 * names).div_ceil(8)
+            }
         };
-        let presence = Shape::of(network).has_presence();
+        let shape = Shape::of(network);
+        let presence = shape.has_presence();
         let layers = &network.weights().layers;
         let connections: Vec<&[f32]> = layers
             .iter()
@@ -49,7 +54,10 @@ impl Footprint {
             })
             .collect();
         let thresholds = layers.iter().map(|layer| layer.thresholds.len() as u64).sum();
-        Self::with((codes, code_bytes), network.parameters() as u64, thresholds, &connections)
+        let all = Self::with((codes, code_bytes), network.parameters() as u64, thresholds, &connections);
+        let Numbers::Whole { weights: bits, .. } = shape.numbers() else { return all };
+        let synapses: u64 = layers.iter().map(|layer| layer.synapses.len() as u64).sum();
+        Self { footprint: all.footprint - FLOAT * synapses + (u64::from(bits) * synapses).div_ceil(8), ..all }
     }
 
     /// Of a real-valued network: how many numbers its word codes have, its weights, and how many biases it has.
@@ -84,7 +92,7 @@ mod tests {
     use crate::{
         encode::Encoder,
         engine::tests::network,
-        network::{CodeBits, Padding, Readout, Weights},
+        network::{CodeBits, NO_INPUT, NetworkConfig, Padding, Readout, SynapseBits, Weights},
     };
 
     #[test]
@@ -104,6 +112,26 @@ mod tests {
             Footprint::real_valued(120, &[&[0.5; 540], &[0.5; 108]], 24).footprint,
             4 * (120 + 540 + 108 + 24)
         );
+    }
+
+    #[test]
+    fn few_bits_are_counted_in_bits() {
+        let network = network(Readout::Membrane, Encoder::Regular, Padding::Valid);
+        let plain = Footprint::of(&network);
+        let of = |synapse_bits| {
+            let config = NetworkConfig { synapse_bits, ..network.config().clone() };
+            Footprint::of(&Network::new(config, network.weights().clone()).expect("a network"))
+        };
+        let synapses = 12 * 45 + 18 * 6;
+        assert_eq!(of(SynapseBits::Eight).footprint + 3 * synapses, plain.footprint);
+        assert_eq!(2 * of(SynapseBits::Four).footprint + 7 * synapses, 2 * plain.footprint);
+        assert_eq!(of(SynapseBits::Four).parameters, plain.parameters);
+        // Ten words of three active inputs out of 12, which take 4 bits with the number that stands for none.
+        let inputs = (0..10).flat_map(|word| [0, 1 + word, NO_INPUT]).collect();
+        let weights = Weights { codes: Codes::Active { active: 3, inputs }, ..network.weights().clone() };
+        let config = NetworkConfig { encoder: Encoder::Winners, ..network.config().clone() };
+        let active = Footprint::of(&Network::new(config, weights).expect("a network"));
+        assert_eq!((active.code_bytes, active.code_parameters), (10 * 2, 30));
     }
 
     #[test]

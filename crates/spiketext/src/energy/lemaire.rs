@@ -143,7 +143,7 @@ impl Counts {
     /// Of a network of `shape` on the one text whose work is `work`.
     #[must_use]
     pub fn of(shape: &Shape<'_>, work: &OperationCounts) -> Self {
-        Self::in_way(shape, work, Way::default())
+        Self::in_way(shape, work, Way::of(shape))
     }
 
     /// The same computed in another way, whose operations are those of `work`.
@@ -284,20 +284,20 @@ impl Counts {
     fn layer(&mut self, steps: f64, layer: &Layer, spikes: bool, biases: f64, fires: bool, way: Way) {
         let of_convolution = |count: f64| if layer.convolution { count } else { 0.0 };
         self.additions += steps * biases;
+        let (weight, input) = match way.numbers {
+            Numbers::OfTable => (WIDTH, WIDTH),
+            Numbers::Whole { weights, inputs } => (f64::from(weights) / 8.0, f64::from(inputs) / 8.0),
+        };
         if spikes {
             let events = layer.active * layer.fan_out;
             self.additions += events;
             self.address_additions += events;
             self.address_macs += of_convolution(2.0 * layer.active);
             self.inputs.add(layer.active, QUEUE);
-            self.parameters.add(events + steps * biases, layer.parameters);
+            self.parameters.add_of(weight, events + steps * biases, layer.parameters);
             self.membranes.add(2.0 * events, layer.outputs);
         } else {
             let macs = steps * layer.outputs * layer.fan_in;
-            let (weight, input) = match way.numbers {
-                Numbers::OfTable => (WIDTH, WIDTH),
-                Numbers::Whole { weights, inputs } => (f64::from(weights) / 8.0, f64::from(inputs) / 8.0),
-            };
             *(if way.numbers == Numbers::OfTable { &mut self.macs } else { &mut self.small_macs }) += macs;
             self.address_additions += steps * (layer.inputs + layer.outputs + of_convolution(layer.fan_out));
             self.inputs.add_of(input, if layer.convolution { macs } else { steps * layer.inputs }, layer.inputs);

@@ -1,7 +1,8 @@
 //! The sizes of a network that its costs depend on.
 
-use spiketext_kernels::ConvolutionShape;
+use spiketext_kernels::{ConvolutionShape, Drive};
 
+use super::Numbers;
 use crate::{
     engine::connections,
     network::{LayerConfig, Leaf, Network, NetworkConfig, Signal},
@@ -13,6 +14,7 @@ pub struct Shape<'a> {
     config: &'a NetworkConfig,
     presence: bool,
     biases: bool,
+    numbers: Numbers,
 }
 
 impl<'a> Shape<'a> {
@@ -20,9 +22,10 @@ impl<'a> Shape<'a> {
     #[must_use]
     pub fn of(network: &'a Network) -> Self {
         let any = |numbers: &[f32]| numbers.iter().any(|&number| number != 0.0);
-        let layers = &network.weights().layers;
+        let (config, layers) = (network.config(), &network.weights().layers);
         Self {
-            config: network.config(),
+            config,
+            numbers: whole_numbers(config).unwrap_or_default(),
             presence: any(&layers[0].presence),
             biases: layers.iter().any(|layer| any(&layer.bias)),
         }
@@ -31,13 +34,20 @@ impl<'a> Shape<'a> {
     /// Of a real-valued network of that shape: nothing stands for the presence of a token there.
     #[must_use]
     pub fn real_valued(config: &'a NetworkConfig, biases: bool) -> Self {
-        Self { config, presence: false, biases }
+        Self { config, presence: false, biases, numbers: Numbers::OfTable }
     }
 
     /// The network without its numbers.
     #[must_use]
     pub fn config(&self) -> &'a NetworkConfig {
         self.config
+    }
+
+    /// What its numbers are: whole ones of few bits where they were trained as such and meet spikes, else what a cost
+    /// table says.
+    #[must_use]
+    pub fn numbers(&self) -> Numbers {
+        self.numbers
     }
 
     /// Whether real tokens have a constant current (equation 10): one more input that is 1 at every step.
@@ -145,4 +155,11 @@ mod tests {
             assert_eq!(seen, connections as u64, "{rows} rows, width {width}");
         }
     }
+}
+
+/// Numbers of a spiking network whose weights have so few bits that there is a price for them; membranes and thresholds
+/// are sums of such.
+fn whole_numbers(config: &NetworkConfig) -> Option<Numbers> {
+    let weights = config.synapse_bits.count();
+    (weights <= 8 && config.encoder.drive() == Drive::Spikes).then_some(Numbers::Whole { weights, inputs: 1 })
 }

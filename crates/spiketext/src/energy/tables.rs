@@ -125,7 +125,7 @@ impl Table {
     /// Microjoules of a network of `shape` on one text.
     #[must_use]
     pub fn microjoules(&self, shape: &Shape<'_>, work: &OperationCounts) -> f64 {
-        self.microjoules_in(shape, work, Way::default())
+        self.microjoules_in(shape, work, Way::of(shape))
     }
 
     /// The same computed in another way, whose operations are those of `work`. Whole numbers have a price of their own
@@ -167,7 +167,7 @@ mod tests {
         encode::{Encoder, Noise},
         energy::{Connections, LayerCounts, RectifierShares},
         engine::{run, tests::network},
-        network::{Padding, Readout},
+        network::{Network, NetworkConfig, Padding, Readout, SynapseBits},
     };
 
     #[test]
@@ -223,6 +223,37 @@ mod tests {
                 "{}: a text that is not run",
                 table.name
             );
+        }
+    }
+
+    #[test]
+    fn whole_numbers_of_few_bits_have_their_own_price() {
+        let sixteen = network(Readout::Membrane, Encoder::Regular, Padding::Valid);
+        let bits = |synapse_bits| {
+            let config = NetworkConfig { synapse_bits, ..sixteen.config().clone() };
+            Network::new(config, sixteen.weights().clone()).expect("a network")
+        };
+        let run = run(&sixteen, Noise::inference(0), &[vec![0, 1, 2, 3, 4]]);
+        let of = |network: &Network, table: &Table| {
+            let shape = Shape::of(network);
+            table.microjoules(&shape, &OperationCounts::spiking(&shape, &run.operations[0]))
+        };
+        let acs = run.operations[0].acs() as f64;
+        for (bits, few) in [(SynapseBits::Sixteen, false), (SynapseBits::Eight, true), (SynapseBits::Four, true)]
+            .map(|(synapse_bits, few)| (bits(synapse_bits), few))
+        {
+            for table in &TABLES {
+                let (own, plain) = (of(&bits, table), of(&sixteen, table));
+                let wanted = match table.prices {
+                    Prices::Operations(prices) if few && prices.mac >= 1.5 && prices.ac > 0.3 => 1e-7 * acs,
+                    Prices::Memory if few => {
+                        assert!(own < plain, "weights are read in fewer bytes");
+                        continue;
+                    }
+                    _ => plain,
+                };
+                assert!((own - wanted).abs() < 1e-12, "{}", table.name);
+            }
         }
     }
 

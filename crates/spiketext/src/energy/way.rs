@@ -42,7 +42,15 @@ pub enum FirstLayer {
     },
 }
 
-/// What a real-valued network's numbers are.
+impl Way {
+    /// A network as it is run.
+    #[must_use]
+    pub fn of(shape: &Shape<'_>) -> Self {
+        Self { numbers: shape.numbers(), ..Self::default() }
+    }
+}
+
+/// What a network's numbers are.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Numbers {
     /// What a cost table says.

@@ -317,21 +317,19 @@ impl Model {
 
     /// The text's tokens as the network reads them (a compound may be replaced by its parts), and their word ids.
     pub(crate) fn words(&self, text: &str) -> (Vec<String>, Vec<u32>) {
-        let cut = self.tokenizer.tokenize(text);
-        let (mut tokens, mut words) = (Vec::with_capacity(cut.len()), Vec::with_capacity(cut.len()));
-        for token in cut {
+        let (mut tokens, mut words) = (Vec::new(), Vec::new());
+        self.tokenizer.each_token(text, &mut |token| {
             let start = words.len();
-            self.vocabulary.encode(std::slice::from_ref(&token), &mut words);
-            tokens.extend(words[start..].iter().map(|&id| self.vocabulary.word(id).unwrap_or(&token).to_owned()));
-        }
+            self.vocabulary.encode_token(token, &mut words);
+            tokens.extend(words[start..].iter().map(|&id| self.vocabulary.word(id).unwrap_or(token).to_owned()));
+        });
         (tokens, words)
     }
 
     /// The ids of the text's words alone.
     fn word_ids(&self, text: &str) -> Vec<u32> {
-        let cut = self.tokenizer.tokenize(text);
-        let mut words = Vec::with_capacity(cut.len());
-        self.vocabulary.encode(&cut, &mut words);
+        let mut words = Vec::with_capacity(text.len() / 5);
+        self.tokenizer.each_token(text, &mut |token| self.vocabulary.encode_token(token, &mut words));
         words
     }
 

@@ -26,6 +26,16 @@ pub enum SynapseBits {
 }
 
 impl SynapseBits {
+    /// How many they are.
+    #[must_use]
+    pub fn count(self) -> u32 {
+        match self {
+            Self::Four => 4,
+            Self::Eight => 8,
+            Self::Sixteen => 16,
+        }
+    }
+
     /// The largest synapse in units.
     #[must_use]
     pub fn largest(self) -> f32 {

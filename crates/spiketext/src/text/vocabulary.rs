@@ -76,23 +76,26 @@ impl Vocabulary {
         self.words.iter().map(AsRef::as_ref)
     }
 
-    /// Appends the numbers of `tokens` to `out`.
+    /// Appends the numbers of `tokens` to `out`, as [`Self::encode_token`] has them.
+    pub fn encode(&self, tokens: &[String], out: &mut Vec<u32>) {
+        out.reserve(tokens.len());
+        tokens.iter().for_each(|token| self.encode_token(token, out));
+    }
+
+    /// Appends the number of `token` to `out`, or several.
     ///
     /// A token that is no word is replaced by another spelling (`-lrb-` by `(`, `!!!!!` by `!!!` or `!`), else by
     /// those of its parts between hyphens, slashes and underscores that are words (`film-making` by `film` `making`),
-    /// else by one [`UNKNOWN`]. So `out` may grow by more than the number of tokens.
-    pub fn encode(&self, tokens: &[String], out: &mut Vec<u32>) {
-        out.reserve(tokens.len());
-        for token in tokens {
-            if let Some(id) = spellings(token).find_map(|word| self.id(word)) {
-                out.push(id);
-                continue;
-            }
-            let before = out.len();
-            out.extend(parts(token).filter_map(|part| self.id(part)));
-            if out.len() == before {
-                out.push(UNKNOWN);
-            }
+    /// else by one [`UNKNOWN`].
+    pub fn encode_token(&self, token: &str, out: &mut Vec<u32>) {
+        // Nearly always the token is a word as it stands.
+        if let Some(id) = self.id(token).or_else(|| spellings(token).find_map(|word| self.id(word))) {
+            return out.push(id);
+        }
+        let before = out.len();
+        out.extend(parts(token).filter_map(|part| self.id(part)));
+        if out.len() == before {
+            out.push(UNKNOWN);
         }
     }
 

@@ -19,8 +19,18 @@ fn jieba() -> &'static Jieba {
 pub(super) struct Chinese;
 
 impl Tokenizer for Chinese {
-    fn tokenize(&self, text: &str) -> Vec<String> {
-        tokenize(text)
+    fn each_token(&self, text: &str, take: &mut dyn FnMut(&str)) {
+        let mut normal = String::new();
+        normalise(text, Quotes::Kept, &mut normal);
+        let mut rest = normal.as_str();
+        // jieba knows letters only, so it would cut a family of emoji into its members.
+        while let Some((at, _)) = rest.char_indices().find(|&(_, letter)| is_pictograph(letter)) {
+            cut(&rest[..at], take);
+            let cluster = rest[at..].graphemes(true).next().unwrap_or_default();
+            take(cluster);
+            rest = &rest[at + cluster.len()..];
+        }
+        cut(rest, take);
     }
 
     fn spans(&self, text: &str) -> Vec<Range<usize>> {
@@ -48,29 +58,12 @@ impl LanguagePack for Chinese {
     }
 }
 
-/// The tokens of `text`.
-fn tokenize(text: &str) -> Vec<String> {
-    let mut normal = String::new();
-    normalise(text, Quotes::Kept, &mut normal);
-    let mut tokens = Vec::with_capacity(normal.len() / 5);
-    let mut rest = normal.as_str();
-    // jieba knows letters only, so it would cut a family of emoji into its members.
-    while let Some((at, _)) = rest.char_indices().find(|&(_, letter)| is_pictograph(letter)) {
-        cut(&rest[..at], &mut tokens);
-        let cluster = rest[at..].graphemes(true).next().unwrap_or_default();
-        tokens.push(cluster.to_owned());
-        rest = &rest[at + cluster.len()..];
-    }
-    cut(rest, &mut tokens);
-    tokens
-}
-
-fn cut(text: &str, tokens: &mut Vec<String>) {
+fn cut(text: &str, take: &mut dyn FnMut(&str)) {
     if text.is_empty() {
         return;
     }
     let is_blank = |word: &str| word.chars().all(|c| c.is_whitespace() || c.is_control());
-    tokens.extend(jieba().cut(text, true).into_iter().filter(|t| !is_blank(t.word)).map(|t| t.word.to_owned()));
+    jieba().cut(text, true).into_iter().filter(|t| !is_blank(t.word)).for_each(|t| take(t.word));
 }
 
 /// Whether a letter may begin an emoji: symbols and dingbats, and the pictographs of the upper planes.
@@ -83,6 +76,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn tokenize(text: &str) -> Vec<String> {
+        Chinese.tokenize(text)
+    }
 
     #[test]
     fn words_signs_latin_and_emoji() {

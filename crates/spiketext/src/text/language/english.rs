@@ -40,8 +40,14 @@ const DOMAINS: [&str; 5] = ["com", "net", "org", "edu", "gov"];
 pub(super) struct English;
 
 impl Tokenizer for English {
-    fn tokenize(&self, text: &str) -> Vec<String> {
-        tokenize(text)
+    fn each_token(&self, text: &str, take: &mut dyn FnMut(&str)) {
+        let mut normal = String::new();
+        normalise(text, Quotes::Straight, &mut normal);
+        let mut scanner = Scanner { text: &normal, bytes: normal.as_bytes(), take };
+        let mut at = 0;
+        while at < normal.len() {
+            at = scanner.token(at);
+        }
     }
 
     fn spans(&self, text: &str) -> Vec<Range<usize>> {
@@ -68,24 +74,11 @@ impl LanguagePack for English {
     }
 }
 
-/// The tokens of `text`.
-fn tokenize(text: &str) -> Vec<String> {
-    let mut normal = String::new();
-    normalise(text, Quotes::Straight, &mut normal);
-    let mut scanner =
-        Scanner { text: &normal, bytes: normal.as_bytes(), tokens: Vec::with_capacity(normal.len() / 5) };
-    let mut at = 0;
-    while at < normal.len() {
-        at = scanner.token(at);
-    }
-    scanner.tokens
-}
-
-/// Text in its normal spelling and the tokens found so far. Positions are byte offsets on letter borders.
+/// Text in its normal spelling, and who takes its tokens. Positions are byte offsets on letter borders.
 struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
-    tokens: Vec<String>,
+    take: &'a mut dyn FnMut(&str),
 }
 
 impl Scanner<'_> {
@@ -260,7 +253,7 @@ impl Scanner<'_> {
     }
 
     fn push(&mut self, start: usize, end: usize) -> usize {
-        self.tokens.push(self.text[start..end].to_owned());
+        (self.take)(&self.text[start..end]);
         end
     }
 
@@ -302,6 +295,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn tokenize(text: &str) -> Vec<String> {
+        English.tokenize(text)
+    }
 
     /// Each text, and its tokens joined by spaces.
     fn check(cases: &[(&str, &str)]) {

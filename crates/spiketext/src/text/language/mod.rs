@@ -30,8 +30,15 @@ pub const LEAST_LANGUAGE_SHARE: f64 = 0.55;
 /// assert_eq!(Language::Chinese.tokenizer().tokenize("房间很干净！"), ["房间", "很", "干净", "!"]);
 /// ```
 pub trait Tokenizer: fmt::Debug + Send + Sync {
-    /// The tokens of `text` in order; none where there is nothing but white space.
-    fn tokenize(&self, text: &str) -> Vec<String>;
+    /// Gives the tokens of `text` in order to `take`; none where there is nothing but white space.
+    fn each_token(&self, text: &str, take: &mut dyn FnMut(&str));
+
+    /// The tokens of `text` in order.
+    fn tokenize(&self, text: &str) -> Vec<String> {
+        let mut tokens = Vec::with_capacity(text.len() / 5);
+        self.each_token(text, &mut |token| tokens.push(token.to_owned()));
+        tokens
+    }
 
     /// Where the words of `text` stand, as it is written: what could be replaced by another word. Punctuation is
     /// none; apostrophes, hyphens, underscores, asterisks and at signs are parts of a word, but not at its ends.
