@@ -209,6 +209,7 @@ impl Kind<'_> {
             Method::DnnInt8 => "DNN in 8 bits",
             Method::DnnInt4 => "DNN with weights of 4 bits",
             Method::DnnLevels => "DNN on T + 1 levels",
+            Method::DnnCodes => "DNN on the codes of the SNN",
             Method::Converted => "converted SNN",
             Method::FineTuned => "fine-tuned SNN",
             Method::Direct => "directly trained SNN",
@@ -250,9 +251,10 @@ impl Kind<'_> {
             Method::DnnInt8 => 4,
             Method::DnnInt4 => 5,
             Method::DnnLevels => 6,
-            Method::Direct => 7,
-            Method::Converted => 8,
-            Method::FineTuned => 9,
+            Method::DnnCodes => 7,
+            Method::Direct => 8,
+            Method::Converted => 9,
+            Method::FineTuned => 10,
         };
         (recipe, self.family.recipe.clone(), self.family.random_vectors, method, self.family.adversarial)
     }

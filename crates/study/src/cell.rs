@@ -97,6 +97,8 @@ pub enum Method {
     /// The same DNN where a dimension of a word has one of T + 1 levels, as many as a spiking one has in T steps, and meets
     /// its weights bit by bit.
     DnnLevels,
+    /// A DNN of the same shape on the codes that a spiking network learnt: what a rectifier makes of them.
+    DnnCodes,
     /// The DNN converted to spikes.
     Converted,
     /// The converted network after fine-tuning.
@@ -117,6 +119,7 @@ impl Method {
             Self::DnnInt8 => "dnn-int8",
             Self::DnnInt4 => "dnn-int4",
             Self::DnnLevels => "dnn-levels",
+            Self::DnnCodes => "dnn-codes",
             Self::Converted => "converted",
             Self::FineTuned => "fine-tuned",
             Self::Direct => "direct",

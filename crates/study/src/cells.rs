@@ -156,6 +156,17 @@ impl<'a> CellMaker<'a> {
                 let costs = account.quantised(bits);
                 Ok((gathered.of_scores(&config, costs, |words| quantised.scores(words)), None))
             }
+            Method::DnnCodes => {
+                let (trained, config) = pipeline.dnn_on_codes(observer)?;
+                let history = &trained.history;
+                gathered.epochs(Phase::Dnn, [history.epochs, history.best_epoch]);
+                let (network, texts) = (&trained.network, &gathered.prepared.test);
+                let account = RealValued { config: &config, network, biases: recipe.network.biases, texts };
+                let costs = account.on_codes(recipe.sparse.active);
+                let found = network.likely_labels_of(texts);
+                let development = percent(history.best.accuracy);
+                Ok((Measurements { costs: Some(costs), ..gathered.with_answers(&found, development) }, None))
+            }
             Method::Converted | Method::FineTuned | Method::Direct => {
                 let spiking = pipeline.spiking(spiking_method(cell.method)?, observer)?;
                 spiking.epochs.iter().for_each(|(phase, epochs)| gathered.epochs(*phase, *epochs));

@@ -217,10 +217,20 @@ impl RealValued<'_> {
     /// Costs of a test text on inputs of few levels, bit by bit. `bits` is how many are set in a word's code.
     #[must_use]
     pub fn on_levels(&self, levels: Levels, bits: impl Fn(u32) -> u32) -> CostsPerText {
+        let presence = if levels.has_presence() { 1.0 } else { 0.0 };
+        self.by_events(|word| f64::from(bits(word)) + presence)
+    }
+
+    /// Costs of a test text on codes of so many active inputs a word, each of which adds its weights.
+    #[must_use]
+    pub fn on_codes(&self, active: usize) -> CostsPerText {
+        self.by_events(|_| active as f64)
+    }
+
+    fn by_events(&self, of: impl Fn(u32) -> f64) -> CostsPerText {
         let works = self.works();
         let plain = self.account(&works);
-        let presence = if levels.has_presence() { 1.0 } else { 0.0 };
-        let by_bits = self.with_additions(&works, |word| f64::from(bits(word)) + presence);
+        let by_bits = self.with_additions(&works, of);
         let way = Way { first_layer: FirstLayer::Events, ..Way::default() };
         let own = of_way(WayName::WordTable, &self.shape(), &by_bits, way);
         CostsPerText {

@@ -12,10 +12,10 @@ use crate::{
     grid::{Choices, PlannedCell, fields},
 };
 
-/// The last step of a method; those without a network take none.
+/// The last step of a method; those without a network take none, nor does one for which every choice decides.
 fn step(method: Method) -> Option<Step> {
     match method {
-        Method::BagOfWords | Method::FastText => None,
+        Method::BagOfWords | Method::FastText | Method::DnnCodes => None,
         Method::Original | Method::Dnn | Method::DnnInt8 | Method::DnnInt4 | Method::DnnLevels => Some(Step::Dnn),
         Method::Converted => Some(Step::Conversion),
         Method::FineTuned => Some(Step::FineTuning),

@@ -50,7 +50,8 @@ pub(crate) fn spiking_method(method: Method) -> Result<SpikingMethod> {
         | Method::Original
         | Method::DnnInt8
         | Method::DnnInt4
-        | Method::DnnLevels => Err(unfit("a network that converts or spikes", "another")),
+        | Method::DnnLevels
+        | Method::DnnCodes => Err(unfit("a network that converts or spikes", "another")),
     }
 }
 

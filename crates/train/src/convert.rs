@@ -279,20 +279,20 @@ fn input_of(config: &NetworkConfig, dnn: &DnnWeights, codes: &Codes, fit: Option
 }
 
 /// The channel to which a column (width, tap, filter) of the weight matrix belongs.
-pub(crate) fn channel_of(shape: &spiketext_kernels::ConvolutionShape, column: usize) -> usize {
+fn channel_of(shape: &spiketext_kernels::ConvolutionShape, column: usize) -> usize {
     let width_index = (0..shape.widths.len()).rfind(|&w| shape.first_product(w) <= column).unwrap_or(0);
     width_index * shape.filters + (column - shape.first_product(width_index)) % shape.filters
 }
 
 /// Activations of the DNN on the calibration texts: for each leaf, one list a channel.
-pub(crate) struct Activations {
-    pub(crate) leaves: Vec<Vec<Vec<f32>>>,
+struct Activations {
+    leaves: Vec<Vec<Vec<f32>>>,
 }
 
 impl Activations {
     /// Of the text convolution these are pre-activations at all positions that see a token; of further layers over
     /// positions their rectified ones, of pooling the features of the texts, of the read-out its outputs.
-    pub(crate) fn of(
+    fn of(
         config: &NetworkConfig,
         dnn: &DnnWeights,
         pooling: Pooling,
@@ -322,7 +322,7 @@ impl Activations {
 
 /// The q-quantile of the positive activations, of each neuron or of the layer. Negative ones can make no spike, and a
 /// channel that is active at few positions would get a threshold of zero if they counted.
-pub(crate) fn thresholds(lists: &[Vec<f32>], q: f64, scope: Scope) -> Vec<f32> {
+fn thresholds(lists: &[Vec<f32>], q: f64, scope: Scope) -> Vec<f32> {
     let all = || quantile(lists.iter().flatten().copied().filter(|&a| a > 0.0).collect(), q);
     match scope {
         Scope::Layer => vec![positive(all()); lists.len()],

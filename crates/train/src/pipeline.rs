@@ -20,9 +20,10 @@ use spiketext::{
     engine::Extremes,
     metrics::LabelCounts,
     model::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Model, SeenTexts, Training},
-    network::{Network, NetworkConfig, Readout},
+    network::{Codes, Network, NetworkConfig, Readout},
     target::class_counts,
     text::Language,
+    vectors::PUBLISHED_RANGE,
 };
 
 use crate::{
@@ -403,7 +404,36 @@ impl<'a> Pipeline<'a> {
         let carry = teacher.as_ref().filter(|_| place.is_some()).map(|teacher| teacher.to_store("dnn."));
         let checkpoint = place.as_ref().map(CheckpointPlace::borrowed);
         let saving = Saving { checkpoint, carry: carry.as_ref(), resume };
-        TrainedNetwork::sparse(context, teacher.as_ref().map(|teacher| &teacher.network), saving, observer)
+        let logits = teacher.map(|teacher| teacher.network.logits(&context.prepared.train));
+        TrainedNetwork::sparse(context, logits, saving, observer)
+    }
+
+    /// A DNN of the same shape on the codes that a network of a recipe with learnt codes has found, and its configuration.
+    /// The codes stay as they are; all else is trained by the `dnn` choices.
+    ///
+    /// # Errors
+    /// As [`Self::direct`], or if the recipe learns no codes.
+    pub fn dnn_on_codes(&mut self, observer: &mut Observer<'_>) -> Result<(TrainedDnn, NetworkConfig)> {
+        let spiking = self.direct(observer)?;
+        let network = &spiking.network;
+        if !matches!(network.weights().codes, Codes::Active { .. }) {
+            let wanted = "a recipe that learns codes of active inputs (`sparse`)";
+            return Err(Error::invalid("a DNN on the codes of a spiking network", wanted, self.recipe.name.clone()));
+        }
+        let mut recipe = self.recipe.for_step(Step::Dnn);
+        (recipe.words.trained, recipe.words.centred, recipe.words.range) = (false, false, PUBLISHED_RANGE);
+        let dimension = network.config().dimension();
+        let rates = |word: usize| -> Vec<f32> {
+            let fixed = network.weights().codes.rates(word, dimension);
+            fixed.iter().map(|&rate| f32::from(u8::from(rate > 0))).collect()
+        };
+        let prepared = self.prepare(observer)?;
+        let rates = (0..prepared.vocabulary.len()).flat_map(rates).collect();
+        let prepared = PreparedData { dimension, rates: Arc::new(rates), ..(*prepared).clone() };
+        let config = network_config(&recipe, dimension, self.dataset.labels.len())?;
+        let prepared = Arc::new(prepared);
+        let context = StepContext { recipe, config: config.clone(), prepared, seed: self.options.seed };
+        Ok((TrainedDnn::train(&context, Phase::Dnn, Saving::default(), observer)?, config))
     }
 
     /// A spiking network by whatever method.

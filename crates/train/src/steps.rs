@@ -251,7 +251,7 @@ impl TrainedNetwork {
     /// If a checkpoint cannot be written, or training leaves the finite numbers.
     pub fn sparse(
         context: &StepContext,
-        teacher: Option<&TextCnn>,
+        teacher: Option<Vec<f32>>,
         saving: Saving<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<Self> {

@@ -19,6 +19,7 @@ const PHASES: [&str; 2] = ["dnn", "fine-tuning"];
 fn has(method: Method, phase: &str) -> bool {
     match method {
         Method::BagOfWords | Method::FastText => false,
+        Method::DnnCodes => true,
         Method::Dnn
         | Method::DnnInt8
         | Method::DnnInt4

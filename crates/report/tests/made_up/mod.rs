@@ -59,6 +59,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
         Method::Dnn | Method::DnnInt8 => 0.0,
         Method::DnnInt4 => 0.3,
         Method::DnnLevels => 2.0 / steps as f64,
+        Method::DnnCodes => 0.4,
         Method::Converted => 0.5 + 6.0 / steps as f64,
         Method::FineTuned => 0.2 + 1.5 / steps as f64,
         Method::Direct => 4.0,
@@ -94,6 +95,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
         Method::BagOfWords => (0.0, 25.0),
         Method::FastText => (0.0, 2000.0),
         _ if method.spikes() => (0.0, macs * rate * steps as f64 * 1.05),
+        Method::DnnCodes => (0.0, macs * 0.03),
         _ if levels => (0.0, macs * 0.3 * (steps as f64).sqrt()),
         _ => (macs, 0.0),
     };

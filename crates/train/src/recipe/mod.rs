@@ -21,7 +21,7 @@ use spiketext_kernels::{Reset, Surrogate, text_convolution::Pooling};
 
 pub use epochs::{Epochs, EpochsBySize};
 pub use settings::with_setting;
-pub use sparse::{Distillation, SparseChoices, Start};
+pub use sparse::{Distillation, SparseChoices};
 
 use self::settings::{lay_over, plainly};
 use crate::class_weights::ClassWeights;

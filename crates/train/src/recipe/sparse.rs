@@ -44,20 +44,6 @@ pub struct SparseChoices {
     pub activity: Activity,
     /// What is learnt from the DNN of the same shape.
     pub teacher: Distillation,
-    /// Where training starts.
-    pub start: Start,
-}
-
-/// Where the training of a network with learnt codes starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Start {
-    /// At random numbers, and the vectors that were looked up.
-    Random,
-    /// At random numbers, and the vectors of the teacher.
-    Vectors,
-    /// At the teacher: its vectors, and its weights as they read what codes say of the vectors.
-    Teacher,
 }
 
 /// A bound on how often neurons fire.
@@ -99,7 +85,6 @@ impl Default for SparseChoices {
             cosine: true,
             activity: Activity { target: 0.1, weight: 0.0 },
             teacher: Distillation { weight: 0.0, temperature: 2.0 },
-            start: Start::Random,
         }
     }
 }

@@ -10,7 +10,6 @@
 //! is as in the finished network: its codes, and its weights in whole numbers.
 
 pub mod layers;
-mod start;
 mod whole;
 
 use std::sync::Arc;
@@ -32,13 +31,13 @@ use spiketext_kernels::{
 use self::{layers::CodeLayer, whole::WholeNumbers};
 use crate::{
     codes::{CodeScale, WordCodes},
-    dnn::{DnnBatch, DnnBatchMaker, DnnWeights, TextCnn, first_weights},
+    dnn::{DnnBatch, DnnBatchMaker, first_weights},
     fine_tune::development_score,
     graph, layers as dense_layers,
     objective::Outputs,
     optimiser::{Array, LeafParameters, Parameter, Rows, adamw, into_numbers, numbers},
     prepare::{EncodedText, PreparedData},
-    recipe::{Recipe, SparseChoices, Start},
+    recipe::{Recipe, SparseChoices},
     schedule::{Batches, Trainable},
     score::Score,
     store::Store,
@@ -70,24 +69,20 @@ pub struct SparseTextCnn {
 }
 
 impl SparseTextCnn {
-    /// A network before training.
+    /// A network before training. `teacher` has logits for each training text, `[N, K]`, or none.
     #[must_use]
     pub fn new(
         recipe: &Recipe,
         config: &NetworkConfig,
         prepared: &Arc<PreparedData>,
-        teacher: Option<&TextCnn>,
+        teacher: Option<Vec<f32>>,
         seed: u64,
     ) -> Self {
         let (device, choices) = (Device::flex(), recipe.sparse.clone());
         let shape = ConvolutionShape { dimension: choices.dimension, ..config.convolution().clone() };
         let scale = CodeScale { centred: recipe.words.centred, range: recipe.words.range };
         let trainable = if recipe.words.trained { prepared.training_words } else { 0 };
-        let weights = teacher.filter(|_| choices.start != Start::Random).map(TextCnn::weights);
-        let vectors = match &weights {
-            Some(weights) => weights.codes.clone(),
-            None => WordCodes::new(Arc::clone(&prepared.rates), prepared.dimension, trainable, scale),
-        };
+        let vectors = WordCodes::new(Arc::clone(&prepared.rates), prepared.dimension, trainable, scale);
         let mut rng = stream(seed, Purpose::Weights, MAP, 0);
         let bound = 1.0 / (prepared.dimension as f32).sqrt();
         let map = (0..prepared.dimension * choices.dimension).map(|_| bound * normal(&mut rng)).collect();
@@ -100,8 +95,7 @@ impl SparseTextCnn {
             LeafParameters::with_inputs(leaf, (at == 0).then_some(shape.dimension), weights, &device)
         });
         let temperature = choices.teacher.temperature;
-        let teacher = teacher.map_or_else(Vec::new, |teacher| {
-            let logits = teacher.logits(&prepared.train);
+        let teacher = teacher.map_or_else(Vec::new, |logits| {
             let rows = logits.chunks_exact(config.classes());
             let scaled = |row: &[f32]| -> Vec<f32> { row.iter().map(|logit| logit / temperature).collect() };
             if prepared.multi_label {
@@ -110,7 +104,7 @@ impl SparseTextCnn {
                 rows.flat_map(|row| spiketext::loss::softmax(&scaled(row), 1.0)).collect()
             }
         });
-        let mut own = Self {
+        Self {
             layers: layers.collect(),
             map: Parameter::new("map", map, [prepared.dimension, choices.dimension], &device),
             offsets: Parameter::new("offsets", vec![0.0; choices.dimension], [choices.dimension], &device),
@@ -126,36 +120,7 @@ impl SparseTextCnn {
             workspace: Workspace::default(),
             device,
             choices,
-        };
-        if let Some(weights) = weights.filter(|_| own.choices.start == Start::Teacher) {
-            own.start_at(recipe, &weights);
         }
-        own
-    }
-
-    fn start_at(&mut self, recipe: &Recipe, weights: &DnnWeights) {
-        let words = self.prepared.training_words;
-        let mut counts = vec![0u32; words];
-        for text in &self.prepared.train {
-            text.words.iter().filter_map(|&w| counts.get_mut(w as usize).map(|c| *c += 1)).for_each(drop);
-        }
-        let all: Vec<u32> = (0..words as u32).collect();
-        let active = self.choices.active;
-        let codes = self.inputs_of(&all);
-        let decoder = start::decoder(&codes, active, self.choices.dimension, &weights.codes, &counts);
-        let code_of =
-            |word: u32| codes.get(word as usize * active..(word as usize + 1) * active).unwrap_or_default().to_vec();
-        let calibration = crate::convert::calibration_texts(&recipe.conversion, &self.prepared.train);
-        let layers = start::decoded(recipe, &self.config.of_dnn(), weights, &decoder, code_of, &calibration);
-        let leaves = self.config.chain.leaves();
-        self.layers = leaves
-            .iter()
-            .zip(layers)
-            .enumerate()
-            .map(|(at, (leaf, weights))| {
-                LeafParameters::with_inputs(leaf, (at == 0).then_some(self.shape.dimension), weights, &self.device)
-            })
-            .collect();
     }
 
     /// The competition for a word's inputs.

@@ -23,6 +23,8 @@ pub enum Group {
     Int4,
     /// DNNs on as many input levels as a spiking network has.
     Levels,
+    /// DNNs on the codes that a spiking network learnt.
+    Codes,
     /// Spiking networks.
     Spiking,
 }
@@ -35,6 +37,7 @@ impl Group {
             Method::DnnInt8 => Self::Int8,
             Method::DnnInt4 => Self::Int4,
             Method::DnnLevels => Self::Levels,
+            Method::DnnCodes => Self::Codes,
             Method::Converted | Method::FineTuned | Method::Direct => Self::Spiking,
         }
     }
@@ -48,6 +51,7 @@ impl Group {
             Self::Int8 => "DNN in 8 bits",
             Self::Int4 => "DNN, weights of 4 bits",
             Self::Levels => "DNN on T + 1 levels",
+            Self::Codes => "DNN on codes of an SNN",
             Self::Spiking => "SNN",
         }
     }
@@ -244,7 +248,7 @@ impl<'a> Networks<'a> {
             .iter()
             .any(|known| known.name == table && matches!(known.prices, Prices::Device { events: false, .. }));
         let point = |(number, network): (usize, &Network<'a>)| {
-            let by_events = network.way == Some(WayName::SignedCode) || network.group() == Group::Levels;
+            let by_events = network.way == Some(WayName::SignedCode) || matches!(network.group(), Group::Levels | Group::Codes);
             if dense && by_events {
                 return None;
             }

@@ -25,6 +25,7 @@ fn mark_of(network: &Network<'_>) -> Mark {
         Group::Int8 => (2, Shape::Diamond),
         Group::Int4 => (3, Shape::Down),
         Group::Levels => (4, Shape::Square),
+        Group::Codes => (5, Shape::Square),
         Group::Spiking => (1, Shape::Up),
     };
     match network.way {
