@@ -94,6 +94,24 @@ fn rivals() -> Vec<Cell> {
 }
 
 #[test]
+fn a_dnn_on_the_codes_of_a_spiking_network_stands_beside_it_alone() {
+    let mut cells = rivals();
+    cells.extend(network("sparse SNN", &[], Method::Direct, 449, 0.25));
+    cells.extend(network("DNN on the codes of the SNN", &[], Method::DnnCodes, 450, 0.2));
+    let (page, beside) = page(&cells);
+    let wanted = [("word tables", "no"), ("data set", "mean"), ("cost table", TABLE)];
+    let line = records(&beside["ahead.csv"], &wanted).pop().expect("a line");
+    // As cheap, and not the rival: it has the code from the spiking network.
+    assert_eq!([&line["SNN"], &line["rival"]], ["sparse SNN", "lean DNN, filters = 10"]);
+    assert!(
+        flat(&page).contains("sparse SNN less DNN on the codes of the SNN: −0.20 (−0.37 to −0.07) points, as good."),
+        "{page}"
+    );
+    let shown = "| sparse SNN | DNN on the codes of the SNN | 0.250 | 0.200 | 1.25 |";
+    assert!(page.contains(shown), "{page}");
+}
+
+#[test]
 fn the_cheapest_of_both_kinds_are_compared_at_equal_accuracy() {
     let (page, beside) = page(&rivals());
     let ahead = &beside["ahead.csv"];

@@ -11,7 +11,7 @@ use spiketext_study::{
 use super::{
     super::listed,
     TABLE,
-    networks::{Network, Networks, Place, Point},
+    networks::{Group, Network, Networks, Place, Point},
 };
 use crate::{
     markdown::{Page, Table, escaped},
@@ -69,7 +69,7 @@ pub fn section(networks: &Networks<'_>, tables: &[&str], page: &mut Page) -> Res
          texts; *open* where the interval holds 0 and is not within {AS_GOOD} points; it is not corrected for how \
          many there are. The networks are picked by the test accuracies that are shown, so the pick itself is not \
          beyond chance. Signed codes, which would halve a spiking network's additions, take no part: their answers were \
-         not measured.",
+         not measured. Nor does a DNN on the codes that a spiking network learnt: it stands beside that network below.",
         escaped(&reference.name())
     ));
     if !networks.all.iter().any(|network| network.key.table == TABLE) {
@@ -105,6 +105,7 @@ pub fn section(networks: &Networks<'_>, tables: &[&str], page: &mut Page) -> Res
         rows.extend(lines.iter().map(|line| csv_row(networks, line, allowed)));
     }
     several_bounds(networks, reference, tables, page);
+    on_its_own_codes(networks, tables, page);
     let columns = [
         "word tables",
         "cost table",
@@ -178,6 +179,7 @@ fn cheapest<'a>(
         let fits = |point: &&Point| {
             let network = &networks.all[point.network];
             network.key.kind.spikes() == spikes
+                && network.group() != Group::Codes
                 // What a signed code would answer was not measured.
                 && network.way != Some(WayName::SignedCode)
                 && (word_tables || network.way != Some(WayName::WordTable))
@@ -241,6 +243,52 @@ fn several_bounds<'a>(networks: &Networks<'a>, reference: &Network<'a>, tables: 
         );
         page.table(&shown);
     }
+}
+
+/// Each DNN on the codes of a spiking network beside that network: what is left to spikes where the code is the same.
+fn on_its_own_codes(networks: &Networks<'_>, tables: &[&str], page: &mut Page) {
+    let mut shown = Table::new(3, ["cost table", "SNN", "DNN on its codes", "µJ, SNN", "µJ, DNN", "SNN / DNN"]);
+    let mut told_of = Vec::new();
+    for dnn in networks.all.iter().filter(|network| network.group() == Group::Codes && network.way.is_none()) {
+        let twin = networks.all.iter().find(|network| {
+            let (own, key) = (network.key, dnn.key);
+            let alike = own.kind.method == Method::Direct && own.kind.family == key.kind.family;
+            alike && network.way.is_none() && own.axis == key.axis && network.at(Place::Mean).is_some()
+        });
+        let Some(snn) = twin.filter(|_| dnn.at(Place::Mean).is_some()) else { continue };
+        for table in tables {
+            let energies = snn.microjoules(Place::Mean, table).zip(dnn.microjoules(Place::Mean, table));
+            let Some((own, other)) = energies.filter(|(own, other)| *own > 0.0 && *other > 0.0) else { continue };
+            shown.row([
+                escaped(table),
+                escaped(&snn.name()),
+                escaped(&dnn.name()),
+                significant(own),
+                significant(other),
+                significant(own / other),
+            ]);
+        }
+        if let Some(difference) = between(snn, dnn, Place::Mean) {
+            told_of.push(format!(
+                "{} less {}: {} points, {}.",
+                escaped(&snn.name()),
+                escaped(&dnn.name()),
+                told(&difference),
+                difference.verdict(difference.probability()).name()
+            ));
+        }
+    }
+    if told_of.is_empty() {
+        return;
+    }
+    page.text.push_str("**On its own codes.**\n\n");
+    page.paragraph(&format!(
+        "Few active inputs make a DNN cheap as well. It has the shape of the spiking network, rectifiers in the place of \
+         neurons, and the codes that the spiking network learnt, which it cannot change; it adds a weight for each active \
+         input. In the mean over the data sets: {}",
+        told_of.join(" ")
+    ));
+    page.table(&shown);
 }
 
 /// The difference of two networks' accuracies on a data set, or in the mean.

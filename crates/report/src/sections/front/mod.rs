@@ -47,7 +47,8 @@ pub fn section(study: &Study, spreads: &Spreads<'_>, page: &mut Page) -> Result<
          Signed codes are derived: a dimension of a word spikes by how far it is from the middle of its range, up or \
          down; the sums are the same, the times are not, and the answers are taken to be. DNNs in whole numbers have \
          their own price (0.3 pJ a MAC: 8 bits with sums of 32) under the tables of fp32 and fp16, and their own bytes in \
-         memory; spiking networks, whose weights are whole numbers too, and DNNs on levels have the table's, as is \
+         memory, and so have spiking networks whose weights have 8 bits or 4 (`sparse`: 0.1 pJ an addition); spiking \
+         networks with weights of 16 bits, for which there is no price, and DNNs on levels have the table's, as is \
          usual. Like is priced with like under the table of 8 bits with 32-bit sums. Additions bit by bit are not charged \
          for shifts, nor word tables for being made.",
     );

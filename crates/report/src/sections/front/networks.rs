@@ -248,7 +248,8 @@ impl<'a> Networks<'a> {
             .iter()
             .any(|known| known.name == table && matches!(known.prices, Prices::Device { events: false, .. }));
         let point = |(number, network): (usize, &Network<'a>)| {
-            let by_events = network.way == Some(WayName::SignedCode) || matches!(network.group(), Group::Levels | Group::Codes);
+            let by_events =
+                network.way == Some(WayName::SignedCode) || matches!(network.group(), Group::Levels | Group::Codes);
             if dense && by_events {
                 return None;
             }
