@@ -193,6 +193,20 @@ pub fn draw(name: &str, panels: &[Panel], x: &Axis, y: impl Fn(&Panel) -> Axis) 
 /// # Errors
 /// If the drawing fails.
 pub fn draw_in(most: usize, name: &str, panels: &[Panel], x: &Axis, y: impl Fn(&Panel) -> Axis) -> Result<String> {
+    draw_each(most, name, panels, |_| x.clone(), y)
+}
+
+/// The same where each panel has its own axes.
+///
+/// # Errors
+/// If the drawing fails.
+pub fn draw_each(
+    most: usize,
+    name: &str,
+    panels: &[Panel],
+    x: impl Fn(&Panel) -> Axis,
+    y: impl Fn(&Panel) -> Axis,
+) -> Result<String> {
     let columns = panels.len().clamp(1, most);
     let rows = panels.len().div_ceil(columns).max(1);
     let (width, height) = match columns {
@@ -221,7 +235,7 @@ pub fn draw_in(most: usize, name: &str, panels: &[Panel], x: &Axis, y: impl Fn(&
         }
         let (_, below) = root.split_vertically(legend_height);
         for (panel, area) in panels.iter().zip(below.split_evenly((rows, columns))) {
-            draw_panel(&area, panel, x, &y(panel))?;
+            draw_panel(&area, panel, &x(panel), &y(panel))?;
         }
         Ok(())
     })

@@ -13,6 +13,7 @@ mod learning_curve;
 mod provenance;
 mod raster;
 mod robustness;
+mod selection;
 mod settings;
 
 use std::path::Path;
@@ -71,6 +72,7 @@ pub fn all(
     }
     robustness::section(study, page)?;
     settings::section(study, &spreads, page)?;
+    selection::section(beside, page)?;
     choices::section(study, page);
     costs::section(study, page)?;
     Ok(missing)
