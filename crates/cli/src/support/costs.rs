@@ -3,7 +3,7 @@
 use comfy_table::Table;
 use serde_json::{Map, Value, json};
 use spiketext::{
-    energy::{CostReport, CostTable, HOROWITZ_45NM_FP32},
+    energy::{CostReport, CostTable, HOROWITZ_45NM_FP32, Numbers},
     model::Costs,
 };
 
@@ -12,20 +12,27 @@ use super::tables;
 /// The table that turns operations into energy.
 pub const PRICES: CostTable = HOROWITZ_45NM_FP32;
 
-/// Microjoules a text of the DNN and of the SNN.
-pub fn microjoules(costs: &Costs) -> (f64, f64) {
-    (PRICES.microjoules(costs.dnn_macs, 0.0), PRICES.microjoules(costs.snn_macs, costs.snn_acs))
+/// Microjoules a text of the DNN and of the SNN, whose numbers are these.
+pub fn microjoules(costs: &Costs, numbers: Numbers) -> (f64, f64) {
+    let own = PRICES.of_numbers(numbers);
+    (PRICES.microjoules(costs.dnn_macs, 0.0), own.microjoules(costs.snn_macs, costs.snn_acs))
+}
+
+/// By which prices, in words.
+pub fn prices(numbers: Numbers) -> String {
+    let own = PRICES.of_numbers(numbers);
+    if own == PRICES { PRICES.name.to_owned() } else { format!("{}; SNN {}", PRICES.name, own.name) }
 }
 
 /// The SNN's energy over the DNN's; none where nothing was run.
-pub fn ratio(costs: &Costs) -> Option<f64> {
-    let (dnn, snn) = microjoules(costs);
+pub fn ratio(costs: &Costs, numbers: Numbers) -> Option<f64> {
+    let (dnn, snn) = microjoules(costs, numbers);
     (dnn > 0.0).then(|| snn / dnn)
 }
 
 /// The keys that results of `train`, `evaluate` and `inspect` have in common.
-pub fn keys(costs: &Costs) -> Map<String, Value> {
-    let (dnn, snn) = microjoules(costs);
+pub fn keys(costs: &Costs, numbers: Numbers) -> Map<String, Value> {
+    let (dnn, snn) = microjoules(costs, numbers);
     let keys = json!({
         "input_rate": costs.input_rate,
         "convolution_rate": costs.convolution_rate,
@@ -35,10 +42,10 @@ pub fn keys(costs: &Costs) -> Map<String, Value> {
         "snn_acs_per_text": costs.snn_acs,
         "snn_macs_per_text": costs.snn_macs,
         "pooling_additions_per_text": costs.pooling_additions,
-        "energy_table": PRICES.name,
+        "energy_table": prices(numbers),
         "dnn_microjoules_per_text": dnn,
         "snn_microjoules_per_text": snn,
-        "energy_ratio": ratio(costs),
+        "energy_ratio": ratio(costs, numbers),
     });
     match keys {
         Value::Object(keys) => keys,
@@ -65,10 +72,10 @@ pub fn operations(costs: &Costs) -> String {
 }
 
 /// Energy a text in one line.
-pub fn energy(costs: &Costs) -> String {
-    let (dnn, snn) = microjoules(costs);
-    let ratio = ratio(costs).map_or_else(|| "-".to_owned(), of_dnn);
-    format!("DNN {}, SNN {}, ratio {ratio} (arithmetic alone, {})", joules(dnn), joules(snn), PRICES.name)
+pub fn energy(costs: &Costs, numbers: Numbers) -> String {
+    let (dnn, snn) = microjoules(costs, numbers);
+    let ratio = ratio(costs, numbers).map_or_else(|| "-".to_owned(), of_dnn);
+    format!("DNN {}, SNN {}, ratio {ratio} (arithmetic alone, {})", joules(dnn), joules(snn), prices(numbers))
 }
 
 /// The keys of a whole account.

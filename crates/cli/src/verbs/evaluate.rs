@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::json;
 use spiketext::{
-    energy::CostReport,
+    energy::{CostReport, Numbers},
     engine::ExactOperations,
     metrics::{Confusion, LabelCounts, wilson},
     model::{Costs, Model, Prediction},
@@ -309,7 +309,7 @@ fn json(
         "passed": passed,
     });
     if let Some(result) = result.as_object_mut() {
-        result.extend(costs::keys(&outcome.costs));
+        result.extend(costs::keys(&outcome.costs, Numbers::of(model.network().config())));
         result.extend(costs::account_keys(&outcome.account));
     }
     result
@@ -372,7 +372,7 @@ fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) 
         }),
         ("firing rates", costs::rates(&outcome.costs)),
         ("operations a text", costs::operations(&outcome.costs)),
-        ("energy a text", costs::energy(&outcome.costs)),
+        ("energy a text", costs::energy(&outcome.costs, Numbers::of(model.network().config()))),
         ("speed", format!("{:.0} texts a second, tokenising included", outcome.texts_per_second())),
     ];
     tables::facts(&rows, out)?;

@@ -10,6 +10,7 @@ use anyhow::Context;
 use comfy_table::Table;
 use serde_json::{Map, Value, json};
 use spiketext::{
+    energy::Numbers,
     engine::LayerExtremes,
     model::{CONFIG, Choices, MODEL_CARD, Model, VOCABULARY, WEIGHTS},
     network::{Codes, LayerConfig, Network, Padding, Readout, Signal, UnknownWord},
@@ -106,7 +107,7 @@ fn json(folder: &Path, model: &Model, files: &[(&str, u64)]) -> anyhow::Result<V
         "recipe": recipe(model)?,
     });
     if let Some(shown) = shown.as_object_mut() {
-        shown.extend(costs::keys(&model.training().costs));
+        shown.extend(costs::keys(&model.training().costs, Numbers::of(model.network().config())));
     }
     Ok(shown)
 }
@@ -166,7 +167,7 @@ fn print(folder: &Path, model: &Model, files: &[(&str, u64)], out: &mut impl Wri
         rows.push(("never / always firing", told));
     }
     rows.push(("operations a text", costs::operations(&t.costs)));
-    rows.push(("energy a text", costs::energy(&t.costs)));
+    rows.push(("energy a text", costs::energy(&t.costs, Numbers::of(model.network().config()))));
     tables::facts(&rows, out)?;
     writeln!(out, "\nRecipe\n")?;
     print_recipe(&recipe(model)?, "", out)?;

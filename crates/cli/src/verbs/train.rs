@@ -15,6 +15,7 @@ use serde_json::json;
 use spiketext::{
     data::Dataset,
     dnn::{self, Dnn},
+    energy::Numbers,
     model::{Accuracies, Model},
     text::Language,
 };
@@ -476,7 +477,7 @@ fn result(model: &Model, folder: &Path) -> serde_json::Value {
         "seconds": t.seconds,
     });
     if let Some(result) = result.as_object_mut() {
-        result.extend(costs::keys(&t.costs));
+        result.extend(costs::keys(&t.costs, Numbers::of(model.network().config())));
     }
     result
 }
@@ -486,8 +487,9 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
     let t = model.training();
     let costs = &t.costs;
     let steps = model.network().config().steps.to_string();
-    let (dnn, snn) = costs::microjoules(costs);
-    let ratio = costs::ratio(costs).map_or_else(|| "-".to_owned(), costs::of_dnn);
+    let numbers = Numbers::of(model.network().config());
+    let (dnn, snn) = costs::microjoules(costs, numbers);
+    let ratio = costs::ratio(costs, numbers).map_or_else(|| "-".to_owned(), costs::of_dnn);
     let [run, best] = t.fine_tuning_epochs;
     let finished = if best == 0 || !t.was_converted() { "SNN" } else { "fine-tuned" };
     // What was not measured stays blank; operations were counted on the finished network alone.
@@ -542,5 +544,5 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
         _ => {}
     }
     writeln!(out, "firing rates: {}", costs::rates(costs))?;
-    writeln!(out, "energy: arithmetic alone, {}; {} test texts", costs::PRICES.name, t.texts[2])
+    writeln!(out, "energy: arithmetic alone, {}; {} test texts", costs::prices(numbers), t.texts[2])
 }

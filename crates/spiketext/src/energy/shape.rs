@@ -1,6 +1,6 @@
 //! The sizes of a network that its costs depend on.
 
-use spiketext_kernels::{ConvolutionShape, Drive};
+use spiketext_kernels::ConvolutionShape;
 
 use super::Numbers;
 use crate::{
@@ -25,7 +25,7 @@ impl<'a> Shape<'a> {
         let (config, layers) = (network.config(), &network.weights().layers);
         Self {
             config,
-            numbers: whole_numbers(config).unwrap_or_default(),
+            numbers: Numbers::of(config),
             presence: any(&layers[0].presence),
             biases: layers.iter().any(|layer| any(&layer.bias)),
         }
@@ -155,11 +155,4 @@ mod tests {
             assert_eq!(seen, connections as u64, "{rows} rows, width {width}");
         }
     }
-}
-
-/// Numbers of a spiking network whose weights have so few bits that there is a price for them; membranes and thresholds
-/// are sums of such.
-fn whole_numbers(config: &NetworkConfig) -> Option<Numbers> {
-    let weights = config.synapse_bits.count();
-    (weights <= 8 && config.encoder.drive() == Drive::Spikes).then_some(Numbers::Whole { weights, inputs: 1 })
 }

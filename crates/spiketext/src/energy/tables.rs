@@ -38,6 +38,14 @@ impl CostTable {
         (macs * self.mac + acs * self.ac) * 1e-6
     }
 
+    /// The prices of a network of such numbers. Whole numbers have a price of their own under a table of single or half
+    /// precision: what Horowitz has for 8 bits with sums of 32.
+    #[must_use]
+    pub fn of_numbers(self, numbers: Numbers) -> Self {
+        let real = [HOROWITZ_45NM_FP32, HOROWITZ_45NM_FP16].contains(&self);
+        if real && matches!(numbers, Numbers::Whole { .. }) { HOROWITZ_45NM_INT8_SUM32 } else { self }
+    }
+
     /// Below this product of time steps and input rate a spiking layer costs less than the real-valued one.
     #[must_use]
     pub fn break_even(&self) -> f64 {
@@ -128,17 +136,11 @@ impl Table {
         self.microjoules_in(shape, work, Way::of(shape))
     }
 
-    /// The same computed in another way, whose operations are those of `work`. Whole numbers have a price of their own
-    /// under a table of single or half precision: what Horowitz has for 8 bits with sums of 32.
+    /// The same computed in another way, whose operations are those of `work`; see [`CostTable::of_numbers`].
     #[must_use]
     pub fn microjoules_in(&self, shape: &Shape<'_>, work: &OperationCounts, way: Way) -> f64 {
         match self.prices {
-            Prices::Operations(table) => {
-                let real = [HOROWITZ_45NM_FP32, HOROWITZ_45NM_FP16].contains(&table);
-                let own = matches!(way.numbers, Numbers::Whole { .. }) && real;
-                let table = if own { HOROWITZ_45NM_INT8_SUM32 } else { table };
-                table.microjoules(work.macs(), work.acs())
-            }
+            Prices::Operations(table) => table.of_numbers(way.numbers).microjoules(work.macs(), work.acs()),
             Prices::Device { synapse, neuron, events } => {
                 let operations = if events { work.macs() + work.acs() } else { work.dense() };
                 // Rectifiers are the neurons of a real-valued network.

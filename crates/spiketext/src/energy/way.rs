@@ -15,8 +15,14 @@
 //! from a table only the taps that lie within the text, since only those are looked up. A device that computes zeros (`dense`)
 //! makes nothing of bits or signs: there these ways mean nothing.
 
+use spiketext_kernels::Drive;
+
 use super::{Connections, OperationCounts, Shape};
-use crate::{engine::cover, network::UnknownWord, text::UNKNOWN};
+use crate::{
+    engine::cover,
+    network::{NetworkConfig, UnknownWord},
+    text::UNKNOWN,
+};
 
 /// How a network is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -63,6 +69,20 @@ pub enum Numbers {
         /// Bits of an input, and of what a layer gives.
         inputs: u32,
     },
+}
+
+impl Numbers {
+    /// Those of a spiking network: whole ones where its weights have so few bits that there is a price for them, and meet
+    /// spikes; membranes and thresholds are sums of such.
+    #[must_use]
+    pub fn of(config: &NetworkConfig) -> Self {
+        let weights = config.synapse_bits.count();
+        if weights <= 8 && config.encoder.drive() == Drive::Spikes {
+            Self::Whole { weights, inputs: 1 }
+        } else {
+            Self::OfTable
+        }
+    }
 }
 
 /// For each token of a text, `of` its word, added up over the positions and filters of the text convolution that see it:

@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path};
 use serde_json::Value;
 
 use super::{Choices, ClassReport, Model, TEXTS};
-use crate::energy::{Prices, TABLES};
+use crate::energy::{Numbers, Prices, TABLES};
 
 /// Lines on how files were read.
 const SHOWN_READINGS: usize = 20;
@@ -128,11 +128,20 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
         Prices::Operations(table) => Some(table),
         Prices::Device { .. } | Prices::Memory => None,
     }) {
-        let snn = table.microjoules(t.costs.snn_macs, t.costs.snn_acs);
+        let own = table.of_numbers(Numbers::of(network));
+        let snn = own.microjoules(t.costs.snn_macs, t.costs.snn_acs);
         let dnn = table.microjoules(t.costs.dnn_macs, 0.0);
         // Where no test text had a known word, nothing was run.
-        let ratio = if dnn > 0.0 { format!("{:.2}", snn / dnn) } else { String::new() };
-        line(format!("| {} | {snn:.3} uJ | {dnn:.3} uJ | {ratio} |", table.name));
+        let (digits, many) = if snn < 0.1 { (5, 4) } else { (3, 2) };
+        let ratio = if dnn > 0.0 { format!("{:.many$}", snn / dnn) } else { String::new() };
+        line(format!("| {} | {snn:.digits$} uJ | {dnn:.3} uJ | {ratio} |", table.name));
+    }
+    if Numbers::of(network) != Numbers::OfTable {
+        line(
+            "\nThis network computes in whole numbers of few bits; where a table is of floating point, it has the price of \
+             whole numbers of 8 bits with sums of 32."
+                .into(),
+        );
     }
     line(
         "\nPriced, not measured; no memory traffic, no idle current. A DNN with fewer filters or in whole numbers may cost \
