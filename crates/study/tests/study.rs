@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use spiketext_study::{Cell, Grid, Limits, Method, Outcome, Progress, Seconds, Sources, State, archive, list, run};
+use spiketext_study::{
+    Cell, Grid, Limits, Method, Outcome, Progress, Seconds, Sources, State, WayName, archive, list, run,
+};
 use spiketext_train::events::{Event, Phase};
 
 /// Every method, small, on a file of the built-in reviews.
@@ -435,4 +437,53 @@ fn a_quantised_dnn_is_the_same_network_at_another_price() {
     let biases = 4 * (2 * 8 + 2);
     assert_eq!(4 * (eight - biases), real - biases);
     assert!(four < eight && 2 * four > eight);
+}
+
+#[test]
+fn a_dnn_on_the_codes_of_a_spiking_network_adds_what_that_network_adds() {
+    let bench = Bench::new(
+        r#"
+datasets = ["tiny"]
+
+[datasets-of.tiny]
+file = "tiny.csv"
+
+[[row]]
+table = "main"
+name = "few spikes"
+method = "direct"
+recipe = "sparse"
+set = [
+    "network.widths=[2,3]", "network.filters=8", "words.also-first=50", "dnn.epochs=2", "sparse.epochs=3",
+    "sparse.dimension=40", "sparse.active=6",
+]
+
+[[row]]
+table = "main"
+name = "on its codes"
+method = "dnn-codes"
+recipe = "sparse"
+set = [
+    "network.widths=[2,3]", "network.filters=8", "words.also-first=50", "dnn.epochs=2", "sparse.epochs=3",
+    "sparse.dimension=40", "sparse.active=6",
+]
+"#,
+    );
+    bench.run("out", None, &Limits::default());
+    let cells = cells(&bench.path("out"));
+    let cell = |row: &str| cells.values().find(|cell| cell.row == row).expect("a row");
+    let (spiking, dnn) = (cell("few spikes"), cell("on its codes"));
+    let costs = |cell: &Cell| cell.measured.costs.clone().expect("costs");
+    let (own, other) = (costs(spiking), costs(dnn));
+    // Six additions for every word, position that sees it and filter, on both sides: what is left is behind the convolution,
+    // where one adds for each spike and the other multiplies its pooled features.
+    let table = own.ways.iter().find(|way| way.way == WayName::WordTable).expect("a word table");
+    let later = own.effective_acs - other.effective_acs;
+    assert!((5.0 * other.effective_acs / 6.0 - (own.effective_acs - table.effective_acs)).abs() < 1e-6, "{later}");
+    assert!(other.effective_macs > 0.0 && other.effective_macs <= 16.0 * 2.0 && own.effective_macs == 0.0);
+    let energy = |costs: &spiketext_study::CostsPerText| costs.energy[0].network;
+    // Whole numbers on one side, floats on the other.
+    assert!((energy(&own) - 1e-7 * own.effective_acs).abs() < 1e-12);
+    assert!((energy(&other) - 1e-6 * (0.9 * other.effective_acs + 4.6 * other.effective_macs)).abs() < 1e-9);
+    assert_ne!(spiking.measured.answers, dnn.measured.answers);
 }
