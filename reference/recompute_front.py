@@ -69,7 +69,8 @@ def accuracy_of(cell):
 def energies_of(cell, costs, stored):
     """Microjoules of a text by table."""
     macs, acs = costs["effective-macs"], costs["effective-acs"]
-    whole = cell["method"] in ("dnn-int8", "dnn-int4")
+    few_bits = cell["settings"]["choices"].get("network", {}).get("synapse-bits") in ("4", "8")
+    whole = cell["method"] in ("dnn-int8", "dnn-int4") or (cell["method"] in SPIKING and few_bits)
     energies = {}
     for table, microjoules in stored.items():
         if table in ARITHMETIC:
@@ -104,7 +105,7 @@ def points_of(cells, dataset):
         for way, energies in ways:
             for table, microjoules in energies.items():
                 # A device that computes zeros makes nothing of bits that are not set, or of signs.
-                by_events = cell["method"] == "dnn-levels" or way == WAYS["signed-code"]
+                by_events = cell["method"] in ("dnn-levels", "dnn-codes") or way == WAYS["signed-code"]
                 if by_events and table in DEVICES and not DEVICES[table][2]:
                     continue
                 found[cell["table"], cell["row"], axis, way][table].append((accuracy, microjoules))
