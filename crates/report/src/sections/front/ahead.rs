@@ -11,7 +11,7 @@ use spiketext_study::{
 use super::{
     super::listed,
     TABLE,
-    networks::{Group, Network, Networks, Place, Point},
+    networks::{Group, Network, Networks, Place, Point, computes_zeros},
 };
 use crate::{
     markdown::{Page, Table, escaped},
@@ -256,7 +256,7 @@ fn on_its_own_codes(networks: &Networks<'_>, tables: &[&str], page: &mut Page) {
             alike && network.way.is_none() && own.axis == key.axis && network.at(Place::Mean).is_some()
         });
         let Some(snn) = twin.filter(|_| dnn.at(Place::Mean).is_some()) else { continue };
-        for table in tables {
+        for table in tables.iter().filter(|table| !computes_zeros(table)) {
             let energies = snn.microjoules(Place::Mean, table).zip(dnn.microjoules(Place::Mean, table));
             let Some((own, other)) = energies.filter(|(own, other)| *own > 0.0 && *other > 0.0) else { continue };
             shown.row([

@@ -244,9 +244,7 @@ impl<'a> Networks<'a> {
     #[must_use]
     pub fn points(&self, place: Place<'_>, table: &str) -> Vec<Point> {
         // A device that computes zeros makes nothing of bits that are not set, or of signs.
-        let dense = TABLES
-            .iter()
-            .any(|known| known.name == table && matches!(known.prices, Prices::Device { events: false, .. }));
+        let dense = computes_zeros(table);
         let point = |(number, network): (usize, &Network<'a>)| {
             let by_events =
                 network.way == Some(WayName::SignedCode) || matches!(network.group(), Group::Levels | Group::Codes);
@@ -267,6 +265,12 @@ impl Networks<'_> {
         let measured = |point: &&Point| self.all[point.network].way != Some(WayName::SignedCode);
         front(&points.iter().filter(measured).copied().collect::<Vec<_>>())
     }
+}
+
+/// Whether a cost table is of a device that computes zeros too.
+#[must_use]
+pub fn computes_zeros(table: &str) -> bool {
+    TABLES.iter().any(|known| known.name == table && matches!(known.prices, Prices::Device { events: false, .. }))
 }
 
 /// The points that none beats in both accuracy and energy, the cheapest first. Of equals the first.
