@@ -14,6 +14,7 @@ mod counts;
 mod footprint;
 pub mod lemaire;
 mod look_up;
+mod numbers;
 mod report;
 mod shape;
 mod tables;
@@ -24,10 +25,11 @@ pub mod way;
 pub use counts::{Connections, LayerCounts, OperationCounts, Outputs, RectifierShares};
 pub use footprint::Footprint;
 pub use look_up::LookUp;
+pub use numbers::Numbers;
 pub use report::{CostReport, Energy, ExactMeans};
 pub use shape::Shape;
 pub use tables::{
     CostTable, HOROWITZ_45NM_FP16, HOROWITZ_45NM_FP32, HOROWITZ_45NM_INT8, HOROWITZ_45NM_INT8_SUM32, Prices, TABLES,
     Table,
 };
-pub use way::{FirstLayer, Numbers, Way};
+pub use way::{FirstLayer, Way};

@@ -15,14 +15,8 @@
 //! from a table only the taps that lie within the text, since only those are looked up. A device that computes zeros (`dense`)
 //! makes nothing of bits or signs: there these ways mean nothing.
 
-use spiketext_kernels::Drive;
-
-use super::{Connections, OperationCounts, Shape};
-use crate::{
-    engine::cover,
-    network::{NetworkConfig, UnknownWord},
-    text::UNKNOWN,
-};
+use super::{Connections, Numbers, OperationCounts, Shape};
+use crate::{engine::cover, network::UnknownWord, text::UNKNOWN};
 
 /// How a network is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -53,35 +47,6 @@ impl Way {
     #[must_use]
     pub fn of(shape: &Shape<'_>) -> Self {
         Self { numbers: shape.numbers(), ..Self::default() }
-    }
-}
-
-/// What a network's numbers are.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Numbers {
-    /// What a cost table says.
-    #[default]
-    OfTable,
-    /// Whole numbers of few bits, with sums of 32.
-    Whole {
-        /// Bits of a weight.
-        weights: u32,
-        /// Bits of an input, and of what a layer gives.
-        inputs: u32,
-    },
-}
-
-impl Numbers {
-    /// Those of a spiking network: whole ones where its weights have so few bits that there is a price for them, and meet
-    /// spikes; membranes and thresholds are sums of such.
-    #[must_use]
-    pub fn of(config: &NetworkConfig) -> Self {
-        let weights = config.synapse_bits.count();
-        if weights <= 8 && config.encoder.drive() == Drive::Spikes {
-            Self::Whole { weights, inputs: 1 }
-        } else {
-            Self::OfTable
-        }
     }
 }
 
