@@ -8,14 +8,13 @@ Each is trained on the training sentences; what it may choose (fastText: epochs 
 pairs and C) is chosen on the development sentences. Then each labels the same file of lines, in turn, as a process of its
 own on one thread: model read, text cut, answers written. Texts a second are those of the file over the time that it takes
 more than a file of one line. One text a call is timed inside a process, over the test sentences. Memory is the peak of the
-process. Prints a Markdown table and, with --json, every figure.
+process. Prints a Markdown table and, with --json, every figure. Takes some ten minutes; not one of the tests.
 """
 
 import argparse
 import json
 import os
 import pickle
-import resource
 import statistics
 import subprocess
 import sys
@@ -55,6 +54,8 @@ def train_fasttext(folder, out):
             score = accuracy(dev_labels, [fasttext_label(model, text) for text in dev_texts])
             if best is None or score > best[0]:
                 best = (score, model, f"epochs {epochs}, wordNgrams {pairs}")
+    if best is None:
+        sys.exit("fastText: no setting could be trained")
     best[1].save_model(str(out / "fasttext.bin"))
     return best[2]
 
@@ -154,7 +155,8 @@ def main():
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--json", type=Path)
     given = arguments.parse_args()
-    folder = Path(tempfile.mkdtemp())
+    kept = tempfile.TemporaryDirectory()
+    folder = Path(kept.name)
     labels, texts = sentences(given.data_dir, "test")
     many, few, once = folder / "many.txt", folder / "few.txt", folder / "test.txt"
     many.write_text("".join(f"{text}\n" for text in TIMES * texts), encoding="utf-8")
