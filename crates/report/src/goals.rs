@@ -169,11 +169,7 @@ impl Goals {
                 ));
             }
         }
-        let selection: Selection =
-            serde_json::from_slice(&bytes).map_err(|error| format!("{file} is no cross-validation: {error}"))?;
-        if !(1..=2).contains(&selection.format) {
-            return Err(format!("{file} is of format {}, and 1 and 2 are known", selection.format));
-        }
+        let selection = Selection::parse(&bytes).map_err(|problem| format!("{file} {problem}"))?;
         let first = cells[0];
         let places = selection.tables.iter().flat_map(|table| table.candidates.iter().enumerate());
         let own = places.filter(|(_, candidate)| candidate.row == first.row && candidate.axis == first.axis);

@@ -99,6 +99,19 @@ type Folds<'a> = BTreeMap<u64, BTreeMap<usize, &'a TestAnswers>>;
 type Place = (String, String, BTreeMap<String, String>, Method);
 
 impl Selection {
+    /// What a file holds.
+    ///
+    /// # Errors
+    /// In words, if that is no cross-validation or of a version that is not known.
+    pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
+        let selection: Self =
+            serde_json::from_slice(bytes).map_err(|error| format!("is no cross-validation: {error}"))?;
+        match selection.format {
+            1..=FORMAT => Ok(selection),
+            other => Err(format!("is of format {other}, and 1 and 2 are known")),
+        }
+    }
+
     /// From the cells of a cross-validation in `folds` folds.
     ///
     /// # Errors

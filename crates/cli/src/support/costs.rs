@@ -97,7 +97,8 @@ pub fn account_keys(account: &CostReport) -> Map<String, Value> {
                 "snn_microjoules": priced.network,
                 "dnn_microjoules": priced.dnn,
                 "ratio": priced.ratio(),
-                "break_even": priced.table.break_even(),
+                "break_even": priced.break_even,
+                "snn_prices": priced.other_prices.unwrap_or(priced.table.name),
             })
         })
         .collect();
@@ -180,12 +181,12 @@ pub fn energies(account: &CostReport) -> Table {
         let ratio = priced.ratio();
         let more = if ratio.is_some_and(|ratio| ratio > 1.0) { "costs more" } else { "" };
         table.add_row([
-            priced.table.name.to_owned(),
+            format!("{}{}", priced.table.name, if priced.other_prices.is_some() { " *" } else { "" }),
             joules(priced.network),
             joules(priced.dnn),
             ratio.map_or_else(|| "-".to_owned(), of_dnn),
             more.to_owned(),
-            priced.table.break_even().map_or_else(|| "-".to_owned(), |even| format!("{even:.2}")),
+            priced.break_even.map_or_else(|| "-".to_owned(), |even| format!("{even:.2}")),
         ]);
     }
     table

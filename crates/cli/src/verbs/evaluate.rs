@@ -53,7 +53,7 @@ footprint_of_word_codes, parameters, parameters_of_word_codes, connection_sparsi
 activation_sparsity_by_layer, effective_macs_per_text, effective_acs_per_text, effective_acs_are_exact,
 dense_operations_per_text, dnn_dense_operations_per_text, neuron_updates_per_text, membrane_updates_per_text and
 neuron_operations_per_text (null without --exact), dense_neuron_operations_per_text, energies (table, source, counts,
-snn_microjoules, dnn_microjoules, ratio, break_even: the time steps times input rate below which the SNN's first layer
+snn_microjoules, dnn_microjoules, ratio, snn_prices: the table whose prices the SNN has, break_even: the time steps times input rate below which the SNN's first layer
 costs less, null where there is no such number). Shares are from 0 to 1. A ratio above 1 means that the SNN costs more
 than the DNN of its shape.
 
@@ -380,6 +380,9 @@ fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) 
     tables::facts(&costs::measures(&outcome.account), out)?;
     writeln!(out, "\nWhat that means in energy, by cost table\n")?;
     writeln!(out, "{}\n", costs::energies(&outcome.account).trim_fmt())?;
+    if let Some(own) = outcome.account.energies.iter().find_map(|priced| priced.other_prices) {
+        writeln!(out, "* The SNN computes in whole numbers of few bits; its price is that of: {own}\n")?;
+    }
     let steps = model.network().config().steps as f64;
     writeln!(out, "time steps x input rate of this model: {:.2}", steps * outcome.costs.input_rate)
 }

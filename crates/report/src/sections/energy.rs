@@ -213,7 +213,8 @@ fn break_even(entries: &[Entry<'_>], table: &str, page: &mut Page) -> Result<()>
         "A point is a network on a data set. Above the level line the SNN costs more than its DNN, below it less. A \
          multiply-accumulation of the DNN's first layer becomes T x rate accumulations of the SNN's, so that layer \
          alone lies on the rising line, and breaks even at the upright one. Points lie off the rising line by what \
-         the later layers cost.",
+         the later layers cost, and networks of whole numbers of few bits below it by their own price; learnt codes have more \
+         inputs than the vectors of their DNN.",
     );
     let mut table = Table::new(1, ["cost table", "pJ a MAC", "pJ an AC", "breaks even at T x rate"]);
     for name in cost_tables(entries) {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use spiketext::{Error, Result};
+use spiketext::Result;
 use spiketext_study::selection::{Selection, TableSelection};
 
 use crate::{
@@ -21,7 +21,7 @@ const FOLDER: &str = "selection";
 /// The section, if there are such files; `beside` is the folder of what lies beside the page.
 ///
 /// # Errors
-/// If a file cannot be opened or a figure not be drawn.
+/// If a figure cannot be drawn.
 pub fn section(beside: &Path, page: &mut Page) -> Result<()> {
     let folder = beside.with_file_name(FOLDER);
     let Ok(found) = std::fs::read_dir(&folder) else { return Ok(()) };
@@ -38,17 +38,13 @@ pub fn section(beside: &Path, page: &mut Page) -> Result<()> {
          others stands by how much they differ from it in the mean, with the interval at 95 % over texts.",
     );
     for path in paths {
-        let text = std::fs::read_to_string(&path).map_err(Error::read(&path))?;
+        let found = std::fs::read(&path).map_err(|error| format!("cannot be read: {error}"));
         // One that cannot be read chooses nothing, which the goals say too.
-        let selection: Selection = match serde_json::from_str(&text) {
+        let selection = match found.and_then(|bytes| Selection::parse(&bytes)) {
             Ok(selection) => selection,
-            Err(error) => {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                page.paragraph(&format!(
-                    "{} is not what `spiketext select` writes: {}.",
-                    escaped(&name),
-                    escaped(&error.to_string())
-                ));
+            Err(problem) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                page.paragraph(&format!("{} {}.", escaped(&name), escaped(&problem)));
                 continue;
             }
         };
@@ -200,9 +196,17 @@ mod tests {
         // One panel: two candidates along one axis, and the level of the one without.
         let [(name, svg)] = &page.figures[..] else { panic!("{:?}", page.figures.len()) };
         assert!(name.starts_with("sweep-few-codes") && svg.contains("filters") && !svg.contains("73.00"), "{svg}");
-        std::fs::write(own.join("few.json"), "{}").expect("written");
-        let mut page = Page { link: "results/".to_owned(), ..Page::default() };
-        section(&beside, &mut page).expect("said, not fatal");
-        assert!(page.text.contains("few.json is not what `spiketext select` writes"), "{}", page.text);
+        // Those that are none are named, and the page is made.
+        let other = serde_json::to_string(&Selection { format: 99, ..selection }).expect("JSON");
+        for (bytes, told) in [
+            (&b"{}"[..], "is no cross-validation: missing field"),
+            (b"\xff\xfe", "is no cross-validation"),
+            (other.as_bytes(), "is of format 99"),
+        ] {
+            std::fs::write(own.join("few.json"), bytes).expect("written");
+            let mut page = Page { link: "results/".to_owned(), ..Page::default() };
+            section(&beside, &mut page).expect("said, not fatal");
+            assert!(page.text.contains(&format!("few.json {told}")) && page.figures.is_empty(), "{}", page.text);
+        }
     }
 }

@@ -37,6 +37,11 @@ pub struct Energy {
     pub network: f64,
     /// Of the DNN of the same shape.
     pub dnn: f64,
+    /// The time steps times input rate below which the network's first layer costs less than the DNN's; none under tables
+    /// that have no such number, and where the two read other inputs.
+    pub break_even: Option<f64>,
+    /// The table whose prices the network has, where that is another one ([`CostTable::of_numbers`](super::CostTable)).
+    pub other_prices: Option<&'static str>,
 }
 
 impl Energy {
@@ -68,10 +73,13 @@ impl CostReport {
             operations.iter().map(|one| OperationCounts::spiking(&shape, one)).collect();
         let dnn: Vec<OperationCounts> =
             operations.iter().map(|one| OperationCounts::beside(&beside, one, RectifierShares::ALL)).collect();
+        let alike = network.config().dimension() == of_dnn.dimension();
         let energies = TABLES.iter().map(|table| Energy {
             table,
             network: microjoules(table, &shape, &works),
             dnn: microjoules(table, &beside, &dnn),
+            break_even: table.break_even(shape.numbers()).filter(|_| alike),
+            other_prices: table.other_prices(shape.numbers()),
         });
         Self {
             texts: works.len(),
@@ -90,7 +98,8 @@ impl CostReport {
     pub fn real_valued(shape: &Shape<'_>, footprint: Footprint, works: &[OperationCounts]) -> Self {
         let energies = TABLES.iter().map(|table| {
             let energy = microjoules(table, shape, works);
-            Energy { table, network: energy, dnn: energy }
+            let break_even = table.break_even(shape.numbers());
+            Energy { table, network: energy, dnn: energy, break_even, other_prices: None }
         });
         let work = mean(works);
         let signals = signals(shape.config());

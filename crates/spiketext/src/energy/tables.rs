@@ -154,9 +154,18 @@ impl Table {
     /// The largest product of time steps and input rate below which the first layer of a spiking network costs less
     /// than that of its DNN, where that is one number: in tables that price neurons or memory, sizes decide too.
     #[must_use]
-    pub fn break_even(&self) -> Option<f64> {
+    pub fn break_even(&self, numbers: Numbers) -> Option<f64> {
         match self.prices {
-            Prices::Operations(table) => Some(table.break_even()),
+            Prices::Operations(table) => Some(table.mac / table.of_numbers(numbers).ac),
+            Prices::Device { .. } | Prices::Memory => None,
+        }
+    }
+
+    /// The table whose prices a network of such numbers has, where that is another one.
+    #[must_use]
+    pub fn other_prices(&self, numbers: Numbers) -> Option<&'static str> {
+        match self.prices {
+            Prices::Operations(table) => Some(table.of_numbers(numbers).name).filter(|name| *name != self.name),
             Prices::Device { .. } | Prices::Memory => None,
         }
     }
@@ -276,11 +285,20 @@ mod tests {
         };
         assert!(dearer(&["fp32", "fp16", "int8"]) && dearer(&["CPU", "ARM", "GPU"]));
         assert!(dearer(&["SpiNNaker (", "SpiNNaker 2", "Loihi"]));
-        let even = |part: &str| named(part).break_even();
+        let even = |part: &str| named(part).break_even(Numbers::OfTable);
         assert_eq!(even("fp16").map(|even| (100.0 * even).round()), Some(375.0));
         assert_eq!(even("int8").map(|even| (10.0 * even).round()), Some(77.0));
         assert_eq!(even("77 fJ").map(f64::round), Some(162.0));
         assert_eq!([even("CPU"), even("Loihi"), even("Lemaire")], [None; 3]);
+        // Floats on one side, whole numbers on the other.
+        let whole = Numbers::Whole { weights: 8, inputs: 1 };
+        let even = |part: &str| named(part).break_even(whole).map(f64::round);
+        assert_eq!([even("fp32"), even("fp16"), even("32-bit sums")], [46.0, 15.0, 3.0].map(Some));
+        let other = |part: &str| named(part).other_prices(whole);
+        assert_eq!(
+            [other("fp16"), other("int8 ("), other("Loihi")],
+            [Some(HOROWITZ_45NM_INT8_SUM32.name), None, None]
+        );
         let mut names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
         names.sort_unstable();
         names.dedup();
