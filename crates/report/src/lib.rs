@@ -47,6 +47,8 @@ pub struct Written {
     pub cells: usize,
     /// Cells of the declared grid that are not there; none if no grid is declared.
     pub missing: Option<usize>,
+    /// What could not be read, which the page says in its place.
+    pub notes: Vec<String>,
 }
 
 /// Writes the report; with a model and a text also the spikes of that text. `history` says which cross-validations were
@@ -69,7 +71,7 @@ pub fn write(request: &Request, history: &dyn History, spikes_of: Option<(&Model
     let tables = write_all(&beside.join("tables"), &page.tables)?;
     let text = format!("{}\n", page.text.trim_end());
     write_atomically(out, text.as_bytes())?;
-    Ok(Written { report: out.clone(), figures, tables, cells: study.cells.len(), missing })
+    Ok(Written { report: out.clone(), figures, tables, cells: study.cells.len(), missing, notes: page.notes })
 }
 
 /// Writes files (name and content) into `folder`, which is made where there is none.

@@ -16,6 +16,8 @@ pub struct Page {
     pub tables: Vec<(String, String)>,
     /// The folder of what lies beside the page, as a link begins: `results/`.
     pub link: String,
+    /// What could not be read, for whoever makes the page.
+    pub notes: Vec<String>,
 }
 
 impl Page {

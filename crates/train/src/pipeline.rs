@@ -4,6 +4,8 @@
 //! all that decides it (see [`crate::identity`]). `spiketext train`, adversarial training and studies all run this
 //! one.
 
+mod learnt_codes;
+
 use std::{
     iter,
     path::{Path, PathBuf},
@@ -20,10 +22,9 @@ use spiketext::{
     engine::Extremes,
     metrics::LabelCounts,
     model::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Model, SeenTexts, Training},
-    network::{Codes, Network, NetworkConfig, Readout},
+    network::{Network, NetworkConfig, Readout},
     target::class_counts,
     text::Language,
-    vectors::PUBLISHED_RANGE,
 };
 
 use crate::{
@@ -273,10 +274,21 @@ impl<'a> Pipeline<'a> {
 
     /// The name under which a step's result is kept.
     fn name(&mut self, step: Step, observer: &mut Observer<'_>) -> Result<String> {
+        Ok(self.identity(observer)?.step(step, &self.recipe).name())
+    }
+
+    /// The name under which what several teachers say is kept.
+    fn name_of_teacher(&mut self, observer: &mut Observer<'_>) -> Result<String> {
+        let identity = self.identity(observer)?.step(Step::Dnn, &self.recipe);
+        let teacher = self.recipe.sparse.teacher;
+        Ok(identity.value(&(teacher.networks, teacher.held_back)).name())
+    }
+
+    /// What decides every step: words, program and seed.
+    fn identity(&mut self, observer: &mut Observer<'_>) -> Result<Identity> {
         let words = self.words(observer)?;
         let program = self.cache.folder.as_ref().map_or("", |(_, program)| program.as_str());
-        let identity = words.identity.clone().value(&program).value(&self.options.seed);
-        Ok(identity.step(step, &self.recipe).name())
+        Ok(words.identity.clone().value(&program).value(&self.options.seed))
     }
 
     /// The trained DNN.
@@ -393,47 +405,6 @@ impl<'a> Pipeline<'a> {
             false => TrainedNetwork::direct(&context, observer)?,
         };
         Ok(self.cache.spiking.replace(name, trained))
-    }
-
-    /// The network with learnt codes, after its teacher, if it has one.
-    fn sparse(&mut self, context: &StepContext, observer: &mut Observer<'_>) -> Result<TrainedNetwork> {
-        let teacher = if self.recipe.has_teacher() { Some(self.dnn(observer)?) } else { None };
-        let place = self.checkpoint(observer)?;
-        let found = self.found_checkpoint(place.as_ref())?;
-        let resume = found.as_ref().filter(|store| store.text("phase") == Some(Phase::Direct.name()));
-        let carry = teacher.as_ref().filter(|_| place.is_some()).map(|teacher| teacher.to_store("dnn."));
-        let checkpoint = place.as_ref().map(CheckpointPlace::borrowed);
-        let saving = Saving { checkpoint, carry: carry.as_ref(), resume };
-        let logits = teacher.map(|teacher| teacher.network.logits(&context.prepared.train));
-        TrainedNetwork::sparse(context, logits, saving, observer)
-    }
-
-    /// A DNN of the same shape on the codes that a network of a recipe with learnt codes has found, and its configuration.
-    /// The codes stay as they are; all else is trained by the `dnn` choices.
-    ///
-    /// # Errors
-    /// As [`Self::direct`], or if the recipe learns no codes.
-    pub fn dnn_on_codes(&mut self, observer: &mut Observer<'_>) -> Result<(TrainedDnn, NetworkConfig)> {
-        let spiking = self.direct(observer)?;
-        let network = &spiking.network;
-        if !matches!(network.weights().codes, Codes::Active { .. }) {
-            let wanted = "a recipe that learns codes of active inputs (`sparse`)";
-            return Err(Error::invalid("a DNN on the codes of a spiking network", wanted, self.recipe.name.clone()));
-        }
-        let mut recipe = self.recipe.for_step(Step::Dnn);
-        (recipe.words.trained, recipe.words.centred, recipe.words.range) = (false, false, PUBLISHED_RANGE);
-        let dimension = network.config().dimension();
-        let rates = |word: usize| -> Vec<f32> {
-            let fixed = network.weights().codes.rates(word, dimension);
-            fixed.iter().map(|&rate| f32::from(u8::from(rate > 0))).collect()
-        };
-        let prepared = self.prepare(observer)?;
-        let rates = (0..prepared.vocabulary.len()).flat_map(rates).collect();
-        let prepared = PreparedData { dimension, rates: Arc::new(rates), ..(*prepared).clone() };
-        let config = network_config(&recipe, dimension, self.dataset.labels.len())?;
-        let prepared = Arc::new(prepared);
-        let context = StepContext { recipe, config: config.clone(), prepared, seed: self.options.seed };
-        Ok((TrainedDnn::train(&context, Phase::Dnn, Saving::default(), observer)?, config))
     }
 
     /// A spiking network by whatever method.

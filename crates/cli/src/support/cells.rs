@@ -33,7 +33,7 @@ pub struct Arguments {
     /// the code that trains them.
     #[arg(long, value_name = "DIR", default_value = "target/study")]
     work: PathBuf,
-    /// Only cells with this table, row, dataset or seed; several with commas between.
+    /// Only cells with this table, row, dataset, seed or fold; several with commas between.
     #[arg(long, value_name = "KEY=VALUE,...", value_delimiter = ',')]
     only: Vec<String>,
     /// Seeds of every row, from 0 [default: the grid's].
@@ -58,10 +58,10 @@ impl Conditions {
         let mut conditions: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for condition in only {
             match condition.split_once('=') {
-                Some((key @ ("table" | "row" | "dataset" | "seed"), value)) => {
+                Some((key @ ("table" | "row" | "dataset" | "seed" | "fold"), value)) => {
                     conditions.entry(key.to_owned()).or_default().push(value.to_owned());
                 }
-                _ => bail!("--only: expected table=, row=, dataset= or seed=, got '{condition}'"),
+                _ => bail!("--only: expected table=, row=, dataset=, seed= or fold=, got '{condition}'"),
             }
         }
         Ok(Self(conditions))
@@ -79,6 +79,7 @@ impl Conditions {
                 "table" => cell.table.clone(),
                 "row" => cell.row.clone(),
                 "dataset" => cell.dataset.clone(),
+                "fold" => cell.fold.map_or_else(String::new, |fold| fold.number.to_string()),
                 _ => cell.seed.to_string(),
             })
         })

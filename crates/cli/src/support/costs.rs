@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use spiketext::{
     energy::{CostReport, CostTable, HOROWITZ_45NM_FP32, Numbers},
     model::Costs,
+    network::{NetworkConfig, Signal},
 };
 
 use super::tables;
@@ -53,12 +54,13 @@ pub fn keys(costs: &Costs, numbers: Numbers) -> Map<String, Value> {
     }
 }
 
-/// The firing rates in one line.
-pub fn rates(costs: &Costs) -> String {
-    let mut rates = format!(
-        "input {:.3}, convolution {:.3}, features {:.3}",
-        costs.input_rate, costs.convolution_rate, costs.feature_rate
-    );
+/// The firing rates of a network's signals in one line.
+pub fn rates(costs: &Costs, config: &NetworkConfig) -> String {
+    let mut rates = format!("input {:.3}, convolution {:.3}", costs.input_rate, costs.convolution_rate);
+    // Without such neurons a rate of 0 would say that they are silent.
+    if config.chain.leaves().iter().any(|leaf| leaf.output == Signal::Spikes) {
+        rates.push_str(&format!(", features {:.3}", costs.feature_rate));
+    }
     if costs.output_rate > 0.0 {
         rates.push_str(&format!(", outputs {:.3}", costs.output_rate));
     }

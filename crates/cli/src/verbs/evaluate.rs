@@ -370,7 +370,7 @@ fn print(model: &Model, texts: &Texts, outcome: &Outcome, out: &mut impl Write) 
             let share = 100.0 * outcome.unknown_share();
             format!("{} texts without a known word, {share:.1} % of the tokens", outcome.unknown_texts())
         }),
-        ("firing rates", costs::rates(&outcome.costs)),
+        ("firing rates", costs::rates(&outcome.costs, model.network().config())),
         ("operations a text", costs::operations(&outcome.costs)),
         ("energy a text", costs::energy(&outcome.costs, Numbers::of(model.network().config()))),
         ("speed", format!("{:.0} texts a second, tokenising included", outcome.texts_per_second())),

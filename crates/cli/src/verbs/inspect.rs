@@ -156,7 +156,7 @@ fn print(folder: &Path, model: &Model, files: &[(&str, u64)], out: &mut impl Wri
     let extremes = |layer: LayerExtremes| format!("{} / {} of {}", layer.dead, layer.saturated, layer.neurons);
     let mut rows = vec![
         ("unknown tokens", format!("{:.1} % of the test texts' tokens", 100.0 * t.unknown_share)),
-        ("firing rates", costs::rates(&t.costs)),
+        ("firing rates", costs::rates(&t.costs, model.network().config())),
     ];
     if t.was_converted() {
         let told = format!(

@@ -58,12 +58,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let model = arguments.model.as_ref().map(|folder| Model::load(folder)).transpose()?;
     let request = Request { cells: arguments.cells.clone(), out: arguments.out.clone() };
     let written = write(&request, &Git::around(&arguments.cells), model.as_ref().zip(arguments.text.as_deref()))?;
+    for note in &written.notes {
+        writeln!(io::stderr(), "{note}")?;
+    }
     let mut out = io::stdout().lock();
     if arguments.json {
         let names = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         let answer = serde_json::json!({"report": written.report.display().to_string(),
             "figures": names(&written.figures), "tables": names(&written.tables),
-            "cells": written.cells, "missing": written.missing});
+            "cells": written.cells, "missing": written.missing, "notes": written.notes});
         writeln!(out, "{answer}")?;
     } else {
         let missing = match written.missing {

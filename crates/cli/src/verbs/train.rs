@@ -543,6 +543,6 @@ fn table(model: &Model, out: &mut impl Write) -> std::io::Result<()> {
         (_, 0) => writeln!(out, "no epoch of fine-tuning was better: the SNN is the converted network")?,
         _ => {}
     }
-    writeln!(out, "firing rates: {}", costs::rates(costs))?;
+    writeln!(out, "firing rates: {}", costs::rates(costs, model.network().config()))?;
     writeln!(out, "energy: arithmetic alone, {}; {} test texts", costs::prices(numbers), t.texts[2])
 }

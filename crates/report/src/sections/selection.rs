@@ -45,6 +45,7 @@ pub fn section(beside: &Path, page: &mut Page) -> Result<()> {
             Err(problem) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 page.paragraph(&format!("{} {}.", escaped(&name), escaped(&problem)));
+                page.notes.push(format!("{}: {problem}", path.display()));
                 continue;
             }
         };

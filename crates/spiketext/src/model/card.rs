@@ -5,7 +5,10 @@ use std::{fmt::Write, path::Path};
 use serde_json::Value;
 
 use super::{Choices, ClassReport, Model, TEXTS};
-use crate::energy::{Numbers, Prices, TABLES};
+use crate::{
+    energy::{Numbers, Prices, TABLES},
+    network::Codes,
+};
 
 /// Lines on how files were read.
 const SHOWN_READINGS: usize = 20;
@@ -179,13 +182,12 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
             a.found, a.attacked, a.attack
         ));
     }
-    line(format!(
-        "- words: {} of {} dimensions, from {}{}",
-        model.vocabulary().len(),
-        network.dimension(),
-        t.vectors,
-        licence(&t.vectors)
-    ));
+    let (words, inputs) = (model.vocabulary().len(), network.dimension());
+    let of_a_word = match &model.network().weights().codes {
+        Codes::Active { active, .. } => format!("{words} with {active} active inputs of {inputs}, learnt"),
+        _ => format!("{words} of {inputs} dimensions,"),
+    };
+    line(format!("- words: {of_a_word} from {}{}", t.vectors, licence(&t.vectors)));
     // Not how long it took: one seed makes one card.
     line(format!("- recipe: {}, seed {}, by {}", t.recipe, t.seed, t.program));
     line(format!(
