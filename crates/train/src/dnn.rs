@@ -353,11 +353,6 @@ impl DnnBatch {
         self.kept.len()
     }
 
-    /// Those words, in the order of their codes.
-    pub(crate) fn kept_words(&self) -> impl Iterator<Item = u32> {
-        self.kept.iter().map(|&i| self.rows[i])
-    }
-
     /// All distinct words of the texts.
     pub(crate) fn rows(&self) -> &[u32] {
         &self.rows

@@ -11,8 +11,6 @@ pub enum Mask {
     Words,
     /// Feature spikes of the SNN.
     FeatureSpikes,
-    /// Words that are read as they were looked up.
-    AsFound,
 }
 
 /// Factors of dropout: 0 with probability `share`, else `1 / (1 - share)`. The stream is named by the use and the

@@ -274,21 +274,10 @@ impl<'a> Pipeline<'a> {
 
     /// The name under which a step's result is kept.
     fn name(&mut self, step: Step, observer: &mut Observer<'_>) -> Result<String> {
-        Ok(self.identity(observer)?.step(step, &self.recipe).name())
-    }
-
-    /// The name under which what several teachers say is kept.
-    fn name_of_teacher(&mut self, observer: &mut Observer<'_>) -> Result<String> {
-        let identity = self.identity(observer)?.step(Step::Dnn, &self.recipe);
-        let teacher = self.recipe.sparse.teacher;
-        Ok(identity.value(&(teacher.networks, teacher.held_back)).name())
-    }
-
-    /// What decides every step: words, program and seed.
-    fn identity(&mut self, observer: &mut Observer<'_>) -> Result<Identity> {
         let words = self.words(observer)?;
         let program = self.cache.folder.as_ref().map_or("", |(_, program)| program.as_str());
-        Ok(words.identity.clone().value(&program).value(&self.options.seed))
+        let identity = words.identity.clone().value(&program).value(&self.options.seed);
+        Ok(identity.step(step, &self.recipe).name())
     }
 
     /// The trained DNN.

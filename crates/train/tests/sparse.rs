@@ -49,11 +49,8 @@ fn run(recipe: &Recipe, options: &Options) -> spiketext::Result<Model> {
 }
 
 /// Every choice of a sparse network, one at a time.
-const KINDS: [&[&str]; 10] = [
+const KINDS: [&[&str]; 7] = [
     &[],
-    &["sparse.teacher.networks=2", "sparse.teacher.filters=3", "sparse.teacher.held-back=false"],
-    &["sparse.teacher.networks=3", "sparse.teacher.held-back=true"],
-    &["sparse.as-found=0.5"],
     &["sparse.signed=true"],
     &["network.synapse-bits=4"],
     &["network.steps=3"],
@@ -123,7 +120,7 @@ fn checkpoint_bytes(folder: &Path) -> Vec<u8> {
 fn a_run_that_is_taken_up_again_is_one_that_never_stopped() {
     let whole = tempfile::tempdir().expect("a temporary folder");
     let options = |folder: &Path| Options { seed: 5, checkpoints: Some(folder.to_owned()), ..Options::default() };
-    let recipe = with(&small(), &["sparse.teacher.networks=2", "sparse.as-found=0.3"]);
+    let recipe = small();
     let model = run(&recipe, &options(whole.path())).expect("trained");
     // Stopped once in the teacher's training and once in its own, by a panic as good as a kill.
     for (phase, epoch) in [(Phase::Dnn, 1), (Phase::Direct, 2)] {
@@ -157,8 +154,6 @@ fn choices_that_cannot_be_are_refused_by_name() {
         ("network.features=true", "network.features=false"),
         ("network.readout=spike-count", "network.readout=membrane"),
         ("sparse.word-dropout=1.0", "sparse.word-dropout"),
-        ("sparse.as-found=1.0", "sparse.as-found"),
-        ("sparse.teacher.networks=0", "sparse.teacher.networks from 1 to 100"),
     ] {
         let error = run(&with(&small(), &[setting]), &Options::default()).map(|_| ()).expect_err(setting);
         assert!(error.to_string().contains(told), "{setting}: {error}");

@@ -368,9 +368,6 @@ impl Recipe {
                 recipe.conversion = lean.conversion;
                 recipe.fine_tuning = lean.fine_tuning;
                 recipe.direct = lean.direct;
-                if self.has_teacher() && self.sparse.teacher.filters > 0 {
-                    network.filters = self.sparse.teacher.filters;
-                }
                 recipe.sparse = lean.sparse;
             }
             Step::Conversion => {

@@ -37,16 +37,12 @@ pub struct SparseChoices {
     pub dropout: f32,
     /// Share of the distinct words of a batch dropped in training.
     pub word_dropout: f32,
-    /// Share of the distinct words of a batch that are read by their vectors as they were looked up, not as learnt: so that
-    /// map and weights serve words, too, that training never meets.
-    #[serde(default)]
-    pub as_found: f32,
     /// Whether the learning rates fall to zero over the epochs along a half cosine.
     pub cosine: bool,
     /// Share of positions at which a channel may fire before it is held back, and how much: `weight` times the mean over
     /// the channels of the square of what is above `target` joins the loss.
     pub activity: Activity,
-    /// What is learnt from DNNs.
+    /// What is learnt from the DNN of the same shape.
     pub teacher: Distillation,
 }
 
@@ -60,7 +56,7 @@ pub struct Activity {
     pub weight: f32,
 }
 
-/// Learning from the answers of other networks (Hinton, Vinyals and Dean 2015).
+/// Learning from the answers of another network (Hinton, Vinyals and Dean 2015).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of fields")]
 pub struct Distillation {
@@ -68,32 +64,6 @@ pub struct Distillation {
     pub weight: f32,
     /// By what the logits of both are divided.
     pub temperature: f32,
-    /// DNNs that teach, each of a seed of its own; what they say of a text is the mean of their logits.
-    #[serde(default = "one")]
-    pub networks: usize,
-    /// Filters a width of those DNNs; 0 is as many as the network itself has.
-    #[serde(default)]
-    pub filters: usize,
-    /// Whether a DNN says nothing of texts that it was trained on: the texts are dealt into as many parts as there are
-    /// `networks`, and each is told by one that was trained on all others.
-    #[serde(default)]
-    pub held_back: bool,
-}
-
-/// As many DNNs as taught before there could be several.
-fn one() -> usize {
-    1
-}
-
-impl Distillation {
-    /// The most DNNs that teach.
-    pub const MOST_NETWORKS: usize = 100;
-
-    /// Whether the DNN of the run teaches alone.
-    #[must_use]
-    pub fn is_one(&self) -> bool {
-        self.networks == 1 && !self.held_back
-    }
 }
 
 impl Default for SparseChoices {
@@ -112,10 +82,9 @@ impl Default for SparseChoices {
             weight_decay: 0.01,
             dropout: 0.3,
             word_dropout: 0.3,
-            as_found: 0.0,
             cosine: true,
             activity: Activity { target: 0.1, weight: 0.0 },
-            teacher: Distillation { weight: 0.0, temperature: 2.0, networks: 1, filters: 0, held_back: false },
+            teacher: Distillation { weight: 0.0, temperature: 2.0 },
         }
     }
 }
@@ -153,9 +122,7 @@ impl SparseChoices {
         if most > Epochs::MOST {
             return refuse(format!("sparse.epochs up to {}", Epochs::MOST), most.to_string());
         }
-        for (what, share) in
-            [("dropout", self.dropout), ("word-dropout", self.word_dropout), ("as-found", self.as_found)]
-        {
+        for (what, share) in [("dropout", self.dropout), ("word-dropout", self.word_dropout)] {
             if !(0.0..1.0).contains(&share) {
                 return refuse(format!("sparse.{what} from 0 to below 1"), share.to_string());
             }
@@ -170,19 +137,10 @@ impl SparseChoices {
             let got = format!("target {target}, weight {weight}");
             return refuse("sparse.activity of a target from 0 to 1 and a weight of at least 0".into(), got);
         }
-        let Distillation { weight, temperature, networks, held_back, .. } = self.teacher;
+        let Distillation { weight, temperature } = self.teacher;
         if !((0.0..=1.0).contains(&weight) && temperature.is_finite() && temperature > 0.0) {
             let got = format!("weight {weight}, temperature {temperature}");
             return refuse("sparse.teacher of a weight from 0 to 1 and a temperature above 0".into(), got);
-        }
-        let fewest = if held_back { 2 } else { 1 };
-        if !(fewest..=Distillation::MOST_NETWORKS).contains(&networks) {
-            let expected = format!(
-                "sparse.teacher.networks from {fewest} to {}{}",
-                Distillation::MOST_NETWORKS,
-                if held_back { " (what one holds back, others learn)" } else { "" }
-            );
-            return refuse(expected, networks.to_string());
         }
         Ok(())
     }

@@ -10,7 +10,6 @@
 //! is as in the finished network: its codes, and its weights in whole numbers.
 
 pub mod layers;
-pub mod teacher;
 mod whole;
 
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use spiketext::{
     Result,
     encode::Noise,
     network::{Codes, LayerWeights, NO_INPUT, Network, NetworkConfig, Weights},
-    seed::{Purpose, normal, stream, uniform},
+    seed::{Purpose, normal, stream},
 };
 use spiketext_kernels::{
     ConvolutionShape, Workspace,
@@ -33,7 +32,6 @@ use self::{layers::CodeLayer, whole::WholeNumbers};
 use crate::{
     codes::{CodeScale, WordCodes},
     dnn::{DnnBatch, DnnBatchMaker, first_weights},
-    dropout::Mask,
     fine_tune::development_score,
     graph, layers as dense_layers,
     objective::Outputs,
@@ -63,8 +61,6 @@ pub struct SparseTextCnn {
     device: Device,
     /// Vectors of the words, `[V, D']`.
     vectors: Rows,
-    /// The same as they were looked up.
-    looked_up: WordCodes,
     /// From a vector to the numbers that compete, `[D', D]`.
     map: Parameter<2>,
     /// Added to them, `[D]`.
@@ -113,7 +109,6 @@ impl SparseTextCnn {
             map: Parameter::new("map", map, [prepared.dimension, choices.dimension], &device),
             offsets: Parameter::new("offsets", vec![0.0; choices.dimension], [choices.dimension], &device),
             vectors: Rows::new(vectors),
-            looked_up: WordCodes::new(Arc::clone(&prepared.rates), prepared.dimension, 0, scale),
             config: Arc::new(config.clone()),
             shape: Arc::new(shape),
             prepared: Arc::clone(prepared),
@@ -250,8 +245,6 @@ fn first_convolution(shape: &ConvolutionShape, choices: &SparseChoices, threshol
 /// Makes batches: words by their vectors, and what the teacher says of the texts.
 pub struct SparseBatches {
     dnn: DnnBatchMaker,
-    seed: u64,
-    as_found: f32,
     teacher: Arc<Vec<f32>>,
     classes: usize,
 }
@@ -259,8 +252,6 @@ pub struct SparseBatches {
 /// What a training step sees of its texts.
 pub struct Batch {
     dnn: DnnBatch,
-    /// Whether each of the words that take part is read as it was looked up; empty if none is.
-    as_found: Vec<bool>,
     /// `[B, K]`; empty without a teacher.
     teacher: Vec<f32>,
 }
@@ -270,11 +261,7 @@ impl Batches for SparseBatches {
 
     fn batch(&self, texts: &[&EncodedText], members: &[usize], step: u64) -> Batch {
         let of = |&text: &usize| self.teacher.get(text * self.classes..(text + 1) * self.classes).unwrap_or_default();
-        let dnn = self.dnn.batch(texts, members, step);
-        let found = if self.as_found > 0.0 { dnn.kept() } else { 0 };
-        let mut rng = stream(self.seed, Purpose::Dropout, Mask::AsFound as u64, step);
-        let as_found = (0..found).map(|_| uniform(&mut rng) < self.as_found).collect();
-        Batch { dnn, as_found, teacher: members.iter().flat_map(of).copied().collect() }
+        Batch { dnn: self.dnn.batch(texts, members, step), teacher: members.iter().flat_map(of).copied().collect() }
     }
 }
 
@@ -282,10 +269,8 @@ impl Trainable for SparseTextCnn {
     type Batches = SparseBatches;
 
     fn batches(&self) -> SparseBatches {
-        let SparseChoices { dropout, word_dropout, as_found, .. } = self.choices;
+        let SparseChoices { dropout, word_dropout, .. } = self.choices;
         SparseBatches {
-            seed: self.seed,
-            as_found,
             dnn: DnnBatchMaker::new(&self.config, self.seed, dropout, word_dropout),
             teacher: Arc::clone(&self.teacher),
             classes: self.config.classes(),
@@ -295,14 +280,7 @@ impl Trainable for SparseTextCnn {
     fn train(&mut self, mut batch: Batch, lr_scale: f64, overlap: impl FnOnce() + Send) -> f64 {
         let config = Arc::clone(&self.config);
         let (from, tokens) = (self.prepared.dimension, Arc::clone(batch.dnn.tokens()));
-        let mut read = batch.dnn.codes_alike(&self.vectors);
-        let words = batch.dnn.kept_words().zip(&batch.as_found).enumerate();
-        let found: Vec<(usize, u32)> =
-            words.filter(|(_, (_, found))| **found).map(|(place, (word, _))| (place, word)).collect();
-        for &(place, word) in &found {
-            self.looked_up.write(word, 1.0, &mut read[place * from..][..from]);
-        }
-        let vectors = TensorData::new(read, [batch.dnn.kept(), from]);
+        let vectors = TensorData::new(batch.dnn.codes_alike(&self.vectors), [batch.dnn.kept(), from]);
         let mut vectors = Tensor::<2>::from_data(vectors, &self.device).autodiff();
         if self.vectors.can_learn() && self.choices.code_learning_rate > 0.0 {
             vectors = vectors.require_grad();
@@ -366,9 +344,7 @@ impl Trainable for SparseTextCnn {
             self.offsets.update(&self.optimiser, map_rate, offsets, &mut gradients);
         }
         if let Some(gradient) = vectors.grad_remove(&mut gradients) {
-            let mut gradient = into_numbers(gradient);
-            found.iter().for_each(|&(place, _)| gradient[place * from..][..from].fill(0.0));
-            let gradient = batch.dnn.gradient_alike(&gradient, from);
+            let gradient = batch.dnn.gradient_alike(&into_numbers(gradient), from);
             let rate = lr_scale * self.choices.code_learning_rate;
             self.vectors.update(&self.optimiser, rate, batch.dnn.rows(), &gradient);
         }
