@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 
-use common::{fails, run, succeeds, text};
+use common::{events, fails, result, run, succeeds, text};
 use serde_json::Value;
 use spiketext::text::Language;
 use spiketext_embedded::{Image, Reader};
@@ -86,6 +86,29 @@ fn an_image_answers_as_predict_does_and_fits_where_it_has_to() {
     succeeds(folder, &["predict", "model", "a warm film"]);
 }
 
+/// One step, as many inputs of a word as are active, none of an unknown one, and all that neurons said.
+fn traced(answer: &str) {
+    let answer = &events(answer)[0];
+    let trace = &answer["trace"];
+    assert_eq!((&trace["steps"], &trace["outputs"]), (&1.into(), &Value::Null));
+    let active = |token: &Value| token["spikes"][0].as_array().map(Vec::len);
+    let tokens = trace["tokens"].as_array().expect("tokens");
+    let spikes: Vec<_> = tokens.iter().map(active).collect();
+    assert_eq!(spikes, [8, 8, 0, 8, 8, 8].map(Some), "{trace}");
+    assert_eq!(trace["features"].as_array().map(Vec::len), Some(0));
+    let convolution = trace["convolution"].as_array().expect("kernel widths");
+    let fired: Vec<usize> = convolution
+        .iter()
+        .flat_map(|width| width["spikes"].as_array().expect("positions"))
+        .map(|at_a_step| at_a_step.as_array().expect("spikes").len())
+        .collect();
+    assert_eq!(fired.len(), 3);
+    assert!(
+        fired.iter().sum::<usize>() > 0 && !trace["contributions"].as_array().expect("a list").is_empty(),
+        "{trace}"
+    );
+}
+
 #[test]
 fn a_sparse_model_is_shown_without_networks_that_never_were() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -113,8 +136,15 @@ fn a_sparse_model_is_shown_without_networks_that_never_were() {
     );
     // What works on other models works on this one.
     succeeds(folder, &["predict", "model", "a warm and funny film", "--trace"]);
-    succeeds(folder, &["evaluate", "model", "few.csv"]);
-    succeeds(folder, &["attack", "model", "few.csv", "--attack", "deepwordbug"]);
+    traced(&succeeds(folder, &["predict", "model", "a warm qqqx and funny film", "--trace", "--json"]));
+    let evaluated = succeeds(folder, &["evaluate", "model", "few.csv"]);
+    for shown in [&shown, &inspected, &evaluated] {
+        // There are no such neurons.
+        assert!(shown.contains("convolution 0.") && !shown.contains("features 0.0"), "{shown}");
+    }
+    let attack = ["attack", "model", "--dataset", "reviews-en", "--attack", "deepwordbug", "--count", "20", "--json"];
+    let got = result(&succeeds(folder, &attack));
+    assert!(got["succeeded"].as_u64() > Some(0), "{got}");
     succeeds(folder, &["train", "--set", "dnn.epochs=1", "--out", "lean"]);
     let refused = fails(folder, &["embed", "lean", "--out", "lean.image"]);
     assert!(refused.contains("--recipe sparse"), "{refused}");
