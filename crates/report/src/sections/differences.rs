@@ -158,16 +158,21 @@ fn filters(study: &Study, key: Key<'_>) -> Option<usize> {
     Entry { key: Key::of(cell), dataset: &cell.dataset, cells: vec![cell] }.filters()
 }
 
+/// The DNN of the recipe `lean`, with as many filters as that has.
+fn widest_lean(study: &Study) -> Option<Key<'_>> {
+    let is = |key: &Key<'_>| key.kind.method == Method::Dnn && key.kind.is_of("lean") && !key.kind.family.adversarial;
+    study.keys("main").into_iter().find(|key| is(key) && key.axis.is_empty())
+}
+
+/// Whether it is a network that learns codes, which is trained directly and has no DNN of its shape.
+fn is_sparse(key: &Key<'_>) -> bool {
+    key.kind.is_of("sparse") && key.kind.spikes()
+}
+
 /// The comparisons of the main table, row by row.
 fn main(study: &Study) -> Vec<Line<'_>> {
     let keys = study.keys("main");
-    // Directly trained networks of a recipe of their own have no DNN of their shape.
-    let lean = keys.iter().copied().find(|key| {
-        key.kind.method == Method::Dnn
-            && key.kind.is_of("lean")
-            && !key.kind.family.adversarial
-            && key.axis.is_empty()
-    });
+    let lean = widest_lean(study);
     let of_rival = |key: &Key<'_>| {
         let found = keys.iter().copied().find(|rival| match key.kind.method {
             Method::BagOfWords | Method::FastText => false,
@@ -179,7 +184,7 @@ fn main(study: &Study) -> Vec<Line<'_>> {
                     && filters(study, *rival) == filters(study, *key)
             }
         });
-        found.or(lean.filter(|_| key.kind.is_of("sparse") && key.kind.spikes()))
+        found.or(lean.filter(|_| is_sparse(key)))
     };
     let pairs = keys.iter().filter_map(|key| Some((*key, of_rival(key)?)));
     pairs.filter_map(|(key, rival)| line(study, key, rival)).collect()
@@ -196,10 +201,11 @@ fn rivals_of_width(study: &Study) -> Vec<Line<'_>> {
         };
         keys.iter().find(fits).map(|(rival, _)| *rival)
     };
+    let lean = widest_lean(study);
     let made = |method| !matches!(method, Method::Dnn | Method::Original | Method::BagOfWords | Method::FastText);
     keys.iter()
         .filter(|(key, width)| key.table == TABLE && width.is_some() && made(key.kind.method))
-        .filter_map(|own| line(study, own.0, beside(own)?))
+        .filter_map(|own| line(study, own.0, beside(own).or(lean.filter(|_| is_sparse(&own.0)))?))
         .collect()
 }
 

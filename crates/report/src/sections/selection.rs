@@ -34,7 +34,8 @@ pub fn section(beside: &Path, page: &mut Page) -> Result<()> {
     page.heading(2, "Cross-validation");
     page.paragraph(
         "Training and development texts, divided into folds of which each was held back once: what choices were made by. Test \
-         texts have no part in it. Percent of the texts that were held back; the first of a table was chosen, and behind the \
+         texts have no part in it. Percent of the texts that were held back; the first of a table is the most accurate (a grid may say \
+         by what else to choose: its first lines), and behind the \
          others stands by how much they differ from it in the mean, with the interval at 95 % over texts.",
     );
     for path in paths {
@@ -78,7 +79,7 @@ fn of_file(name: &str, selection: &Selection, page: &mut Page) -> Result<()> {
             cells.extend(known.iter().map(of));
             cells.push(two(candidate.accuracy));
             cells.push(candidate.difference.as_ref().map_or_else(
-                || "chosen".to_owned(),
+                || "the most accurate".to_owned(),
                 |own| {
                     let [low, high] = own.interval.map(|bound| more_or_less(bound, 2));
                     format!("{} ({low} to {high}) {}", more_or_less(own.points, 2), own.verdict)
@@ -191,7 +192,7 @@ mod tests {
         std::fs::write(own.join("few.toml"), "no outcome").expect("written");
         std::fs::write(own.join("few.json"), serde_json::to_string(&selection).expect("JSON")).expect("written");
         section(&beside, &mut page).expect("a section");
-        assert!(page.text.contains("| codes | a row | 75.00 | 75.00 | chosen |"), "{}", page.text);
+        assert!(page.text.contains("| codes | a row | 75.00 | 75.00 | the most accurate |"), "{}", page.text);
         let line = "| codes | a row, filters = 25 | 74.50 | 74.50 | −0.50 (−1.50 to +0.50) open |";
         assert!(page.text.contains(line), "{}", page.text);
         // One panel: two candidates along one axis, and the level of the one without.
