@@ -90,8 +90,10 @@ fn of_file(name: &str, selection: &Selection, page: &mut Page) -> Result<()> {
         page.table(&shown);
         if let Some(panels) = sweep(table) {
             let words = format!("Accuracy of held-back texts along each axis of {name}, {}", table.table);
-            let y = |panel: &Panel| {
-                let values = panel.series.iter().flat_map(|series| &series.points).map(|point| point.y);
+            // One scale for all panels: what matters little looks flat.
+            let y = |_: &Panel| {
+                let series = panels.iter().flat_map(|panel| &panel.series);
+                let values = series.flat_map(|series| &series.points).map(|point| point.y);
                 Axis::linear("held back, mean (%)", values, (0.0, 100.0))
             };
             let file = format!("sweep-{name}-{}", table.table.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
@@ -121,6 +123,8 @@ fn sweep(table: &TableSelection) -> Option<Vec<Panel>> {
     let panel = |(name, mut points): (&str, Vec<Point>)| {
         points.sort_by(|a, b| a.x.total_cmp(&b.x));
         let ends = [points.first()?.x, points.last()?.x];
+        // The level has a width beside a point alone, too.
+        let ends = if ends[0] < ends[1] { ends } else { [ends[0] - 1.0, ends[1] + 1.0] };
         let level = ends.map(|x| Point { x, y: base.accuracy, ..Point::default() }).to_vec();
         let name = name.to_owned();
         let bound = format!("{}, as its recipe has it", base.row);
