@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -244,7 +245,31 @@ def main():
     load = os.getloadavg()[0]
     print(f"\n{count:,} texts a file, {given.rounds} rounds, one thread; load of the machine at the end {load:.1f}")
     if given.json:
-        given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        built = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout.split()
+        # Model folders are temporary: nobody needs their names.
+        rounds = {name: {key: row[key] for key in ("times", "starts", "singles", "memory")} for name, row in rows.items()}
+        whole = {
+            "command": f"classifiers.py --rounds {given.rounds} --seed {given.seed}",
+            "texts": count,
+            "day": time.strftime("%Y-%m-%d"),
+            "machine": processor(),
+            "load": load,
+            "versions": {
+                "spiketext": built[1],
+                "commit": built[-1],
+                "python": sys.version.split()[0],
+                **{name: version(name) for name in ("fasttext", "scikit-learn", "numpy")},
+            },
+            "rows": figures,
+            "rounds": rounds,
+        }
+        given.json.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+
+
+def processor():
+    """The processor's name and how many of it there are."""
+    names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores"
 
 
 if __name__ == "__main__":
