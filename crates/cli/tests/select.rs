@@ -107,6 +107,11 @@ fn what_cannot_be_chosen_is_refused_and_what_is_not_whole_is_no_choice() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("9 missing: nothing is chosen"), "{}", text(&output.stderr));
     assert!(!folder.join("chosen/selection.json").exists());
+    // A part: one fold, and of it one row; another fold is none of the grid's.
+    succeeds(folder, &[&SELECT[..], &["--only", "row=bag of words,fold=2"]].concat());
+    assert_eq!(fs::read_dir(folder.join("chosen/cells")).unwrap().count(), 1);
+    let error = fails(folder, &[&SELECT[..], &["--only", "fold=4"]].concat());
+    assert!(error.contains("--only: no cell of the grid is 'fold=4'"), "{error}");
     // What was held back is no test text: such cells are none for a report.
     succeeds(folder, &[&SELECT[..], &["--only", "row=bag of words"]].concat());
     let error = fails(folder, &["report", "--cells", "chosen/cells", "--out", "page.md"]);

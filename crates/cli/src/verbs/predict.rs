@@ -39,8 +39,8 @@ use crate::support::{
   spiketext predict MODEL --file - --format csv --out - < in.csv > out.csv
   spiketext predict MODEL \"not bad at all\" --trace
 
---json prints one object a text: text (of a file of lines without the blanks at their ends), label (of a multi-label model the most probable one, and in labels all whose
-probability reaches their threshold), probability (of the most probable class, which is the label unless
+--json prints one object a text: text (of a file of lines without the blanks at their ends), label (of a multi-label
+model the most probable one, and in labels all whose probability reaches their threshold), probability (of the most probable class, which is the label unless
 --none-label stands there), probabilities (of each label; of the ten most probable ones where there are more, unless
 --all), unknown, tokens, known_tokens, acs (accumulations it took). With --trace also trace: tokens with the input
 dimensions that fired at each step, the neurons that fired at each step in convolution, features and outputs, and contributions: the

@@ -213,6 +213,11 @@ mod tests {
             let mut page = Page { link: "results/".to_owned(), ..Page::default() };
             section(&beside, &mut page).expect("said, not fatal");
             assert!(page.text.contains(&format!("few.json {told}")) && page.figures.is_empty(), "{}", page.text);
+            assert!(
+                page.notes.len() == 1 && page.notes[0].contains(&format!("few.json: {told}")),
+                "{:?}",
+                page.notes
+            );
         }
     }
 }
