@@ -20,7 +20,6 @@ use spiketext::{
     network::{LayerConfig, LayerWeights, Leaf, NetworkConfig, Signal},
     seed::{Purpose, stream, uniform},
     slices::argmax,
-    target::Target,
 };
 use spiketext_kernels::{
     ConvolutionShape, SILENT, TokenBatch, Workspace,
@@ -33,10 +32,11 @@ use crate::{
     dropout::{Mask, dropout_factors},
     graph::{self, LeafTensors},
     layers,
-    objective::Outputs,
+    lesson::Lesson,
+    objective::{Objective, Outputs},
     optimiser::{Array, LeafParameters, Rows, adamw, into_numbers, numbers},
     prepare::{Answers, EncodedText, LikelyLabels, PreparedData},
-    recipe::{DnnChoices, Recipe},
+    recipe::{Distillation, DnnChoices, Recipe},
     schedule::{Batches, Trainable},
     score::Score,
     store::Store,
@@ -46,6 +46,7 @@ use crate::{
 pub struct TextCnn {
     config: Arc<NetworkConfig>,
     choices: DnnChoices,
+    teacher: Distillation,
     prepared: Arc<PreparedData>,
     seed: u64,
     biases: bool,
@@ -139,6 +140,7 @@ impl TextCnn {
         Self {
             config: Arc::new(config.clone()),
             choices: recipe.dnn.clone(),
+            teacher: recipe.teacher,
             prepared: Arc::clone(prepared),
             seed,
             biases: recipe.network.biases,
@@ -276,12 +278,19 @@ pub struct DnnBatchMaker {
     dropout: f32,
     /// Share of the distinct words of a batch dropped.
     word_dropout: f32,
+    /// What the texts are right by, and how who teaches is listened to.
+    lessons: (Objective, Distillation),
 }
 
 impl DnnBatchMaker {
-    /// For texts of a network of `config`, by these shares of dropout.
-    pub(crate) fn new(config: &Arc<NetworkConfig>, seed: u64, dropout: f32, word_dropout: f32) -> Self {
-        Self { config: Arc::clone(config), seed, dropout, word_dropout }
+    /// For texts of a network of `config`, by these shares of dropout of features and words.
+    pub(crate) fn new(
+        config: &Arc<NetworkConfig>,
+        seed: u64,
+        [dropout, word_dropout]: [f32; 2],
+        lessons: (Objective, Distillation),
+    ) -> Self {
+        Self { config: Arc::clone(config), seed, dropout, word_dropout, lessons }
     }
 }
 
@@ -305,8 +314,8 @@ impl Batches for DnnBatchMaker {
         let channels = graph::pooled_channels(&self.config);
         let mask = (dropout > 0.0)
             .then(|| dropout_factors((self.seed, Mask::Features, step), dropout, texts.len() * channels));
-        let targets = texts.iter().map(|text| text.target.clone()).collect();
-        DnnBatch { tokens: Arc::new(batch), rows, kept, factor, mask, targets }
+        let lesson = Lesson::of(self.lessons.0, texts, self.lessons.1);
+        DnnBatch { tokens: Arc::new(batch), rows, kept, factor, mask, lesson }
     }
 }
 
@@ -322,7 +331,7 @@ pub struct DnnBatch {
     factor: f32,
     /// Factors of dropout of the pooled features, `[B, C]`.
     mask: Option<Vec<f32>>,
-    targets: Vec<Target>,
+    lesson: Lesson,
 }
 
 impl DnnBatch {
@@ -358,14 +367,9 @@ impl DnnBatch {
         &self.rows
     }
 
-    /// The number of texts B.
-    pub(crate) fn texts(&self) -> usize {
-        self.targets.len()
-    }
-
-    /// What is right.
-    pub(crate) fn targets(&self) -> &[Target] {
-        &self.targets
+    /// What the texts teach.
+    pub(crate) fn lesson(&self) -> &Lesson {
+        &self.lesson
     }
 
     /// Factors of dropout of the pooled features, `[B, C]`, once.
@@ -391,7 +395,8 @@ impl Trainable for TextCnn {
     type Batches = DnnBatchMaker;
 
     fn batches(&self) -> DnnBatchMaker {
-        DnnBatchMaker::new(&self.config, self.seed, self.choices.dropout, self.choices.word_dropout)
+        let dropout = [self.choices.dropout, self.choices.word_dropout];
+        DnnBatchMaker::new(&self.config, self.seed, dropout, (self.prepared.objective(), self.teacher))
     }
 
     fn train(&mut self, mut batch: DnnBatch, lr_scale: f64, overlap: impl FnOnce() + Send) -> f64 {
@@ -412,7 +417,7 @@ impl Trainable for TextCnn {
             };
             let outputs = Outputs::Values(graph::real_valued_outputs(config, &leaves, features));
             let weights = self.class_weights.as_deref();
-            let loss = self.prepared.objective().loss(config, outputs, &batch.targets, weights);
+            let loss = batch.lesson.loss(self.prepared.objective(), config, outputs, weights);
             let gradients = loss.backward();
             (loss, gradients)
         };

@@ -37,6 +37,8 @@ pub enum Event {
     Prepared {
         /// Training texts.
         train: usize,
+        /// Texts to train on that only a teacher has labelled.
+        unlabelled: usize,
         /// Development texts.
         development: usize,
         /// Test texts.

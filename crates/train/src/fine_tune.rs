@@ -10,7 +10,6 @@ use spiketext::{
     metrics::LabelCounts,
     network::{Codes, Grid, LayerConfig, LayerWeights, Network, NetworkConfig, Weights, on_grid},
     seed::Purpose,
-    target::Target,
     text::UNKNOWN,
 };
 use spiketext_kernels::{
@@ -22,10 +21,11 @@ use spiketext_kernels::{
 use crate::{
     dropout::{Mask, dropout_factors},
     graph::{self, LeafTensors, SpikingBatch},
-    objective::Outputs,
+    lesson::Lesson,
+    objective::{Objective, Outputs},
     optimiser::{Array, LeafParameters, adamw, numbers},
     prepare::{Answers, EncodedText, PreparedData},
-    recipe::{FineTuningChoices, Recipe},
+    recipe::{Distillation, FineTuningChoices, Recipe},
     schedule::{Batches, Trainable},
     score::Score,
     store::Store,
@@ -53,12 +53,14 @@ pub struct Frozen {
     /// Thresholds of the neurons of the pooled features; none where there are no such neurons.
     feature_thresholds: Vec<f32>,
     dropout: f32,
+    /// What the texts are right by, and how who teaches is listened to.
+    lessons: (Objective, Distillation),
     seed: u64,
 }
 
 /// What a step sees of its texts.
 pub struct Batch {
-    targets: Vec<Target>,
+    lesson: Lesson,
     read: SpikingBatch,
 }
 
@@ -91,7 +93,7 @@ impl Batches for Arc<Frozen> {
         let patterns =
             graph::is_fused(config).then(|| Arc::new(Patterns::of(shape, config.time(), &spikes, &tokens)));
         Batch {
-            targets: texts.iter().map(|text| text.target.clone()).collect(),
+            lesson: Lesson::of(self.lessons.0, texts, self.lessons.1),
             read: SpikingBatch {
                 tokens: Arc::new(tokens),
                 spikes: Arc::new(spikes),
@@ -125,6 +127,7 @@ impl<'a> SpikingTextCnn<'a> {
                 codes: network.weights().codes.clone(),
                 feature_thresholds: thresholds.map(|(_, weights)| weights.thresholds.clone()).unwrap_or_default(),
                 dropout: recipe.fine_tuning.dropout,
+                lessons: (prepared.objective(), recipe.teacher),
                 seed,
             }),
         }
@@ -220,9 +223,9 @@ impl Trainable for SpikingTextCnn<'_> {
         let sums = graph::spiking_sums(config, &leaves, &batch.read, packed.map(Arc::new), &self.workspace);
         let readout = || {
             let currents = graph::spiking_outputs(config, &leaves, &batch.read, sums);
-            let outputs = outputs(config, batch.targets.len(), currents);
+            let outputs = outputs(config, batch.lesson.texts(), currents);
             let weights = self.class_weights.as_deref();
-            let loss = self.prepared.objective().loss(config, outputs, &batch.targets, weights);
+            let loss = batch.lesson.loss(self.prepared.objective(), config, outputs, weights);
             let gradients = loss.backward();
             (loss, gradients)
         };

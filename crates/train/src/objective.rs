@@ -18,6 +18,16 @@ pub enum Outputs {
     Spikes(Tensor<3>),
 }
 
+/// By what losses of texts are multiplied.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Weights<'a> {
+    /// That of a text by its class, `[K]`; where each class is right on its own, its term by this in the texts of which
+    /// it is right.
+    pub classes: Option<&'a [f32]>,
+    /// That of each row of logits, `[N]`.
+    pub texts: Option<&'a [f32]>,
+}
+
 /// What a network is trained towards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -36,8 +46,7 @@ impl Objective {
     }
 
     /// The loss of a batch, `[1]`: the mean over its texts and, where outputs fire, over the time steps too. That of
-    /// a text is first multiplied by the weight of its class, where there are `weights`, `[K]`; where each class is
-    /// right on its own, its term is multiplied in the texts of which it is right.
+    /// a text is first multiplied as `weights` say.
     ///
     /// # Panics
     /// If there is not a target a text, or one does not fit the classes.
@@ -47,17 +56,29 @@ impl Objective {
         config: &NetworkConfig,
         outputs: Outputs,
         targets: &[Target],
-        weights: Option<&[f32]>,
+        weights: Weights<'_>,
     ) -> Tensor<1> {
-        let (texts, steps) = (targets.len(), config.steps);
+        let (rows, rows_a_text) = self.rows(config, outputs, targets.len());
+        if rows_a_text == 1 {
+            return self.of_logits(rows, targets, weights);
+        }
+        let each = |target: &Target| std::iter::repeat_n(target.clone(), rows_a_text);
+        let targets: Vec<Target> = targets.iter().flat_map(each).collect();
+        let each = |shares: &[f32]| shares.iter().flat_map(|&share| [share].repeat(rows_a_text)).collect();
+        let texts: Option<Vec<f32>> = weights.texts.map(each);
+        self.of_logits(rows, &targets, Weights { texts: texts.as_deref(), ..weights })
+    }
+
+    /// What the loss of so many texts is the mean over, `[rows, K]`: the logits of each text, or of each of its time steps
+    /// where outputs fire; and how many rows a text has.
+    #[must_use]
+    pub fn rows(self, config: &NetworkConfig, outputs: Outputs, texts: usize) -> (Tensor<2>, usize) {
         match outputs {
             Outputs::Spikes(spikes) => {
-                let sums = sum_groups(spikes.reshape([texts * steps, config.outputs()]), config.classes());
-                let each_step: Vec<Target> =
-                    targets.iter().flat_map(|target| std::iter::repeat_n(target.clone(), steps)).collect();
-                self.of_logits(sums, &each_step, weights)
+                let steps = config.steps;
+                (sum_groups(spikes.reshape([texts * steps, config.outputs()]), config.classes()), steps)
             }
-            outputs => self.of_logits(self.logits(config, outputs, texts), targets, weights),
+            outputs => (self.logits(config, outputs, texts), 1),
         }
     }
 
@@ -78,24 +99,25 @@ impl Objective {
         }
     }
 
-    /// The mean loss of logits `[N, K]` against a target each, `[1]`; with `weights` of the classes as
-    /// [`Self::loss`].
+    /// The mean loss of logits `[N, K]` against a target each, `[1]`, multiplied as `weights` say.
     ///
     /// # Panics
     /// If there are not N targets, or one does not fit the classes.
     #[must_use]
-    pub fn of_logits(self, logits: Tensor<2>, targets: &[Target], weights: Option<&[f32]>) -> Tensor<1> {
+    pub fn of_logits(self, logits: Tensor<2>, targets: &[Target], weights: Weights<'_>) -> Tensor<1> {
         let [rows, classes] = logits.dims();
         assert_eq!(rows, targets.len(), "a target for each row of logits");
         match (self, tracked(logits.clone())) {
             (Self::OneClass, Some(tracked)) => {
                 let labels = targets.iter().map(one_class).collect();
-                apply(CrossEntropy { classes, labels, weights: weights.map(Into::into) }, [tracked])
+                let weights = of_labels(targets, weights).map(Into::into);
+                apply(CrossEntropy { classes, labels, weights }, [tracked])
             }
             (Self::OneClass, None) => composed_cross_entropy(logits, targets, weights),
             (Self::EachClass, Some(tracked)) => {
-                let right = positives(targets, classes, weights).into();
-                apply(BinaryCrossEntropy { rows, right }, [tracked])
+                let right = positives(targets, classes, weights.classes).into();
+                let shares = weights.texts.map(Into::into);
+                apply(BinaryCrossEntropy { rows, classes, right, shares }, [tracked])
             }
             (Self::EachClass, None) => composed_binary_cross_entropy(logits, targets, weights),
         }
@@ -105,6 +127,18 @@ impl Objective {
 /// The class that is right where one of all is.
 fn one_class(target: &Target) -> usize {
     target.class().expect("of one objective with its targets: Pipeline checks them")
+}
+
+/// By what the loss of each text of one class is multiplied, `[N]`.
+fn of_labels(targets: &[Target], weights: Weights<'_>) -> Option<Vec<f32>> {
+    let of_class = |target: &Target| weights.classes.map_or(1.0, |weights| weights[one_class(target)]);
+    match weights {
+        Weights { classes: None, texts } => texts.map(<[f32]>::to_vec),
+        Weights { texts: None, .. } => Some(targets.iter().map(of_class).collect()),
+        Weights { texts: Some(texts), .. } => {
+            Some(targets.iter().zip(texts).map(|(target, share)| share * of_class(target)).collect())
+        }
+    }
 }
 
 /// The weight of every class in every text of which it is right, 0 elsewhere, `[N, K]`.
@@ -117,12 +151,14 @@ fn positives(targets: &[Target], classes: usize, weights: Option<&[f32]>) -> Vec
 }
 
 /// Mean over the rows of logits `[N, K]` of the sum of each class's binary cross-entropy, from tensor operations: any
-/// device, gradients by Burn. With `weights` of the classes as [`Objective::loss`].
-pub fn composed_binary_cross_entropy(logits: Tensor<2>, targets: &[Target], weights: Option<&[f32]>) -> Tensor<1> {
+/// device, gradients by Burn. Multiplied as [`Objective::loss`].
+pub fn composed_binary_cross_entropy(logits: Tensor<2>, targets: &[Target], weights: Weights<'_>) -> Tensor<1> {
     let [rows, classes] = logits.dims();
     // Of the two outcomes of each class, whose logits are x and 0, the weight of the one that is so.
-    let outcomes = positives(targets, classes, weights).into_iter();
-    let outcomes: Vec<f32> = outcomes.flat_map(|right| [right, f32::from(right == 0.0)]).collect();
+    let right = positives(targets, classes, weights.classes).into_iter().enumerate();
+    let share = |at: usize| weights.texts.map_or(1.0, |shares| shares[at / classes]);
+    let outcomes: Vec<f32> =
+        right.flat_map(|(at, right)| [right, f32::from(right == 0.0)].map(|outcome| share(at) * outcome)).collect();
     let shape = [rows * classes, 2];
     let outcomes = Tensor::<2>::from_data(TensorData::new(outcomes, shape), &logits.device());
     let logits = logits.reshape([rows * classes, 1]);
@@ -134,8 +170,18 @@ pub fn composed_binary_cross_entropy(logits: Tensor<2>, targets: &[Target], weig
 #[derive(Clone, Debug)]
 struct BinaryCrossEntropy {
     rows: usize,
+    classes: usize,
     /// As [`positives`] gives it.
     right: Arc<[f32]>,
+    /// Of the rows, `[N]`.
+    shares: Option<Arc<[f32]>>,
+}
+
+impl BinaryCrossEntropy {
+    /// `value` at a place of the logits, times the share of its row.
+    fn shared(&self, at: usize, value: f32) -> f32 {
+        self.shares.as_ref().map_or(value, |shares| shares[at / self.classes] * value)
+    }
 }
 
 impl Kernel<1> for BinaryCrossEntropy {
@@ -148,7 +194,8 @@ impl Kernel<1> for BinaryCrossEntropy {
     fn forward(&self, [logits]: [&[f32]; 1]) -> (Vec<f32>, ()) {
         let softplus = |x: f32| x.max(0.0) + (-x.abs()).exp().ln_1p();
         let term = |(&x, &right): (&f32, &f32)| if right > 0.0 { right * softplus(-x) } else { softplus(x) };
-        let sum: f32 = logits.iter().zip(&*self.right).map(term).sum();
+        let terms = logits.iter().zip(&*self.right).map(term).enumerate();
+        let sum: f32 = terms.map(|(at, term)| self.shared(at, term)).sum();
         (vec![sum / self.rows as f32], ())
     }
 
@@ -158,18 +205,19 @@ impl Kernel<1> for BinaryCrossEntropy {
             let p = 1.0 / (1.0 + (-x).exp());
             share * if right > 0.0 { right * (p - 1.0) } else { p }
         };
-        [logits.iter().zip(&*self.right).map(slope).collect()]
+        let slopes = logits.iter().zip(&*self.right).map(slope).enumerate();
+        [slopes.map(|(at, slope)| self.shared(at, slope)).collect()]
     }
 }
 
-/// Mean cross-entropy of logits `[N, K]` from tensor operations: any device, gradients by Burn. With `weights` of the
-/// classes as [`Objective::loss`].
-pub fn composed_cross_entropy(logits: Tensor<2>, targets: &[Target], weights: Option<&[f32]>) -> Tensor<1> {
+/// Mean cross-entropy of logits `[N, K]` from tensor operations: any device, gradients by Burn. Multiplied as
+/// [`Objective::loss`].
+pub fn composed_cross_entropy(logits: Tensor<2>, targets: &[Target], weights: Weights<'_>) -> Tensor<1> {
     let [rows, classes] = logits.dims();
     let mut one_hot = vec![0.0f32; rows * classes];
-    for (row, target) in one_hot.chunks_exact_mut(classes).zip(targets) {
-        let class = one_class(target);
-        row[class] = weights.map_or(1.0, |weights| weights[class]);
+    let weights = of_labels(targets, weights).unwrap_or_else(|| vec![1.0; rows]);
+    for ((row, target), weight) in one_hot.chunks_exact_mut(classes).zip(targets).zip(weights) {
+        row[one_class(target)] = weight;
     }
     let one_hot = Tensor::<2>::from_data(TensorData::new(one_hot, [rows, classes]), &logits.device());
     (log_softmax(logits, 1) * one_hot).sum() * (-1.0 / rows as f32)
@@ -180,7 +228,7 @@ pub fn composed_cross_entropy(logits: Tensor<2>, targets: &[Target], weights: Op
 struct CrossEntropy {
     classes: usize,
     labels: Arc<[usize]>,
-    /// Of the classes, `[K]`.
+    /// Of the rows, `[N]`.
     weights: Option<Arc<[f32]>>,
 }
 
@@ -190,18 +238,19 @@ impl CrossEntropy {
         -1.0 / self.labels.len() as f32
     }
 
-    /// `value` of a text with this label, times the weight of its class.
-    fn weighed(&self, label: usize, value: f32) -> f32 {
-        self.weights.as_ref().map_or(value, |weights| weights[label] * value)
+    /// `value` of a row, times its weight.
+    fn weighed(&self, row: usize, value: f32) -> f32 {
+        self.weights.as_ref().map_or(value, |weights| weights[row] * value)
     }
 
-    /// For each text its label, its logits less the largest of them, and the sum of their exponentials.
-    fn shifted<'a>(&'a self, logits: &'a [f32]) -> impl Iterator<Item = (usize, Vec<f32>, f32)> + 'a {
-        self.labels.iter().zip(logits.chunks_exact(self.classes)).map(|(&label, logits)| {
+    /// For each row its number, its label, its logits less the largest of them, and the sum of their exponentials.
+    fn shifted<'a>(&'a self, logits: &'a [f32]) -> impl Iterator<Item = (usize, usize, Vec<f32>, f32)> + 'a {
+        let rows = self.labels.iter().zip(logits.chunks_exact(self.classes)).enumerate();
+        rows.map(|(row, (&label, logits))| {
             let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let shifted: Vec<f32> = logits.iter().map(|logit| logit - largest).collect();
             let sum = shifted.iter().map(|shifted| shifted.exp()).sum();
-            (label, shifted, sum)
+            (row, label, shifted, sum)
         })
     }
 }
@@ -214,7 +263,9 @@ impl Kernel<1> for CrossEntropy {
     }
 
     fn forward(&self, [logits]: [&[f32]; 1]) -> (Vec<f32>, ()) {
-        let terms = self.shifted(logits).map(|(label, shifted, sum)| self.weighed(label, shifted[label] - sum.ln()));
+        let term =
+            |(row, label, shifted, sum): (usize, usize, Vec<f32>, f32)| self.weighed(row, shifted[label] - sum.ln());
+        let terms = self.shifted(logits).map(term);
         let sum: f32 = terms.sum();
         (vec![sum * self.share()], ())
     }
@@ -222,8 +273,8 @@ impl Kernel<1> for CrossEntropy {
     fn backward(&self, [logits]: [&[f32]; 1], (): &(), gradient: &[f32], _: [bool; 1]) -> [Vec<f32>; 1] {
         let share = gradient[0] * self.share();
         let mut d_logits = Vec::with_capacity(logits.len());
-        for (label, shifted, sum) in self.shifted(logits) {
-            let share = self.weighed(label, share);
+        for (row, label, shifted, sum) in self.shifted(logits) {
+            let share = self.weighed(row, share);
             let of_sum = -share * (1.0 / sum);
             let of =
                 |(class, shifted): (usize, &f32)| of_sum * shifted.exp() + if class == label { share } else { 0.0 };
@@ -259,6 +310,10 @@ mod tests {
         Tensor::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
     }
 
+    fn of_classes(weights: &[f32]) -> Weights<'_> {
+        Weights { classes: Some(weights), texts: None }
+    }
+
     /// Cross-entropy of two logits, by hand.
     fn term(right: f32, wrong: f32) -> f32 {
         (1.0 + (wrong - right).exp()).ln()
@@ -268,8 +323,9 @@ mod tests {
     fn outputs_of_every_kind_become_the_terms_of_equation_8() {
         let targets = [1, 0].map(Target::of);
         let one = config(1);
-        let loss =
-            |config: &NetworkConfig, outputs| numbers(&Objective::OneClass.loss(config, outputs, &targets, None))[0];
+        let loss = |config: &NetworkConfig, outputs| {
+            numbers(&Objective::OneClass.loss(config, outputs, &targets, Weights::default()))[0]
+        };
         let near = |got: f32, want: f32| assert!((got - want).abs() < 1e-6, "{got} {want}");
         let values = Outputs::Values(tensor(&[0.5, 2.0, 1.0, -1.0], [2, 2]));
         near(loss(&one, values), (term(2.0, 0.5) + term(1.0, -1.0)) / 2.0);
@@ -316,14 +372,14 @@ mod tests {
         };
         let wide: Vec<f64> = logits.iter().map(|&logit| logit.into()).collect();
         let leaf = tensor(&logits, [4, 3]).autodiff().require_grad();
-        let loss = Objective::OneClass.of_logits(leaf.clone(), &targets, Some(&weights));
+        let loss = Objective::OneClass.of_logits(leaf.clone(), &targets, of_classes(&weights));
         assert!((f64::from(numbers(&loss)[0]) - loss_of(&wide)).abs() < 1e-6);
         let gradients = numbers(&leaf.grad(&loss.backward()).expect("a gradient"));
         are_slopes(&gradients, loss_of, &wide);
         // Of every kind of output.
         let one = config(1);
         let (two, weights) = ([1, 0].map(Target::of), [3.0, 0.5]);
-        let loss = |outputs| numbers(&Objective::OneClass.loss(&one, outputs, &two, Some(&weights)))[0];
+        let loss = |outputs| numbers(&Objective::OneClass.loss(&one, outputs, &two, of_classes(&weights)))[0];
         let near = |got: f32, want: f32| assert!((got - want).abs() < 1e-6, "{got} {want}");
         let values = [0.5, 2.0, 1.0, -1.0];
         near(loss(Outputs::Values(tensor(&values, [2, 2]))), (0.5 * term(2.0, 0.5) + 3.0 * term(1.0, -1.0)) / 2.0);
@@ -352,9 +408,9 @@ mod tests {
             terms.sum::<f64>() / 3.0
         };
         let wide: Vec<f64> = logits.iter().map(|&logit| logit.into()).collect();
-        let plain = Objective::EachClass.of_logits(tensor(&logits, [3, 3]), &targets, Some(&weights));
+        let plain = Objective::EachClass.of_logits(tensor(&logits, [3, 3]), &targets, of_classes(&weights));
         let leaf = tensor(&logits, [3, 3]).autodiff().require_grad();
-        let loss = Objective::EachClass.of_logits(leaf.clone(), &targets, Some(&weights));
+        let loss = Objective::EachClass.of_logits(leaf.clone(), &targets, of_classes(&weights));
         for got in [numbers(&plain)[0], numbers(&loss)[0]] {
             assert!((f64::from(got) - loss_of(&wide)).abs() < 1e-5, "{got} and {}", loss_of(&wide));
         }
@@ -362,7 +418,7 @@ mod tests {
         are_slopes(&gradients, loss_of, &wide);
         // Burn's own way through the composed one.
         let leaf = tensor(&logits, [3, 3]).autodiff().require_grad();
-        let loss = composed_binary_cross_entropy(leaf.clone(), &targets, Some(&weights));
+        let loss = composed_binary_cross_entropy(leaf.clone(), &targets, of_classes(&weights));
         let composed = numbers(&leaf.grad(&loss.backward()).expect("a gradient"));
         for (got, want) in gradients.iter().zip(composed) {
             assert!((got - want).abs() < 1e-5, "{got} and {want}");

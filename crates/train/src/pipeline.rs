@@ -40,6 +40,7 @@ use crate::{
     score::Score,
     steps::{ConvertedNetwork, Measurement, StepContext, TrainedDnn, TrainedNetwork},
     store::Store,
+    teaching::Teaching,
 };
 
 /// The program's name in models.
@@ -60,6 +61,8 @@ pub struct Options {
     pub original: bool,
     /// What is known of adversarial examples among the training texts, for the report.
     pub adversarial: Option<Adversarial>,
+    /// What a teacher says of training texts, and of texts that only it has labelled.
+    pub teaching: Option<Arc<Teaching>>,
 }
 
 /// Trains, converts, fine-tunes and measures.
@@ -200,7 +203,10 @@ impl<'a> Pipeline<'a> {
         if let Some(words) = &self.words {
             return Ok(Arc::clone(words));
         }
-        let texts = Identity::of("texts").texts(self.dataset);
+        let mut texts = Identity::of("texts").texts(self.dataset);
+        if let Some(teaching) = &self.options.teaching {
+            texts = texts.bytes(&teaching.identity());
+        }
         let random_seed = (self.vectors == VectorSource::Random).then_some(self.options.seed);
         let asked = texts.clone().step(Step::Preparation, &self.recipe).value(&random_seed);
         let vectors = format!("{:?}", self.vectors);
@@ -211,9 +217,13 @@ impl<'a> Pipeline<'a> {
                 let started = Instant::now();
                 self.cache.make_room();
                 let (language, seed) = (self.options.language, self.options.seed);
-                let data = prepare(self.dataset, language, &self.vectors, &self.recipe.words, seed)?;
+                let data = {
+                    let teaching = self.options.teaching.as_deref();
+                    prepare(self.dataset, teaching, language, &self.vectors, &self.recipe.words, seed)?
+                };
                 observer(&Event::Prepared {
-                    train: data.train.len(),
+                    train: data.labelled().len(),
+                    unlabelled: data.train.len() - data.labelled().len(),
                     development: data.development.len(),
                     test: data.test.len(),
                     classes: self.dataset.labels.len(),
@@ -254,6 +264,11 @@ impl<'a> Pipeline<'a> {
         };
         self.words = Some(Arc::clone(&words));
         Ok(words)
+    }
+
+    /// Whether a DNN teaches the network: it does where the recipe says so, unless a better teacher is there.
+    fn dnn_teaches(&self) -> bool {
+        self.recipe.has_teacher() && self.options.teaching.is_none()
     }
 
     /// The network that the recipe describes.
@@ -403,7 +418,7 @@ impl<'a> Pipeline<'a> {
     pub fn spiking(&mut self, method: SpikingMethod, observer: &mut Observer<'_>) -> Result<SpikingNetwork> {
         let of = |history: &TrainingHistory| [history.epochs, history.best_epoch];
         if method == SpikingMethod::Direct {
-            let teacher = if self.recipe.has_teacher() { Some(self.dnn(observer)?) } else { None };
+            let teacher = if self.dnn_teaches() { Some(self.dnn(observer)?) } else { None };
             let trained = self.direct(observer)?;
             let mut development = Accuracies { snn: percent(trained.history.best.accuracy), ..Accuracies::default() };
             let mut epochs = vec![(Phase::Direct, of(&trained.history))];
@@ -470,7 +485,7 @@ impl<'a> Pipeline<'a> {
         let mut accuracies = Accuracies { snn: percent(measured.counts.accuracy()), ..Accuracies::default() };
         let mut micro_f1 = Accuracies { snn: micro_f1_of(&measured.counts), ..Accuracies::default() };
         let mut macro_f1 = Accuracies { snn: macro_f1_of(&measured.counts), ..Accuracies::default() };
-        if method != SpikingMethod::Direct || self.recipe.has_teacher() {
+        if method != SpikingMethod::Direct || self.dnn_teaches() {
             let trained = self.dnn(observer)?;
             let of_dnn = trained.network.label_counts(test, &trained.history.best.thresholds);
             micro_f1.dnn = micro_f1_of(&of_dnn);
@@ -485,7 +500,7 @@ impl<'a> Pipeline<'a> {
             (accuracies.converted, macro_f1.converted) =
                 (percent(of_converted.accuracy()), macro_f1_of(&of_converted));
         }
-        let texts = [&prepared.train, &prepared.development, test].map(|part| {
+        let texts = [prepared.labelled(), &prepared.development, test].map(|part| {
             let targets = part.iter().map(|text| text.target.clone());
             class_counts(prepared.labels.len(), targets)
         });
@@ -497,7 +512,7 @@ impl<'a> Pipeline<'a> {
             source: dataset.source.clone(),
             columns: columns(dataset),
             readings: readings(dataset),
-            texts: [prepared.train.len(), prepared.development.len(), test.len()],
+            texts: [prepared.labelled().len(), prepared.development.len(), test.len()],
             straddling: dataset.report.straddling,
             tokens: Some(token_counts(&prepared.train)),
             vectors: prepared.vectors.clone(),
@@ -521,6 +536,7 @@ impl<'a> Pipeline<'a> {
                 percent(trained.network.label_counts(test, &trained.history.best.thresholds).accuracy())
             }),
             adversarial: self.options.adversarial.clone(),
+            teacher: self.options.teaching.as_ref().map(|teaching| teaching.report.clone()),
             unknown_share: prepared.unknown_share,
             language_share: prepared.familiarity.share(),
             extremes: spiking.extremes,
@@ -537,7 +553,7 @@ impl<'a> Pipeline<'a> {
             spiking.network,
             training,
         )?;
-        let model = model.with_seen(seen(dataset));
+        let model = model.with_seen(seen(dataset, self.options.teaching.as_deref()));
         if prepared.multi_label { model.with_thresholds(spiking.score.thresholds) } else { Ok(model) }
     }
 
@@ -622,9 +638,11 @@ fn token_counts(texts: &[EncodedText]) -> [usize; 3] {
 }
 
 /// What the model is to know of its texts.
-fn seen(dataset: &Dataset) -> SeenTexts {
+fn seen(dataset: &Dataset, teaching: Option<&Teaching>) -> SeenTexts {
     let hashes = |part| dataset.part(part).par_iter().map(|example| text_hash(&example.text)).collect();
-    SeenTexts::new(hashes(Split::Train), hashes(Split::Development))
+    let mut train: Vec<u64> = hashes(Split::Train);
+    train.extend(teaching.map_or(&[][..], |teaching| &teaching.unlabelled).iter().map(|text| text_hash(text)));
+    SeenTexts::new(train, hashes(Split::Development))
 }
 
 /// The names of the columns that the texts were read from, for whoever reads more of such files.

@@ -20,7 +20,10 @@ use spiketext::{
     vectors::{self, Familiarity, Selection},
 };
 
-use crate::{class_weights::ClassWeights, objective::Objective, recipe::WordChoices, score::Score, thresholds};
+use crate::{
+    class_weights::ClassWeights, objective::Objective, recipe::WordChoices, score::Score, teaching::Teaching,
+    thresholds,
+};
 
 /// Where word vectors come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,12 +68,16 @@ impl VectorSource {
 }
 
 /// A labelled text as word ids.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EncodedText {
     /// Word ids; [`UNKNOWN`] for unknown words.
     pub words: Vec<u32>,
-    /// What is right.
+    /// What is right; of a text that nobody has labelled, what its teacher thinks most likely.
     pub target: Target,
+    /// Whether `target` is a label.
+    pub is_labelled: bool,
+    /// What a teacher says of it: a logit a class, `[K]`.
+    pub taught: Option<Arc<[f32]>>,
 }
 
 /// Everything training reads.
@@ -90,8 +97,10 @@ pub struct PreparedData {
     pub labels: Vec<String>,
     /// Whether a text may be of several classes, or of none.
     pub multi_label: bool,
-    /// Training texts.
+    /// Texts to train on, the labelled ones first.
     pub train: Vec<EncodedText>,
+    /// How many of them are labelled.
+    pub labelled: usize,
     /// Development texts.
     pub development: Vec<EncodedText>,
     /// Test texts.
@@ -113,12 +122,13 @@ pub struct PreparedData {
 /// Cuts the texts, chooses the vocabulary from the training and development texts and the head of the vectors, and
 /// looks up its rates.
 ///
-/// The test texts have no say in the vocabulary.
+/// The test texts have no say in the vocabulary. Texts that only a teacher has labelled are training texts like others.
 ///
 /// # Errors
 /// If the vectors cannot be read.
 pub fn prepare(
     dataset: &Dataset,
+    teaching: Option<&Teaching>,
     language: Option<Language>,
     source: &VectorSource,
     choices: &WordChoices,
@@ -132,6 +142,8 @@ pub fn prepare(
         dataset.part(part).par_iter().map(|Example { text, .. }| tokenizer.tokenize(text)).collect()
     };
     let (mut train, development, test) = (cut(Split::Train), cut(Split::Development), cut(Split::Test));
+    let unlabelled = teaching.map_or(&[][..], |teaching| &teaching.unlabelled);
+    train.par_extend(unlabelled.par_iter().map(|text| tokenizer.tokenize(text)));
     let mut shortened = 0;
     if choices.longest > 0 {
         for text in train.iter_mut().filter(|text| text.len() > choices.longest) {
@@ -183,19 +195,28 @@ pub fn prepare(
     take(&order.others, &mut words, &mut rates);
     drop(vectors);
     let vocabulary = Vocabulary::from_words(words)?;
-    let encode = |texts: Vec<Vec<String>>, part: Split| -> Vec<EncodedText> {
-        texts
-            .into_iter()
-            .zip(dataset.part(part))
-            .map(|(tokens, example)| {
-                let mut words = Vec::with_capacity(tokens.len());
-                vocabulary.encode(&tokens, &mut words);
-                EncodedText { words, target: example.target.clone() }
-            })
-            .collect()
+    let words_of = |tokens: Vec<String>| {
+        let mut words = Vec::with_capacity(tokens.len());
+        vocabulary.encode(&tokens, &mut words);
+        words
     };
-    let (train, development, test) =
-        (encode(train, Split::Train), encode(development, Split::Development), encode(test, Split::Test));
+    let encode = |texts: Vec<Vec<String>>, part: Split| -> Vec<EncodedText> {
+        let texts = texts.into_iter().zip(dataset.part(part)).map(|(tokens, example)| {
+            let of_training = teaching.filter(|_| part == Split::Train);
+            let taught = of_training.and_then(|teaching| teaching.of(&example.text));
+            EncodedText { words: words_of(tokens), target: example.target.clone(), is_labelled: true, taught }
+        });
+        texts.collect()
+    };
+    let others = train.split_off(dataset.train.len());
+    let mut train = encode(train, Split::Train);
+    let labelled = train.len();
+    train.extend(others.into_iter().zip(unlabelled).filter_map(|(tokens, text)| {
+        let taught = teaching.and_then(|teaching| teaching.of(text))?;
+        let target = if dataset.multi_label { Target::several([]) } else { Target::of(argmax(&taught)) };
+        Some(EncodedText { words: words_of(tokens), target, is_labelled: false, taught: Some(taught) })
+    }));
+    let (development, test) = (encode(development, Split::Development), encode(test, Split::Test));
     let tokens: usize = test.iter().map(|text| text.words.len()).sum();
     let unknown: usize = test.iter().map(|text| text.words.iter().filter(|&&w| w == UNKNOWN).count()).sum();
     Ok(PreparedData {
@@ -204,10 +225,11 @@ pub fn prepare(
         dimension,
         rates: Arc::new(rates),
         unknown_share: unknown as f64 / tokens.max(1) as f64,
-        priors: class_counts(dataset.labels.len(), train.iter().map(|text| text.target.clone()))
+        priors: class_counts(dataset.labels.len(), train[..labelled].iter().map(|text| text.target.clone()))
             .into_iter()
-            .map(|count| count as f32 / train.len().max(1) as f32)
+            .map(|count| count as f32 / labelled.max(1) as f32)
             .collect(),
+        labelled,
         vectors: source.name(language),
         shortened,
         familiarity,
@@ -222,11 +244,17 @@ pub fn prepare(
 }
 
 impl PreparedData {
+    /// The training texts that have labels.
+    #[must_use]
+    pub fn labelled(&self) -> &[EncodedText] {
+        &self.train[..self.labelled]
+    }
+
     /// The weight of each class in the loss, `[K]`; none where nothing is weighed.
     #[must_use]
     pub fn class_weights(&self, weights: &ClassWeights) -> Option<Vec<f32>> {
-        let texts = class_counts(self.labels.len(), self.train.iter().map(|text| text.target.clone()));
-        weights.of_classes(&self.labels, &texts, self.multi_label.then_some(self.train.len()))
+        let texts = class_counts(self.labels.len(), self.labelled().iter().map(|text| text.target.clone()));
+        weights.of_classes(&self.labels, &texts, self.multi_label.then_some(self.labelled))
     }
 
     /// The objective of training on these texts.

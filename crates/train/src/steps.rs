@@ -16,8 +16,8 @@ use crate::{
     dnn::{DnnWeights, TextCnn},
     events::{Event, Observer, Phase},
     fine_tune::{SpikingTextCnn, development_score},
-    prepare::{Answers, LikelyLabels, PreparedData},
-    recipe::{Epochs, Normalisation, Recipe},
+    prepare::{Answers, EncodedText, LikelyLabels, PreparedData},
+    recipe::{Distillation, Epochs, Normalisation, Recipe},
     schedule::{Saving, Schedule, Trainable, TrainingHistory},
     score::{Loss, Score, names},
     sparse::SparseTextCnn,
@@ -150,7 +150,7 @@ impl ConvertedNetwork {
     /// If the DNN's weights are not finite.
     pub fn of(context: &StepContext, weights: &DnnWeights, observer: &mut Observer<'_>) -> Result<Self> {
         let (recipe, prepared) = (&context.recipe, &context.prepared);
-        let calibration = calibration_texts(&recipe.conversion, &prepared.train);
+        let calibration = calibration_texts(&recipe.conversion, prepared.labelled());
         let network = convert(recipe, &context.config, weights, &calibration)?;
         let noise = Noise::inference(context.seed);
         let words: Vec<Vec<u32>> = calibration.iter().map(|text| text.words.clone()).collect();
@@ -244,14 +244,14 @@ pub struct TrainedNetwork {
 }
 
 impl TrainedNetwork {
-    /// Trains a network with learnt codes by the recipe's `sparse` choices; `teacher` has logits for each training text,
-    /// `[N, K]`, where there is one.
+    /// Trains a network with learnt codes by the recipe's `sparse` choices on `texts`, listening so to who teaches them.
     ///
     /// # Errors
     /// If a checkpoint cannot be written, or training leaves the finite numbers.
     pub fn sparse(
         context: &StepContext,
-        teacher: Option<Vec<f32>>,
+        texts: &[EncodedText],
+        teacher: Distillation,
         saving: Saving<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<Self> {
@@ -268,7 +268,7 @@ impl TrainedNetwork {
             seed: *seed,
             keep_start: false,
         };
-        let history = schedule.run(&mut snn, &prepared.train, saving, observer)?;
+        let history = schedule.run(&mut snn, texts, saving, observer)?;
         Ok(Self { network: snn.network(None)?, history })
     }
 

@@ -22,7 +22,7 @@ use spiketext_kernels::{
 };
 use spiketext_train::{
     layers::{self, NeuronLayer, SpikingLayer},
-    objective::Objective,
+    objective::{Objective, Weights},
     optimiser::numbers,
 };
 
@@ -123,7 +123,11 @@ fn the_paper_network_through_burn() {
 
     let labels = integers(&file["labels"]).into_iter().map(Target::of);
     let each_step: Vec<Target> = labels.flat_map(|target| std::iter::repeat_n(target, steps)).collect();
-    let loss = Objective::OneClass.of_logits(output_spikes.reshape([texts * steps, classes]), &each_step, None);
+    let loss = Objective::OneClass.of_logits(
+        output_spikes.reshape([texts * steps, classes]),
+        &each_step,
+        Weights::default(),
+    );
     assert_close("loss", &numbers(&loss), &[number(&file["loss"])], LOSS);
 
     let gradients = loss.backward();
@@ -163,7 +167,7 @@ fn the_text_cnn_through_burn() {
             &Workspace::default(),
         );
         let logits = pooled.clone().matmul(output.clone()) + output_bias.clone().unsqueeze::<2>();
-        let loss = Objective::OneClass.of_logits(logits.clone(), &targets, None);
+        let loss = Objective::OneClass.of_logits(logits.clone(), &targets, Weights::default());
 
         let want = &file[variant];
         let check = |what: &str, got: &[f32], want: &[f32]| {

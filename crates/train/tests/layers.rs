@@ -19,7 +19,7 @@ use spiketext_kernels::{
 };
 use spiketext_train::{
     layers::{self, NeuronLayer, SpikingLayer, composed},
-    objective::{Objective, composed_cross_entropy},
+    objective::{Objective, Weights, composed_cross_entropy},
     optimiser::numbers,
 };
 
@@ -220,7 +220,10 @@ fn losses_agree() {
         let targets: Vec<Target> = (0..9).map(|i| Target::of(i * 5 % classes)).collect();
         let gradients = |g: &_| [gradient(&logits, g)];
         let weights: Vec<f32> = (0..classes).map(|class| 0.5 + class as f32).collect();
-        for weights in [None, Some(&weights[..])] {
+        let shares: Vec<f32> = (0..9).map(|row| row as f32 / 4.0).collect();
+        let (weights, shares) = (Some(&weights[..]), Some(&shares[..]));
+        for (classes, texts) in [(None, None), (weights, None), (None, shares), (weights, shares)] {
+            let weights = Weights { classes, texts };
             let fast = Objective::OneClass.of_logits(logits.clone(), &targets, weights);
             let (fast, [fast_gradient]) = through(fast, &[0.75], gradients);
             let slow = composed_cross_entropy(logits.clone(), &targets, weights);

@@ -39,6 +39,7 @@ impl Progress {
         match event {
             Event::Prepared {
                 train,
+                unlabelled,
                 development,
                 test,
                 classes,
@@ -50,12 +51,16 @@ impl Progress {
                 unknown_share,
                 language_share,
             } => {
-                self.texts = *train;
+                self.texts = train + unlabelled;
                 let foreign = !language_given && language_share.is_some_and(|share| share < LEAST_LANGUAGE_SHARE);
                 let language = if foreign { "in an unknown language" } else { language };
                 self.line(&format!(
                     "{train} training, {development} development and {test} test texts ({language}), {classes} \
-                     classes"
+                     classes{}",
+                    match unlabelled {
+                        0 => String::new(),
+                        others => format!("; {others} texts that only the teacher has labelled"),
+                    }
                 ));
                 self.line(&format!(
                     "{words} words of {dimension} dimensions ({vectors}); {:.1} % of the test tokens are unknown",

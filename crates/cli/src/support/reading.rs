@@ -55,6 +55,11 @@ pub struct LabelArguments {
 }
 
 impl LabelArguments {
+    /// Whether what cannot be read is left out.
+    pub fn skip_bad(&self) -> bool {
+        self.skip_bad
+    }
+
     /// Refuses a separator of labels where a text has one label.
     pub fn check(&self, multi_label: bool) -> anyhow::Result<()> {
         if self.label_separator.is_some() && !multi_label {

@@ -7,6 +7,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use checkpoints::{CheckpointFolder, Run};
@@ -31,7 +32,7 @@ use spiketext_train::{
 use crate::support::{
     classes, costs,
     dataset::{self, DatasetArgs},
-    reading, tables,
+    reading, tables, teacher,
 };
 
 /// Classes in the closing table.
@@ -50,6 +51,7 @@ const SHOWN_CLASSES: usize = 5;
   spiketext train ag_news.csv --no-header --label-column 1 --text-column 2 --text-column 3
   spiketext train --dataset sst2 --data-dir DIR --vectors glove.6B.300d.txt
   spiketext train reviews.csv --adversarial textfooler
+  spiketext train reviews.csv --teacher teacher.jsonl --unlabelled teacher.jsonl     more: docs/guide/teacher.md
   spiketext train reviews.csv --set dnn.epochs=20 --set network.encoder=bernoulli
 
 --json prints one object a line: 'event' is read (how a file was read), prepared, resumed, epoch, converted, note, and
@@ -106,6 +108,8 @@ pub struct Arguments {
     /// recipe's: none].
     #[arg(long, value_name = "balanced|FILE|none")]
     class_weights: Option<PathBuf>,
+    #[command(flatten)]
+    teacher: teacher::Arguments,
     /// Set one field of the recipe, as in `dnn.epochs=20`; may be repeated. `--print-recipe` shows all fields.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -184,6 +188,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         resume: arguments.resume,
         original: arguments.original,
         adversarial: None,
+        teaching: None,
     };
     #[cfg(feature = "study")]
     let hardening = arguments.adversarial.map(|attack| {
@@ -194,6 +199,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut output = Output::new(arguments.json);
     output.readings(&dataset.readings);
     notes(&dataset).into_iter().for_each(|note| output.note(note));
+    let teaching = arguments.teacher.read(&dataset, arguments.labels.skip_bad())?;
+    if let Some(teaching) = &teaching {
+        output.readings(&teaching.readings);
+        teacher::notes(teaching).into_iter().for_each(|note| output.note(note));
+    }
+    let options = Options { teaching: teaching.map(Arc::new), ..options };
     let there = if replaces { Model::load(&folder).ok() } else { None };
     let ended = there.as_ref().and_then(|there| there.training().run.clone());
     let left = CheckpointNotes::read(&checkpoints.path).map(|notes| notes.run);
@@ -468,6 +479,7 @@ fn result(model: &Model, folder: &Path) -> serde_json::Value {
         "without_development_texts": labels(t.classes_where(|class| class.texts[1] == 0)),
         "without_test_texts": labels(t.classes_where(|class| class.texts[2] == 0)),
         "original_accuracy": t.original,
+        "teacher": t.teacher,
         "adversarial": t.adversarial,
         "development": t.development,
         "steps": model.network().config().steps,

@@ -18,6 +18,7 @@ mod known;
 mod labels;
 mod lines;
 mod members;
+pub mod near;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet_file;
@@ -29,6 +30,7 @@ mod split;
 mod stream;
 mod summary;
 mod table;
+pub mod teacher;
 pub mod treebank;
 
 pub use append::{Appending, Cell, CellKind, Destination, NewColumn, TableForm};

@@ -182,6 +182,20 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
             a.found, a.attacked, a.attack
         ));
     }
+    if let Some(teacher) = &t.teacher {
+        let files: Vec<String> = teacher.files.iter().map(|file| plain(file)).collect();
+        line(format!(
+            "- taught by {}: {} of {} different training texts, and {} that nobody else has labelled",
+            files.join(", "),
+            teacher.taught,
+            teacher.taught + teacher.untaught,
+            teacher.unlabelled
+        ));
+        teacher
+            .about
+            .iter()
+            .for_each(|about| line(format!("- the teacher, by its file: {}", plain(&about.to_string()))));
+    }
     let (words, inputs) = (model.vocabulary().len(), network.dimension());
     let of_a_word = match &model.network().weights().codes {
         Codes::Active { active, .. } => format!("{words} with {active} active inputs of {inputs}, learnt"),

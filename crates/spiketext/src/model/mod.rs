@@ -22,7 +22,7 @@ use serde::Serialize;
 pub use abstention::Abstention;
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
 pub use embedded::EmbeddedModel;
-pub use report::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Training};
+pub use report::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Teacher, Training};
 pub use texts::{SeenTexts, TEXTS};
 
 use crate::{
@@ -434,6 +434,7 @@ pub(crate) mod tests {
             classes: Vec::new(),
             original: None,
             adversarial: None,
+            teacher: None,
             unknown_share: 0.25,
             language_share: None,
             extremes: engine::Extremes { convolution: layer, features: layer },

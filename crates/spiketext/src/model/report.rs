@@ -73,6 +73,9 @@ pub struct Training {
     /// The adversarial examples among the training texts, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adversarial: Option<Adversarial>,
+    /// Who taught the network beside the labels, if anybody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<Teacher>,
     /// Share of the test texts' tokens that are unknown.
     pub unknown_share: f64,
     /// Share of the training texts' words that are on the program's list of words of the model's language: where it is
@@ -128,6 +131,31 @@ pub struct Adversarial {
     pub attacked: usize,
     /// Those that fooled the network.
     pub found: usize,
+}
+
+/// Who taught a network beside the labels, and how much.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Teacher {
+    /// The files of its answers, without their folders.
+    pub files: Vec<String>,
+    /// What the files say of it, where they say anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<Value>,
+    /// Different training texts that it answered.
+    pub taught: usize,
+    /// Those that it did not.
+    pub untaught: usize,
+    /// Texts that nobody but it has labelled.
+    pub unlabelled: usize,
+    /// Texts offered as such that were left out: it says nothing of them.
+    pub without_answer: usize,
+    /// The same: they are training texts, or stood there before.
+    pub repeated: usize,
+    /// The same: they are test texts, and development texts, or nearly so.
+    pub held_out: [usize; 2],
+    /// Answers to texts that are not trained on.
+    pub unused: usize,
 }
 
 /// How well a network tells a class.

@@ -13,6 +13,8 @@ mod vocabulary;
 pub(crate) use encoding_cache::EncodingCache;
 pub use language::{LEAST_LANGUAGE_SHARE, Language, Tokenizer, detect_language};
 pub use normalise::fold;
+#[cfg(feature = "data")]
+pub(crate) use normalise::is_han;
 pub use vocabulary::{UNKNOWN, Vocabulary, candidate_words};
 
 /// To wake other threads takes longer than to cut fewer texts than these.

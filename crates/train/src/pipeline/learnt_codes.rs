@@ -13,24 +13,32 @@ use crate::{
     checkpoint::CheckpointPlace,
     events::{Observer, Phase},
     network::network_config,
-    prepare::PreparedData,
+    prepare::{EncodedText, PreparedData},
     recipe::Step,
     schedule::Saving,
     steps::{StepContext, TrainedDnn, TrainedNetwork},
 };
 
 impl Pipeline<'_> {
-    /// The network with learnt codes, after its teacher, if it has one.
+    /// The network with learnt codes, after the DNN that teaches it, if one does.
     pub(super) fn sparse(&mut self, context: &StepContext, observer: &mut Observer<'_>) -> Result<TrainedNetwork> {
-        let teacher = if self.recipe.has_teacher() { Some(self.dnn(observer)?) } else { None };
+        let dnn = if self.dnn_teaches() { Some(self.dnn(observer)?) } else { None };
         let place = self.checkpoint(observer)?;
         let found = self.found_checkpoint(place.as_ref())?;
         let resume = found.as_ref().filter(|store| store.text("phase") == Some(Phase::Direct.name()));
-        let carry = teacher.as_ref().filter(|_| place.is_some()).map(|teacher| teacher.to_store("dnn."));
+        let carry = dnn.as_ref().filter(|_| place.is_some()).map(|dnn| dnn.to_store("dnn."));
         let checkpoint = place.as_ref().map(CheckpointPlace::borrowed);
         let saving = Saving { checkpoint, carry: carry.as_ref(), resume };
-        let logits = teacher.map(|teacher| teacher.network.logits(&context.prepared.train));
-        TrainedNetwork::sparse(context, logits, saving, observer)
+        let texts = &context.prepared.train;
+        let Some(dnn) = dnn else {
+            return TrainedNetwork::sparse(context, texts, context.recipe.teacher, saving, observer);
+        };
+        let logits = dnn.network.logits(texts);
+        let logits = logits.chunks_exact(context.config.classes());
+        let taught =
+            |(text, logits): (&EncodedText, &[f32])| EncodedText { taught: Some(logits.into()), ..text.clone() };
+        let texts: Vec<EncodedText> = texts.iter().zip(logits).map(taught).collect();
+        TrainedNetwork::sparse(context, &texts, context.recipe.sparse.teacher, saving, observer)
     }
 
     /// A DNN of the same shape on the codes that a network of a recipe with learnt codes has found, and its configuration.

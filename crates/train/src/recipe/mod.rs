@@ -64,6 +64,9 @@ pub struct Recipe {
     /// Codes of few active inputs and training with them, where the encoder is `winners`.
     #[serde(default)]
     pub sparse: SparseChoices,
+    /// What is learnt from a teacher whose answers come with the texts, in all training; without one it means nothing.
+    #[serde(default)]
+    pub teacher: Distillation,
 }
 
 /// Which measure on the development texts selects.
@@ -482,6 +485,7 @@ impl Recipe {
             return refuse("words.range above 0 and up to 3 deviations", self.words.range.to_string());
         }
         self.class_weights.check()?;
+        self.teacher.check("teacher")?;
         if self.learns_codes() {
             self.sparse.check()?;
             let network = &self.network;

@@ -60,7 +60,8 @@ pub struct Activity {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of fields")]
 pub struct Distillation {
-    /// Share of the teacher in the loss, from 0 (no teacher, none is trained) to 1; the labels have the rest.
+    /// Share of the teacher in the loss of a text, from 0 (no teacher) to 1; the labels have the rest. A text that only the
+    /// teacher has labelled has no other term.
     pub weight: f32,
     /// By what the logits of both are divided.
     pub temperature: f32,
@@ -137,11 +138,27 @@ impl SparseChoices {
             let got = format!("target {target}, weight {weight}");
             return refuse("sparse.activity of a target from 0 to 1 and a weight of at least 0".into(), got);
         }
-        let Distillation { weight, temperature } = self.teacher;
-        if !((0.0..=1.0).contains(&weight) && temperature.is_finite() && temperature > 0.0) {
-            let got = format!("weight {weight}, temperature {temperature}");
-            return refuse("sparse.teacher of a weight from 0 to 1 and a temperature above 0".into(), got);
+        self.teacher.check("sparse.teacher")
+    }
+}
+
+impl Distillation {
+    /// Checks it; errors call it `name`.
+    ///
+    /// # Errors
+    /// If the weight is not from 0 to 1 or the temperature not above 0.
+    pub fn check(self, name: &str) -> Result<()> {
+        let Self { weight, temperature } = self;
+        if (0.0..=1.0).contains(&weight) && temperature.is_finite() && temperature > 0.0 {
+            return Ok(());
         }
-        Ok(())
+        let expected = format!("{name} of a weight from 0 to 1 and a temperature above 0");
+        Err(Error::invalid("recipe", expected, format!("weight {weight}, temperature {temperature}")))
+    }
+}
+
+impl Default for Distillation {
+    fn default() -> Self {
+        Self { weight: 0.5, temperature: 2.0 }
     }
 }

@@ -14,7 +14,7 @@ mod whole;
 
 use std::sync::Arc;
 
-use burn_tensor::{Device, Tensor, TensorData, activation::log_softmax};
+use burn_tensor::{Device, Tensor, TensorData};
 use spiketext::{
     Result,
     encode::Noise,
@@ -36,9 +36,9 @@ use crate::{
     graph, layers as dense_layers,
     objective::Outputs,
     optimiser::{Array, LeafParameters, Parameter, Rows, adamw, into_numbers, numbers},
-    prepare::{EncodedText, PreparedData},
-    recipe::{Recipe, SparseChoices},
-    schedule::{Batches, Trainable},
+    prepare::PreparedData,
+    recipe::{Distillation, Recipe, SparseChoices},
+    schedule::Trainable,
     score::Score,
     store::Store,
 };
@@ -54,8 +54,8 @@ pub struct SparseTextCnn {
     biases: bool,
     /// Weights of the classes in the loss, `[K]`.
     class_weights: Option<Vec<f32>>,
-    /// Probabilities of the classes by the teacher, for each training text, `[N, K]`; empty without one.
-    teacher: Arc<Vec<f32>>,
+    /// How who teaches is listened to.
+    teacher: Distillation,
     optimiser: AdamW,
     workspace: Workspace,
     device: Device,
@@ -69,13 +69,13 @@ pub struct SparseTextCnn {
 }
 
 impl SparseTextCnn {
-    /// A network before training. `teacher` has logits for each training text, `[N, K]`, or none.
+    /// A network before training, that listens so to who teaches its texts.
     #[must_use]
     pub fn new(
         recipe: &Recipe,
         config: &NetworkConfig,
         prepared: &Arc<PreparedData>,
-        teacher: Option<Vec<f32>>,
+        teacher: Distillation,
         seed: u64,
     ) -> Self {
         let (device, choices) = (Device::flex(), recipe.sparse.clone());
@@ -94,16 +94,6 @@ impl SparseTextCnn {
             }
             LeafParameters::with_inputs(leaf, (at == 0).then_some(shape.dimension), weights, &device)
         });
-        let temperature = choices.teacher.temperature;
-        let teacher = teacher.map_or_else(Vec::new, |logits| {
-            let rows = logits.chunks_exact(config.classes());
-            let scaled = |row: &[f32]| -> Vec<f32> { row.iter().map(|logit| logit / temperature).collect() };
-            if prepared.multi_label {
-                rows.flat_map(|row| spiketext::loss::sigmoid(&scaled(row), 1.0)).collect()
-            } else {
-                rows.flat_map(|row| spiketext::loss::softmax(&scaled(row), 1.0)).collect()
-            }
-        });
         Self {
             layers: layers.collect(),
             map: Parameter::new("map", map, [prepared.dimension, choices.dimension], &device),
@@ -115,7 +105,7 @@ impl SparseTextCnn {
             seed,
             biases: recipe.network.biases,
             class_weights: prepared.class_weights(&recipe.class_weights),
-            teacher: Arc::new(teacher),
+            teacher,
             optimiser: adamw(choices.weight_decay),
             workspace: Workspace::default(),
             device,
@@ -187,31 +177,6 @@ impl SparseTextCnn {
         }
     }
 
-    /// The loss of a batch whose pooled spikes give these currents of the outputs, `[B T, O]`.
-    fn loss(&self, currents: Tensor<2>, batch: &Batch) -> Tensor<1> {
-        let objective = self.prepared.objective();
-        let logits = objective.logits(&self.config, Outputs::Currents(currents), batch.dnn.texts());
-        let own = objective.of_logits(logits.clone(), batch.dnn.targets(), self.class_weights.as_deref());
-        let share = self.choices.teacher.weight;
-        if batch.teacher.is_empty() || share == 0.0 {
-            return own;
-        }
-        let [texts, classes] = logits.dims();
-        let temperature = self.choices.teacher.temperature;
-        let likely = Tensor::<2>::from_data(TensorData::new(batch.teacher.clone(), [texts, classes]), &self.device);
-        let likely = likely.autodiff();
-        let scaled = logits / temperature;
-        let term = if self.prepared.multi_label {
-            // Of a sigmoid: log p(x) = -softplus(-x), log(1 - p(x)) = -softplus(x).
-            let log = |x: Tensor<2>| burn_tensor::activation::log_sigmoid(x);
-            log(scaled.clone()) * likely.clone() + log(-scaled) * (likely * -1.0 + 1.0)
-        } else {
-            log_softmax(scaled, 1) * likely
-        };
-        // The square keeps the size of the gradient whatever the temperature is.
-        own * (1.0 - share) + term.sum() * (-share * temperature * temperature / texts as f32)
-    }
-
     /// What holds back channels that fire too often: `[B, C]` are shares of positions at which each fired.
     fn activity(&self, rates: Tensor<2>) -> Option<Tensor<1>> {
         let wanted = self.choices.activity;
@@ -242,45 +207,18 @@ fn first_convolution(shape: &ConvolutionShape, choices: &SparseChoices, threshol
     }
 }
 
-/// Makes batches: words by their vectors, and what the teacher says of the texts.
-pub struct SparseBatches {
-    dnn: DnnBatchMaker,
-    teacher: Arc<Vec<f32>>,
-    classes: usize,
-}
-
-/// What a training step sees of its texts.
-pub struct Batch {
-    dnn: DnnBatch,
-    /// `[B, K]`; empty without a teacher.
-    teacher: Vec<f32>,
-}
-
-impl Batches for SparseBatches {
-    type Batch = Batch;
-
-    fn batch(&self, texts: &[&EncodedText], members: &[usize], step: u64) -> Batch {
-        let of = |&text: &usize| self.teacher.get(text * self.classes..(text + 1) * self.classes).unwrap_or_default();
-        Batch { dnn: self.dnn.batch(texts, members, step), teacher: members.iter().flat_map(of).copied().collect() }
-    }
-}
-
 impl Trainable for SparseTextCnn {
-    type Batches = SparseBatches;
+    type Batches = DnnBatchMaker;
 
-    fn batches(&self) -> SparseBatches {
-        let SparseChoices { dropout, word_dropout, .. } = self.choices;
-        SparseBatches {
-            dnn: DnnBatchMaker::new(&self.config, self.seed, dropout, word_dropout),
-            teacher: Arc::clone(&self.teacher),
-            classes: self.config.classes(),
-        }
+    fn batches(&self) -> DnnBatchMaker {
+        let dropout = [self.choices.dropout, self.choices.word_dropout];
+        DnnBatchMaker::new(&self.config, self.seed, dropout, (self.prepared.objective(), self.teacher))
     }
 
-    fn train(&mut self, mut batch: Batch, lr_scale: f64, overlap: impl FnOnce() + Send) -> f64 {
+    fn train(&mut self, mut batch: DnnBatch, lr_scale: f64, overlap: impl FnOnce() + Send) -> f64 {
         let config = Arc::clone(&self.config);
-        let (from, tokens) = (self.prepared.dimension, Arc::clone(batch.dnn.tokens()));
-        let vectors = TensorData::new(batch.dnn.codes_alike(&self.vectors), [batch.dnn.kept(), from]);
+        let (from, tokens) = (self.prepared.dimension, Arc::clone(batch.tokens()));
+        let vectors = TensorData::new(batch.codes_alike(&self.vectors), [batch.kept(), from]);
         let mut vectors = Tensor::<2>::from_data(vectors, &self.device).autodiff();
         if self.vectors.can_learn() && self.choices.code_learning_rate > 0.0 {
             vectors = vectors.require_grad();
@@ -315,13 +253,14 @@ impl Trainable for SparseTextCnn {
             let rates = dense_layers::scale(sums, graph::shares_of_positions(&config, &tokens));
             let flat = |rates: Tensor<3>| rates.mean_dim(1).reshape([texts, channels]);
             let penalty = if self.choices.activity.weight > 0.0 { self.activity(flat(rates.clone())) } else { None };
-            let rates = match batch.dnn.take_mask() {
+            let rates = match batch.take_mask() {
                 Some(mask) => dense_layers::scale(rates, mask),
                 None => rates,
             };
             let currents = graph::outputs_of_rates(&config, &leaves, rates);
             debug_assert_eq!(currents.dims()[0], texts * steps);
-            let mut loss = self.loss(currents, &batch);
+            let (objective, weights) = (self.prepared.objective(), self.class_weights.as_deref());
+            let mut loss = batch.lesson().loss(objective, &config, Outputs::Currents(currents), weights);
             if let Some(penalty) = penalty {
                 loss = loss + penalty;
             }
@@ -344,9 +283,9 @@ impl Trainable for SparseTextCnn {
             self.offsets.update(&self.optimiser, map_rate, offsets, &mut gradients);
         }
         if let Some(gradient) = vectors.grad_remove(&mut gradients) {
-            let gradient = batch.dnn.gradient_alike(&into_numbers(gradient), from);
+            let gradient = batch.gradient_alike(&into_numbers(gradient), from);
             let rate = lr_scale * self.choices.code_learning_rate;
-            self.vectors.update(&self.optimiser, rate, batch.dnn.rows(), &gradient);
+            self.vectors.update(&self.optimiser, rate, batch.rows(), &gradient);
         }
         f64::from(numbers(&loss)[0])
     }

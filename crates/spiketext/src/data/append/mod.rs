@@ -12,8 +12,8 @@ mod parquet_values;
 #[cfg(test)]
 mod tests;
 mod text;
-mod value;
-mod values;
+pub(super) mod value;
+pub(super) mod values;
 
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 
 /// A value of a row.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(in crate::data) enum Value {
     /// Nothing.
     Null,
     /// Text.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The names of the columns: of JSON, those of the first objects in the order in which they come.
-pub(super) fn names_of(stream: &TextStream<'_>) -> Vec<String> {
+pub(in crate::data) fn names_of(stream: &TextStream<'_>) -> Vec<String> {
     match &stream.source {
         Source::Delimited(delimited) => delimited.layout().names,
         Source::Json(json) => {
@@ -43,7 +43,7 @@ pub(super) fn names_of(stream: &TextStream<'_>) -> Vec<String> {
 }
 
 /// Takes the values out of rows.
-pub(super) struct Values {
+pub(in crate::data) struct Values {
     names: Vec<String>,
     form: RowForm,
     /// What errors call the file.
@@ -64,7 +64,7 @@ enum RowForm {
 
 impl Values {
     /// For rows of `stream`, each with a value for each of [`names_of`].
-    pub(super) fn of(stream: &TextStream<'_>) -> Result<Self> {
+    pub(in crate::data) fn of(stream: &TextStream<'_>) -> Result<Self> {
         let form = match &stream.source {
             Source::Delimited(delimited) => RowForm::Record(delimited.layout()),
             Source::Json(_) => RowForm::Object,
@@ -76,7 +76,7 @@ impl Values {
     }
 
     /// The names of the columns.
-    pub(super) fn names(&self) -> &[String] {
+    pub(in crate::data) fn names(&self) -> &[String] {
         &self.names
     }
 
@@ -87,7 +87,7 @@ impl Values {
     }
 
     /// The values of a row.
-    pub(super) fn of_record(&self, record: &Record) -> Result<Vec<Value>> {
+    pub(in crate::data) fn of_record(&self, record: &Record) -> Result<Vec<Value>> {
         match (&record.content, &self.form) {
             (Whole::Text(raw, _), RowForm::Record(layout)) => {
                 Ok(layout.fields(raw).into_iter().map(Value::Text).collect())

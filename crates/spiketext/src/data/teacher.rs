@@ -1,0 +1,269 @@
+//! What a teacher says of texts: a file with a text and a probability or a logit for each class in every row, in any form
+//! whose columns have names (CSV, TSV, JSON, Parquet).
+//!
+//! The columns of the classes go by the classes' names. A first row of JSON without a text may say who the teacher is:
+//! `{"text": null, "teacher": {...}}`.
+
+use std::{collections::HashMap, path::Path};
+
+use serde_json::Value as Json;
+
+use super::{
+    append::{value::Value, values::Values},
+    columns::same,
+    lines::{listed, shown},
+    options::{Format, ReadOptions},
+    reading::Reading,
+    split::text_hash,
+    stream::{Record, TextStream},
+};
+use crate::{Error, Result};
+
+/// The column that says who the teacher is.
+const ABOUT: &str = "teacher";
+
+/// Rows that are read at once.
+const BATCH: usize = 1024;
+
+/// The sums of probabilities may be so far from 1.
+const TOLERANCE: f32 = 0.02;
+
+/// The least probability that is told from 0: its logarithm is finite.
+const LEAST: f32 = 1e-6;
+
+/// What the numbers of a teacher are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Probabilities: of one class a text they sum to 1.
+    Probabilities,
+    /// Logits: what a softmax, or of several labels a sigmoid, makes probabilities of.
+    Logits,
+}
+
+/// The answers of a file.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    /// How the file was read, and what was noticed.
+    pub reading: Reading,
+    /// What its numbers are.
+    pub kind: Kind,
+    /// What the file says of its teacher.
+    pub about: Option<Json>,
+    /// A logit a class in the order of the classes, by [`text_hash`] of the text.
+    pub logits: HashMap<u64, Vec<f32>>,
+}
+
+/// Reads the answers of the file at `path` for classes called `labels`. Without `kind` the numbers themselves tell what
+/// they are.
+///
+/// # Errors
+/// If the file cannot be read or its columns have no names; if a class has no column; if a number is missing or not
+/// finite, unless the options say to leave such rows out; if numbers may be either, or are not what `kind` says.
+pub fn read(path: &Path, labels: &[String], kind: Option<Kind>, options: &ReadOptions) -> Result<Answers> {
+    let mut stream = TextStream::open_for(path, options, &[], true)?;
+    let name = stream.reading().path.clone();
+    let format = stream.reading().format;
+    if matches!(format, Format::Lines | Format::FastText) || stream.reading().header == Some(false) {
+        let expected =
+            "a teacher's answers: a text and a column for each class by its name (CSV, TSV, JSON or Parquet)";
+        return Err(Error::malformed(&name, None, expected, format!("{format} without names of columns")));
+    }
+    let values = Values::of(&stream)?;
+    let columns = Columns::of(values.names(), labels, stream.reading(), options.multi_label)?;
+    let mut notes: Vec<String> = columns.note(values.names()).into_iter().collect();
+    let mut rows = Rows::default();
+    loop {
+        let batch = stream.next_batch(BATCH)?;
+        if batch.is_empty() {
+            break;
+        }
+        for record in &batch {
+            rows.take(record, &values.of_record(record)?, &columns, &name, options.skip_bad)?;
+        }
+    }
+    let kind = rows.kind(&name, kind, options.multi_label)?;
+    if rows.left_out > 0 {
+        notes.push(format!("rows whose numbers are missing or not finite, left out: {}", rows.left_out));
+    }
+    if rows.repeated > 0 {
+        notes.push(format!("texts that come again with other answers, of which the first counts: {}", rows.repeated));
+    }
+    let off = rows.sums_off();
+    if kind == Kind::Probabilities && !options.multi_label && off > 0 {
+        notes.push(format!(
+            "texts whose classes here have less than all of the teacher's probability, which is made 1: {off}"
+        ));
+    }
+    let mut reading = stream.reading().clone();
+    reading.notes.extend(notes);
+    reading.rows = rows.of.len();
+    let logits = rows.of.into_iter().map(|(hash, numbers)| (hash, logits(kind, options.multi_label, numbers)));
+    Ok(Answers { reading, kind, about: rows.about, logits: logits.collect() })
+}
+
+/// The numbers of a text as logits.
+fn logits(kind: Kind, multi_label: bool, numbers: Vec<f32>) -> Vec<f32> {
+    match kind {
+        Kind::Logits => numbers,
+        Kind::Probabilities if multi_label => {
+            let odds = |p: f32| (p.clamp(LEAST, 1.0 - LEAST) / (1.0 - p.clamp(LEAST, 1.0 - LEAST))).ln();
+            numbers.into_iter().map(odds).collect()
+        }
+        Kind::Probabilities => {
+            let sum: f32 = numbers.iter().sum();
+            numbers.into_iter().map(|p| (p / sum).max(LEAST).ln()).collect()
+        }
+    }
+}
+
+/// Where the classes stand among the columns.
+struct Columns {
+    /// A column a class.
+    of_class: Vec<usize>,
+    /// The one that says who the teacher is.
+    about: Option<usize>,
+    /// Columns that are neither, nor the text.
+    others: Vec<usize>,
+}
+
+impl Columns {
+    fn of(names: &[String], labels: &[String], reading: &Reading, multi_label: bool) -> Result<Self> {
+        let place = |label: &String| {
+            let exact = names.iter().position(|name| name == label);
+            exact.or_else(|| names.iter().position(|name| same(name, label)))
+        };
+        let found: Vec<Option<usize>> = labels.iter().map(place).collect();
+        let missing = labels.iter().zip(&found).filter(|(_, place)| place.is_none()).map(|(label, _)| label.as_str());
+        let missing: Vec<&str> = missing.collect();
+        if !missing.is_empty() {
+            let several = if multi_label { " (several labels a text)" } else { "" };
+            let expected = format!("a column for each class{several}: {}", listed(labels.iter().map(String::as_str)));
+            let got = format!(
+                "the columns {}, without {}",
+                listed(names.iter().map(String::as_str)),
+                listed(missing.into_iter())
+            );
+            return Err(Error::malformed(&reading.path, None, expected, got));
+        }
+        let of_class: Vec<usize> = found.into_iter().flatten().collect();
+        let about = names.iter().position(|name| name == ABOUT).filter(|column| !of_class.contains(column));
+        let is_other = |column: &usize| {
+            !of_class.contains(column) && about != Some(*column) && !reading.text.contains(&names[*column])
+        };
+        let others = (0..names.len()).filter(is_other).collect();
+        Ok(Self { of_class, about, others })
+    }
+
+    /// What should be known of the columns.
+    fn note(&self, names: &[String]) -> Option<String> {
+        let others = self.others.iter().map(|&column| names[column].as_str());
+        (!self.others.is_empty()).then(|| format!("columns that are no class here, left aside: {}", listed(others)))
+    }
+}
+
+/// The rows that were read.
+#[derive(Default)]
+struct Rows {
+    of: HashMap<u64, Vec<f32>>,
+    about: Option<Json>,
+    left_out: usize,
+    repeated: usize,
+    /// The first row, and its sum, whose numbers do not sum to 1.
+    first: Option<(Option<u64>, f32)>,
+}
+
+impl Rows {
+    fn take(
+        &mut self,
+        record: &Record,
+        values: &[Value],
+        columns: &Columns,
+        path: &Path,
+        skip_bad: bool,
+    ) -> Result<()> {
+        if record.text.is_empty() {
+            if let Some(Value::Nested(about)) = columns.about.and_then(|column| values.get(column)) {
+                self.about = serde_json::from_str(about).ok();
+            }
+            return Ok(());
+        }
+        let numbers: Option<Vec<f32>> = columns.of_class.iter().map(|&column| number(values.get(column)?)).collect();
+        let Some(numbers) = numbers else {
+            if skip_bad {
+                self.left_out += 1;
+                return Ok(());
+            }
+            let expected = "a finite number for each class (--skip-bad leaves such rows out)";
+            let got = columns.of_class.iter().map(|&column| match values.get(column) {
+                Some(Value::Text(text) | Value::Plain(text) | Value::NoNumber(text)) => format!("'{}'", shown(text)),
+                Some(Value::Nested(_)) => "a list or an object".to_owned(),
+                Some(Value::NoText) => "bytes".to_owned(),
+                Some(Value::Null) | None => "nothing".to_owned(),
+            });
+            return Err(Error::malformed(path, record.line, expected, got.collect::<Vec<_>>().join(", ")));
+        };
+        // What is not of our classes may be of others, that the teacher has too.
+        let sum: f32 = numbers.iter().sum();
+        let others = columns.others.iter().filter_map(|&column| number(values.get(column)?));
+        let is_one = |sum: f32| (sum - 1.0).abs() <= TOLERANCE;
+        if self.first.is_none() && !is_one(sum) && !is_one(sum + others.sum::<f32>()) {
+            self.first = Some((record.line, sum));
+        }
+        match self.of.get(&text_hash(&record.text)) {
+            Some(there) => self.repeated += usize::from(*there != numbers),
+            None => {
+                self.of.insert(text_hash(&record.text), numbers);
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows whose numbers do not sum to 1.
+    fn sums_off(&self) -> usize {
+        self.of.values().filter(|numbers| (numbers.iter().sum::<f32>() - 1.0).abs() > TOLERANCE).count()
+    }
+
+    /// What the numbers are.
+    fn kind(&self, path: &Path, asked: Option<Kind>, multi_label: bool) -> Result<Kind> {
+        let all = || self.of.values().flatten();
+        let is_share = |number: &&f32| (0.0..=1.0).contains(*number);
+        if self.of.is_empty() {
+            return Err(Error::malformed(path, None, "a teacher's answers", "no text"));
+        }
+        let flag = "--teacher-numbers says whether they are probabilities or logits";
+        if let Some(outside) = all().find(|number| !is_share(number)) {
+            return match asked {
+                Some(Kind::Probabilities) => {
+                    Err(Error::malformed(path, None, "probabilities from 0 to 1", outside.to_string()))
+                }
+                _ => Ok(Kind::Logits),
+            };
+        }
+        if asked == Some(Kind::Logits) {
+            return Ok(Kind::Logits);
+        }
+        let empty = self.of.values().any(|numbers| numbers.iter().all(|&number| number == 0.0));
+        if multi_label {
+            return Ok(Kind::Probabilities);
+        }
+        if empty {
+            let expected = "a probability above 0 for one of the classes at least";
+            return Err(Error::malformed(path, None, expected, "only 0 for a text"));
+        }
+        match self.first {
+            Some((line, sum)) => {
+                let expected = format!("probabilities that sum to 1 for each text, or logits ({flag})");
+                Err(Error::malformed(path, line, expected, format!("numbers from 0 to 1 that sum to {sum}")))
+            }
+            None => Ok(Kind::Probabilities),
+        }
+    }
+}
+
+/// A finite number.
+fn number(value: &Value) -> Option<f32> {
+    match value {
+        Value::Text(text) | Value::Plain(text) => text.trim().parse::<f32>().ok().filter(|number| number.is_finite()),
+        _ => None,
+    }
+}

@@ -1,0 +1,192 @@
+//! A teacher for a run: what it says of the training texts, by their content, and texts that only it has labelled.
+//!
+//! No text that is held out may come to training by this door. Which texts a teacher has answers for does not matter, as
+//! only those of training texts are looked up; but texts that only it has labelled are compared with all test and
+//! development texts, in whatever tokenisation they stand (see [`spiketext::data::near`]), and those that are one are left
+//! out.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use spiketext::{
+    Error, Result,
+    data::{
+        Dataset, Example, ReadOptions, Reading, Split,
+        near::{HeldOut, Likeness},
+        read_texts,
+        teacher::{self, Kind},
+        text_hash,
+    },
+    model::Teacher,
+};
+
+/// What a teacher says.
+#[derive(Clone, Debug, Default)]
+pub struct Teaching {
+    /// Logits a class of each text that it answered and that is trained on, by [`text_hash`] of the text.
+    logits: HashMap<u64, Arc<[f32]>>,
+    /// Texts that only it has labelled, each once.
+    pub unlabelled: Vec<String>,
+    /// Where it comes from, and how much of it is used.
+    pub report: Teacher,
+    /// How the files were read.
+    pub readings: Vec<Reading>,
+    /// Texts of `unlabelled` files that are held out, with the text that each is, the first ones.
+    pub refused: Vec<(String, String, Likeness)>,
+}
+
+/// The files of a teacher.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TeacherFiles {
+    /// Its answers (see [`spiketext::data::teacher`]); where two have a text, the first counts.
+    pub answers: Vec<PathBuf>,
+    /// Texts that it has labelled and nobody else.
+    pub unlabelled: Vec<PathBuf>,
+    /// What its numbers are, if they are not to tell themselves.
+    pub kind: Option<Kind>,
+}
+
+/// So many refused texts are kept to be shown.
+const SHOWN: usize = 3;
+
+impl Teaching {
+    /// Reads the files of a teacher of `dataset`.
+    ///
+    /// # Errors
+    /// If a file cannot be read (see [`teacher::read`]), or no answer is for a training text or an unlabelled one.
+    pub fn read(files: &TeacherFiles, dataset: &Dataset, options: &ReadOptions) -> Result<Self> {
+        let mut teaching = Self::default();
+        let mut logits: HashMap<u64, Arc<[f32]>> = HashMap::new();
+        let mut options = options.clone();
+        options.multi_label = dataset.multi_label;
+        for path in &files.answers {
+            let answers = teacher::read(path, &dataset.labels, files.kind, &options)?;
+            teaching.report.files.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+            teaching.report.about.extend(answers.about);
+            teaching.readings.push(answers.reading);
+            for (hash, of_text) in answers.logits {
+                logits.entry(hash).or_insert_with(|| of_text.into());
+            }
+        }
+        let all = logits.len();
+        let mut wanted: HashSet<u64> = dataset.train.par_iter().map(|example| text_hash(&example.text)).collect();
+        let of_training = wanted.len();
+        teaching.report.taught = wanted.iter().filter(|hash| logits.contains_key(hash)).count();
+        teaching.report.untaught = of_training - teaching.report.taught;
+        teaching.take_unlabelled(files, dataset, &options, &logits, &mut wanted)?;
+        logits.retain(|hash, _| wanted.contains(hash));
+        if logits.is_empty() {
+            let expected = format!("answers of a teacher to some of the {of_training} different training texts");
+            let got = format!("{all} answers, all to other texts (texts are found by their content)");
+            return Err(Error::invalid("train --teacher", expected, got));
+        }
+        teaching.report.unused = all - logits.len();
+        teaching.logits = logits;
+        Ok(teaching)
+    }
+
+    /// Takes the texts that nobody but the teacher has labelled.
+    fn take_unlabelled(
+        &mut self,
+        files: &TeacherFiles,
+        dataset: &Dataset,
+        options: &ReadOptions,
+        logits: &HashMap<u64, Arc<[f32]>>,
+        wanted: &mut HashSet<u64>,
+    ) -> Result<()> {
+        if files.unlabelled.is_empty() {
+            return Ok(());
+        }
+        let held_out: Vec<(&Example, Split)> = [Split::Test, Split::Development]
+            .into_iter()
+            .flat_map(|part| dataset.part(part).iter().map(move |example| (example, part)))
+            .collect();
+        let index = HeldOut::new(held_out.iter().map(|(example, _)| example.text.as_str()));
+        for path in &files.unlabelled {
+            let table = read_texts(path, options)?;
+            self.readings.extend(table.readings.clone());
+            let mut texts = Vec::with_capacity(table.rows.len());
+            for row in table.rows {
+                let hash = text_hash(&row.text);
+                if row.text.is_empty() || wanted.contains(&hash) {
+                    self.report.repeated += usize::from(!row.text.is_empty());
+                } else if logits.contains_key(&hash) {
+                    wanted.insert(hash);
+                    texts.push(row.text);
+                } else {
+                    self.report.without_answer += 1;
+                }
+            }
+            let found: Vec<Option<(usize, Likeness)>> = texts.par_iter().map(|text| index.find(text)).collect();
+            for (text, found) in texts.into_iter().zip(found) {
+                let Some((place, likeness)) = found else {
+                    self.unlabelled.push(text);
+                    continue;
+                };
+                wanted.remove(&text_hash(&text));
+                let (example, part) = held_out[place];
+                self.report.held_out[usize::from(part == Split::Development)] += 1;
+                if self.refused.len() < SHOWN && part == Split::Test {
+                    self.refused.push((text, example.text.clone(), likeness));
+                }
+            }
+        }
+        self.report.unlabelled = self.unlabelled.len();
+        Ok(())
+    }
+
+    /// What the teacher says of a text that is trained on: a logit a class.
+    #[must_use]
+    pub fn of(&self, text: &str) -> Option<Arc<[f32]>> {
+        self.logits.get(&text_hash(text)).cloned()
+    }
+
+    /// A hash of all that training sees of it.
+    #[must_use]
+    pub fn identity(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for text in &self.unlabelled {
+            digest.update((text.len() as u64).to_le_bytes());
+            digest.update(text.as_bytes());
+        }
+        let mut hashes: Vec<&u64> = self.logits.keys().collect();
+        hashes.sort_unstable();
+        for hash in hashes {
+            digest.update(hash.to_le_bytes());
+            self.logits[hash].iter().for_each(|logit| digest.update(logit.to_le_bytes()));
+        }
+        digest.finalize().into()
+    }
+
+    /// What should be said of it, a sentence each.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let report = &self.report;
+        let mut notes = vec![format!(
+            "the teacher answered {} of the {} different training texts{}",
+            report.taught,
+            report.taught + report.untaught,
+            match report.unlabelled {
+                0 => String::new(),
+                others => format!(", and {others} texts that only it has labelled are trained on"),
+            }
+        )];
+        let counted = [
+            (report.without_answer, "unlabelled texts of which the teacher says nothing, left out"),
+            (report.repeated, "unlabelled texts that are training texts or come again, left out"),
+            (report.held_out[0], "unlabelled texts that are test texts, or nearly so, refused"),
+            (report.held_out[1], "unlabelled texts that are development texts, or nearly so, refused"),
+            (
+                report.unused,
+                "answers to other texts, not used (--unlabelled FILE trains on texts that only the teacher has labelled)",
+            ),
+        ];
+        notes.extend(counted.iter().filter(|told| told.0 > 0).map(|(count, what)| format!("{what}: {count}")));
+        notes
+    }
+}
