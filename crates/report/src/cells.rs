@@ -204,6 +204,7 @@ impl Kind<'_> {
             Method::BagOfWords if self.family.recipe == "bag-of-words" => return "bag of words".into(),
             Method::BagOfWords => return self.family.recipe.clone(),
             Method::FastText => return "fastText".into(),
+            Method::Teacher => return "teacher".into(),
             Method::Original => "original TextCNN",
             Method::Dnn => "DNN",
             Method::DnnInt8 => "DNN in 8 bits",
@@ -255,6 +256,7 @@ impl Kind<'_> {
             Method::Direct => 8,
             Method::Converted => 9,
             Method::FineTuned => 10,
+            Method::Teacher => 11,
         };
         (recipe, self.family.recipe.clone(), self.family.random_vectors, method, self.family.adversarial)
     }

@@ -105,6 +105,8 @@ pub enum Method {
     FineTuned,
     /// A spiking network trained from its first weights, without a DNN.
     Direct,
+    /// Nothing of ours: the teacher that rows learn from.
+    Teacher,
 }
 
 impl Method {
@@ -123,6 +125,7 @@ impl Method {
             Self::Converted => "converted",
             Self::FineTuned => "fine-tuned",
             Self::Direct => "direct",
+            Self::Teacher => "teacher",
         }
     }
 
@@ -162,6 +165,12 @@ pub struct Settings {
     /// no part in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spared_splits: Option<u64>,
+    /// Who taught beside the labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<String>,
+    /// How many training texts were labelled, where not all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labelled: Option<usize>,
     /// The attack whose finds joined the training texts, in adversarial training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adversarial: Option<AttackSettings>,
@@ -263,10 +272,30 @@ pub struct Measurements {
     /// How neurons fire; only for networks that do.
     #[serde(default)]
     pub firing: Option<FiringSummary>,
+    /// What the teacher said of itself and how much it taught; only where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<Taught>,
     /// What came of an attack, in a cell that is one. Its `test_accuracy` is that of the attacked texts before, and
     /// neither confusion nor costs are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attack: Option<AttackResult>,
+}
+
+/// What a teacher said of itself, and how much it taught.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Taught {
+    /// SHA-256 of the file of its answers.
+    pub sha256: String,
+    /// What the file says of it.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub about: serde_json::Value,
+    /// Different training texts that it answered.
+    pub taught: usize,
+    /// Texts that nobody but it has labelled.
+    pub unlabelled: usize,
+    /// Texts that were offered as such and refused: test texts and development texts, or nearly so.
+    pub refused: [usize; 2],
 }
 
 /// What was answered to each test text, in the order of the data set's texts.

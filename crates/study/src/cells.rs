@@ -25,7 +25,7 @@ use crate::{
     costs::{self, RealValued},
     floor::Floor,
     grid::{Choices, PlannedCell},
-    identity, timing,
+    identity, teachers, timing,
     victims::{AttackCache, spiking_method},
 };
 
@@ -82,6 +82,7 @@ impl<'a> CellMaker<'a> {
                 let language = self.context.language(&cell.dataset)?;
                 (of_floor(choices.run(&dataset, language, cell.seed)?, &dataset), 0.0)
             }
+            Choices::Teacher => (self.of_teacher(cell)?, 0.0),
             Choices::Network(recipe) => {
                 let dataset: Rc<Dataset> = match &cell.adversarial {
                     None => self.context.dataset_of(cell)?,
@@ -93,8 +94,13 @@ impl<'a> CellMaker<'a> {
                     (measured, shared, nanoseconds_a_text) = self.kept(cell, recipe, &dataset, observer)?;
                     (measured, shared)
                 } else {
-                    let measured;
+                    let mut measured;
                     (measured, nanoseconds_a_text) = self.network(cell, recipe, &dataset, observer)?;
+                    if let Some(teaching) = self.context.teaching(cell, &dataset)?
+                        && let Some(file) = self.context.teacher_file(cell, false)?
+                    {
+                        measured.teacher = Some(teachers::taught(&file, &teaching)?);
+                    }
                     (measured, self.context.cache.shared_seconds() - before)
                 }
             }
@@ -102,6 +108,25 @@ impl<'a> CellMaker<'a> {
         Ok(CellResult {
             measured,
             seconds: Seconds { total: started.elapsed().as_secs_f64(), shared, nanoseconds_a_text },
+        })
+    }
+
+    /// Measures a teacher by its answers to the test texts.
+    fn of_teacher(&mut self, cell: &PlannedCell) -> Result<Measurements> {
+        let dataset = self.context.dataset_of(cell)?;
+        let Some(file) = self.context.teacher_file(cell, true)? else {
+            return Err(unfit("a teacher", "none"));
+        };
+        let answers = teachers::answers(&file, &dataset.labels, &dataset.test)?;
+        let targets = dataset.test.iter().map(|example| example.target.clone());
+        let scores = Scores::of(dataset.labels.len(), targets, &answers);
+        Ok(Measurements {
+            texts: Split::ALL.map(|part| dataset.part(part).len()),
+            labels: dataset.labels.clone(),
+            test_accuracy: scores.accuracy,
+            confusion: scores.confusion,
+            answers: Some(scores.answers),
+            ..Measurements::default()
         })
     }
 
@@ -119,7 +144,9 @@ impl<'a> CellMaker<'a> {
         let timed = timed(&prepared, cell);
         let mut gathered = Gathered::new(dataset, prepared);
         match cell.method {
-            Method::BagOfWords | Method::FastText => Err(unfit("choices of their own", "a recipe")),
+            Method::BagOfWords | Method::FastText | Method::Teacher => {
+                Err(unfit("choices of their own", "a recipe"))
+            }
             Method::Original | Method::Dnn => {
                 let (trained, phase, recipe) = match cell.method {
                     Method::Original => (Arc::new(pipeline.original(observer)?), Phase::Original, recipe.original()),
@@ -260,7 +287,7 @@ impl<'a> Gathered<'a> {
     fn nothing(&self) -> Measurements {
         let prepared = &self.prepared;
         Measurements {
-            texts: [prepared.train.len(), prepared.development.len(), prepared.test.len()],
+            texts: [prepared.labelled, prepared.development.len(), prepared.test.len()],
             labels: self.dataset.labels.clone(),
             unknown_share: prepared.unknown_share,
             ..Measurements::default()

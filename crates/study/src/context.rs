@@ -1,19 +1,20 @@
 //! What the cells of a study share: data sets, the languages of their texts, and the results of training steps.
 
-use std::{collections::BTreeMap, path::PathBuf, rc::Rc};
+use std::{collections::BTreeMap, path::PathBuf, rc::Rc, sync::Arc};
 
 use spiketext::{
     Error, Result,
     data::{self, Dataset, ReadOptions, SplitRule},
     text::{Language, detect_language},
 };
-use spiketext_train::{Options, Pipeline, Recipe, StepCache, VectorSource};
+use spiketext_train::{Options, Pipeline, Recipe, StepCache, Teaching, VectorSource};
 
 use crate::{
     attacks::AttackChoices,
     cell::{Fold, Settings},
-    folds::{held_back, in_split, outside_tests},
+    folds::{few_labelled, held_back, in_split, outside_tests},
     grid::{Choices, DatasetSource, PlannedCell, Vectors},
+    teachers,
 };
 
 /// What a study's cells are made of: data, vectors, shared work, and the program itself.
@@ -25,6 +26,8 @@ pub struct Sources {
     pub vectors: BTreeMap<&'static str, PathBuf>,
     /// The folder of what cells share; nothing is kept between runs without.
     pub work: Option<PathBuf>,
+    /// The folder of teachers' folders (see [`crate::teachers`]).
+    pub teachers: Option<PathBuf>,
     /// The folder of WordNet, for attacks that exchange synonyms.
     pub wordnet: PathBuf,
     /// The commit that the calling program was built from, which every cell names and kept work belongs to.
@@ -40,6 +43,8 @@ pub struct Texts {
     pub splits: Option<u64>,
     /// The fold that is held back.
     pub fold: Option<Fold>,
+    /// How many training texts keep their labels; the others are not there.
+    pub labelled: Option<usize>,
 }
 
 /// What cells share: data sets, and what came of steps that another cell needs too.
@@ -48,6 +53,8 @@ pub struct CellContext<'a> {
     /// Where the grid's data sets come from.
     places: &'a BTreeMap<String, DatasetSource>,
     datasets: BTreeMap<(String, Texts), Rc<Dataset>>,
+    /// What the last teacher said, and which that was.
+    taught: Option<((PathBuf, Option<usize>), Arc<Teaching>)>,
     /// Results of training steps.
     pub(crate) cache: StepCache,
 }
@@ -60,7 +67,7 @@ impl<'a> CellContext<'a> {
             Some(folder) => StepCache::in_folder(folder.clone(), sources.program.clone()),
             None => StepCache::default(),
         };
-        Self { sources, places, datasets: BTreeMap::new(), cache }
+        Self { sources, places, datasets: BTreeMap::new(), taught: None, cache }
     }
 
     /// The data set of that name, whole or as a cell has it, made at most once.
@@ -73,6 +80,10 @@ impl<'a> CellContext<'a> {
             return Ok(Rc::clone(dataset));
         }
         let dataset = match texts {
+            Texts { labelled: Some(most), .. } => {
+                let whole = self.dataset(name, Texts { labelled: None, ..texts })?;
+                few_labelled(&whole, most).0
+            }
             Texts { fold: Some(fold), splits, .. } => {
                 let whole = self.dataset(name, Texts::default())?;
                 match splits.filter(|_| whole.rule == SplitRule::Hash) {
@@ -102,7 +113,7 @@ impl<'a> CellContext<'a> {
     /// # Errors
     /// As [`Self::dataset`].
     pub fn dataset_of(&mut self, cell: &PlannedCell) -> Result<Rc<Dataset>> {
-        let texts = Texts { split: self.split(cell)?, splits: cell.splits, fold: cell.fold };
+        let texts = Texts { split: self.split(cell)?, splits: cell.splits, fold: cell.fold, labelled: cell.labelled };
         self.dataset(&cell.dataset, texts)
     }
 
@@ -149,6 +160,33 @@ impl<'a> CellContext<'a> {
         }
     }
 
+    /// What the cell's teacher says, if it has one.
+    ///
+    /// # Errors
+    /// If its file is not there or cannot be read, or says nothing of the texts of `dataset`, which are the cell's.
+    pub(crate) fn teaching(&mut self, cell: &PlannedCell, dataset: &Dataset) -> Result<Option<Arc<Teaching>>> {
+        let Some(file) = self.teacher_file(cell, false)? else { return Ok(None) };
+        let key = (file.clone(), cell.labelled);
+        if let Some((known, teaching)) = &self.taught
+            && *known == key
+        {
+            return Ok(Some(Arc::clone(teaching)));
+        }
+        let teaching = Arc::new(teachers::teaching(&file, dataset)?);
+        self.taught = Some((key, Arc::clone(&teaching)));
+        Ok(Some(teaching))
+    }
+
+    /// The file of what the cell's teacher says of the texts to train on, or of those that it is tested on.
+    ///
+    /// # Errors
+    /// If there is none, or the folder of teachers is not known.
+    pub(crate) fn teacher_file(&mut self, cell: &PlannedCell, tested: bool) -> Result<Option<PathBuf>> {
+        let Some(name) = &cell.teacher else { return Ok(None) };
+        let split = self.split(cell)?;
+        teachers::file(self.sources.teachers.as_deref(), name, cell, split, tested).map(Some)
+    }
+
     /// The word vectors of a cell.
     ///
     /// # Errors
@@ -170,7 +208,8 @@ impl<'a> CellContext<'a> {
         let choices = cell.choices.to_json();
         let (split, spared_splits) = (self.split(cell)?, self.spared_splits(cell)?);
         let Choices::Network(recipe) = &cell.choices else {
-            return Ok(Settings { split, spared_splits, choices, ..Settings::default() });
+            let teacher = cell.teacher.clone();
+            return Ok(Settings { split, spared_splits, choices, teacher, ..Settings::default() });
         };
         let language = self.language(&cell.dataset)?;
         let noisy = cell.method.spikes() && recipe.network.encoder.is_random();
@@ -178,6 +217,8 @@ impl<'a> CellContext<'a> {
         Ok(Settings {
             split,
             spared_splits,
+            teacher: cell.teacher.clone(),
+            labelled: cell.labelled,
             vectors: Some(self.vectors(cell)?.name(language)),
             adversarial: attack(&cell.adversarial),
             attack: attack(&cell.attack),
@@ -196,7 +237,8 @@ impl<'a> CellContext<'a> {
         dataset: &'p Dataset,
     ) -> Result<Pipeline<'p>> {
         let (language, vectors) = (self.language(&cell.dataset)?, self.vectors(cell)?);
-        let options = Options { seed: cell.seed, language: Some(language), ..Options::default() };
+        let teaching = self.teaching(cell, dataset)?;
+        let options = Options { seed: cell.seed, language: Some(language), teaching, ..Options::default() };
         Pipeline::new(dataset, &vectors, recipe, &options, &mut self.cache)
     }
 }

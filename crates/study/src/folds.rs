@@ -14,7 +14,7 @@
 //! (of one [`spiketext::data::canonical_form`]) go together. A class of one or two texts is never held back. Of what is
 //! left beside a fold a tenth, dealt likewise, makes the choices of training, as a development part does.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use spiketext::{
     Error, Result,
@@ -28,6 +28,9 @@ const DEVELOPMENT: usize = 10;
 
 /// Hands of texts that splits are made of.
 const HANDS: usize = 10;
+
+/// The order in which texts are taken where few of them are to be labelled.
+const FEW: u64 = 4;
 
 /// Most splits by hash: half of the texts are left for cross-validation.
 pub const MOST_SPLITS: u64 = 5;
@@ -109,6 +112,33 @@ pub fn outside_tests(dataset: &Dataset, splits: u64) -> Dataset {
     Dataset { test: Vec::new(), ..all }
 }
 
+/// The training texts of `dataset` that stay labelled where only `most` are, and the others: of each class its share, and
+/// one at least, in the order of a hash, so that fewer are always among more.
+#[must_use]
+pub fn few_labelled(dataset: &Dataset, most: usize) -> (Dataset, Vec<Example>) {
+    let mut classes: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    let mut seen = HashSet::new();
+    for example in &dataset.train {
+        let hash = text_hash(&example.text);
+        if seen.insert(hash) {
+            classes.entry(first_class(example)).or_default().push(hash);
+        }
+    }
+    // A class's n-th text of N has the place n / N: classes come in by their shares, each with its first text before all
+    // second ones.
+    let mut places = Vec::with_capacity(seen.len());
+    for hashes in classes.values_mut() {
+        hashes.sort_unstable_by_key(|&hash| (mixed(hash, FEW), hash));
+        let all = hashes.len() as f64;
+        places.extend(hashes.iter().enumerate().map(|(n, &hash)| (n as f64 / all, hash)));
+    }
+    places.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let kept: HashSet<u64> = places.into_iter().take(most).map(|(_, hash)| hash).collect();
+    let (train, others): (Vec<Example>, Vec<Example>) =
+        dataset.train.iter().cloned().partition(|example| kept.contains(&text_hash(&example.text)));
+    (Dataset { train, ..dataset.clone() }, others)
+}
+
 /// All texts of `dataset` in the part that `part_of` the hand they were dealt to says; those of tiny classes were dealt to
 /// none.
 fn of_hands(dataset: &Dataset, part_of: impl Fn(Option<usize>) -> Split) -> Dataset {
@@ -162,7 +192,7 @@ fn mixed(number: u64, round: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeSet, HashSet};
+    use std::collections::BTreeSet;
 
     use spiketext::target::Target;
 
@@ -185,6 +215,23 @@ mod tests {
 
     fn texts(examples: &[Example]) -> Vec<&str> {
         examples.iter().map(|example| example.text.as_str()).collect()
+    }
+
+    #[test]
+    fn few_texts_that_stay_labelled_are_of_all_classes_and_among_more() {
+        let dataset = dataset();
+        let hashes = |examples: &[Example]| -> HashSet<u64> {
+            examples.iter().map(|example| text_hash(&example.text)).collect()
+        };
+        let (few, others) = few_labelled(&dataset, 9);
+        let (more, _) = few_labelled(&dataset, 30);
+        let of_class = |class| few.train.iter().filter(|example| example.target == Target::of(class)).count();
+        assert_eq!(hashes(&few.train).len(), 9);
+        assert!(of_class(0) > of_class(1) && of_class(1) > of_class(2) && of_class(2) == 1);
+        assert!(hashes(&few.train).is_subset(&hashes(&more.train)));
+        assert!(hashes(&few.train).is_disjoint(&hashes(&others)));
+        assert_eq!(few.train.len() + others.len(), dataset.train.len());
+        assert_eq!(few_labelled(&dataset, 1000).0.train.len(), dataset.train.len());
     }
 
     #[test]

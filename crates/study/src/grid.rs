@@ -75,6 +75,10 @@ pub struct PlannedCell {
     pub adversarial: Option<AttackChoices>,
     /// The word vectors.
     pub vectors: Vectors,
+    /// Who teaches beside the labels, by name: its answers are in a folder of that name.
+    pub teacher: Option<String>,
+    /// How many training texts are labelled, where not all are.
+    pub labelled: Option<usize>,
     /// Rows of a lower number come first.
     pub priority: i64,
 }
@@ -88,6 +92,8 @@ pub enum Choices {
     BagOfWords(BagOfWords),
     /// Of means of trained word vectors.
     FastText(FastText),
+    /// None: the teacher was made elsewhere.
+    Teacher,
 }
 
 impl Choices {
@@ -98,6 +104,7 @@ impl Choices {
             Self::Network(recipe) => recipe.to_choices(),
             Self::BagOfWords(choices) => fields(choices),
             Self::FastText(choices) => fields(choices),
+            Self::Teacher => serde_json::Map::new(),
         }
     }
 
@@ -108,6 +115,7 @@ impl Choices {
             Self::Network(recipe) => &recipe.name,
             Self::BagOfWords(choices) => choices.name(),
             Self::FastText(choices) => &choices.name,
+            Self::Teacher => "teacher",
         }
     }
 
@@ -116,6 +124,10 @@ impl Choices {
             Self::Network(recipe) => Self::Network(Box::new(recipe.with_setting(setting)?)),
             Self::BagOfWords(choices) => Self::BagOfWords(choices.with_setting(setting)?),
             Self::FastText(choices) => Self::FastText(choices.with_setting(setting)?),
+            Self::Teacher => {
+                let expected = "no settings for a teacher, which was made elsewhere";
+                return Err(Error::invalid("study grid", expected, setting.to_owned()));
+            }
         })
     }
 
@@ -127,6 +139,7 @@ impl Choices {
             }
             Self::BagOfWords(choices) => choices.check(),
             Self::FastText(choices) => choices.check(),
+            Self::Teacher => Ok(()),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 /// The last step of a method; those without a network take none, nor does one for which every choice decides.
 fn step(method: Method) -> Option<Step> {
     match method {
-        Method::BagOfWords | Method::FastText | Method::DnnCodes => None,
+        Method::BagOfWords | Method::FastText | Method::DnnCodes | Method::Teacher => None,
         Method::Original | Method::Dnn | Method::DnnInt8 | Method::DnnInt4 | Method::DnnLevels => Some(Step::Dnn),
         Method::Converted => Some(Step::Conversion),
         Method::FineTuned => Some(Step::FineTuning),

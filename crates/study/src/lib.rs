@@ -43,13 +43,15 @@ mod identity;
 #[cfg(feature = "run")]
 pub mod runner;
 #[cfg(feature = "run")]
+mod teachers;
+#[cfg(feature = "run")]
 pub mod timing;
 #[cfg(feature = "run")]
 mod victims;
 
 pub use cell::{
     AttackResult, AttackSettings, BINS, Cell, CostsPerText, Energy, FORMAT, Family, FiringSummary, Fold,
-    Measurements, Method, Noise, NoiseSettings, Priced, Seconds, Selected, Settings, TestAnswers, Way, WayName,
+    Measurements, Method, Noise, NoiseSettings, Priced, Seconds, Selected, Settings, Taught, TestAnswers, Way, WayName,
     cell_id,
 };
 pub use goal::Goal;

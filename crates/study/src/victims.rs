@@ -51,7 +51,8 @@ pub(crate) fn spiking_method(method: Method) -> Result<SpikingMethod> {
         | Method::DnnInt8
         | Method::DnnInt4
         | Method::DnnLevels
-        | Method::DnnCodes => Err(unfit("a network that converts or spikes", "another")),
+        | Method::DnnCodes
+        | Method::Teacher => Err(unfit("a network that converts or spikes", "another")),
     }
 }
 

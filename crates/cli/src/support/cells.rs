@@ -29,6 +29,9 @@ pub struct Arguments {
     /// Word vectors of Chinese data sets [default: the built-in ones].
     #[arg(long, value_name = "FILE")]
     vectors_zh: Option<PathBuf>,
+    /// The folder of the teachers' folders of answers, for rows that have a teacher (docs/guide/teacher.md).
+    #[arg(long, value_name = "DIR")]
+    teachers: Option<PathBuf>,
     /// The folder of trained networks that cells share. May be deleted at any time, and is to be after a change of
     /// the code that trains them.
     #[arg(long, value_name = "DIR", default_value = "target/study")]
@@ -94,6 +97,7 @@ impl Arguments {
             data_dirs: folders(grid, self.data_dir.as_deref()),
             vectors: vectors.into_iter().filter_map(|(name, file)| Some((name, file.clone()?))).collect(),
             work: Some(self.work.clone()),
+            teachers: self.teachers.clone(),
             wordnet: wordnet_folder(wordnet),
             program: crate::PROGRAM.to_owned(),
         }

@@ -1,5 +1,7 @@
 //! `spiketext data`: which data sets there are and what is in them.
 
+mod split;
+
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use comfy_table::Table;
@@ -44,6 +46,7 @@ enum Action {
     List(ListArguments),
     /// Show what is in a known data set, a file of labelled texts or a folder of class folders.
     Show(ShowArguments),
+    Split(split::Arguments),
     #[cfg(feature = "fetch")]
     Fetch(FetchArguments),
 }
@@ -108,6 +111,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.action {
         Action::List(arguments) => list(&arguments, &mut out)?,
         Action::Show(arguments) => show(arguments, &mut out)?,
+        Action::Split(arguments) => split::run(&arguments, &mut out)?,
         #[cfg(feature = "fetch")]
         Action::Fetch(arguments) => fetch(&arguments, &mut out)?,
     }

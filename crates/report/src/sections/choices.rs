@@ -18,7 +18,7 @@ const PHASES: [&str; 2] = ["dnn", "fine-tuning"];
 /// Whether networks of a method go through a phase.
 fn has(method: Method, phase: &str) -> bool {
     match method {
-        Method::BagOfWords | Method::FastText => false,
+        Method::BagOfWords | Method::FastText | Method::Teacher => false,
         Method::DnnCodes => true,
         Method::Dnn
         | Method::DnnInt8

@@ -56,7 +56,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
     let drop = match method {
         Method::BagOfWords | Method::FastText => 3.0,
         Method::Original => 0.3,
-        Method::Dnn | Method::DnnInt8 => 0.0,
+        Method::Dnn | Method::DnnInt8 | Method::Teacher => 0.0,
         Method::DnnInt4 => 0.3,
         Method::DnnLevels => 2.0 / steps as f64,
         Method::DnnCodes => 0.4,

@@ -105,6 +105,8 @@ struct Row {
     #[serde(default)]
     priority: i64,
     selected: Option<Selected>,
+    teacher: Option<Spanned<String>>,
+    labelled: Option<Spanned<usize>>,
 }
 
 fn one() -> u64 {
@@ -263,15 +265,16 @@ fn expand(
     let told = |at: usize| move |error: Error| source.refuse(at, "a choice that can be", error.to_string());
     let mut choices = match (&row.recipe, row.method) {
         (None, Method::BagOfWords) => Choices::BagOfWords(BagOfWords::default()),
+        (None, Method::Teacher) => Choices::Teacher,
         (None, Method::FastText) => Choices::FastText(FastText::default()),
-        (Some(recipe), Method::BagOfWords | Method::FastText) => {
+        (Some(recipe), Method::BagOfWords | Method::FastText | Method::Teacher) => {
             return Err(source.refuse(recipe.span().start, "no recipe for a method without a network", "one"));
         }
         (Some(recipe), _) => {
             let named = Recipe::named(recipe.get_ref()).map_err(told(recipe.span().start))?;
             Choices::Network(Box::new(named))
         }
-        (None, _) => return Err(source.refuse(at, "a recipe, or the method bag-of-words or fast-text", "neither")),
+        (None, _) => return Err(source.refuse(at, "a recipe, or the method bag-of-words, fast-text or teacher", "neither")),
     };
     let of_dataset = part.map_or(&[][..], |part| match row.recipe.as_ref().map(|recipe| recipe.get_ref().as_str()) {
         Some("lean") => &part.lean,
@@ -308,6 +311,11 @@ fn expand(
         if let Some((key, value)) = all.find(|(key, value)| !is_on(key, value)) {
             return Err(source.refuse(at, "quick values that are on the row's axis", format!("{key} = {value}")));
         }
+    }
+    let teacher = teacher_of(source, row)?;
+    let labelled = row.labelled.as_ref().map(|labelled| *labelled.get_ref());
+    if let Some(none) = row.labelled.as_ref().filter(|labelled| *labelled.get_ref() == 0) {
+        return Err(source.refuse(none.span().start, "labelled texts from 1", "0"));
     }
     let mut planned = Vec::new();
     for ((choices, attack), axis) in cells {
@@ -348,11 +356,31 @@ fn expand(
             attack,
             adversarial: row.adversarial.clone(),
             vectors: row.vectors,
+            teacher: teacher.clone(),
+            labelled,
             priority: row.priority,
         };
         planned.extend((0..row.seeds).map(|seed| PlannedCell { seed, ..cell.clone() }));
     }
     Ok(planned)
+}
+
+/// The name of the row's teacher, which is that of a folder.
+fn teacher_of(source: &Source<'_>, row: &Row) -> Result<Option<String>> {
+    let Some(teacher) = &row.teacher else {
+        return match row.method {
+            Method::Teacher => Err(source.refuse(0, "a 'teacher' for rows of the method teacher", "none")),
+            _ => Ok(None),
+        };
+    };
+    let (at, name) = (teacher.span().start, teacher.get_ref());
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Err(source.refuse(at, "a teacher's name of letters, digits and hyphens", format!("'{name}'")));
+    }
+    if matches!(row.method, Method::BagOfWords | Method::FastText) || row.adversarial.is_some() {
+        return Err(source.refuse(at, "a network, without adversarial training, for who has a teacher", "another"));
+    }
+    Ok(Some(name.clone()))
 }
 
 /// The choices of a cell, and of its attack if it is one.

@@ -33,7 +33,8 @@ impl Group {
     fn of(method: Method) -> Self {
         match method {
             Method::BagOfWords | Method::FastText => Self::Words,
-            Method::Original | Method::Dnn => Self::Dnn,
+            // A teacher's costs are not known here, so that it never stands on a front.
+            Method::Original | Method::Dnn | Method::Teacher => Self::Dnn,
             Method::DnnInt8 => Self::Int8,
             Method::DnnInt4 => Self::Int4,
             Method::DnnLevels => Self::Levels,

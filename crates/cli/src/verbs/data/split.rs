@@ -1,0 +1,192 @@
+//! `spiketext data split`: the parts of a data set as files of their own, for programs that are to train on the same texts.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+#[cfg(feature = "study")]
+use spiketext::data::SplitRule;
+use spiketext::{
+    Error,
+    data::{Dataset, Example, Split},
+    files::write_atomically,
+};
+#[cfg(feature = "study")]
+use spiketext_study::{cell::Fold, folds};
+
+use crate::support::{
+    dataset::{self, DatasetArgs},
+    reading,
+};
+
+/// Write the parts of a data set to files of their own, as `train` would divide it.
+///
+/// For teachers and other programs that are to train on the same texts: train.csv and development.csv with the columns text
+/// and label (of several labels a text: JSON lines with lists). Test texts are not written unless asked for.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  spiketext data split reviews.csv --out parts
+  spiketext data split --dataset sst2 --out parts --with-test
+  spiketext data split reviews.csv --out parts --labelled 500      the others go to unlabelled.csv, without labels
+  spiketext data split --dataset mr --out parts --number 3         the fourth of a study's splits
+  spiketext data split --dataset mr --out parts --fold 1/5         what `select --folds 5` trains on in its first fold
+
+--json prints one object: out, files (file, texts).")]
+pub struct Arguments {
+    #[command(flatten)]
+    source: DatasetArgs,
+    #[command(flatten)]
+    reading: reading::Arguments,
+    #[command(flatten)]
+    labels: reading::LabelArguments,
+    /// The folder to write to.
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Write the test texts, too.
+    #[arg(long)]
+    with_test: bool,
+    /// Keep so many training texts; the others are written to unlabelled.csv without their labels.
+    #[cfg(feature = "study")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    labelled: Option<u64>,
+    /// The split by hash of this number, as `splits` of a study's grid makes them; of a data set without an official one.
+    #[cfg(feature = "study")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..folds::MOST_SPLITS))]
+    number: Option<u64>,
+    /// Leave out fold I of K, as cross-validation does; of a data set without an official split it keeps away from the test
+    /// texts of --splits.
+    #[cfg(feature = "study")]
+    #[arg(long, value_name = "I/K", value_parser = fold, conflicts_with = "number")]
+    fold: Option<Fold>,
+    /// With --fold: how many splits the grid has.
+    #[cfg(feature = "study")]
+    #[arg(long, value_name = "N", requires = "fold", default_value_t = folds::MOST_SPLITS)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=folds::MOST_SPLITS))]
+    splits: u64,
+    /// Write over files that are there.
+    #[arg(long)]
+    force: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[cfg(feature = "study")]
+fn fold(text: &str) -> Result<Fold, String> {
+    let wrong = || format!("expected I/K with I from 1 to K, such as 1/5, got '{text}'");
+    let (number, of) = text.split_once('/').ok_or_else(wrong)?;
+    let fold = Fold { number: number.parse().map_err(|_| wrong())?, of: of.parse().map_err(|_| wrong())? };
+    folds::check(fold.of).map_err(|error| error.to_string())?;
+    if (1..=fold.of).contains(&fold.number) { Ok(fold) } else { Err(wrong()) }
+}
+
+pub fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+    let Arguments { source, reading, labels, out: folder, with_test, force, json, .. } = arguments;
+    labels.check(labels.multi_label())?;
+    let dataset = match (source.files.as_slice(), &source.dataset) {
+        ([], None) => anyhow::bail!("data split: expected FILE or --dataset NAME, got neither"),
+        ([], Some(name)) => {
+            reading::refuse_without_file(reading, labels, &format!("the data set {name}"), "FILE")?;
+            dataset::load(name, source.data_dir.as_deref())?
+        }
+        (files, _) => Dataset::from_files(files, None, &reading.options(labels, None))?,
+    };
+    for line in reading::told(&dataset.readings) {
+        writeln!(std::io::stderr(), "{line}")?;
+    }
+    let (dataset, unlabelled) = divided(arguments, dataset)?;
+    let extension = if dataset.multi_label { "jsonl" } else { "csv" };
+    let names = Some(dataset.labels.as_slice());
+    let mut parts = vec![
+        ("train", &dataset.train, names),
+        ("development", &dataset.development, names),
+        ("unlabelled", &unlabelled, None),
+    ];
+    if *with_test {
+        parts.push(("test", &dataset.test, names));
+    }
+    parts.retain(|part| !part.1.is_empty());
+    let path = |name: &str| folder.join(format!("{name}.{extension}"));
+    if let (Some(there), false) = (parts.iter().map(|part| path(part.0)).find(|path| path.exists()), force) {
+        anyhow::bail!(
+            "data split: expected an --out without such files (--force writes over them), got {}",
+            there.display()
+        );
+    }
+    std::fs::create_dir_all(folder).map_err(Error::write(folder))?;
+    let mut written = Vec::new();
+    for (name, examples, labels) in parts {
+        write(&path(name), examples, labels, dataset.multi_label)?;
+        written.push((path(name), examples.len()));
+    }
+    if *json {
+        let file = |(path, texts): &(PathBuf, usize)| json!({"file": path.display().to_string(), "texts": texts});
+        let files: Vec<_> = written.iter().map(file).collect();
+        writeln!(out, "{}", json!({"out": folder.display().to_string(), "files": files}))?;
+        return Ok(());
+    }
+    for (path, texts) in written {
+        writeln!(out, "{}: {texts} texts", path.display())?;
+    }
+    if !with_test {
+        let texts = dataset.part(Split::Test).len();
+        writeln!(out, "test texts left out: {texts} (--with-test writes them, too)")?;
+    }
+    Ok(())
+}
+
+/// The data set as the flags divide it, and the texts that lose their labels.
+#[cfg(feature = "study")]
+fn divided(arguments: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, Vec<Example>)> {
+    let by_hash = dataset.rule == SplitRule::Hash;
+    let dataset = match (arguments.number, arguments.fold) {
+        (Some(_), _) if !by_hash => {
+            let rule = dataset.rule;
+            anyhow::bail!("--number: expected a data set that is split by hash, got one with parts of its own ({rule})")
+        }
+        (Some(number), _) => folds::in_split(&dataset, number)?,
+        (None, Some(fold)) if by_hash => folds::held_back(&folds::outside_tests(&dataset, arguments.splits), fold)?,
+        (None, Some(fold)) => folds::held_back(&dataset, fold)?,
+        (None, None) => dataset,
+    };
+    Ok(match arguments.labelled {
+        Some(most) => folds::few_labelled(&dataset, usize::try_from(most).unwrap_or(usize::MAX)),
+        None => (dataset, Vec::new()),
+    })
+}
+
+#[cfg(not(feature = "study"))]
+#[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
+fn divided(_: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, Vec<Example>)> {
+    Ok((dataset, Vec::new()))
+}
+
+/// Writes a part: a CSV, or JSON lines where a text has several labels.
+fn write(path: &Path, examples: &[Example], labels: Option<&[String]>, multi_label: bool) -> spiketext::Result<()> {
+    let mut content = String::new();
+    if !multi_label {
+        content += if labels.is_some() { "text,label\n" } else { "text\n" };
+    }
+    for Example { text, target } in examples {
+        let names = labels.map(|labels| target.classes().iter().map(|&class| labels[class].as_str()));
+        if multi_label {
+            let object = match names {
+                Some(names) => json!({"text": text, "labels": names.collect::<Vec<_>>()}),
+                None => json!({"text": text}),
+            };
+            content += &format!("{object}\n");
+            continue;
+        }
+        content += &quoted(text);
+        names.into_iter().flatten().for_each(|name| content += &format!(",{}", quoted(name)));
+        content.push('\n');
+    }
+    write_atomically(path, content.as_bytes())
+}
+
+/// A field of a CSV between quotes.
+fn quoted(field: &str) -> String {
+    format!("\"{}\"", field.replace('"', "\"\""))
+}
