@@ -36,6 +36,8 @@ enum Verb {
     Attack(Box<verbs::attack::Arguments>),
     Inspect(verbs::inspect::Arguments),
     Embed(verbs::embed::Arguments),
+    #[cfg(feature = "study")]
+    Teach(Box<verbs::teach::Arguments>),
     Data(verbs::data::Arguments),
     Vectors(verbs::vectors::Arguments),
     #[cfg(feature = "study")]
@@ -57,6 +59,8 @@ fn main() -> ExitCode {
         Verb::Attack(arguments) => verbs::attack::run(&arguments),
         Verb::Inspect(arguments) => verbs::inspect::run(&arguments),
         Verb::Embed(arguments) => verbs::embed::run(&arguments),
+        #[cfg(feature = "study")]
+        Verb::Teach(arguments) => verbs::teach::run(&arguments),
         Verb::Data(arguments) => verbs::data::run(arguments),
         Verb::Vectors(arguments) => verbs::vectors::run(arguments),
         #[cfg(feature = "study")]

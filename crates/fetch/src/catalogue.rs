@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use spiketext::data::treebank::Grain;
+
 use crate::{Content, Item, Member, Remote, TreeFile};
 
 /// The treebank's archive, which holds three data sets.
@@ -26,7 +28,10 @@ const fn treebank(name: &'static str) -> Item {
 /// The different phrases of its training sentences that are not neutral and no development or test sentence.
 const PHRASES: usize = 77_199;
 
-static DATA: [Item; 7] = [
+/// The different phrases of its training sentences that are no development or test sentence.
+const FINE_PHRASES: usize = 157_395;
+
+static DATA: [Item; 8] = [
     Item {
         name: "mr",
         remote: Remote::unchecked("https://www.cs.cornell.edu/people/pabo/movie-review-data/rt-polaritydata.tar.gz"),
@@ -67,9 +72,14 @@ static DATA: [Item; 7] = [
     Item {
         name: "sst2-phrases",
         remote: TREES,
-        content: Content::Phrases { trees: Cow::Borrowed(TREE_FILES), phrases: PHRASES },
+        content: Content::Phrases { trees: Cow::Borrowed(TREE_FILES), grain: Grain::Binary, phrases: PHRASES },
     },
     treebank("sst5"),
+    Item {
+        name: "sst5-phrases",
+        remote: TREES,
+        content: Content::Phrases { trees: Cow::Borrowed(TREE_FILES), grain: Grain::Fine, phrases: FINE_PHRASES },
+    },
     Item {
         name: "chnsenti",
         remote: Remote::new(
@@ -147,6 +157,8 @@ mod tests {
         let binary = |files: &[TreeFile]| files.iter().map(|file| file.binary).sum::<usize>();
         assert_eq!(binary(TREE_FILES), texts("sst2"));
         assert_eq!(PHRASES + binary(&TREE_FILES[1..]), texts("sst2-phrases"));
+        let fine = |files: &[TreeFile]| files.iter().map(|file| file.fine).sum::<usize>();
+        assert_eq!(FINE_PHRASES + fine(&TREE_FILES[1..]), texts("sst5-phrases"));
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use spiketext::{data::treebank, files::write_atomically};
+use spiketext::{
+    data::treebank::{self, Grain},
+    files::write_atomically,
+};
 
 use crate::{
     Downloader, Error, Event, Remote, Result,
@@ -36,10 +39,13 @@ pub enum Content {
     /// It is an archive of files of trees, each converted to `stsa.fine.PART` and `stsa.binary.PART`. These have no
     /// known sum: what vouches for them is the archive's sum and the number of sentences.
     Trees(Cow<'static, [TreeFile]>),
-    /// The same, and besides the phrases of the sentences of `train` as `stsa.binary.phrases.train`.
+    /// The same, and besides the phrases of the sentences of `train` as `stsa.binary.phrases.train` or
+    /// `stsa.fine.phrases.train`.
     Phrases {
         /// The files of trees; `dev` and `test` say which phrases are left out.
         trees: Cow<'static, [TreeFile]>,
+        /// Which classes they have.
+        grain: Grain,
         /// How many phrases there are.
         phrases: usize,
     },
@@ -122,9 +128,9 @@ impl Item {
                 members.iter().map(check).collect()
             }
             Content::Trees(files) => checks_of_trees(files),
-            Content::Phrases { trees, phrases } => {
+            Content::Phrases { trees, grain, phrases } => {
                 let mut checks = checks_of_trees(trees);
-                checks.push((PHRASES_NAME.to_owned(), Check::Lines(*phrases)));
+                checks.push((phrases_name(*grain).to_owned(), Check::Lines(*phrases)));
                 checks
             }
         }
@@ -143,13 +149,18 @@ impl Item {
                 Ok(wanted.iter().map(|member| member.file.to_owned()).zip(contents).collect())
             }
             Content::Trees(trees) => converted(trees, None, file, url),
-            Content::Phrases { trees, phrases } => converted(trees, Some(*phrases), file, url),
+            Content::Phrases { trees, grain, phrases } => converted(trees, Some((*grain, *phrases)), file, url),
         }
     }
 }
 
 /// Where the phrases go.
-const PHRASES_NAME: &str = "stsa.binary.phrases.train";
+fn phrases_name(grain: Grain) -> &'static str {
+    match grain {
+        Grain::Binary => "stsa.binary.phrases.train",
+        Grain::Fine => "stsa.fine.phrases.train",
+    }
+}
 
 fn checks_of_trees(files: &[TreeFile]) -> Vec<(String, Check)> {
     let fine = files.iter().map(|file| (fine_name(file), Check::Lines(file.fine)));
@@ -159,7 +170,7 @@ fn checks_of_trees(files: &[TreeFile]) -> Vec<(String, Check)> {
 /// The files that an archive of trees becomes, by name; those of sentences, and of so many `phrases` where asked for.
 fn converted(
     files: &[TreeFile],
-    phrases: Option<usize>,
+    phrases: Option<(Grain, usize)>,
     archive: impl Read + Seek,
     url: &str,
 ) -> Result<Vec<(String, Vec<u8>)>> {
@@ -186,9 +197,9 @@ fn converted(
         make(&place, "sentences", binary_name(file), treebank::binary_lines(&sentences), file.binary)?;
         if file.part == "train" { &mut training } else { &mut others }.extend(sentences);
     }
-    if let Some(known) = phrases {
-        let (lines, _) = treebank::phrase_lines(&training, &others);
-        make(url, "phrases", PHRASES_NAME.to_owned(), lines, known)?;
+    if let Some((grain, known)) = phrases {
+        let (lines, _) = treebank::phrase_lines(&training, &others, grain);
+        make(url, "phrases", phrases_name(grain).to_owned(), lines, known)?;
     }
     Ok(made)
 }

@@ -31,6 +31,7 @@ use spiketext::{
     Error, Result,
     data::{Dataset, Split},
     energy::LookUp,
+    loss::softmax,
     slices::argmax,
     text::Language,
 };
@@ -120,11 +121,36 @@ impl BagOfWords {
         Ok(())
     }
 
+    /// Fits the floor to the training texts; the probability of each class for the test texts, `[N, K]`.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn probabilities(&self, dataset: &Dataset, language: Language) -> Result<Vec<f32>> {
+        let mut all = Vec::new();
+        self.fitted(dataset, language, &mut |problem, weights, test| {
+            for text in test {
+                let scores: Vec<f32> = problem.scores(weights, text).into_iter().map(|score| score as f32).collect();
+                all.extend(softmax(&scores, 1.0));
+            }
+        })?;
+        Ok(all)
+    }
+
     /// Fits the floor to the training texts and labels the test texts.
     ///
     /// # Errors
     /// If the optimiser finds no way down.
     pub fn run(&self, dataset: &Dataset, language: Language) -> Result<Floor> {
+        self.fitted(dataset, language, &mut |_, _, _| {})
+    }
+
+    /// [`Self::run`], showing `see` what was fitted and the values of the test texts.
+    fn fitted(
+        &self,
+        dataset: &Dataset,
+        language: Language,
+        see: &mut dyn FnMut(&Problem<'_>, &[f64], &[Vec<(usize, f64)>]),
+    ) -> Result<Floor> {
         let [train, development, test] = tokens(dataset, language);
         let features = Features::of(self, &train);
         let ids =
@@ -157,6 +183,7 @@ impl BagOfWords {
             }
         }
         let (development_accuracy, weights) = best.unwrap_or((0.0, weights));
+        see(&problem(1.0), &weights, &test_rows);
         let ready = Ready::of(&features, &weights, dataset.labels.len());
         let mut scores = vec![0.0; dataset.labels.len()];
         Ok(Floor {

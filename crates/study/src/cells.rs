@@ -144,9 +144,7 @@ impl<'a> CellMaker<'a> {
         let timed = timed(&prepared, cell);
         let mut gathered = Gathered::new(dataset, prepared);
         match cell.method {
-            Method::BagOfWords | Method::FastText | Method::Teacher => {
-                Err(unfit("choices of their own", "a recipe"))
-            }
+            Method::BagOfWords | Method::FastText | Method::Teacher => Err(unfit("choices of their own", "a recipe")),
             Method::Original | Method::Dnn => {
                 let (trained, phase, recipe) = match cell.method {
                     Method::Original => (Arc::new(pipeline.original(observer)?), Phase::Original, recipe.original()),

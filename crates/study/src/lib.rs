@@ -27,6 +27,8 @@ mod bag_of_words;
 #[cfg(feature = "run")]
 pub mod cells;
 #[cfg(feature = "run")]
+pub mod committee;
+#[cfg(feature = "run")]
 mod context;
 #[cfg(feature = "run")]
 pub mod costs;
@@ -51,8 +53,8 @@ mod victims;
 
 pub use cell::{
     AttackResult, AttackSettings, BINS, Cell, CostsPerText, Energy, FORMAT, Family, FiringSummary, Fold,
-    Measurements, Method, Noise, NoiseSettings, Priced, Seconds, Selected, Settings, Taught, TestAnswers, Way, WayName,
-    cell_id,
+    Measurements, Method, Noise, NoiseSettings, Priced, Seconds, Selected, Settings, Taught, TestAnswers, Way,
+    WayName, cell_id,
 };
 pub use goal::Goal;
 #[cfg(feature = "run")]

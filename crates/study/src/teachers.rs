@@ -55,7 +55,10 @@ pub(crate) fn file(
     let candidates = ENDINGS.map(|ending| folder.join(format!("{stem}.{ending}")));
     match candidates.iter().find(|path| path.is_file()) {
         Some(path) => Ok(path.clone()),
-        None => refuse(format!("{} (or .jsonl.zst, .jsonl.gz, .parquet, .csv)", candidates[0].display()), "none".to_owned()),
+        None => refuse(
+            format!("{} (or .jsonl.zst, .jsonl.gz, .parquet, .csv)", candidates[0].display()),
+            "none".to_owned(),
+        ),
     }
 }
 

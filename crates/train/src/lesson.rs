@@ -163,3 +163,115 @@ impl Told {
 fn repeated<T: Clone>(values: &[T], times: usize) -> Vec<T> {
     values.iter().flat_map(|value| std::iter::repeat_n(value.clone(), times)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use burn_tensor::Device;
+
+    use super::*;
+    use crate::{network_config, optimiser::numbers, recipe::Recipe};
+
+    fn text(target: Target, taught: Option<&[f32]>, is_labelled: bool) -> EncodedText {
+        EncodedText { words: vec![0], target, is_labelled, taught: taught.map(Into::into) }
+    }
+
+    /// Labelled and taught, labelled alone, taught alone.
+    fn texts(target: impl Fn(usize) -> Target) -> [EncodedText; 4] {
+        [
+            text(target(1), Some(&[0.5, -1.0, 2.0]), true),
+            text(target(0), None, true),
+            text(target(2), Some(&[3.0, 0.0, -2.0]), false),
+            text(target(2), Some(&[1.0, 1.0, 1.0]), true),
+        ]
+    }
+
+    const LOGITS: [f32; 12] = [0.25, 2.0, -1.0, 1.0, -1.0, 0.5, 0.0, -0.5, 3.0, 1.0, 0.125, 0.75];
+
+    /// The loss by its formula, in double precision.
+    fn by_hand(objective: Objective, texts: &[EncodedText], logits: &[f64], choices: Distillation) -> f64 {
+        let tau = f64::from(choices.temperature);
+        let term = |z: &[f64], q: &[f64]| -> f64 {
+            match objective {
+                Objective::OneClass => {
+                    let sum: f64 = z.iter().map(|z| z.exp()).sum();
+                    z.iter().zip(q).map(|(z, q)| -q * (z - sum.ln())).sum()
+                }
+                Objective::EachClass => {
+                    let log = |x: f64| -(-x).exp().ln_1p();
+                    z.iter().zip(q).map(|(&z, q)| -q * log(z) - (1.0 - q) * log(-z)).sum()
+                }
+            }
+        };
+        let of_text = |(text, z): (&EncodedText, &[f64])| -> f64 {
+            let label: Vec<f64> = (0..3).map(|k| f64::from(u8::from(text.target.classes().contains(&k)))).collect();
+            let Some(taught) = &text.taught else { return term(z, &label) };
+            let scaled: Vec<f64> = taught.iter().map(|&logit| f64::from(logit) / tau).collect();
+            let sum: f64 = scaled.iter().map(|z| z.exp()).sum();
+            let likely: Vec<f64> = match objective {
+                Objective::OneClass => scaled.iter().map(|z| z.exp() / sum).collect(),
+                Objective::EachClass => scaled.iter().map(|z| 1.0 / (1.0 + (-z).exp())).collect(),
+            };
+            let z_scaled: Vec<f64> = z.iter().map(|z| z / tau).collect();
+            let theirs = tau * tau * term(&z_scaled, &likely);
+            let share = if text.is_labelled { f64::from(choices.weight) } else { 1.0 };
+            (1.0 - share) * term(z, &label) + share * theirs
+        };
+        texts.iter().zip(logits.chunks_exact(3)).map(of_text).sum::<f64>() / texts.len() as f64
+    }
+
+    #[test]
+    fn the_loss_is_that_of_labels_and_teacher_by_their_shares_and_its_gradient_its_slope() {
+        let mut recipe = Recipe::lean();
+        recipe.network.steps = 1;
+        let config = network_config(&recipe, 4, 3).expect("a network");
+        for (objective, texts) in [
+            (Objective::OneClass, texts(Target::of)),
+            (Objective::EachClass, texts(|class| Target::several([class, 0]))),
+        ] {
+            for (weight, temperature) in [(0.25, 3.0), (1.0, 1.0), (0.0, 2.0)] {
+                let choices = Distillation { weight, temperature };
+                // All of them, and those that have the same shares.
+                for chosen in [&[0, 1, 2, 3][..], &[0, 3], &[2], &[1]] {
+                    let of: Vec<EncodedText> = chosen.iter().map(|&i| texts[i].clone()).collect();
+                    let logits: Vec<f32> = chosen.iter().flat_map(|&i| &LOGITS[3 * i..][..3]).copied().collect();
+                    let data = TensorData::new(logits.clone(), [chosen.len(), 3]);
+                    let leaf = Tensor::<2>::from_data(data, &Device::flex()).autodiff().require_grad();
+                    let lesson = Lesson::of(objective, &of.iter().collect::<Vec<_>>(), choices);
+                    assert_eq!(lesson.texts(), chosen.len());
+                    let loss = lesson.loss(objective, &config, Outputs::Values(leaf.clone()), None);
+                    let wide: Vec<f64> = logits.iter().map(|&logit| logit.into()).collect();
+                    let wanted = by_hand(objective, &of, &wide, choices);
+                    let got = f64::from(numbers(&loss)[0]);
+                    assert!((got - wanted).abs() < 1e-5, "{objective:?} {choices:?} {chosen:?}: {got} {wanted}");
+                    let gradient = numbers(&leaf.grad(&loss.backward()).expect("a gradient"));
+                    for (i, &got) in gradient.iter().enumerate() {
+                        let beside = |step: f64| {
+                            let mut point = wide.clone();
+                            point[i] += step;
+                            by_hand(objective, &of, &point, choices)
+                        };
+                        let slope = (beside(1e-6) - beside(-1e-6)) / 2e-6;
+                        assert!((slope - f64::from(got)).abs() < 1e-4, "{choices:?} {chosen:?} {i}: {slope} {got}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn outputs_that_fire_learn_from_a_teacher_at_each_step() {
+        let mut recipe = Recipe::paper();
+        (recipe.network.steps, recipe.network.outputs_per_class) = (2, 1);
+        let config = network_config(&recipe, 4, 3).expect("a network");
+        let of = &texts(Target::of)[..2];
+        let choices = Distillation { weight: 0.5, temperature: 2.0 };
+        let lesson = Lesson::of(Objective::OneClass, &of.iter().collect::<Vec<_>>(), choices);
+        let spikes = [1.0f32, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0];
+        let tensor = Tensor::<3>::from_data(TensorData::new(spikes.to_vec(), [2, 2, 3]), &Device::flex());
+        let loss = numbers(&lesson.loss(Objective::OneClass, &config, Outputs::Spikes(tensor), None))[0];
+        let wide: Vec<f64> = spikes.iter().map(|&spike| spike.into()).collect();
+        let each: Vec<EncodedText> = of.iter().flat_map(|text| [text.clone(), text.clone()]).collect();
+        let wanted = by_hand(Objective::OneClass, &each, &wide, choices);
+        assert!((f64::from(loss) - wanted).abs() < 1e-5, "{loss} {wanted}");
+    }
+}

@@ -39,6 +39,21 @@ pub enum VectorSource {
 }
 
 impl VectorSource {
+    /// What `FILE|en|zh|random` means; nothing means the built-in ones of the texts' language. `lenient` leaves out what
+    /// cannot be read of a file.
+    #[must_use]
+    pub fn of(asked: Option<&Path>, lenient: bool) -> Self {
+        let Some(path) = asked else { return Self::BuiltIn(None) };
+        match path.to_str() {
+            Some("random") => Self::Random,
+            name => match name.and_then(|name| name.parse().ok()) {
+                Some(language) => Self::BuiltIn(Some(language)),
+                None if lenient => Self::FileLeniently(path.to_owned()),
+                None => Self::File(path.to_owned()),
+            },
+        }
+    }
+
     /// The source's name in reports.
     #[must_use]
     pub fn name(&self, language: Language) -> String {

@@ -190,3 +190,85 @@ impl Teaching {
         notes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The built-in reviews, few of them.
+    fn dataset() -> Dataset {
+        let mut dataset = spiketext::data::load("reviews-en", None).expect("built in");
+        dataset.train.truncate(20);
+        dataset
+    }
+
+    /// A file of answers to these texts.
+    fn answers<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+        let row = |text: &str| format!("\"{}\",0.75,0.25\n", text.replace('"', "\"\""));
+        "text,negative,positive\n".to_owned() + &texts.into_iter().map(row).collect::<String>()
+    }
+
+    fn read(dataset: &Dataset, content: &str, unlabelled: Option<&str>) -> Result<Teaching> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).expect("written");
+            path
+        };
+        let files = TeacherFiles {
+            answers: vec![path("teacher.csv", content)],
+            unlabelled: unlabelled.map(|content| path("more.csv", content)).into_iter().collect(),
+            kind: None,
+        };
+        Teaching::read(&files, dataset, &ReadOptions::default())
+    }
+
+    #[test]
+    fn answers_are_found_by_content_and_only_where_texts_are_trained_on() {
+        let dataset = dataset();
+        let first = dataset.train[0].text.to_uppercase().replace(' ', "  ");
+        let texts = [first.as_str(), &dataset.train[1].text, &dataset.test[0].text, "something else"];
+        let teaching = read(&dataset, &answers(texts), None).expect("read");
+        let report = &teaching.report;
+        assert_eq!((report.taught, report.untaught, report.unused, report.unlabelled), (2, 18, 2, 0));
+        assert!(teaching.of(&dataset.train[0].text).is_some() && teaching.of(&dataset.train[2].text).is_none());
+        assert!(teaching.of(&dataset.test[0].text).is_none(), "no answer to a test text is kept");
+        let error = read(&dataset, &answers(["something else"]), None).map(|_| ()).expect_err("useless").to_string();
+        assert!(error.contains("20 different training texts") && error.contains("1 answers"), "{error}");
+    }
+
+    #[test]
+    fn unlabelled_texts_that_are_held_out_are_refused_whatever_they_wear() {
+        let dataset = dataset();
+        let test = &dataset.test[0].text;
+        let tokenised = test.replace(',', " , ").replace('.', " . ").replace('\'', " '").to_lowercase();
+        let longer = format!("Somebody wrote to us last week: {test} That was all that they had to say about it.");
+        let development = dataset.development[3].text.replace(' ', "  ");
+        let own = ["quite another text about a film that nobody has labelled", "and a second one, of a shop"];
+        let unanswered = "a text that the teacher has never seen";
+        let texts = [&tokenised, &longer, &development, own[0], own[1], own[0], &dataset.train[5].text];
+        let unlabelled = answers(texts.into_iter().chain([unanswered]));
+        let teaching = read(&dataset, &answers(texts), Some(&unlabelled)).expect("read");
+        assert_eq!(teaching.unlabelled, own);
+        let report = &teaching.report;
+        assert_eq!((report.held_out, report.repeated, report.without_answer), ([2, 1], 2, 1));
+        let shown: Vec<_> = teaching.refused.iter().map(|(_, of, how)| (of, *how)).collect();
+        assert_eq!(shown, [(test, Likeness::Same), (test, Likeness::Holds)]);
+        assert!(texts[..3].iter().all(|text| teaching.of(text).is_none()));
+        let notes = teaching.notes().join("\n");
+        assert!(notes.contains("test texts, or nearly so, refused: 2"), "{notes}");
+    }
+
+    #[test]
+    fn what_training_sees_of_a_teacher_names_it() {
+        let dataset = dataset();
+        let texts: Vec<&str> = dataset.train.iter().map(|example| example.text.as_str()).collect();
+        let name = |content: &str, more| read(&dataset, content, more).expect("read").identity();
+        let plain = name(&answers(texts.clone()), None);
+        assert_eq!(name(&answers(texts.iter().copied().rev().chain(["unused"])), None), plain, "order is nothing");
+        assert_ne!(name(&answers(texts.clone()).replace("0.75,0.25", "0.7,0.3"), None), plain);
+        assert_ne!(name(&answers(texts[1..].iter().copied()), None), plain);
+        let more = answers(texts.iter().copied().chain(["one more"]));
+        assert_ne!(name(&more, Some(&more)), plain);
+    }
+}

@@ -14,5 +14,7 @@ pub mod report;
 pub mod reproduce;
 #[cfg(feature = "study")]
 pub mod select;
+#[cfg(feature = "study")]
+pub mod teach;
 pub mod train;
 pub mod vectors;

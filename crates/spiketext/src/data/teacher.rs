@@ -267,3 +267,107 @@ fn number(value: &Value) -> Option<f32> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_as(name: &str, content: &str, labels: &[&str], kind: Option<Kind>, several: bool) -> Result<Answers> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).expect("written");
+        let mut options = ReadOptions::default();
+        options.multi_label = several;
+        let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
+        read(&path, &labels, kind, &options)
+    }
+
+    fn of(name: &str, content: &str, labels: &[&str]) -> Result<Answers> {
+        read_as(name, content, labels, None, false)
+    }
+
+    fn refused(outcome: Result<Answers>, told: &[&str]) {
+        let error = outcome.map(|_| ()).expect_err("refused").to_string();
+        assert!(told.iter().all(|told| error.contains(told)), "{error}");
+    }
+
+    /// What the file says of a text, as probabilities.
+    fn told(answers: &Answers, text: &str) -> Vec<f32> {
+        let shares = softmax(&answers.logits[&text_hash(text)], 1.0);
+        shares.into_iter().map(|share| (share * 1000.0).round() / 1000.0).collect()
+    }
+
+    use crate::loss::softmax;
+
+    #[test]
+    fn every_form_says_the_same_in_whatever_order_its_columns_are() {
+        let csv = "positive,text,negative\n0.75,\"Good, really\",0.25\n0.5,odd,0.5\n";
+        let tsv = csv.replace("\"Good, really\"", "Good; really").replace(',', "\t").replace(';', ",");
+        let lines = r#"{"text": null, "teacher": {"encoder": "e"}}
+{"text": "Good, really", "negative": 0.25, "positive": 0.75}
+{"text": "odd", "negative": "0.5", "positive": 0.5}
+"#;
+        for (name, content) in [("t.csv", csv), ("t.tsv", &tsv), ("t.jsonl", lines)] {
+            let answers = of(name, content, &["negative", "positive"]).expect(name);
+            assert_eq!((answers.kind, answers.logits.len(), answers.reading.rows), (Kind::Probabilities, 2, 2));
+            // Found by content, whatever its case and white space.
+            assert_eq!(told(&answers, " good,  REALLY"), [0.25, 0.75], "{name}");
+        }
+        let about = of("t.jsonl", lines, &["negative", "positive"]).expect("read").about.expect("about");
+        assert_eq!(about["encoder"], "e");
+    }
+
+    #[test]
+    fn logits_are_told_by_numbers_that_are_no_shares() {
+        let answers = of("t.csv", "text,a,b\nx,-1.5,2\ny,0,0\n", &["a", "b"]).expect("logits");
+        assert_eq!((answers.kind, &answers.logits[&text_hash("x")][..]), (Kind::Logits, &[-1.5, 2.0][..]));
+        // Numbers that may be either are a question.
+        let either = "text,a,b\nx,0.25,0.5\n";
+        refused(of("t.csv", either, &["a", "b"]), &["t.csv:2", "sum to 1", "0.75", "--teacher-numbers"]);
+        let answers = read_as("t.csv", either, &["a", "b"], Some(Kind::Logits), false).expect("said");
+        assert_eq!(answers.logits[&text_hash("x")], [0.25, 0.5]);
+        let told = read_as("t.csv", "text,a,b\nx,-1,2\n", &["a", "b"], Some(Kind::Probabilities), false);
+        refused(told, &["probabilities from 0 to 1", "-1"]);
+    }
+
+    #[test]
+    fn a_class_without_a_column_is_missed_and_one_too_many_left_aside() {
+        refused(of("t.csv", "text,a,b\nx,0.5,0.5\n", &["a", "b", "c"]), &["a column for each class", "without 'c'"]);
+        let answers = of("t.csv", "id,text,a,b,c\n7,x,0.2,0.3,0.5\n8,y,0.5,0.5,0\n", &["a", "b"]).expect("read");
+        assert_eq!(told(&answers, "x"), [0.4, 0.6], "of what is left");
+        let notes = answers.reading.notes.join("\n");
+        assert!(notes.contains("left aside: 'id', 'c'") && notes.contains("made 1: 1"), "{notes}");
+    }
+
+    #[test]
+    fn of_several_labels_each_has_its_own_odds() {
+        let answers = read_as("t.csv", "text,a,b\nx,0.5,1\ny,0.5,0.5\n", &["a", "b"], None, true).expect("read");
+        let logits = &answers.logits[&text_hash("x")];
+        assert_eq!((answers.kind, logits[0]), (Kind::Probabilities, 0.0));
+        assert!(logits[1] > 10.0 && logits[1].is_finite());
+    }
+
+    #[test]
+    fn what_is_no_answer_is_refused_with_its_line() {
+        for (content, told) in [
+            ("text,a,b\nx,0.5,0.5\ny,,1\n", &["t.csv:3", "a finite number for each class", "''"][..]),
+            ("text,a,b\nx,nan,0.5\n", &["t.csv:2", "'nan'"]),
+            ("text,a,b\nx,1e99,0.5\n", &["t.csv:2", "'1e99'"]),
+            ("text,a,b\nx,0,0\n", &["0 for one of the classes"]),
+            ("text,a,b\n", &["no text"]),
+            ("x y z\nx y\n", &["t.csv"]),
+        ] {
+            refused(of("t.csv", content, &["a", "b"]), told);
+        }
+        refused(of("t.txt", "__label__a x\n", &["a", "b"]), &["a column for each class by its name"]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.csv");
+        std::fs::write(&path, "text,a,b\nx,0.5,0.5\ny,,1\nx,0.4,0.6\n").expect("written");
+        let mut options = ReadOptions::default();
+        options.skip_bad = true;
+        let answers = read(&path, &["a".to_owned(), "b".to_owned()], None, &options).expect("without it");
+        assert_eq!((answers.logits.len(), told(&answers, "x")), (1, vec![0.5, 0.5]), "the first answer counts");
+        let notes = answers.reading.notes.join("\n");
+        assert!(notes.contains("left out: 1") && notes.contains("the first counts: 1"), "{notes}");
+    }
+}

@@ -147,19 +147,38 @@ pub fn binary_lines(sentences: &[Sentence]) -> String {
     lines(sentences, polarity)
 }
 
-/// The lines of `stsa.binary.phrases.train`, and how many were left out.
+/// Which classes of the treebank are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grain {
+    /// Negative and positive; what is neutral is left out.
+    Binary,
+    /// All five.
+    Fine,
+}
+
+impl Grain {
+    fn class(self, label: u8) -> Option<u8> {
+        match self {
+            Self::Binary => polarity(label),
+            Self::Fine => Some(label),
+        }
+    }
+}
+
+/// The lines of `stsa.binary.phrases.train` or `stsa.fine.phrases.train`, and how many were left out.
 ///
-/// Every phrase of `sentences` that is not neutral, in the form of [`binary_lines`]; each text once under one class, in
-/// the order in which they first open. Texts that are one of `others` (sentences that are not neutral), which are to be
-/// labelled later, are left out; equal are those of one [`super::canonical_form`].
+/// Every phrase of `sentences` that has a class, in the form of [`binary_lines`] or [`fine_lines`]; each text once under
+/// one class, in the order in which they first open. Texts that are one of `others` (sentences that have a class), which
+/// are to be labelled later, are left out; equal are those of one [`super::canonical_form`].
 #[must_use]
-pub fn phrase_lines(sentences: &[Sentence], others: &[Sentence]) -> (String, usize) {
-    let held_out: HashSet<u64> = binary_lines(others).lines().map(|line| text_hash(&line[2..])).collect();
+pub fn phrase_lines(sentences: &[Sentence], others: &[Sentence], grain: Grain) -> (String, usize) {
+    let held_out: HashSet<u64> =
+        lines(others, |label| grain.class(label)).lines().map(|line| text_hash(&line[2..])).collect();
     let (mut out, mut left_out) = (String::new(), 0);
     let mut seen = HashSet::new();
     for sentence in sentences {
         for phrase in &sentence.phrases {
-            let Some(class) = polarity(phrase.label) else { continue };
+            let Some(class) = grain.class(phrase.label) else { continue };
             let line = line(class, &sentence.words[phrase.words.clone()]);
             if seen.contains(&line) {
                 continue;
@@ -230,11 +249,16 @@ mod tests {
         assert_eq!(phrases(&sentences[0]), wanted.map(|(label, text)| (label, text.to_owned())));
         // Once under each class, whatever its case.
         let all = "1 it 's fun .\n1 's fun .\n1 's fun\n1 fun\n0 fun , bad\n0 , bad\n0 bad\n1 fun fun\n0 fun\n";
-        assert_eq!(phrase_lines(&sentences, &[]), (all.to_owned(), 0));
+        assert_eq!(phrase_lines(&sentences, &[], Grain::Binary), (all.to_owned(), 0));
         // Sentences that are kept for later are left out, under either class; neutral ones are none of the set.
         let others = read("(0 (2 FUN) (1 ,) (1 bad))\n(1 Fun)\n(2 bad)").unwrap();
         let rest = "1 it 's fun .\n1 's fun .\n1 's fun\n0 , bad\n0 bad\n1 fun fun\n";
-        assert_eq!(phrase_lines(&sentences, &others), (rest.to_owned(), 3));
+        assert_eq!(phrase_lines(&sentences, &others, Grain::Binary), (rest.to_owned(), 3));
+        // Of all classes, neutral phrases and neutral sentences count, too.
+        let first = "3 it 's fun .\n2 it\n4 's fun .\n4 's fun\n2 's\n3 fun\n2 .\n";
+        let fine = phrase_lines(&sentences, &read("(2 bad)").unwrap(), Grain::Fine);
+        assert!(fine.0.starts_with(first), "{}", fine.0);
+        assert_eq!((fine.0.contains(" bad\n0"), fine.1), (false, 1));
     }
 
     #[test]

@@ -274,7 +274,9 @@ fn expand(
             let named = Recipe::named(recipe.get_ref()).map_err(told(recipe.span().start))?;
             Choices::Network(Box::new(named))
         }
-        (None, _) => return Err(source.refuse(at, "a recipe, or the method bag-of-words, fast-text or teacher", "neither")),
+        (None, _) => {
+            return Err(source.refuse(at, "a recipe, or the method bag-of-words, fast-text or teacher", "neither"));
+        }
     };
     let of_dataset = part.map_or(&[][..], |part| match row.recipe.as_ref().map(|recipe| recipe.get_ref().as_str()) {
         Some("lean") => &part.lean,

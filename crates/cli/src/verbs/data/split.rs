@@ -144,7 +144,9 @@ fn divided(arguments: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, 
     let dataset = match (arguments.number, arguments.fold) {
         (Some(_), _) if !by_hash => {
             let rule = dataset.rule;
-            anyhow::bail!("--number: expected a data set that is split by hash, got one with parts of its own ({rule})")
+            anyhow::bail!(
+                "--number: expected a data set that is split by hash, got one with parts of its own ({rule})"
+            )
         }
         (Some(number), _) => folds::in_split(&dataset, number)?,
         (None, Some(fold)) if by_hash => folds::held_back(&folds::outside_tests(&dataset, arguments.splits), fold)?,
