@@ -112,6 +112,27 @@ pub fn outside_tests(dataset: &Dataset, splits: u64) -> Dataset {
     Dataset { test: Vec::new(), ..all }
 }
 
+/// `dataset`, which came by its parts by hash, with the texts that are nowhere test texts in one of `splits` splits to train
+/// on, a tenth of them to make choices on, and no test texts: for what is made once and serves all splits.
+///
+/// # Errors
+/// If a part would have no texts.
+pub fn untested(dataset: &Dataset, splits: u64) -> Result<Dataset> {
+    let outside = outside_tests(dataset, splits);
+    let keys: Vec<(u64, usize)> =
+        outside.train.iter().map(|example| (text_hash(&example.text), first_class(example))).collect();
+    let chosen_on = deal(&keys, DEVELOPMENT, 2);
+    let (development, train): (Vec<_>, Vec<_>) =
+        outside.train.iter().cloned().zip(&keys).partition(|(_, (hash, _))| chosen_on.get(hash) == Some(&0));
+    let texts = |part: Vec<(Example, &(u64, usize))>| part.into_iter().map(|(example, _)| example).collect::<Vec<_>>();
+    let (train, development) = (texts(train), texts(development));
+    if train.is_empty() || development.is_empty() {
+        let expected = format!("texts of {} that no split tests", dataset.name);
+        return Err(Error::invalid("split by hash", expected, format!("{} only", train.len() + development.len())));
+    }
+    Ok(Dataset { train, development, ..outside })
+}
+
 /// The training texts of `dataset` that stay labelled where only `most` are, and the others: of each class its share, and
 /// one at least, in the order of a hash, so that fewer are always among more.
 #[must_use]
@@ -232,6 +253,22 @@ mod tests {
         assert!(hashes(&few.train).is_disjoint(&hashes(&others)));
         assert_eq!(few.train.len() + others.len(), dataset.train.len());
         assert_eq!(few_labelled(&dataset, 1000).0.train.len(), dataset.train.len());
+    }
+
+    #[test]
+    fn untested_texts_are_in_no_splits_test_part() {
+        let dataset = dataset();
+        let hashes = |examples: &[Example]| -> HashSet<u64> {
+            examples.iter().map(|example| text_hash(&example.text)).collect()
+        };
+        let untested = untested(&dataset, 5).expect("half of the texts");
+        assert!(untested.test.is_empty() && untested.development.len() * 5 < untested.train.len());
+        let own = &hashes(&untested.train) | &hashes(&untested.development);
+        assert!(hashes(&untested.train).is_disjoint(&hashes(&untested.development)));
+        for split in 0..5 {
+            assert!(own.is_disjoint(&hashes(&in_split(&dataset, split).expect("a split").test)), "{split}");
+        }
+        assert_eq!(own, hashes(&outside_tests(&dataset, 5).train));
     }
 
     #[test]

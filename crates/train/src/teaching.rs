@@ -22,6 +22,7 @@ use spiketext::{
         teacher::{self, Kind},
         text_hash,
     },
+    loss::{sigmoid, softmax},
     model::Teacher,
 };
 
@@ -43,7 +44,7 @@ pub struct Teaching {
 /// The files of a teacher.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TeacherFiles {
-    /// Its answers (see [`spiketext::data::teacher`]); where two have a text, the first counts.
+    /// Its answers (see [`spiketext::data::teacher`]); where several have a text, the mean of their probabilities counts.
     pub answers: Vec<PathBuf>,
     /// Texts that it has labelled and nobody else.
     pub unlabelled: Vec<PathBuf>,
@@ -61,7 +62,7 @@ impl Teaching {
     /// If a file cannot be read (see [`teacher::read`]), or no answer is for a training text or an unlabelled one.
     pub fn read(files: &TeacherFiles, dataset: &Dataset, options: &ReadOptions) -> Result<Self> {
         let mut teaching = Self::default();
-        let mut logits: HashMap<u64, Arc<[f32]>> = HashMap::new();
+        let mut told: HashMap<u64, Vec<Vec<f32>>> = HashMap::new();
         let mut options = options.clone();
         options.multi_label = dataset.multi_label;
         for path in &files.answers {
@@ -70,9 +71,11 @@ impl Teaching {
             teaching.report.about.extend(answers.about);
             teaching.readings.push(answers.reading);
             for (hash, of_text) in answers.logits {
-                logits.entry(hash).or_insert_with(|| of_text.into());
+                told.entry(hash).or_default().push(of_text);
             }
         }
+        let mut logits: HashMap<u64, Arc<[f32]>> =
+            told.into_iter().map(|(hash, told)| (hash, mean(told, dataset.multi_label).into())).collect();
         let all = logits.len();
         let mut wanted: HashSet<u64> = dataset.train.par_iter().map(|example| text_hash(&example.text)).collect();
         let of_training = wanted.len();
@@ -191,6 +194,27 @@ impl Teaching {
     }
 }
 
+/// The logits of the mean of what several teachers think probable; those of one as they are.
+fn mean(mut told: Vec<Vec<f32>>, multi_label: bool) -> Vec<f32> {
+    if told.len() == 1 {
+        return told.remove(0);
+    }
+    let count = told.len() as f32;
+    let probabilities = |logits: &[f32]| if multi_label { sigmoid(logits, 1.0) } else { softmax(logits, 1.0) };
+    let mut sum = vec![0.0; told[0].len()];
+    for logits in &told {
+        sum.iter_mut().zip(probabilities(logits)).for_each(|(sum, share)| *sum += share / count);
+    }
+    let logit = |share: f32| match multi_label {
+        true => (share.clamp(LEAST, 1.0 - LEAST) / (1.0 - share.clamp(LEAST, 1.0 - LEAST))).ln(),
+        false => share.max(LEAST).ln(),
+    };
+    sum.into_iter().map(logit).collect()
+}
+
+/// The least probability that is told from 0.
+const LEAST: f32 = 1e-6;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,6 +281,16 @@ mod tests {
         assert!(texts[..3].iter().all(|text| teaching.of(text).is_none()));
         let notes = teaching.notes().join("\n");
         assert!(notes.contains("test texts, or nearly so, refused: 2"), "{notes}");
+    }
+
+    #[test]
+    fn several_teachers_are_heard_alike() {
+        let two = vec![vec![0.0, 2.0f32.ln()], vec![1.0, 1.0]];
+        let shares = softmax(&mean(two.clone(), false), 1.0);
+        assert!((shares[1] - (2.0 / 3.0 + 0.5) / 2.0).abs() < 1e-6, "{shares:?}");
+        let shares = sigmoid(&mean(vec![vec![0.0, 3.0], vec![0.0, -3.0]], true), 1.0);
+        assert!((shares[0] - 0.5).abs() < 1e-6 && (shares[1] - 0.5).abs() < 1e-6, "{shares:?}");
+        assert_eq!(mean(two[..1].to_vec(), false), two[0], "one alone says what it says");
     }
 
     #[test]

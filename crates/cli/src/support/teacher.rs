@@ -16,7 +16,7 @@ const SHOWN_COLUMNS: usize = 60;
 #[group(skip)]
 pub struct Arguments {
     /// What a teacher says of texts: a file with a text and a probability or logit for each class in every row, in columns
-    /// of the classes' names; texts are found by their content. May be repeated.
+    /// of the classes' names; texts are found by their content. May be repeated: of several teachers the mean counts.
     #[arg(long, value_name = "FILE")]
     teacher: Vec<PathBuf>,
     /// With --teacher: texts that only the teacher has labelled, to train on, too; those that are test or development

@@ -60,9 +60,14 @@ pub struct Arguments {
     #[cfg(feature = "study")]
     #[arg(long, value_name = "I/K", value_parser = fold, conflicts_with = "number")]
     fold: Option<Fold>,
-    /// With --fold: how many splits the grid has.
+    /// The texts that none of a study's splits tests, of a data set without an official split: for what is made once and
+    /// serves all splits.
     #[cfg(feature = "study")]
-    #[arg(long, value_name = "N", requires = "fold", default_value_t = folds::MOST_SPLITS)]
+    #[arg(long, conflicts_with_all = ["number", "fold"])]
+    untested: bool,
+    /// With --fold or --untested: how many splits the grid has.
+    #[cfg(feature = "study")]
+    #[arg(long, value_name = "N", default_value_t = folds::MOST_SPLITS)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=folds::MOST_SPLITS))]
     splits: u64,
     /// Write over files that are there.
@@ -142,12 +147,11 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
 fn divided(arguments: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, Vec<Example>)> {
     let by_hash = dataset.rule == SplitRule::Hash;
     let dataset = match (arguments.number, arguments.fold) {
-        (Some(_), _) if !by_hash => {
-            let rule = dataset.rule;
-            anyhow::bail!(
-                "--number: expected a data set that is split by hash, got one with parts of its own ({rule})"
-            )
+        (number, _) if (number.is_some() || arguments.untested) && !by_hash => {
+            let (rule, flag) = (dataset.rule, if arguments.untested { "--untested" } else { "--number" });
+            anyhow::bail!("{flag}: expected a data set that is split by hash, got one with parts of its own ({rule})")
         }
+        _ if arguments.untested => folds::untested(&dataset, arguments.splits)?,
         (Some(number), _) => folds::in_split(&dataset, number)?,
         (None, Some(fold)) if by_hash => folds::held_back(&folds::outside_tests(&dataset, arguments.splits), fold)?,
         (None, Some(fold)) => folds::held_back(&dataset, fold)?,
