@@ -13,7 +13,8 @@ use std::{
 use common::{events, everything, fails, result, run, spiketext, succeeds, text};
 use serde_json::{Value, json};
 
-const QUICK: [&str; 4] = ["--set=dnn.epochs=2", "--set=fine-tuning.epochs=1", "--set=fine-tuning.least-loss=0", "--json"];
+const QUICK: [&str; 4] =
+    ["--set=dnn.epochs=2", "--set=fine-tuning.epochs=1", "--set=fine-tuning.least-loss=0", "--json"];
 
 /// The reviews that come with the program as `reviews.csv`, and a teacher's answers as `teacher.jsonl`: to the training
 /// texts, to as many made of them, and to the test texts in another tokenisation.
@@ -114,8 +115,17 @@ fn a_killed_run_with_a_teacher_goes_on_to_the_same_model_and_not_with_another_te
     let folder = folder.path();
     reviews(folder);
     let arguments = [
-        "train", "reviews.csv", "--recipe", "sparse", "--set=sparse.epochs=4", "--json", "--teacher", "teacher.jsonl",
-        "--unlabelled", "teacher.jsonl", "--out",
+        "train",
+        "reviews.csv",
+        "--recipe",
+        "sparse",
+        "--set=sparse.epochs=4",
+        "--json",
+        "--teacher",
+        "teacher.jsonl",
+        "--unlabelled",
+        "teacher.jsonl",
+        "--out",
     ];
     succeeds(folder, &[&arguments[..], &["whole"]].concat());
     let killed = [&arguments[..], &["killed"]].concat();
@@ -171,10 +181,10 @@ fn a_committee_teaches_without_a_transformer() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     reviews(folder);
-    fs::write(folder.join("more.txt"), "the room was cold and loud\na lovely warm film\na lovely warm film\n").unwrap();
-    let arguments = [
-        "teach", "reviews.csv", "--label", "more.txt", "--members", "2", "--set=dnn.epochs=2", "--json", "--out",
-    ];
+    fs::write(folder.join("more.txt"), "the room was cold and loud\na lovely warm film\na lovely warm film\n")
+        .unwrap();
+    let arguments =
+        ["teach", "reviews.csv", "--label", "more.txt", "--members", "2", "--set=dnn.epochs=2", "--json", "--out"];
     let told = result(&succeeds(folder, &[&arguments[..], &["c.jsonl"]].concat()));
     assert_eq!(told["texts"], json!([480, 2]));
     assert!(told["development_accuracy"].as_f64() > Some(60.0), "{told}");

@@ -8,6 +8,7 @@ use std::{borrow::Cow, fs, path::Path, time::Duration};
 use made::{tarred, zipped};
 use server::{Reply, Server};
 use sha2::{Digest, Sha256};
+use spiketext::data::treebank::Grain;
 use spiketext_fetch::{Content, Downloader, Item, Member, Options, Outcome, Remote, Result, TreeFile, fetch};
 
 const NEGATIVE: &[u8] = b"dull\nlong\n";
@@ -144,10 +145,11 @@ fn phrases_of_the_training_sentences_become_a_file_beside_those_of_sentences() {
     let (train, dev, test) = (TRAIN.to_owned() + "(0 (1 Bad) (2 .))\n", DEV, "(1 (2 1\\/2) (1 Bad))\n(2 Fun)\n");
     let (item, archive) = treebank([&train, dev, test], [(3, 2), (1, 1), (2, 1)]);
     let Content::Trees(trees) = item.content else { panic!("trees") };
-    let with = |phrases| {
-        let content = Content::Phrases { trees: trees.clone(), phrases };
+    let of = |grain, phrases| {
+        let content = Content::Phrases { trees: trees.clone(), grain, phrases };
         Item { name: "phrases", remote: item.remote.clone(), content }
     };
+    let with = |phrases| of(Grain::Binary, phrases);
     let server = Server::of([("/trees.zip", archive)]);
     let error = bring(&with(6), folder.path(), &server.address, false).unwrap_err().to_string();
     assert!(error.contains("trees.zip: expected 6 phrases for stsa.binary.phrases.train, got 5"), "{error}");
@@ -157,6 +159,9 @@ fn phrases_of_the_training_sentences_become_a_file_beside_those_of_sentences() {
     assert_eq!(phrases, "1 it 's fun .\n1 's fun .\n1 's fun\n1 fun\n0 bad\n");
     assert_eq!(names(folder.path()).len(), 7);
     assert_eq!(bring(&with(5), folder.path(), &server.address, false).unwrap().from, None);
+    // Of all five classes there are more, and the neutral test sentence keeps its own away.
+    let error = bring(&of(Grain::Fine, 1), folder.path(), &server.address, false).unwrap_err().to_string();
+    assert!(error.contains("expected 1 phrases for stsa.fine.phrases.train, got "), "{error}");
 }
 
 #[test]

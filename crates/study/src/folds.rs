@@ -124,7 +124,8 @@ pub fn untested(dataset: &Dataset, splits: u64) -> Result<Dataset> {
     let chosen_on = deal(&keys, DEVELOPMENT, 2);
     let (development, train): (Vec<_>, Vec<_>) =
         outside.train.iter().cloned().zip(&keys).partition(|(_, (hash, _))| chosen_on.get(hash) == Some(&0));
-    let texts = |part: Vec<(Example, &(u64, usize))>| part.into_iter().map(|(example, _)| example).collect::<Vec<_>>();
+    let texts =
+        |part: Vec<(Example, &(u64, usize))>| part.into_iter().map(|(example, _)| example).collect::<Vec<_>>();
     let (train, development) = (texts(train), texts(development));
     if train.is_empty() || development.is_empty() {
         let expected = format!("texts of {} that no split tests", dataset.name);

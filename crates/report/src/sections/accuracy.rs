@@ -280,11 +280,11 @@ fn sampling(entry: &Entry<'_>) -> Option<String> {
 }
 
 /// A row's entries on the six published data sets, if it has all of them.
-fn mean_of_six<'a>(study: &'a Study, key: Key<'a>) -> Option<Vec<Entry<'a>>> {
+pub(super) fn mean_of_six<'a>(study: &'a Study, key: Key<'a>) -> Option<Vec<Entry<'a>>> {
     DATASETS.iter().map(|(name, _)| study.entry(key, name)).collect()
 }
 
-fn mean_accuracy(entries: &[Entry<'_>]) -> f64 {
+pub(super) fn mean_accuracy(entries: &[Entry<'_>]) -> f64 {
     entries.iter().map(|entry| entry.accuracy().mean).sum::<f64>() / entries.len().max(1) as f64
 }
 

@@ -15,6 +15,7 @@ mod raster;
 mod robustness;
 mod selection;
 mod settings;
+mod taught;
 
 use std::path::Path;
 
@@ -62,6 +63,7 @@ pub fn all(
     }
     differences::section(study, page)?;
     accuracy::over_steps(study, page)?;
+    taught::section(study, &spreads, page)?;
     learning_curve::section(beside, page)?;
     energy::section(study, page)?;
     front::section(study, &spreads, page)?;

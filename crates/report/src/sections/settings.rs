@@ -14,11 +14,10 @@ use crate::{
 
 /// A part for each table.
 pub fn section<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) -> Result<()> {
-    for table in study
-        .tables()
-        .into_iter()
-        .filter(|table| !["main", super::front::TABLE, super::robustness::TABLE].contains(table))
-    {
+    for table in study.tables().into_iter().filter(|table| {
+        !["main", super::front::TABLE, super::robustness::TABLE, super::taught::TAUGHT, super::taught::FEW]
+            .contains(table)
+    }) {
         page.heading(2, &title(table));
         one(study, spreads, table, page)?;
     }

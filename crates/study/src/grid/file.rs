@@ -106,7 +106,6 @@ struct Row {
     priority: i64,
     selected: Option<Selected>,
     teacher: Option<Spanned<String>>,
-    labelled: Option<Spanned<usize>>,
 }
 
 fn one() -> u64 {
@@ -284,12 +283,12 @@ fn expand(
         _ => &[],
     });
     let own = row.per_dataset.iter().find(|(name, _)| name.get_ref() == dataset).map_or(&[][..], |(_, own)| own);
-    let mut attack = row.attack.clone();
+    let (mut attack, mut labelled) = (row.attack.clone(), None);
     for setting in of_dataset.iter().chain(&row.set).chain(own) {
-        let set = with_setting((choices, attack), setting.get_ref());
-        (choices, attack) = set.map_err(told(setting.span().start))?;
+        let set = with_setting((choices, attack, labelled), setting.get_ref());
+        (choices, attack, labelled) = set.map_err(told(setting.span().start))?;
     }
-    let mut cells: Vec<(Chosen, Vec<(&str, &Value)>)> = vec![((choices, attack), Vec::new())];
+    let mut cells: Vec<(Chosen, Vec<(&str, &Value)>)> = vec![((choices, attack, labelled), Vec::new())];
     // In the order of the file, which a map does not keep.
     let mut axis: Vec<_> = row.axis.iter().collect();
     axis.sort_by_key(|(key, _)| key.span().start);
@@ -314,13 +313,9 @@ fn expand(
             return Err(source.refuse(at, "quick values that are on the row's axis", format!("{key} = {value}")));
         }
     }
-    let teacher = teacher_of(source, row)?;
-    let labelled = row.labelled.as_ref().map(|labelled| *labelled.get_ref());
-    if let Some(none) = row.labelled.as_ref().filter(|labelled| *labelled.get_ref() == 0) {
-        return Err(source.refuse(none.span().start, "labelled texts from 1", "0"));
-    }
+    let teacher = teacher_of(source, at, row)?;
     let mut planned = Vec::new();
-    for ((choices, attack), axis) in cells {
+    for ((choices, attack, labelled), axis) in cells {
         choices.check().map_err(told(at))?;
         if let Some(attack) = &attack {
             attack.check().map_err(told(at))?;
@@ -368,10 +363,10 @@ fn expand(
 }
 
 /// The name of the row's teacher, which is that of a folder.
-fn teacher_of(source: &Source<'_>, row: &Row) -> Result<Option<String>> {
+fn teacher_of(source: &Source<'_>, at: usize, row: &Row) -> Result<Option<String>> {
     let Some(teacher) = &row.teacher else {
         return match row.method {
-            Method::Teacher => Err(source.refuse(0, "a 'teacher' for rows of the method teacher", "none")),
+            Method::Teacher => Err(source.refuse(at, "a 'teacher' for rows of the method teacher", "none")),
             _ => Ok(None),
         };
     };
@@ -385,14 +380,19 @@ fn teacher_of(source: &Source<'_>, row: &Row) -> Result<Option<String>> {
     Ok(Some(name.clone()))
 }
 
-/// The choices of a cell, and of its attack if it is one.
-type Chosen = (Choices, Option<AttackChoices>);
+/// The choices of a cell, and of its attack if it is one, and how many of its training texts are labelled if not all are.
+type Chosen = (Choices, Option<AttackChoices>, Option<usize>);
 
-/// A setting of the recipe, or of the attack where its key says so.
-fn with_setting((choices, attack): Chosen, setting: &str) -> Result<Chosen> {
+/// A setting of the recipe, of the attack where its key says so, or of how many training texts are labelled.
+fn with_setting((choices, attack, labelled): Chosen, setting: &str) -> Result<Chosen> {
+    if let Some(number) = setting.strip_prefix("labelled=") {
+        let texts = number.trim().parse().ok().filter(|&texts| texts > 0);
+        let refused = || Error::invalid("study grid", "labelled texts from 1", number.to_owned());
+        return Ok((choices, attack, Some(texts.ok_or_else(refused)?)));
+    }
     match (setting.strip_prefix("attack."), attack) {
-        (Some(setting), Some(attack)) => Ok((choices, Some(attack.with_setting(setting)?))),
-        (_, attack) => Ok((choices.with_setting(setting)?, attack)),
+        (Some(setting), Some(attack)) => Ok((choices, Some(attack.with_setting(setting)?), labelled)),
+        (_, attack) => Ok((choices.with_setting(setting)?, attack, labelled)),
     }
 }
 
@@ -444,6 +444,29 @@ seeds = 2
 
     fn parse(text: &str) -> Result<Grid> {
         Grid::parse(text, Path::new("folder/grid.toml"))
+    }
+
+    #[test]
+    fn rows_have_teachers_and_few_labels() {
+        let row = "[[row]]\ntable = \"t\"\nname = \"n\"\ndatasets = [\"mr\"]\n";
+        let text = format!(
+            "{row}method = \"direct\"\nrecipe = \"sparse\"\nteacher = \"small-1\"\naxis = {{ labelled = [100, 500] }}\n"
+        );
+        let grid = parse(&text).expect("a grid");
+        let of = |cell: &PlannedCell| (cell.teacher.clone(), cell.labelled, cell.axis["labelled"].clone());
+        let wanted = |labelled: usize| (Some("small-1".to_owned()), Some(labelled), labelled.to_string());
+        assert_eq!(grid.cells.iter().map(of).collect::<Vec<_>>(), [wanted(100), wanted(500)]);
+        let teacher = format!("{row}method = \"teacher\"\nteacher = \"small-1\"\n");
+        assert_eq!(parse(&teacher).expect("a grid").cells[0].choices.name(), "teacher");
+        for (text, told) in [
+            (text.replace("small-1", "a/b"), "a teacher's name of letters"),
+            (text.replace("[100", "[0"), "labelled texts from 1"),
+            (teacher.replace("teacher = \"small-1\"", ""), "a 'teacher' for rows"),
+            (teacher.replace("\"teacher\"", "\"bag-of-words\""), "a network, without adversarial training"),
+        ] {
+            let error = parse(&text).map(|_| ()).expect_err(told).to_string();
+            assert!(error.contains(told), "{told}: {error}");
+        }
     }
 
     #[test]

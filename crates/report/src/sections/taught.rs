@@ -1,0 +1,234 @@
+//! Networks that learnt from a teacher: with knowledge from outside the data set. The table `taught` beside the teachers
+//! themselves and the same networks without them, and `few-labels`, where only some texts are labelled.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use spiketext::Result;
+use spiketext_study::{Cell, Method};
+
+use super::accuracy::{mean_accuracy, mean_of_six};
+use crate::{
+    cells::{Entry, Study, dataset_name, named, number},
+    figure::Mark,
+    markdown::{Page, Table, escaped},
+    numbers::{Sample, significant},
+    paired::Spreads,
+    panels::{Axis, Line, Panel, Point, Series, draw},
+};
+
+/// The table of networks on all labels.
+pub const TAUGHT: &str = "taught";
+
+/// The table of networks on few of them.
+pub const FEW: &str = "few-labels";
+
+/// The setting along which [`FEW`] lies.
+const LABELLED: &str = "labelled";
+
+/// How much knowledge came from outside, for words that fit every table of costs.
+const PRICES: &str = "45 nm, int8 with 32-bit sums (Horowitz 2014)";
+
+/// Both tables, where there are any.
+///
+/// # Errors
+/// If a figure cannot be drawn.
+pub fn section<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) -> Result<()> {
+    if study.keys(TAUGHT).is_empty() && study.keys(FEW).is_empty() {
+        return Ok(());
+    }
+    page.heading(2, "With outside knowledge");
+    page.paragraph(
+        "A teacher, a transformer that was trained on much other text, was fine-tuned on training texts alone and answered \
+         them and further texts that nobody has labelled; networks here learnt from its answers beside the labels. So these \
+         rows know more than those of other sections, and stand apart from them. Texts that were offered as unlabelled and \
+         are test or development texts, in whatever tokenisation, were refused. `docs/guide/teacher.md` says how, \
+         `docs/notebook/teachers.md` what was tried.",
+    );
+    if !study.keys(TAUGHT).is_empty() {
+        accuracy(study, spreads, page);
+        costs(study, page);
+        teachers(study, page);
+    }
+    if !study.keys(FEW).is_empty() {
+        few(study, spreads, page)?;
+    }
+    Ok(())
+}
+
+fn shown<'a>(entry: &Entry<'a>, spreads: &Spreads<'a>, most: usize) -> String {
+    match spreads.get(entry) {
+        Some(spread) => {
+            let few = if entry.cells.len() < most { format!(" (n = {})", entry.cells.len()) } else { String::new() };
+            format!("{:.2} ± {:.2}{few}", spread.mean(), spread.half())
+        }
+        None => entry.accuracy().shown(most),
+    }
+}
+
+fn accuracy<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) {
+    let datasets = study.datasets(TAUGHT);
+    let most = study.most_seeds(TAUGHT);
+    let head = datasets.iter().map(|name| escaped(dataset_name(name)));
+    let mut table = Table::new(1, ["row".to_owned()].into_iter().chain(head).chain(["mean".to_owned()]));
+    for key in study.keys(TAUGHT) {
+        let mut row = vec![escaped(&key.name())];
+        row.extend(
+            datasets.iter().map(|name| {
+                study.entry(key, name).map_or_else(|| "–".to_owned(), |entry| shown(&entry, spreads, most))
+            }),
+        );
+        row.push(mean_of_six(study, key).map_or_else(
+            || "–".into(),
+            |six| match spreads.mean(&six) {
+                Some(spread) => format!("{:.2} ± {:.2}", spread.mean(), spread.half()),
+                None => format!("{:.2}", mean_accuracy(&six)),
+            },
+        ));
+        table.row(row);
+    }
+    page.paragraph(
+        "Test accuracy; behind ± half the 95 % interval over seeds and test texts. A teacher's own row is what its answers \
+         to the test texts come to.",
+    );
+    page.table(&table);
+}
+
+fn costs(study: &Study, page: &mut Page) {
+    let mut table = Table::new(1, ["row", "µJ a text", "µs a text, one core", "kB of synapses and codes"]);
+    let mut any = false;
+    for key in study.keys(TAUGHT).into_iter().filter(|key| key.kind.method != Method::Teacher) {
+        let entries: Vec<Entry<'_>> =
+            study.datasets(TAUGHT).iter().filter_map(|name| study.entry(key, name)).collect();
+        let mean = |value: &dyn Fn(&Entry<'_>) -> Option<f64>| {
+            Sample::of(entries.iter().filter_map(value)).map_or("–".to_owned(), |sample| significant(sample.mean))
+        };
+        any = true;
+        table.row([
+            escaped(&key.name()),
+            mean(&|entry| Some(entry.energy(PRICES)?.0)),
+            mean(&|entry| Some(entry.sample(|cell| cell.seconds.nanoseconds_a_text)?.mean / 1000.0)),
+            mean(&|entry| Some(entry.cost(|costs| costs.footprint as f64)? / 1000.0)),
+        ]);
+    }
+    if any {
+        page.paragraph(&format!(
+            "What an answer costs, means over the data sets: energy priced by {PRICES}, without word tables; time from words to \
+             label. A teacher costs what its own makers say; it is asked once, before training."
+        ));
+        page.table(&table);
+    }
+}
+
+/// What the files of the answers say of the teachers.
+fn teachers(study: &Study, page: &mut Page) {
+    let mut of: BTreeMap<(&str, String), Vec<&Cell>> = BTreeMap::new();
+    for cell in study.cells.iter().filter(|cell| cell.table == TAUGHT && cell.measured.teacher.is_some()) {
+        of.entry((&cell.dataset, cell.settings.teacher.clone().unwrap_or_default())).or_default().push(cell);
+    }
+    if of.is_empty() {
+        return;
+    }
+    let head =
+        ["data set", "teacher", "encoder", "its development accuracy", "texts taught", "unlabelled", "refused"];
+    let mut table = Table::new(3, head);
+    for ((dataset, name), cells) in of {
+        let taught: Vec<_> = cells.iter().filter_map(|cell| cell.measured.teacher.as_ref()).collect();
+        let said = |keys: &[&str]| {
+            let of = |about: &Value| keys.iter().try_fold(about, |value, key| value.get(key)).cloned();
+            taught.iter().filter_map(|taught| of(&taught.about)).collect::<Vec<_>>()
+        };
+        let encoder = said(&["encoder"]).into_iter().find_map(|name| name.as_str().map(str::to_owned));
+        let committee = || said(&["committee"]).first().map(|members| format!("{members} DNNs and TF-IDF"));
+        let accuracy = said(&["head", "development_accuracy"]);
+        let accuracy = if accuracy.is_empty() { said(&["development_accuracy"]) } else { accuracy };
+        let mean = |values: Vec<f64>| Sample::of(values).map(|sample| sample.mean);
+        let texts = |value: &dyn Fn(&spiketext_study::Taught) -> usize| {
+            mean(taught.iter().map(|taught| value(taught) as f64).collect())
+                .map_or("–".into(), |mean| format!("{mean:.0}"))
+        };
+        table.row([
+            escaped(dataset_name(dataset)),
+            escaped(&name),
+            escaped(&encoder.or_else(committee).unwrap_or_else(|| "not said".to_owned())),
+            mean(accuracy.iter().filter_map(Value::as_f64).collect())
+                .map_or("–".into(), |mean| format!("{mean:.2}")),
+            texts(&|taught| taught.taught),
+            texts(&|taught| taught.unlabelled),
+            texts(&|taught| taught.refused.iter().sum()),
+        ]);
+    }
+    page.paragraph(
+        "The teachers, by the files of their answers (means over splits); `refused` counts texts that were offered as unlabelled \
+         and are test or development texts, or nearly so.",
+    );
+    page.table(&table);
+}
+
+/// Accuracy over the number of labelled texts.
+fn few<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) -> Result<()> {
+    let (datasets, most) = (study.datasets(FEW), study.most_seeds(FEW));
+    let mut rows: Vec<&str> = Vec::new();
+    let mut labels: Vec<usize> = Vec::new();
+    let labelled = |entry: &Entry<'_>| number(entry.key.axis.get(LABELLED)?).map(|number| number as usize);
+    let entries: Vec<Entry<'a>> = study.entries(FEW);
+    for entry in &entries {
+        if !rows.contains(&entry.key.row) {
+            rows.push(entry.key.row);
+        }
+        labels.extend(labelled(entry).filter(|texts| !labels.contains(texts)));
+    }
+    labels.sort_unstable();
+    let head = labels.iter().map(|texts| format!("{texts} labels"));
+    let mut table =
+        Table::new(2, ["data set".to_owned(), "row".to_owned()].into_iter().chain(head).chain(["all".to_owned()]));
+    for dataset in &datasets {
+        for row in &rows {
+            let of = |texts: Option<usize>| {
+                let found = entries
+                    .iter()
+                    .find(|entry| entry.dataset == *dataset && entry.key.row == *row && labelled(entry) == texts);
+                found.map_or_else(|| "–".to_owned(), |entry| shown(entry, spreads, most))
+            };
+            let cells = labels.iter().map(|&texts| of(Some(texts))).chain([of(None)]);
+            table.row([escaped(dataset_name(dataset)), escaped(row)].into_iter().chain(cells));
+        }
+    }
+    page.heading(3, "Few labels");
+    page.paragraph(
+        "The same where only so many training texts are labelled: without a teacher a network has no others; with one, which \
+         was fine-tuned on these labels alone, it learns from the teacher's answers to the rest as to other texts.",
+    );
+    page.table(&table);
+    let panels: Vec<Panel> = datasets
+        .iter()
+        .map(|dataset| {
+            let series = rows.iter().enumerate().map(|(at, row)| {
+                let own = entries.iter().filter(|entry| entry.dataset == *dataset && entry.key.row == *row);
+                let mut points: Vec<Point> = own
+                    .filter_map(|entry| {
+                        let accuracy = entry.accuracy().mean;
+                        let deviation = spreads.get(entry).map(crate::paired::Spread::half);
+                        Some(Point { x: labelled(entry)? as f64, y: accuracy, deviation, ..Point::default() })
+                    })
+                    .collect();
+                points.sort_by(|a, b| a.x.total_cmp(&b.x));
+                Series {
+                    name: named(row, &BTreeMap::new()),
+                    mark: Mark::of(at),
+                    line: Line::Solid,
+                    markers: true,
+                    points,
+                }
+            });
+            Panel { title: dataset_name(dataset).to_owned(), series: series.collect() }
+        })
+        .collect();
+    let x = Axis::logarithmic("labelled texts", labels.iter().map(|&texts| texts as f64));
+    let y = |panel: &Panel| {
+        let values = panel.series.iter().flat_map(|series| &series.points).map(|point| point.y);
+        Axis::linear("test accuracy (%)", values, (0.0, 100.0))
+    };
+    let words = "Accuracy over the number of labelled texts, with a teacher and without";
+    page.figure("few-labels", words, draw(words, &panels, &x, y))
+}
