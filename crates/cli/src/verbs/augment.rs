@@ -43,7 +43,8 @@ Ways (--ways):
   mask       each word is left out with --p-mask; nothing stands in its place
   replace    each word is replaced with --p-replace by one that stands elsewhere between the same two words, or else
              behind the one and before the other, the more often the likelier
-  neighbour  each word is exchanged with --p-neighbour for one of the --nearest words by word vectors
+  neighbour  each word is exchanged with --p-neighbour for one of the --nearest words by word vectors (not
+             the 150 most frequent words of a language with blanks)
   sample     with --p-sample only a run of the words is kept: of n words 1 to n - 1, each length as likely
   cut        each clause of more than three words (cut at signs and conjunctions), and the text without one clause, for
              as many of its clauses as --times says
@@ -97,7 +98,7 @@ pub struct Arguments {
     /// How many of the nearest words one is drawn from [default: 10].
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
     nearest: Option<u32>,
-    /// The least cosine of a near word [default: 0.5].
+    /// The least cosine of a near word [default: 0.6].
     #[arg(long, value_name = "COSINE")]
     similarity: Option<f32>,
     /// The seed of every random choice.

@@ -101,7 +101,11 @@ fn divides(cut: &Cut<'_>, at: usize) -> bool {
     }
     let signs = gap.trim();
     if !cut.spaced {
-        // `、` stands between the things of a list.
+        // `、` stands between the things of a list, and 11:34 is one thing.
+        let is_number = |word: &str| word.chars().all(|c| c.is_ascii_digit());
+        if is_number(cut.word(at)) && is_number(cut.word(at - 1)) {
+            return false;
+        }
         return signs.chars().any(|sign| strength(sign).is_some() && !matches!(sign, '、' | '-' | '.'));
     }
     let breaks = gap.contains(char::is_whitespace);
@@ -150,7 +154,9 @@ mod tests {
             clauses_of("酒店房间很干净，但是服务员的态度很差。", Language::Chinese, 10),
             ["酒店房间很干净", "服务员的态度很差", "服务员的态度很差。", "酒店房间很干净。"]
         );
-        assert!(clauses_of("苹果、香蕉、梨都好", Language::Chinese, 10).is_empty());
+        for text in ["苹果、香蕉、梨都好", "商家11:34确定订单以后才送"] {
+            assert!(clauses_of(text, Language::Chinese, 10).is_empty(), "{text}");
+        }
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl Default for Options {
             neighbour: 0.1,
             sample: 0.25,
             nearest: 10,
-            least_cosine: 0.5,
+            least_cosine: 0.6,
             seed: 0,
         }
     }

@@ -54,7 +54,7 @@ impl Augmenter {
         }
         let (way, other) = match drawn {
             _ if drawn < replace => (Way::Replace, self.replaced(cut, folded, at, rng)),
-            _ if drawn < neighbour => (Way::Neighbour, self.exchanged(cut.word(at), rng)),
+            _ if drawn < neighbour => (Way::Neighbour, self.exchanged(cut, at, rng)),
             _ => return (Edit::Keep, Ways::default()),
         };
         other.map_or((Edit::Keep, Ways::default()), |other| (Edit::With(other), Ways::default().with(way)))
@@ -68,13 +68,29 @@ impl Augmenter {
 
     /// One of the k words whose vectors lie nearest by cosine, all alike, of those at least so near. Opposites lie near
     /// as well: who labels the text decides what it says now.
-    fn exchanged(&self, word: &str, rng: &mut impl Rng) -> Option<String> {
-        let near = self.neighbours.as_ref()?.of(word, self.options.nearest, self.options.least_cosine);
-        // Numbers and letters only: signs are not what a text says.
-        let mut near: Vec<String> =
-            near.into_iter().filter(|other| other.chars().any(char::is_alphanumeric)).collect();
+    ///
+    /// Where blanks stand between words, the most frequent ones hold a sentence together, and what is near to them does
+    /// not (`into` has `pinto`): they stay. Chinese has less of such words, and `好` is among the most frequent.
+    fn exchanged(&self, cut: &Cut<'_>, at: usize, rng: &mut impl Rng) -> Option<String> {
+        let neighbours = self.neighbours.as_ref()?;
+        let is_form = |word: &str| cut.spaced && neighbours.rank(word).is_none_or(|rank| rank < FORM_WORDS);
+        if is_form(cut.word(at)) {
+            return None;
+        }
+        let mut near = neighbours.of(cut.word(at), self.options.nearest, self.options.least_cosine);
+        near.retain(|other| is_word(other) && !is_form(other));
         if near.is_empty() { None } else { Some(near.swap_remove(below(rng, near.len()))) }
     }
+}
+
+/// So many of the most frequent words are taken for words of form, where blanks stand between words.
+const FORM_WORDS: usize = 150;
+
+/// Whether a word of vectors can stand in a text: files of them have `--with` and `off-`.
+fn is_word(word: &str) -> bool {
+    word.starts_with(char::is_alphanumeric)
+        && word.ends_with(char::is_alphanumeric)
+        && word.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '\'' | '.'))
 }
 
 /// Brings one word back where all would go: nothing is no text.

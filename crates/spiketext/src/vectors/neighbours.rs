@@ -88,6 +88,12 @@ impl Neighbours {
         words.filter(|other| other != word).collect()
     }
 
+    /// The place of a word, whatever its case, in the order of the vectors.
+    #[must_use]
+    pub fn rank(&self, word: &str) -> Option<usize> {
+        self.id(word).map(|id| id as usize)
+    }
+
     /// The number of a word as it stands, or else in lower case.
     fn id(&self, word: &str) -> Option<u32> {
         self.words.id(word).or_else(|| self.words.id(&fold(word)))
