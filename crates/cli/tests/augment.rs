@@ -210,7 +210,6 @@ fn hostile_texts_come_through() {
     for (name, content, part) in [
         ("empty.txt", &b""[..], "empty file"),
         ("nul.txt", b"a \0 film\n", "nul.txt:1"),
-        ("nul.jsonl", b"{\"text\": \"a \\u0000 film\", \"label\": 1}\n", "nul.jsonl"),
         ("latin.txt", b"caf\xe9 is fine\n", "latin.txt:1"),
         ("cut.jsonl", b"{\"text\": \"a\", \"label\": 1}\n{\"te", "cut.jsonl:2"),
     ] {
@@ -221,4 +220,13 @@ fn hostile_texts_come_through() {
         assert!(error.contains(part), "{name}: {error}");
         assert!(!folder.path().join("b.csv").exists());
     }
+    // JSON can hold what a CSV cannot.
+    let folder = folder.path();
+    fs::write(folder.join("nul.jsonl"), "{\"text\": \"a \\u0000 warm film \\u0000 and a dull one\"}\n").unwrap();
+    let arguments = ["augment", "nul.jsonl", "--all", "--ways", "mask", "--out"];
+    let output = run(folder, &[&arguments[..], &["b.csv"]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("without a NUL byte") && !folder.join("b.csv").exists());
+    succeeds(folder, &[&arguments[..], &["b.jsonl"]].concat());
+    assert!(rows(folder, "b.jsonl").iter().any(|row| row["text"].as_str().unwrap().contains('\0')));
 }
