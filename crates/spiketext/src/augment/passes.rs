@@ -73,7 +73,10 @@ impl Augmenter {
     /// not (`into` has `pinto`): they stay. Chinese has less of such words, and `好` is among the most frequent.
     fn exchanged(&self, cut: &Cut<'_>, at: usize, rng: &mut impl Rng) -> Option<String> {
         let neighbours = self.neighbours.as_ref()?;
-        let is_form = |word: &str| cut.spaced && neighbours.rank(word).is_none_or(|rank| rank < FORM_WORDS);
+        // Single letters are names of something, or what is left of an abbreviation.
+        let is_letter = |word: &str| word.chars().nth(1).is_none();
+        let is_frequent = |word: &str| neighbours.rank(word).is_none_or(|rank| rank < FORM_WORDS);
+        let is_form = |word: &str| cut.spaced && (is_letter(word) || is_frequent(word));
         if is_form(cut.word(at)) {
             return None;
         }

@@ -74,11 +74,11 @@ fn replacements_come_from_the_frames_of_the_texts() {
 #[test]
 fn neighbours_are_near_and_of_the_same_case() {
     for (language, text) in [(Language::English, "A Dreadful film"), (Language::Chinese, "房间很干净")] {
-        let options = Options { neighbour: 1.0, times: 30, ..only(Way::Neighbour) };
+        let options = Options { neighbour: 1.0, times: 30, least_cosine: 0.5, ..only(Way::Neighbour) };
         let augmenter = augmenter(options, language, &[]);
         let near = Neighbours::new(&vectors::built_in(language).unwrap(), 10);
         let cut = Cut::of(text, language.tokenizer());
-        let allowed = near.of(cut.word(1), 10, 0.6);
+        let allowed = near.of(cut.word(1), 10, 0.5);
         assert!(!allowed.is_empty());
         for variant in augmenter.variants(text) {
             assert!(variant.ways.has(Way::Neighbour) && variant.text != text);

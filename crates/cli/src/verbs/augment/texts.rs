@@ -43,7 +43,14 @@ impl Source {
         let options = reading.options(labels, None);
         if !all && !are_lines(&source.files, &options)? {
             let labelled = Dataset::from_files(&source.files, None, &options).map_err(|error| {
-                anyhow::anyhow!("{error}. --all varies all texts, whether they have labels or not")
+                // It would not help where there are no texts at all.
+                let has_texts = |file: &PathBuf| {
+                    file == Path::new("-") || file.is_dir() || data::TextStream::open(file, &options).is_ok()
+                };
+                match source.files.iter().all(has_texts) {
+                    true => anyhow::anyhow!("{error}. --all varies all texts, whether they have labels or not"),
+                    false => error.into(),
+                }
             })?;
             return Ok(Self::of(labelled, false));
         }
