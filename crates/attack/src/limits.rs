@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use spiketext::text::Language;
+use spiketext::{text::Language, vectors::Neighbours};
 
-use crate::{transformation::neighbours::Neighbours, words::Draft};
+use crate::words::Draft;
 
 /// The limits of an attack. No word is changed twice, whatever they say.
 #[derive(Clone, Default)]

@@ -9,14 +9,13 @@ use std::{
 use spiketext::{
     Result,
     text::{Language, candidate_words},
-    vectors::{self, Selection, WordVectors},
+    vectors::{self, Neighbours, Selection, WordVectors},
 };
 
 use crate::{
     transformation::{
         chinese::Characters,
         masked::{MaskedWords, NeighboursInContext, Trigrams},
-        neighbours::Neighbours,
         synonyms::WordNet,
     },
     trial::Subject,

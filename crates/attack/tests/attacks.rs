@@ -7,16 +7,14 @@ use spiketext::{
     seed::{Purpose, stream},
     target::Target,
     text::Language,
-    vectors::{self, Selection},
+    vectors::{self, Neighbours, Selection},
 };
 use spiketext_attack::{
     Attack, AttackRecipe, Attempt, Ending, Needs, Protocol, Ranking, Resources, Search, Subject, Summary,
     limits::Limits,
     resources::MOST_NEIGHBOURS,
     search::{Beam, Swarm, UNKNOWN},
-    transformation::{
-        Transformation, characters::Edit, chinese::Characters, neighbours::Neighbours, synonyms::WordNet,
-    },
+    transformation::{Transformation, characters::Edit, chinese::Characters, synonyms::WordNet},
     trial,
     words::Words,
 };

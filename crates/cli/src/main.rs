@@ -34,6 +34,7 @@ enum Verb {
     Evaluate(verbs::evaluate::Arguments),
     #[cfg(feature = "attack")]
     Attack(Box<verbs::attack::Arguments>),
+    Augment(Box<verbs::augment::Arguments>),
     Inspect(verbs::inspect::Arguments),
     Embed(verbs::embed::Arguments),
     #[cfg(feature = "study")]
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Verb::Evaluate(arguments) => verbs::evaluate::run(&arguments),
         #[cfg(feature = "attack")]
         Verb::Attack(arguments) => verbs::attack::run(&arguments),
+        Verb::Augment(arguments) => verbs::augment::run(&arguments),
         Verb::Inspect(arguments) => verbs::inspect::run(&arguments),
         Verb::Embed(arguments) => verbs::embed::run(&arguments),
         #[cfg(feature = "study")]

@@ -53,6 +53,9 @@ pub mod score;
 #[cfg(feature = "data")]
 pub mod data;
 
+#[cfg(all(feature = "data", feature = "vectors"))]
+pub mod augment;
+
 pub use encode::Encoder;
 pub use energy::CostReport;
 pub use error::{Error, Result};

@@ -31,6 +31,8 @@ pub enum Purpose {
     Split = 8,
     /// What an attack draws: letters, places, orders.
     Attack = 9,
+    /// More texts like those of a file.
+    Augment = 10,
 }
 
 /// Opens the stream (seed, purpose, first, second).

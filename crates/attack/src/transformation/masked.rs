@@ -6,9 +6,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use spiketext::text::{Language, fold};
+use spiketext::{
+    text::{Language, fold},
+    vectors::Neighbours,
+};
 
-use super::neighbours::Neighbours;
 use crate::words::{Draft, Words};
 
 /// A model that names words for a gap.

@@ -3,15 +3,14 @@
 pub mod characters;
 pub mod chinese;
 pub mod masked;
-pub mod neighbours;
 pub mod synonyms;
 
 use rand_chacha::rand_core::Rng;
+use spiketext::vectors::Neighbours;
 
 use characters::Edit;
 use chinese::{Alike, Characters};
 use masked::MaskedWords;
-use neighbours::Neighbours;
 use synonyms::WordNet;
 
 use crate::words::Draft;

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "attack")]
 pub mod attack;
+pub mod augment;
 pub mod data;
 pub mod embed;
 pub mod evaluate;

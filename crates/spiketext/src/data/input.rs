@@ -51,6 +51,11 @@ impl Input {
         Ok(Self { name: path.to_owned(), place: path.to_owned(), _copy: None })
     }
 
+    /// The same bytes once more, for as long as this value lasts.
+    pub(crate) fn again(&self) -> Self {
+        Self { name: self.name.clone(), place: self.place.clone(), _copy: None }
+    }
+
     /// What `reader` gives, in a temporary file that goes with this value.
     pub(crate) fn copied(mut reader: impl Read, name: &Path) -> Result<Self> {
         let mut copy = NamedTempFile::new().map_err(Error::write(std::env::temp_dir()))?;

@@ -33,7 +33,7 @@ mod table;
 pub mod teacher;
 pub mod treebank;
 
-pub use append::{Appending, Cell, CellKind, Destination, NewColumn, TableForm};
+pub use append::{Appending, Cell, CellKind, Destination, NewColumn, NewTable, TableForm};
 pub use dataset::{Dataset, Example, Report};
 pub use known::{KnownDataset, known, load, open};
 pub use options::{Escape, Familiar, Format, ReadOptions};
@@ -42,6 +42,6 @@ pub use parquet_file::catches_panics;
 pub use read::{read_file, read_files, read_texts, read_texts_from, text_lines};
 pub use reading::{LeftOut, Reading};
 pub use split::{Split, SplitRule, canonical_form, split_of, text_hash};
-pub use stream::{Record, TextStream};
+pub use stream::{Record, TextFile, TextStream};
 pub use summary::{Lengths, PartSummary, Summary};
 pub use table::{Row, Table};

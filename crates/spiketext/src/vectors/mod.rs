@@ -2,7 +2,8 @@
 //!
 //! `source` opens a file and unpacks it as a stream, `text`, `binary` and `compact` each read one format, `collect`
 //! keeps the wanted words and the statistics of the whole file. `rates` is equation (1). `shrink` makes a small set,
-//! `built_in` holds two, and `familiarity` tells by them whether texts are in another language.
+//! `built_in` holds two, and `familiarity` tells by them whether texts are in another language. `neighbours` finds the words
+//! that lie nearest to a word.
 
 mod binary;
 #[cfg(feature = "built-in-vectors")]
@@ -11,6 +12,7 @@ mod collect;
 mod compact;
 #[cfg(feature = "built-in-vectors")]
 mod familiarity;
+mod neighbours;
 mod rates;
 mod shrink;
 mod source;
@@ -25,6 +27,7 @@ pub use built_in::built_in;
 pub use compact::{Origin, write_compact};
 #[cfg(feature = "built-in-vectors")]
 pub use familiarity::Familiarity;
+pub use neighbours::{Neighbours, in_case_of};
 pub use rates::{PUBLISHED_RANGE, centred, shift, with_range};
 pub use shrink::shrink;
 

@@ -5,6 +5,7 @@
 //! to lose; where the forms differ, `value` says what a value becomes, and what has no counterpart is refused.
 
 mod destination;
+mod new_table;
 #[cfg(feature = "parquet")]
 mod parquet_table;
 #[cfg(feature = "parquet")]
@@ -18,6 +19,7 @@ pub(super) mod values;
 use std::path::Path;
 
 pub use destination::{Destination, TableForm};
+pub use new_table::NewTable;
 
 use super::{
     columns::same,

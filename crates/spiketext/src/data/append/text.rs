@@ -254,7 +254,7 @@ fn add_fields(row: &mut String, cells: &[Cell], delimiter: char) -> Result<()> {
 }
 
 /// A field between delimiters: in quotes if something in it would not be read back without.
-fn quoted(field: &str, delimiter: char) -> String {
+pub(super) fn quoted(field: &str, delimiter: char) -> String {
     match field.contains([delimiter, '"', '\n', '\r']) {
         true => format!("\"{}\"", field.replace('"', "\"\"")),
         false => field.to_owned(),
@@ -262,7 +262,7 @@ fn quoted(field: &str, delimiter: char) -> String {
 }
 
 /// A string in JSON.
-fn in_json(text: &str) -> String {
+pub(super) fn in_json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 

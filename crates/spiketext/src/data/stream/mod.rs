@@ -3,11 +3,14 @@
 //! What a text is, and which column holds it, is what [`read_texts`](super::read_texts) says; here no more of the file
 //! is in memory than a batch. Where a file is found to be broken, the texts before have been given.
 
+mod again;
 pub(super) mod delimited;
 mod elements;
 pub(super) mod json;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+pub use again::TextFile;
 
 #[cfg(feature = "parquet")]
 use super::parquet_file::{RowsOfFile, Values, sound};
@@ -95,7 +98,7 @@ impl<'a> TextStream<'a> {
     /// [`TextStream::open`] for a copy of the file with columns called `reserved` that no object may have yet; with
     /// `whole` rows of Parquet.
     pub(super) fn open_for(path: &Path, options: &'a ReadOptions, reserved: &[String], whole: bool) -> Result<Self> {
-        let (name, mut input, content) = if is_standard_input(path) {
+        let (name, input, content) = if is_standard_input(path) {
             let (name, content) = Content::of_standard_input()?;
             (name, None, content)
         } else {
@@ -103,6 +106,19 @@ impl<'a> TextStream<'a> {
             let content = input.content()?;
             (path.to_owned(), Some(input), content)
         };
+        Self::of(path, name, input, content, options, reserved, whole)
+    }
+
+    /// [`Self::open_for`] for what was opened; `path` is what it was called, and errors call it `name`.
+    fn of(
+        path: &Path,
+        name: PathBuf,
+        mut input: Option<Input>,
+        content: Content,
+        options: &'a ReadOptions,
+        reserved: &[String],
+        whole: bool,
+    ) -> Result<Self> {
         let (head, content) = content.with_head(&name)?;
         if head.is_empty() {
             return Err(crate::Error::malformed(&name, None, "texts", "nothing"));

@@ -10,11 +10,10 @@ use std::{
 };
 
 use rayon::prelude::*;
-use spiketext::{
-    text::{Vocabulary, fold},
-    vectors::WordVectors,
-};
 use spiketext_kernels::matrix::{Matrix, shared_product};
+
+use super::WordVectors;
+use crate::text::{Vocabulary, fold};
 
 /// Words looked up in one product.
 const BLOCK: usize = 64;
@@ -23,6 +22,7 @@ const BLOCK: usize = 64;
 const SPARE: usize = 8;
 
 /// The neighbourhood of words.
+#[derive(Debug)]
 pub struct Neighbours {
     words: Vocabulary,
     dimension: usize,
@@ -88,6 +88,12 @@ impl Neighbours {
         words.filter(|other| other != word).collect()
     }
 
+    /// The place of a word, whatever its case, in the order of the vectors.
+    #[must_use]
+    pub fn rank(&self, word: &str) -> Option<usize> {
+        self.id(word).map(|id| id as usize)
+    }
+
     /// The number of a word as it stands, or else in lower case.
     fn id(&self, word: &str) -> Option<u32> {
         self.words.id(word).or_else(|| self.words.id(&fold(word)))
@@ -128,7 +134,8 @@ impl Neighbours {
 }
 
 /// `other` written as `word` is: in capitals, with a capital, or as it stands.
-pub(super) fn in_case_of(word: &str, other: &str) -> String {
+#[must_use]
+pub fn in_case_of(word: &str, other: &str) -> String {
     let mut letters = word.chars();
     match letters.next() {
         Some(first) if first.is_uppercase() => {
@@ -146,9 +153,8 @@ pub(super) fn in_case_of(word: &str, other: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use spiketext::{text::Language, vectors};
-
     use super::*;
+    use crate::{text::Language, vectors};
 
     #[test]
     fn neighbours_are_those_of_the_definition() {
