@@ -2,12 +2,13 @@
 
     python teacher.py fit --train half.csv --development some.csv --encoder minilm --out encoder
     python heads.py read encoder all.csv more.csv --out features.npz
-    python heads.py answer encoder features.npz --train train-0.csv --development development-0.csv more.csv --out 0.jsonl
+    python heads.py answer encoder features.npz --train train-0.csv --seen half.csv some.csv --more more.csv --out 0.jsonl
 
 To fine-tune an encoder for each of five splits costs five times as much as the answers are worth. Here it is fine-tuned once,
-on texts that no split tests; then logistic regression on its features is fitted to all training texts of a split, in
-seconds. The strength of its penalty is chosen on the split's development texts. A head never meets a test text, and neither
-did the encoder: `answer` refuses a development or training text that was not read, and nothing asks for the tests.
+on texts that no split tests; then logistic regression on its features is fitted, in seconds, to those training texts of a
+split that the encoder has not seen: what it read of others is surer than what it reads of new texts. The strength of the
+penalty is chosen by cross-validation among them, and each of them is answered by a head that has not seen it either. No head
+and no encoder meets a test text of the split.
 """
 
 import argparse
@@ -22,8 +23,9 @@ from torch.nn import functional
 
 import teacher
 
-PENALTIES = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
+PENALTIES = (1.0, 3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
 STEPS = 200
+FOLDS = 5
 
 
 def key(text):
@@ -73,37 +75,51 @@ def answer(options):
         place = {bytes(one): row for row, one in enumerate(kept["keys"])}
         features, seconds = kept["features"], float(kept["seconds"])
     record, _, _ = teacher.opened(options.teacher, options.encoder, options.threads)
-    parts, classes = {}, record["classes"]
-    for name, path in (("train", options.train), ("development", options.development)):
-        texts, labels = teacher.read(path, True)
-        parts[name] = (rows_of(place, features, path, texts), teacher.targets_of(path, labels, classes), texts)
-    own, targets, train_texts = parts["train"]
+    classes = record["classes"]
+    train_texts, labels = teacher.read(options.train, True)
+    targets = teacher.targets_of(options.train, labels, classes)
+    rows = rows_of(place, features, options.train, train_texts)
+    seen = {key(text) for path in options.seen for text in teacher.read(path, False)}
+    new = torch.tensor([index for index, text in enumerate(train_texts) if key(text) not in seen])
+    if len(new) < 10 * FOLDS:
+        raise SystemExit(f"{options.train}: expected {10 * FOLDS} texts or more that are not in --seen, got {len(new)}")
+    # Equal texts, which have one key, are held back together.
+    fold_of = torch.tensor([key(train_texts[index])[0] % FOLDS for index in new.tolist()])
+    own, right = rows[new], targets[new]
     mean, deviation = own.mean(0), own.std(0).clamp(min=1e-3)
-    scaled = lambda rows: (rows - mean) / deviation
-    best, start = None, {"weight": torch.zeros(len(classes), own.shape[1]), "bias": torch.zeros(len(classes))}
+    scaled = lambda some: (some - mean) / deviation
+    zero = {"weight": torch.zeros(len(classes), own.shape[1]), "bias": torch.zeros(len(classes))}
+    best = None
     for penalty in PENALTIES:
-        head = fitted(scaled(own), targets, len(classes), penalty, start)
-        start = head.state_dict()
-        with torch.inference_mode():
-            logits = head(scaled(parts["development"][0]))
-            loss = functional.cross_entropy(logits, parts["development"][1]).item()
-            right = (logits.argmax(1) == parts["development"][1]).float().mean().item()
+        held = torch.empty(len(new), len(classes))
+        for fold in range(FOLDS):
+            inside = fold_of == fold
+            head = fitted(scaled(own[~inside]), right[~inside], len(classes), penalty, zero)
+            with torch.inference_mode():
+                held[inside] = head(scaled(own[inside]))
+        loss = functional.cross_entropy(held, right).item()
         if best is None or loss < best[0]:
-            best = (loss, right, penalty, head)
-    loss, right, penalty, head = best
-    texts, files = teacher.each_once(options.files)
+            best = (loss, penalty, held)
+    loss, penalty, held = best
+    accuracy = (held.argmax(1) == right).float().mean().item()
+    head = fitted(scaled(own), right, len(classes), penalty, zero)
+    texts, files = teacher.each_once(options.more) if options.more else ([], [])
     texts = list(dict.fromkeys(train_texts + texts))
     with torch.inference_mode():
-        probabilities = head(scaled(rows_of(place, features, options.features, texts))).double().softmax(1).tolist()
+        probabilities = head(scaled(rows_of(place, features, options.features, texts))).double().softmax(1)
+    probabilities = probabilities.clone()
+    position = {text: row for row, text in enumerate(texts)}
+    for index, shares in zip(new.tolist(), held.double().softmax(1)):
+        probabilities[position[train_texts[index]]] = shares
     record["head"] = {
-        "train": teacher.described(options.train, len(train_texts)),
-        "development": teacher.described(options.development, len(parts["development"][2])),
-        "penalty": penalty, "development_loss": round(loss, 5), "development_accuracy": round(100 * right, 3),
-        "seconds_of_reading": round(seconds, 1),
+        "train": teacher.described(options.train, len(train_texts)), "fitted_to": len(new), "penalty": penalty,
+        "development_accuracy": round(100 * accuracy, 3), "development_loss": round(loss, 5),
+        "developed_on": f"{FOLDS} folds of the texts it is fitted to", "seconds_of_reading": round(seconds, 1),
     }
     record["labelled"] = {"files": files, "texts": len(texts), "versions": teacher.versions()}
-    teacher.write_answers(options.out, record, texts, probabilities)
-    teacher.say(f"{options.out}: {len(texts)} texts; head with penalty {penalty:g}, {100 * right:.2f} % of the development texts")
+    teacher.write_answers(options.out, record, texts, probabilities.tolist())
+    teacher.say(f"{options.out}: {len(texts)} texts; head on {len(new)} texts, penalty {penalty:g}, {100 * accuracy:.2f} % of those "
+                "held back")
 
 
 def main():
@@ -117,9 +133,9 @@ def main():
     verb = verbs.add_parser("answer", help="fit a head to a split and write its probabilities")
     verb.add_argument("teacher", type=Path, help="the directory that the features were read by")
     verb.add_argument("features", type=Path, help="what `read` wrote")
-    verb.add_argument("files", nargs="*", metavar="FILE", help="more texts to answer, whose features were read")
-    verb.add_argument("--train", required=True, help="CSV or JSON lines with text and label")
-    verb.add_argument("--development", required=True, help="the same; chooses the penalty")
+    verb.add_argument("--train", required=True, help="the training texts of the split: CSV or JSON lines with text and label")
+    verb.add_argument("--seen", nargs="*", default=[], metavar="FILE", help="what the encoder was fitted to and chosen on")
+    verb.add_argument("--more", nargs="*", default=[], metavar="FILE", help="more texts to answer, whose features were read")
     verb.add_argument("--out", type=Path, required=True)
     verb.set_defaults(run=answer)
     for verb in verbs.choices.values():

@@ -89,6 +89,9 @@ fn files(folder: &Path) {
     };
     write("fraud.csv", &("text,label\n".to_owned() + &(0..1200).map(rare).collect::<String>()));
     write("weights.csv", "label,weight\nfraud,5\nok,1\n");
+    // What examples/teacher made of the reviews; a test cannot.
+    let answers = repository().join("testdata/teacher/reviews-en.jsonl");
+    fs::copy(answers, folder.join("teacher.jsonl")).expect("copied");
     for (name, case) in [("posts.jsonl", "multi_label.jsonl"), ("posts.csv", "multi_label_pipes.csv")] {
         fs::copy(repository().join("testdata/cases").join(case), folder.join(name)).expect("copied");
     }

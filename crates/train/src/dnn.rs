@@ -475,7 +475,7 @@ mod tests {
         for padding in [Padding::Valid, Padding::Padded { length: 30 }] {
             recipe.network.averaging = padding;
             let words = &recipe.words;
-            let prepared = prepare(&reviews, Some(Language::English), &VectorSource::BuiltIn(None), words, 3)
+            let prepared = prepare(&reviews, None, Some(Language::English), &VectorSource::BuiltIn(None), words, 3)
                 .expect("prepared texts");
             let prepared = Arc::new(prepared);
             let config = crate::network_config(&recipe, prepared.dimension, 2).expect("a network");

@@ -183,6 +183,7 @@ pub fn cell(table: &str, row: &str, axis: &[(&str, &str)], dataset: &str, seed: 
             epochs: BTreeMap::from([("dnn".into(), [12, 7])]),
             costs: Some(costs),
             firing: method.spikes().then_some(firing),
+            teacher: None,
             attack: None,
         },
         seconds: Seconds {

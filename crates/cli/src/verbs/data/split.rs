@@ -135,8 +135,8 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     for (path, texts) in written {
         writeln!(out, "{}: {texts} texts", path.display())?;
     }
-    if !with_test {
-        let texts = dataset.part(Split::Test).len();
+    let texts = dataset.part(Split::Test).len();
+    if !with_test && texts > 0 {
         writeln!(out, "test texts left out: {texts} (--with-test writes them, too)")?;
     }
     Ok(())
