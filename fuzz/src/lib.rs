@@ -85,7 +85,8 @@ pub fn save_without_checksums(folder: &Path) {
 }
 
 /// The files of a model that a target may replace; the first byte of its input chooses one.
-pub const MODEL_FILES: [&str; 3] = [spiketext::model::CONFIG, spiketext::model::WEIGHTS, spiketext::model::VOCABULARY];
+pub const MODEL_FILES: [&str; 3] =
+    [spiketext::model::CONFIG, spiketext::model::WEIGHTS, spiketext::model::VOCABULARY];
 
 /// The names under which the data target writes its file; the first byte of its input chooses one. The last has no
 /// extension that says anything, so that the content must tell.

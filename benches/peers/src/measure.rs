@@ -154,7 +154,8 @@ fn object(value: Value) -> Map<String, Value> {
 fn on_word_ids(arguments: &Arguments) -> Result<Map<String, Value>> {
     let recipe = Recipe::named(&arguments.recipe)?;
     let seed = arguments.source.seed;
-    let prepared = prepare(&arguments.source.dataset()?, None, &arguments.source.vectors(), &recipe.words, seed)?;
+    let prepared =
+        prepare(&arguments.source.dataset()?, None, None, &arguments.source.vectors(), &recipe.words, seed)?;
     let model = model(arguments)?;
     let network = model.network();
     // Preparing is repeatable, so ids mean the same in both, if the model is of this data.

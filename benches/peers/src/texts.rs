@@ -87,9 +87,7 @@ pub fn texts(kind: Kind, prepared: &PreparedData, config: &NetworkConfig, seed: 
             let mut words: Vec<u32> = (0..prepared.vocabulary.len() as u32).collect();
             shuffle(&mut rng, &mut words);
             let texts = words.chunks_exact(TOKENS).enumerate();
-            texts
-                .map(|(i, words)| EncodedText { words: words.to_vec(), target: Target::of(i % config.classes()) })
-                .collect()
+            texts.map(|(i, words)| EncodedText::labelled(words.to_vec(), Target::of(i % config.classes()))).collect()
         }
     };
     ensure!(texts.len() >= BATCH, "too few texts or words to measure on: {} texts, {BATCH} needed", texts.len());

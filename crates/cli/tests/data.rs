@@ -32,7 +32,18 @@ fn list_names_every_set_in_both_forms() {
     let names: Vec<&str> = sets.as_array().unwrap().iter().map(|set| set["name"].as_str().unwrap()).collect();
     assert_eq!(
         names,
-        ["reviews-en", "reviews-zh", "mr", "subj", "sst2", "sst2-phrases", "sst5", "sst5-phrases", "chnsenti", "waimai"]
+        [
+            "reviews-en",
+            "reviews-zh",
+            "mr",
+            "subj",
+            "sst2",
+            "sst2-phrases",
+            "sst5",
+            "sst5-phrases",
+            "chnsenti",
+            "waimai"
+        ]
     );
     assert!(names.iter().all(|name| plain.contains(name)), "{plain}");
     assert_eq!((&sets[2]["texts"], &sets[2]["rule"]), (&10_662.into(), &"hash".into()));

@@ -69,6 +69,12 @@ pub enum Weighting {
     TfIdf,
 }
 
+/// The n-grams of a text, each with its value.
+type Values = Vec<(usize, f64)>;
+
+/// Who is shown what was fitted, its weights, and the values of the test texts.
+type See<'s> = dyn FnMut(&Problem<'_>, &[f64], &[Values]) + 's;
+
 /// The name that the choices have unless they are called otherwise.
 const NAME: &str = "bag-of-words";
 
@@ -145,12 +151,7 @@ impl BagOfWords {
     }
 
     /// [`Self::run`], showing `see` what was fitted and the values of the test texts.
-    fn fitted(
-        &self,
-        dataset: &Dataset,
-        language: Language,
-        see: &mut dyn FnMut(&Problem<'_>, &[f64], &[Vec<(usize, f64)>]),
-    ) -> Result<Floor> {
+    fn fitted(&self, dataset: &Dataset, language: Language, see: &mut See<'_>) -> Result<Floor> {
         let [train, development, test] = tokens(dataset, language);
         let features = Features::of(self, &train);
         let ids =

@@ -26,7 +26,7 @@ pub struct Sources {
     pub vectors: BTreeMap<&'static str, PathBuf>,
     /// The folder of what cells share; nothing is kept between runs without.
     pub work: Option<PathBuf>,
-    /// The folder of teachers' folders (see [`crate::teachers`]).
+    /// The folder of teachers' folders (one a teacher, see `teachers`).
     pub teachers: Option<PathBuf>,
     /// The folder of WordNet, for attacks that exchange synonyms.
     pub wordnet: PathBuf,
@@ -53,10 +53,17 @@ pub struct CellContext<'a> {
     /// Where the grid's data sets come from.
     places: &'a BTreeMap<String, DatasetSource>,
     datasets: BTreeMap<(String, Texts), Rc<Dataset>>,
-    /// What the last teacher said, and which that was.
-    taught: Option<((PathBuf, Option<usize>), Arc<Teaching>)>,
+    /// What the last teacher said to so many labels, and its file.
+    taught: Option<LastTeacher>,
     /// Results of training steps.
     pub(crate) cache: StepCache,
+}
+
+/// What a teacher said.
+struct LastTeacher {
+    /// Its file, and how many of the data set's texts are labelled: with the cell's split or fold in its name, this says all.
+    of: (PathBuf, Option<usize>),
+    teaching: Arc<Teaching>,
 }
 
 impl<'a> CellContext<'a> {
@@ -167,13 +174,11 @@ impl<'a> CellContext<'a> {
     pub(crate) fn teaching(&mut self, cell: &PlannedCell, dataset: &Dataset) -> Result<Option<Arc<Teaching>>> {
         let Some(file) = self.teacher_file(cell, false)? else { return Ok(None) };
         let key = (file.clone(), cell.labelled);
-        if let Some((known, teaching)) = &self.taught
-            && *known == key
-        {
-            return Ok(Some(Arc::clone(teaching)));
+        if let Some(last) = self.taught.as_ref().filter(|last| last.of == key) {
+            return Ok(Some(Arc::clone(&last.teaching)));
         }
         let teaching = Arc::new(teachers::teaching(&file, dataset)?);
-        self.taught = Some((key, Arc::clone(&teaching)));
+        self.taught = Some(LastTeacher { of: key, teaching: Arc::clone(&teaching) });
         Ok(Some(teaching))
     }
 

@@ -95,6 +95,14 @@ pub struct EncodedText {
     pub taught: Option<Arc<[f32]>>,
 }
 
+impl EncodedText {
+    /// A text with a label, of which no teacher says anything.
+    #[must_use]
+    pub fn labelled(words: Vec<u32>, target: Target) -> Self {
+        Self { words, target, is_labelled: true, taught: None }
+    }
+}
+
 /// Everything training reads.
 #[derive(Clone, Debug)]
 pub struct PreparedData {
@@ -219,7 +227,7 @@ pub fn prepare(
         let texts = texts.into_iter().zip(dataset.part(part)).map(|(tokens, example)| {
             let of_training = teaching.filter(|_| part == Split::Train);
             let taught = of_training.and_then(|teaching| teaching.of(&example.text));
-            EncodedText { words: words_of(tokens), target: example.target.clone(), is_labelled: true, taught }
+            EncodedText { taught, ..EncodedText::labelled(words_of(tokens), example.target.clone()) }
         });
         texts.collect()
     };

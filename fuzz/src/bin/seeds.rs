@@ -96,6 +96,14 @@ fn training() {
     seed("checkpoint", "last", &fs::read(folder.path().join(CHECKPOINT)).expect("read"));
 }
 
+/// A byte for the name of the file, then what is in it.
+fn teacher() {
+    let json = b"{\"text\": null, \"teacher\": {\"encoder\": \"e\"}}\n{\"text\": \"x\", \"a\": 0.25, \"b\": 0.75}\n";
+    let named = |ending: &str| DATA_NAMES.iter().position(|name| name.ends_with(ending)).unwrap_or(0) as u8;
+    seed("teacher", "jsonl", &[&[named(".jsonl")][..], json].concat());
+    seed("teacher", "csv", &[&[named(".csv")][..], b"text,a,b\nx,-1.5,2\ny,0,0\n"].concat());
+}
+
 fn treebank() {
     let trees = b"(3 (2 It) (4 (4 (2 's) (3 Fun)) (2 .)))\n(2 (2 -LRB-) (2 Meh))\n(0 (1 1\\/2) (0 Bad))\n";
     seed("treebank", "trees", trees);
@@ -104,6 +112,7 @@ fn treebank() {
 fn main() {
     vectors();
     data();
+    teacher();
     treebank();
     models();
     #[cfg(feature = "train")]

@@ -276,8 +276,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         std::fs::write(&path, content).expect("written");
-        let mut options = ReadOptions::default();
-        options.multi_label = several;
+        let options = ReadOptions { multi_label: several, ..ReadOptions::default() };
         let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
         read(&path, &labels, kind, &options)
     }
@@ -363,8 +362,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("t.csv");
         std::fs::write(&path, "text,a,b\nx,0.5,0.5\ny,,1\nx,0.4,0.6\n").expect("written");
-        let mut options = ReadOptions::default();
-        options.skip_bad = true;
+        let options = ReadOptions { skip_bad: true, ..ReadOptions::default() };
         let answers = read(&path, &["a".to_owned(), "b".to_owned()], None, &options).expect("without it");
         assert_eq!((answers.logits.len(), told(&answers, "x")), (1, vec![0.5, 0.5]), "the first answer counts");
         let notes = answers.reading.notes.join("\n");

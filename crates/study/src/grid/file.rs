@@ -490,7 +490,7 @@ seeds = 2
             .iter()
             .map(|cell| match &cell.choices {
                 Choices::Network(recipe) => recipe.dnn.epochs,
-                Choices::BagOfWords(_) | Choices::FastText(_) => Epochs::Number(0),
+                Choices::BagOfWords(_) | Choices::FastText(_) | Choices::Teacher => Epochs::Number(0),
             })
             .collect();
         let (lean, paper) = (Recipe::lean().dnn.epochs, Recipe::paper().dnn.epochs);
