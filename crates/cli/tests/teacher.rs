@@ -58,6 +58,7 @@ fn a_teacher_is_told_of_and_test_texts_are_refused() {
     let noted = notes(&told);
     for part in [
         "answered 480 of the 480 different training texts, and 480 texts that only it has labelled",
+        "the teacher agrees with 50.0 % of the labels",
         "test texts, or nearly so, refused: 144",
         "training texts or come again, left out: 480",
         "refused: '",
@@ -164,6 +165,7 @@ fn what_cannot_teach_is_refused_in_a_line() {
         ("short.csv", &["short.csv: expected a column for each class", "without negative"][..]),
         ("other.csv", &["train --teacher", "480 different training texts", "1 answers, all to other texts"]),
         ("either.csv", &["either.csv:2", "--teacher-numbers"]),
+        ("parts", &["a file of answers", "the folder parts"]),
         ("none.csv", &["none.csv"]),
     ] {
         let error = fails_late(folder, &["train", "reviews.csv", "--teacher", file, "--out", "m"]);
@@ -201,6 +203,11 @@ fn a_committee_teaches_without_a_transformer() {
     let taught = result(&succeeds(folder, &[&train[..], &QUICK[..]].concat()));
     assert_eq!((&taught["teacher"]["taught"], &taught["teacher"]["unlabelled"]), (&480.into(), &2.into()));
     assert!(fails(folder, &[&arguments[..], &["c.jsonl"]].concat()).contains("--force"));
+    // What is read is never written over.
+    let own = ["teach", "rows.jsonl", "--force", "--out", "rows.jsonl"];
+    fs::copy(folder.join("c.jsonl"), folder.join("rows.jsonl")).unwrap();
+    assert!(fails(folder, &own).contains("no file that is read"));
+    assert!(fails(folder, &["teach", "reviews.csv", "--out", "t.csv"]).contains(".jsonl"));
     let many = ["teach", "reviews.csv", "--members", "1", "--out", "d.jsonl"];
     assert!(fails(folder, &many).contains("--members: expected 2 to 20, got 1"));
 }
@@ -219,6 +226,15 @@ fn parts_are_written_as_training_has_them() {
     assert!(!folder.join("few/test.csv").exists(), "test texts are nobody's");
     assert!(!fs::read_to_string(folder.join("few/unlabelled.csv")).unwrap().contains("label"));
     assert!(fails_late(folder, &few).contains("--force"));
+    // Parts of an earlier split do not stay beside those of the next, and what is read stays.
+    let told = run(folder, &["data", "split", "reviews.csv", "--out", "few", "--force"]);
+    assert!(told.status.success() && text(&told.stderr).contains("unlabelled.csv, of another split"));
+    assert!(!folder.join("few/unlabelled.csv").exists() && lines("few/train.csv") == 480);
+    assert!(
+        fails_late(folder, &["data", "split", "few/train.csv", "--out", "few", "--force"]).contains("that is read")
+    );
+    let many = ["data", "split", "reviews.csv", "--out", "n", "--labelled", "481"];
+    assert!(fails_late(folder, &many).contains("expected 2 (one a class) to 480"));
     let official = ["data", "split", "reviews.csv", "--out", "n", "--number", "1"];
     assert!(fails_late(folder, &official).contains("--number: expected a data set that is split by hash"));
     succeeds(folder, &["data", "split", "reviews.csv", "--out", "fold", "--fold", "1/3"]);

@@ -24,6 +24,7 @@ use spiketext::{
     },
     loss::{sigmoid, softmax},
     model::Teacher,
+    slices::argmax,
 };
 
 /// What a teacher says.
@@ -35,6 +36,8 @@ pub struct Teaching {
     pub unlabelled: Vec<String>,
     /// Where it comes from, and how much of it is used.
     pub report: Teacher,
+    /// Whether there were files of unlabelled texts.
+    offers: bool,
     /// How the files were read.
     pub readings: Vec<Reading>,
     /// Texts of `unlabelled` files that are held out, with the text that each is, the first ones.
@@ -66,6 +69,10 @@ impl Teaching {
         let mut options = options.clone();
         options.multi_label = dataset.multi_label;
         for path in &files.answers {
+            if path.is_dir() {
+                let expected = "a file of answers (--teacher for each of several)";
+                return Err(Error::invalid("train --teacher", expected, format!("the folder {}", path.display())));
+            }
             let answers = teacher::read(path, &dataset.labels, files.kind, &options)?;
             teaching.report.files.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
             teaching.report.about.extend(answers.about);
@@ -81,14 +88,21 @@ impl Teaching {
         let of_training = wanted.len();
         teaching.report.taught = wanted.iter().filter(|hash| logits.contains_key(hash)).count();
         teaching.report.untaught = of_training - teaching.report.taught;
+        teaching.report.agreement = agreement(dataset, &logits);
         teaching.take_unlabelled(files, dataset, &options, &logits, &mut wanted)?;
         logits.retain(|hash, _| wanted.contains(hash));
         if logits.is_empty() {
             let expected = format!("answers of a teacher to some of the {of_training} different training texts");
-            let got = format!("{all} answers, all to other texts (texts are found by their content)");
+            let refused: usize = teaching.report.held_out.iter().sum();
+            let got = match refused {
+                0 => format!("{all} answers, all to other texts (texts are found by their content)"),
+                _ => format!(
+                    "{all} answers to other texts, of which {refused} are test or development texts, or nearly so"
+                ),
+            };
             return Err(Error::invalid("train --teacher", expected, got));
         }
-        teaching.report.unused = all - logits.len();
+        teaching.report.unused = all - logits.len() - teaching.report.held_out.iter().sum::<usize>();
         teaching.logits = logits;
         Ok(teaching)
     }
@@ -102,9 +116,12 @@ impl Teaching {
         logits: &HashMap<u64, Arc<[f32]>>,
         wanted: &mut HashSet<u64>,
     ) -> Result<()> {
-        if files.unlabelled.is_empty() {
+        self.offers = !files.unlabelled.is_empty();
+        if !self.offers {
             return Ok(());
         }
+        // Of texts that come again, the first counts, be it refused.
+        let mut refused: HashSet<u64> = HashSet::new();
         let held_out: Vec<(&Example, Split)> = [Split::Test, Split::Development]
             .into_iter()
             .flat_map(|part| dataset.part(part).iter().map(move |example| (example, part)))
@@ -116,7 +133,7 @@ impl Teaching {
             let mut texts = Vec::with_capacity(table.rows.len());
             for row in table.rows {
                 let hash = text_hash(&row.text);
-                if row.text.is_empty() || wanted.contains(&hash) {
+                if row.text.is_empty() || wanted.contains(&hash) || refused.contains(&hash) {
                     self.report.repeated += usize::from(!row.text.is_empty());
                 } else if logits.contains_key(&hash) {
                     wanted.insert(hash);
@@ -132,6 +149,7 @@ impl Teaching {
                     continue;
                 };
                 wanted.remove(&text_hash(&text));
+                refused.insert(text_hash(&text));
                 let (example, part) = held_out[place];
                 self.report.held_out[usize::from(part == Split::Development)] += 1;
                 if self.refused.len() < SHOWN && part == Split::Test {
@@ -179,19 +197,35 @@ impl Teaching {
                 others => format!(", and {others} texts that only it has labelled are trained on"),
             }
         )];
+        let unused = match self.offers {
+            true => "answers to other texts, not used",
+            false => {
+                "answers to other texts, not used (--unlabelled FILE trains on texts that only the teacher has labelled)"
+            }
+        };
+        if let Some(agreement) = report.agreement {
+            let columns = if agreement < 50.0 { ": are its columns those of the classes?" } else { "" };
+            notes.push(format!("the teacher agrees with {agreement:.1} % of the labels of these texts{columns}"));
+        }
         let counted = [
             (report.without_answer, "unlabelled texts of which the teacher says nothing, left out"),
             (report.repeated, "unlabelled texts that are training texts or come again, left out"),
             (report.held_out[0], "unlabelled texts that are test texts, or nearly so, refused"),
             (report.held_out[1], "unlabelled texts that are development texts, or nearly so, refused"),
-            (
-                report.unused,
-                "answers to other texts, not used (--unlabelled FILE trains on texts that only the teacher has labelled)",
-            ),
+            (report.unused, unused),
         ];
         notes.extend(counted.iter().filter(|told| told.0 > 0).map(|(count, what)| format!("{what}: {count}")));
         notes
     }
+}
+
+/// Percent of the training texts with an answer whose label is the likeliest by it.
+fn agreement(dataset: &Dataset, logits: &HashMap<u64, Arc<[f32]>>) -> Option<f64> {
+    let of = |example: &Example| Some((example.target.class()?, logits.get(&text_hash(&example.text))?));
+    let answered: Vec<bool> =
+        dataset.train.iter().filter_map(of).map(|(class, logits)| argmax(logits) == class).collect();
+    let right = answered.iter().filter(|right| **right).count();
+    (!answered.is_empty()).then(|| 100.0 * right as f64 / answered.len() as f64)
 }
 
 /// The logits of the mean of what several teachers think probable; those of one as they are.

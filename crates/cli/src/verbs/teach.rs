@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Map, json};
 use spiketext::{
-    data::{Dataset, ReadOptions, read_texts, text_hash},
+    data::{Dataset, ReadOptions, is_same_file, read_texts, text_hash},
     files::write_atomically,
     text::Language,
 };
@@ -71,7 +71,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { source, reading, labels, out, force, .. } = arguments;
-    check_target(out, *force)?;
+    check_target(out, *force, source.files.iter().chain(&arguments.label))?;
     if !MEMBERS.contains(&arguments.members) {
         anyhow::bail!("--members: expected {} to {}, got {}", MEMBERS.start(), MEMBERS.end(), arguments.members);
     }
@@ -175,8 +175,15 @@ fn shown(share: f32) -> f64 {
 }
 
 /// Refuses a place where the file would take something away.
-fn check_target(out: &Path, force: bool) -> anyhow::Result<()> {
+fn check_target<'a>(out: &Path, force: bool, read: impl IntoIterator<Item = &'a PathBuf>) -> anyhow::Result<()> {
     let refuse = |expected: &str| anyhow::bail!("teach: expected an --out {expected}, got {}", out.display());
+    let ending = out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if !["jsonl", "ndjson"].contains(&ending) {
+        return refuse("that ends in .jsonl or .ndjson, as JSON lines do");
+    }
+    if read.into_iter().any(|path| is_same_file(path, out)) {
+        return refuse("that is no file that is read");
+    }
     if out.is_dir() {
         return refuse("that is a file");
     }

@@ -33,7 +33,7 @@ mod table;
 pub mod teacher;
 pub mod treebank;
 
-pub use append::{Appending, Cell, CellKind, Destination, NewColumn, NewTable, TableForm};
+pub use append::{Appending, Cell, CellKind, Destination, NewColumn, NewTable, TableForm, is_same_file};
 pub use dataset::{Dataset, Example, Report};
 pub use known::{KnownDataset, known, load, open};
 pub use options::{Escape, Familiar, Format, ReadOptions};

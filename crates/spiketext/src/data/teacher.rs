@@ -28,6 +28,12 @@ const BATCH: usize = 1024;
 /// The sums of probabilities may be so far from 1.
 const TOLERANCE: f32 = 0.02;
 
+/// A probability may be so far outside 0 to 1 by rounding.
+const ROUNDING: f32 = 1e-4;
+
+/// Where so large a share of the rows is of one kind, the others are slips.
+const MOST: f64 = 0.9;
+
 /// The least probability that is told from 0: its logarithm is finite.
 const LEAST: f32 = 1e-6;
 
@@ -88,6 +94,10 @@ pub fn read(path: &Path, labels: &[String], kind: Option<Kind>, options: &ReadOp
     if rows.repeated > 0 {
         notes.push(format!("texts that come again with other answers, of which the first counts: {}", rows.repeated));
     }
+    notes.push(match kind {
+        Kind::Probabilities => "the teacher's numbers are read as probabilities".to_owned(),
+        Kind::Logits => "the teacher's numbers are read as logits (--teacher-numbers says otherwise)".to_owned(),
+    });
     let off = rows.sums_off();
     if kind == Kind::Probabilities && !options.multi_label && off > 0 {
         notes.push(format!(
@@ -106,12 +116,13 @@ fn logits(kind: Kind, multi_label: bool, numbers: Vec<f32>) -> Vec<f32> {
     match kind {
         Kind::Logits => numbers,
         Kind::Probabilities if multi_label => {
+            // Rounding may have left 0 to 1; the clamp takes it back.
             let odds = |p: f32| (p.clamp(LEAST, 1.0 - LEAST) / (1.0 - p.clamp(LEAST, 1.0 - LEAST))).ln();
             numbers.into_iter().map(odds).collect()
         }
         Kind::Probabilities => {
-            let sum: f32 = numbers.iter().sum();
-            numbers.into_iter().map(|p| (p / sum).max(LEAST).ln()).collect()
+            let sum: f32 = numbers.iter().map(|p| p.max(0.0)).sum();
+            numbers.into_iter().map(|p| (p.max(0.0) / sum).max(LEAST).ln()).collect()
         }
     }
 }
@@ -170,6 +181,12 @@ struct Rows {
     repeated: usize,
     /// The first row, and its sum, whose numbers do not sum to 1.
     first: Option<(Option<u64>, f32)>,
+    /// The first number that is no probability, and its row.
+    outside: Option<(Option<u64>, f32)>,
+    /// Rows with numbers; those of them that are probabilities of one class a text, and those that sum to 100.
+    rows: usize,
+    of_shares: usize,
+    of_percent: usize,
 }
 
 impl Rows {
@@ -205,9 +222,18 @@ impl Rows {
         // What is not of our classes may be of others, that the teacher has too.
         let sum: f32 = numbers.iter().sum();
         let others = columns.others.iter().filter_map(|&column| number(values.get(column)?));
+        let others: Vec<f32> = others.filter(is_share).collect();
         let is_one = |sum: f32| (sum - 1.0).abs() <= TOLERANCE;
-        if self.first.is_none() && !is_one(sum) && !is_one(sum + others.sum::<f32>()) {
+        let with_others = is_one(sum + others.iter().sum::<f32>()) || others.iter().any(|other| is_one(sum + other));
+        if self.first.is_none() && !is_one(sum) && !with_others {
             self.first = Some((record.line, sum));
+        }
+        self.rows += 1;
+        let shares = numbers.iter().all(is_share);
+        self.of_shares += usize::from(shares && (is_one(sum) || with_others));
+        self.of_percent += usize::from((sum - 100.0).abs() <= 100.0 * TOLERANCE && numbers.iter().all(|&n| n >= 0.0));
+        if let (None, Some(&outside)) = (self.outside, numbers.iter().find(|number| !is_share(number))) {
+            self.outside = Some((record.line, outside));
         }
         match self.of.get(&text_hash(&record.text)) {
             Some(there) => self.repeated += usize::from(*there != numbers),
@@ -225,18 +251,26 @@ impl Rows {
 
     /// What the numbers are.
     fn kind(&self, path: &Path, asked: Option<Kind>, multi_label: bool) -> Result<Kind> {
-        let all = || self.of.values().flatten();
-        let is_share = |number: &&f32| (0.0..=1.0).contains(*number);
         if self.of.is_empty() {
             return Err(Error::malformed(path, None, "a teacher's answers", "no text"));
         }
         let flag = "--teacher-numbers says whether they are probabilities or logits";
-        if let Some(outside) = all().find(|number| !is_share(number)) {
+        let is_most = |rows: usize| rows as f64 >= MOST * self.rows as f64;
+        if let Some((line, outside)) = self.outside {
             return match asked {
+                Some(Kind::Logits) => Ok(Kind::Logits),
                 Some(Kind::Probabilities) => {
-                    Err(Error::malformed(path, None, "probabilities from 0 to 1", outside.to_string()))
+                    Err(Error::malformed(path, line, "probabilities from 0 to 1", outside.to_string()))
                 }
-                _ => Ok(Kind::Logits),
+                None if is_most(self.of_percent) && !multi_label => {
+                    let expected = format!("probabilities that sum to 1, or logits ({flag})");
+                    Err(Error::malformed(path, line, expected, "numbers that sum to 100, as percentages do"))
+                }
+                None if is_most(self.of_shares) && !multi_label => {
+                    let expected = format!("a probability from 0 to 1, as in most rows ({flag})");
+                    Err(Error::malformed(path, line, expected, outside.to_string()))
+                }
+                None => Ok(Kind::Logits),
             };
         }
         if asked == Some(Kind::Logits) {
@@ -260,6 +294,11 @@ impl Rows {
     }
 }
 
+/// Whether a number is a probability, but for rounding.
+fn is_share(number: &f32) -> bool {
+    (-ROUNDING..=1.0 + ROUNDING).contains(number)
+}
+
 /// A finite number.
 fn number(value: &Value) -> Option<f32> {
     match value {
@@ -271,6 +310,7 @@ fn number(value: &Value) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loss::softmax;
 
     fn read_as(name: &str, content: &str, labels: &[&str], kind: Option<Kind>, several: bool) -> Result<Answers> {
         let folder = tempfile::tempdir().expect("a folder");
@@ -295,8 +335,6 @@ mod tests {
         let shares = softmax(&answers.logits[&text_hash(text)], 1.0);
         shares.into_iter().map(|share| (share * 1000.0).round() / 1000.0).collect()
     }
-
-    use crate::loss::softmax;
 
     #[test]
     fn every_form_says_the_same_in_whatever_order_its_columns_are() {
@@ -326,7 +364,27 @@ mod tests {
         let answers = read_as("t.csv", either, &["a", "b"], Some(Kind::Logits), false).expect("said");
         assert_eq!(answers.logits[&text_hash("x")], [0.25, 0.5]);
         let told = read_as("t.csv", "text,a,b\nx,-1,2\n", &["a", "b"], Some(Kind::Probabilities), false);
-        refused(told, &["probabilities from 0 to 1", "-1"]);
+        refused(told, &["t.csv:2", "probabilities from 0 to 1", "-1"]);
+    }
+
+    #[test]
+    fn rounding_is_forgiven_and_a_slip_among_probabilities_makes_no_logits_of_them() {
+        let row = |i: usize| format!("text {i},0.25,0.75\n");
+        let rows: String = "text,a,b\n".to_owned() + &(0..20).map(row).collect::<String>();
+        let rounded = of("t.csv", &format!("{rows}x,1.0000001,-0.00000001\n"), &["a", "b"]).expect("rounded");
+        assert_eq!((rounded.kind, told(&rounded, "x")), (Kind::Probabilities, vec![1.0, 0.0]));
+        assert!(rounded.reading.notes.iter().any(|note| note.contains("read as probabilities")));
+        refused(of("t.csv", &format!("{rows}x,3,-4\n"), &["a", "b"]), &["t.csv:22", "as in most rows", "3"]);
+        let percent = rows.replace("0.25,0.75", "25,75");
+        refused(
+            of("t.csv", &percent, &["a", "b"]),
+            &["t.csv:2", "sum to 100, as percentages do", "--teacher-numbers"],
+        );
+        let read = read_as("t.csv", &percent, &["a", "b"], Some(Kind::Logits), false).expect("said");
+        assert_eq!(read.kind, Kind::Logits);
+        // A class that is not here, beside a number that is no class.
+        let neutral = "id,text,a,b,c\n0,x,0.2,0.3,0.5\n1,y,0.5,0.25,0.25\n2,z,1,0,0\n";
+        assert_eq!(told(&of("t.csv", neutral, &["a", "b"]).expect("read"), "x"), [0.4, 0.6]);
     }
 
     #[test]

@@ -146,6 +146,9 @@ pub struct Teacher {
     pub taught: usize,
     /// Those that it did not.
     pub untaught: usize,
+    /// Percent of the answered ones whose label it thinks most likely; none where texts have several labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<f64>,
     /// Texts that nobody but it has labelled.
     pub unlabelled: usize,
     /// Texts offered as such that were left out: it says nothing of them.

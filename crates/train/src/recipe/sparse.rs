@@ -146,13 +146,13 @@ impl Distillation {
     /// Checks it; errors call it `name`.
     ///
     /// # Errors
-    /// If the weight is not from 0 to 1 or the temperature not above 0.
+    /// If the weight is not from 0 to 1 or the temperature not from 0.01 to 1000.
     pub fn check(self, name: &str) -> Result<()> {
         let Self { weight, temperature } = self;
-        if (0.0..=1.0).contains(&weight) && temperature.is_finite() && temperature > 0.0 {
+        if (0.0..=1.0).contains(&weight) && (0.01..=1000.0).contains(&temperature) {
             return Ok(());
         }
-        let expected = format!("{name} of a weight from 0 to 1 and a temperature above 0");
+        let expected = format!("{name} of a weight from 0 to 1 and a temperature from 0.01 to 1000");
         Err(Error::invalid("recipe", expected, format!("weight {weight}, temperature {temperature}")))
     }
 }

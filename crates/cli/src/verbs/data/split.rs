@@ -10,7 +10,7 @@ use serde_json::json;
 use spiketext::data::SplitRule;
 use spiketext::{
     Error,
-    data::{Dataset, Example, Split},
+    data::{Dataset, Example, Split, is_same_file},
     files::write_atomically,
 };
 #[cfg(feature = "study")]
@@ -113,18 +113,32 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
         parts.push(("test", &dataset.test, names));
     }
     parts.retain(|part| !part.1.is_empty());
+    check_flags(arguments)?;
     let path = |name: &str| folder.join(format!("{name}.{extension}"));
-    if let (Some(there), false) = (parts.iter().map(|part| path(part.0)).find(|path| path.exists()), force) {
-        anyhow::bail!(
-            "data split: expected an --out without such files (--force writes over them), got {}",
-            there.display()
-        );
+    // What an earlier split left would stand beside texts of this one as if it belonged to it.
+    let names = ["train", "development", "unlabelled", "test"];
+    let there = names.iter().flat_map(|name| ["csv", "jsonl"].map(|ending| folder.join(format!("{name}.{ending}"))));
+    let there: Vec<PathBuf> = there.filter(|path| path.exists()).collect();
+    let refuse =
+        |expected: &str, got: &Path| anyhow::bail!("data split: expected an --out {expected}, got {}", got.display());
+    if let Some(read) = there.iter().find(|path| source.files.iter().any(|file| is_same_file(file, path))) {
+        return refuse("without the file that is read", read);
+    }
+    if let (Some(there), false) = (there.first(), force) {
+        return refuse("without such files (--force replaces them, and removes parts that are not written)", there);
+    }
+    if folder.exists() && !folder.is_dir() {
+        return refuse("that is a folder", folder);
     }
     std::fs::create_dir_all(folder).map_err(Error::write(folder))?;
     let mut written = Vec::new();
     for (name, examples, labels) in parts {
         write(&path(name), examples, labels, dataset.multi_label)?;
         written.push((path(name), examples.len()));
+    }
+    for path in there.iter().filter(|path| written.iter().all(|(own, _)| own != *path)) {
+        std::fs::remove_file(path).map_err(Error::write(path))?;
+        writeln!(std::io::stderr(), "removed {}, of another split", path.display())?;
     }
     if *json {
         let file = |(path, texts): &(PathBuf, usize)| json!({"file": path.display().to_string(), "texts": texts});
@@ -158,9 +172,37 @@ fn divided(arguments: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, 
         (None, None) => dataset,
     };
     Ok(match arguments.labelled {
-        Some(most) => folds::few_labelled(&dataset, usize::try_from(most).unwrap_or(usize::MAX)),
+        Some(most) => {
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            let (classes, texts) = (dataset.labels.len(), dataset.train.len());
+            if most < classes || most > texts {
+                anyhow::bail!(
+                    "--labelled: expected {classes} (one a class) to {texts} (all training texts), got {most}"
+                )
+            }
+            folds::few_labelled(&dataset, most)
+        }
         None => (dataset, Vec::new()),
     })
+}
+
+/// Refuses flags that would be passed over.
+#[cfg(feature = "study")]
+fn check_flags(arguments: &Arguments) -> anyhow::Result<()> {
+    let Arguments { untested, fold, splits, with_test, .. } = arguments;
+    if *splits != folds::MOST_SPLITS && !untested && fold.is_none() {
+        anyhow::bail!("--splits is for --fold and --untested: expected one of them, got neither");
+    }
+    if *untested && *with_test {
+        anyhow::bail!("--untested and --with-test: expected one of them, got both (no text is a test text there)");
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "study"))]
+#[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
+fn check_flags(_: &Arguments) -> anyhow::Result<()> {
+    Ok(())
 }
 
 #[cfg(not(feature = "study"))]

@@ -157,7 +157,7 @@ impl Destination {
         if !metadata.is_file() {
             return refuse("the name of a file, or `-` for standard output", "which is a device or a pipe");
         }
-        if is_same(path, source) {
+        if is_same_file(path, source) {
             return refuse("another file than the one that is read", "which is that file");
         }
         match self.replace {
@@ -189,8 +189,9 @@ impl Destination {
     }
 }
 
-/// Whether two names lead to one file.
-fn is_same(a: &Path, b: &Path) -> bool {
+/// Whether two names lead to one file that is there.
+#[must_use]
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
