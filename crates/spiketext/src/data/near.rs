@@ -196,7 +196,9 @@ mod tests {
 
     #[test]
     fn a_text_within_a_longer_one_is_found_and_a_part_alone_too() {
-        let long = format!("{} {REVIEW} {}", "words before it ".repeat(9), "and words behind it ".repeat(9));
+        let before = "We drove for hours through rain and fog to reach the cinema before it closed its doors. ";
+        let behind = " Afterwards everybody wanted soup, bread and a long sleep, and nobody spoke on the way home.";
+        let long = format!("{before}{REVIEW}{behind}");
         assert_eq!(found(&long), Some(Likeness::Holds));
         assert_eq!(found("the film's biggest problem and there is more than one"), Some(Likeness::Part));
     }
