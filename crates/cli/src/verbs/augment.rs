@@ -34,7 +34,8 @@ const NEIGHBOURHOOD: usize = 50_000;
 /// something else.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  spiketext augment reviews.csv --out more.csv                 then: spiketext predict TEACHER --file more.csv --out taught.csv
+  spiketext augment reviews.csv --out more.csv
+  spiketext predict TEACHER --file more.csv --out taught.csv
   spiketext augment --dataset sst2 --data-dir DIR --out more.jsonl --times 20 --from
   spiketext augment letters.txt --out more.csv --ways mask,sample --most 50000
   spiketext augment - --all --out more.csv.gz < texts.txt
@@ -46,16 +47,16 @@ Ways (--ways):
   neighbour  each word is exchanged with --p-neighbour for one of the --nearest words by word vectors (not
              the 150 most frequent words of a language with blanks)
   sample     with --p-sample only a run of the words is kept: of n words 1 to n - 1, each length as likely
-  cut        each clause of more than three words (cut at signs and conjunctions), and the text without one clause, for
-             as many of its clauses as --times says
-The first four make one text together, --times from each text. Words keep their case, and what stands between them stays as
-it is written. A text's variants depend on --seed, the text and the tables (of the first 100,000 texts) alone. Texts
-that are equal but for case, width and blanks count as one.
+  cut        each clause of more than three words (cut at signs and conjunctions), and the text without one clause,
+             for as many of its clauses as --times says
+The first four make one text together, --times from each text. Words keep their case, and what stands between them
+stays as it is written. A text's variants depend on --seed, the text and the tables (of the first 100,000 texts)
+alone. Texts that are equal but for case, width and blanks count as one.
 
 --json prints one object: out, language, vectors, seed, texts (varied), repeated (not varied again), held_out (of the
-training texts those that are held out as well, not varied), development_and_test (texts held out), written, ways (how many
-of the written texts each had a part in), left_out (repeated, input, held_out: texts that were made and equal another
-one), runs (of sample: count, least, most, words).")]
+training texts those that are held out as well, not varied), development_and_test (texts held out), written, ways
+(how many of the written texts each had a part in), left_out (repeated, input, held_out: texts that were made and
+equal another one), runs (of sample: count, least, most, words).")]
 pub struct Arguments {
     #[command(flatten)]
     source: DatasetArgs,
@@ -66,8 +67,8 @@ pub struct Arguments {
     /// Vary all texts, with labels or without, development and test texts too.
     #[arg(long)]
     all: bool,
-    /// How texts are cut into words: en (also for other languages with blanks between words) or zh [default: found from
-    /// their script].
+    /// How texts are cut into words: en (also for other languages with blanks between words) or zh [default: found
+    /// from their script].
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<Language>,
     /// The ways, with commas between.
@@ -88,8 +89,8 @@ pub struct Arguments {
     /// The probability that a run of the words is all that is kept [default: 0.25].
     #[arg(long, value_name = "P")]
     p_sample: Option<f32>,
-    /// Word vectors: a file (GloVe, word2vec, fastText; .gz, .zst, .bz2, .xz, .zip), whose 50,000 most frequent words are
-    /// used, or en or zh for the built-in ones [default: the built-in ones of the texts' language].
+    /// Word vectors: a file (GloVe, word2vec, fastText; .gz, .zst, .bz2, .xz, .zip), whose 50,000 most frequent words
+    /// are used, or en or zh for the built-in ones [default: the built-in ones of the texts' language].
     #[arg(long, value_name = "FILE|en|zh")]
     vectors: Option<PathBuf>,
     /// Leave out lines of the file of --vectors that cannot be read, and say how many, instead of refusing it.
@@ -140,7 +141,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let frames = survey.take_frames().map(|frames| {
         if frames.is_full() {
             told(&[format!(
-                "note: what replaces words is taken from the first {} texts (of {MOST_TEXTS}, or ten million words, at \
+                "note: what replaces words comes from the first {} texts (of {MOST_TEXTS}, or ten million words, at \
                  most)",
                 frames.texts()
             )]);

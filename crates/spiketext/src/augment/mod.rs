@@ -1,16 +1,16 @@
 //! More texts like those that are there, for a teacher to label: what a small network learns from a large one besides
 //! its own texts (knowledge distillation; Tang et al. 2019, arXiv 1903.12136).
 //!
-//! No label is kept: a text without its `not` says something else, and whoever labels it shall say what. [`Augmenter`]
-//! makes variants of a text, each [`Way`] by its own formula; `pieces` cuts texts and puts them together as they were
-//! written, `passes` leaves out, replaces and exchanges words and keeps runs of them, `frames` finds words of one kind,
-//! `clauses` cuts at clauses. [`Survey`] reads all texts once, [`Production`] makes what comes of them, and [`Seen`] keeps
-//! out what is there already.
+//! No label is kept: a text without its `not` says something else, and whoever labels it shall say what.
+//! [`Augmenter`] makes variants of a text, each [`Way`] by its own formula; `pieces` cuts texts and puts them
+//! together as they were written, `passes` leaves out, replaces and exchanges words and keeps runs of them, `frames`
+//! finds words of one kind, `clauses` cuts at clauses. [`Survey`] reads all texts once, [`Production`] makes what
+//! comes of them, and [`Seen`] keeps out what is there already.
 //!
 //! Words that go leave nothing behind. Tang et al. put a mask in their place, which their teacher knows from its
-//! training. Neither a teacher here nor the student has one: to the student it would be an unknown word in every tenth
-//! place, which takes a position and is silent, where texts have one in fifty; a teacher would read a sign that no text
-//! has.
+//! training. Neither a teacher here nor the student has one: to the student it would be an unknown word in every
+//! tenth place, which takes a position and is silent, where texts have one in fifty; a teacher would read a sign that
+//! no text has.
 
 mod clauses;
 mod frames;

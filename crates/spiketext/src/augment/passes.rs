@@ -1,6 +1,6 @@
 //! One pass over the words of a text, after Tang et al. (2019), arXiv 1903.12136, section 3.3: for each word a number
-//! is drawn from [0, 1) that says whether it is left out, replaced, exchanged or stays; at the end it may be that only
-//! a run of the words is kept.
+//! is drawn from [0, 1) that says whether it is left out, replaced, exchanged or stays; at the end it may be that
+//! only a run of the words is kept.
 
 use std::borrow::Cow;
 
@@ -66,11 +66,11 @@ impl Augmenter {
         Some(in_case_of(cut.word(at), other))
     }
 
-    /// One of the k words whose vectors lie nearest by cosine, all alike, of those at least so near. Opposites lie near
-    /// as well: who labels the text decides what it says now.
+    /// One of the k words whose vectors lie nearest by cosine, all alike, of those at least so near. Opposites lie
+    /// near as well: who labels the text decides what it says now.
     ///
-    /// Where blanks stand between words, the most frequent ones hold a sentence together, and what is near to them does
-    /// not (`into` has `pinto`): they stay. Chinese has less of such words, and `好` is among the most frequent.
+    /// Where blanks stand between words, the most frequent ones hold a sentence together, and what is near to them
+    /// does not (`into` has `pinto`): they stay. Chinese has less of such words, and `好` is among the most frequent.
     fn exchanged(&self, cut: &Cut<'_>, at: usize, rng: &mut impl Rng) -> Option<String> {
         let neighbours = self.neighbours.as_ref()?;
         // Single letters are names of something, or what is left of an abbreviation.
@@ -108,8 +108,8 @@ fn leave_one(mut edits: Vec<Edit>, rng: &mut impl Rng) -> Vec<Edit> {
 /// A run of the words that are left, and how many it has: of n words k from 1 to n - 1, each as likely as the others,
 /// and one of the n - k + 1 places. None of a single word.
 ///
-/// Tang et al. draw k from 1 to 5. Sentences of twenty words and reviews of two hundred would then all become the same
-/// few words; here runs are as different in length as texts are.
+/// Tang et al. draw k from 1 to 5. Sentences of twenty words and reviews of two hundred would then all become the
+/// same few words; here runs are as different in length as texts are.
 fn run(edits: &[Edit], rng: &mut impl Rng) -> Option<(std::ops::Range<usize>, usize)> {
     let left: Vec<usize> = (0..edits.len()).filter(|&at| edits[at] != Edit::Drop).collect();
     if left.len() < 2 {

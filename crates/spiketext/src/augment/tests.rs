@@ -172,7 +172,10 @@ proptest! {
     fn any_text_gives_texts(text in prop_oneof![any::<String>(), "([a-d]{1,3}|[ ,.()\"'\u{0}\n-]|很|好|，|但){0,40}"]) {
         thread_local! {
             static MADE: [Augmenter; 2] = [(Language::English, &ENGLISH[..]), (Language::Chinese, &CHINESE)]
-                .map(|(language, texts)| augmenter(Options { times: 3, mask: 0.4, ..Options::default() }, language, texts));
+                .map(|(language, texts)| {
+                    let options = Options { times: 3, mask: 0.4, ..Options::default() };
+                    augmenter(options, language, texts)
+                });
         }
         MADE.with(|made| {
             for augmenter in made {

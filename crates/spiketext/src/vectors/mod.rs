@@ -2,8 +2,8 @@
 //!
 //! `source` opens a file and unpacks it as a stream, `text`, `binary` and `compact` each read one format, `collect`
 //! keeps the wanted words and the statistics of the whole file. `rates` is equation (1). `shrink` makes a small set,
-//! `built_in` holds two, and `familiarity` tells by them whether texts are in another language. `neighbours` finds the words
-//! that lie nearest to a word.
+//! `built_in` holds two, and `familiarity` tells by them whether texts are in another language. `neighbours`
+//! finds the words that lie nearest to a word.
 
 mod binary;
 #[cfg(feature = "built-in-vectors")]

@@ -51,8 +51,8 @@ impl NewTable {
     /// Writes a row: a cell for each column.
     ///
     /// # Errors
-    /// Another number of cells; a NUL byte in a text between delimiters, where readers take it for no text; a system that
-    /// refuses.
+    /// Another number of cells; a NUL byte in a text between delimiters, where readers take it for no text; a system
+    /// that refuses.
     pub fn row<S: AsRef<str>>(&mut self, cells: &[S]) -> Result<()> {
         if cells.len() != self.columns.len() {
             let expected = format!("{} cells a row", self.columns.len());
