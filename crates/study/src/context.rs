@@ -213,8 +213,8 @@ impl<'a> CellContext<'a> {
         let choices = cell.choices.to_json();
         let (split, spared_splits) = (self.split(cell)?, self.spared_splits(cell)?);
         let Choices::Network(recipe) = &cell.choices else {
-            let teacher = cell.teacher.clone();
-            return Ok(Settings { split, spared_splits, choices, teacher, ..Settings::default() });
+            let (teacher, labelled) = (cell.teacher.clone(), cell.labelled);
+            return Ok(Settings { split, spared_splits, choices, teacher, labelled, ..Settings::default() });
         };
         let language = self.language(&cell.dataset)?;
         let noisy = cell.method.spikes() && recipe.network.encoder.is_random();

@@ -6,6 +6,8 @@ use spiketext::data::{self, Dataset, KnownDataset};
 #[cfg(feature = "fetch")]
 use spiketext_fetch::cache;
 
+use super::reading;
+
 /// A file or a known data set.
 #[derive(Debug, clap::Args)]
 pub struct DatasetArgs {
@@ -20,6 +22,29 @@ pub struct DatasetArgs {
     /// `spiketext data fetch`].
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+}
+
+impl DatasetArgs {
+    /// The labelled texts that `verb` is given; there are no others that it could take in their place.
+    ///
+    /// # Errors
+    /// If none are given, or they cannot be read.
+    pub fn labelled(
+        &self,
+        verb: &str,
+        reading: &reading::Arguments,
+        labels: &reading::LabelArguments,
+    ) -> anyhow::Result<Dataset> {
+        labels.check(labels.multi_label())?;
+        match (self.files.as_slice(), &self.dataset) {
+            ([], None) => anyhow::bail!("{verb}: expected FILE or --dataset NAME, got neither"),
+            ([], Some(name)) => {
+                reading::refuse_without_file(reading, labels, &format!("the data set {name}"), "FILE")?;
+                load(name, self.data_dir.as_deref())
+            }
+            (files, _) => Ok(Dataset::from_files(files, None, &reading.options(labels, None))?),
+        }
+    }
 }
 
 /// The environment variable that stands in for `--data-dir`.

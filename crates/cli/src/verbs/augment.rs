@@ -35,7 +35,7 @@ const NEIGHBOURHOOD: usize = 50_000;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spiketext augment reviews.csv --out more.csv
-  spiketext predict TEACHER --file more.csv --out taught.csv
+  spiketext teach reviews.csv --label more.csv --out teacher.jsonl     or a transformer: docs/guide/teacher.md
   spiketext augment --dataset sst2 --data-dir DIR --out more.jsonl --times 20 --from
   spiketext augment letters.txt --out more.csv --ways mask,sample --most 50000
   spiketext augment - --all --out more.csv.gz < texts.txt

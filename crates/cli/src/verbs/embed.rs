@@ -9,6 +9,8 @@ use std::{
 use serde_json::json;
 use spiketext::{files::write_atomically, model::Model};
 
+use crate::support::target;
+
 /// Write a model as one image of bytes for machines without an operating system.
 ///
 /// The image holds words, codes, weights and labels; the crate `spiketext-embedded` reads it where it lies and labels
@@ -71,24 +73,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// Refuses a place where an image would take something away that is none.
 fn check_target(out: &Path, model: &Path, force: bool) -> anyhow::Result<()> {
-    let refuse = |expected: &str| anyhow::bail!("embed: expected an --out {expected}, got {}", out.display());
-    let folder = match out.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if !folder.is_dir() {
-        return refuse("in a folder that is there");
-    }
+    target::check("embed", out, force)?;
     // Its own files are what a model is, and a folder with a strange one is no model's to whoever would replace it.
-    if let (Ok(folder), Ok(model)) = (folder.canonicalize(), model.canonicalize())
-        && folder == model
-    {
-        return refuse("outside of the model's folder");
-    }
-    // What a link leads to is not looked at: the link itself would go.
-    match std::fs::symlink_metadata(out) {
-        Ok(there) if !there.is_file() => refuse("that is a file or not there yet (no folder, link or device)"),
-        Ok(_) if !force => refuse("that is not there yet (--force writes over it)"),
+    match (target::folder(out).canonicalize(), model.canonicalize()) {
+        (Ok(folder), Ok(model)) if folder == model => {
+            anyhow::bail!("embed: expected an --out outside of the model's folder, got {}", out.display())
+        }
         _ => Ok(()),
     }
 }

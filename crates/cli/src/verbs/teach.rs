@@ -16,11 +16,7 @@ use spiketext::{
 use spiketext_study::committee::{Committee, MEMBERS, Said};
 use spiketext_train::{PROGRAM, Recipe, VectorSource};
 
-use crate::support::{
-    dataset::{self, DatasetArgs},
-    progress::Progress,
-    reading,
-};
+use crate::support::{dataset::DatasetArgs, progress::Progress, reading, target};
 
 /// Make a teacher of several DNNs and TF-IDF, and write its answers for `train --teacher`.
 ///
@@ -75,20 +71,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !MEMBERS.contains(&arguments.members) {
         anyhow::bail!("--members: expected {} to {}, got {}", MEMBERS.start(), MEMBERS.end(), arguments.members);
     }
-    labels.check(labels.multi_label())?;
     let mut recipe = Recipe::lean();
     for setting in &arguments.set {
         recipe = recipe.with_setting(setting)?;
     }
     recipe.check()?;
-    let dataset = match (source.files.as_slice(), &source.dataset) {
-        ([], None) => anyhow::bail!("teach: expected FILE or --dataset NAME, got neither"),
-        ([], Some(name)) => {
-            reading::refuse_without_file(reading, labels, &format!("the data set {name}"), "FILE")?;
-            dataset::load(name, source.data_dir.as_deref())?
-        }
-        (files, _) => Dataset::from_files(files, None, &reading.options(labels, None))?,
-    };
+    let dataset = source.labelled("teach", reading, labels)?;
     let mut progress = Progress::new(arguments.json);
     reading::told(&dataset.readings).iter().for_each(|line| progress.line(line));
     let others = others(arguments, &dataset, &mut progress)?;
@@ -174,7 +162,7 @@ fn shown(share: f32) -> f64 {
     (f64::from(share) * 1e6).round() / 1e6
 }
 
-/// Refuses a place where the file would take something away.
+/// Refuses a place where the file would take something away, or would not be seen for what it is.
 fn check_target<'a>(out: &Path, force: bool, read: impl IntoIterator<Item = &'a PathBuf>) -> anyhow::Result<()> {
     let refuse = |expected: &str| anyhow::bail!("teach: expected an --out {expected}, got {}", out.display());
     let ending = out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
@@ -184,15 +172,5 @@ fn check_target<'a>(out: &Path, force: bool, read: impl IntoIterator<Item = &'a 
     if read.into_iter().any(|path| is_same_file(path, out)) {
         return refuse("that is no file that is read");
     }
-    if out.is_dir() {
-        return refuse("that is a file");
-    }
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        return refuse("in a folder that is there");
-    }
-    if out.exists() && !force {
-        return refuse("that is not there yet (--force writes over it)");
-    }
-    Ok(())
+    target::check("teach", out, force)
 }

@@ -62,13 +62,7 @@ pub fn main_table(study: &Study, spreads: &Spreads<'_>, page: &mut Page) -> Resu
             Some(entry) => shown(entry, spreads, most, mixed),
             None => "–".into(),
         }));
-        row.push(mean_of_six(study, key).map_or_else(
-            || "–".into(),
-            |six| match spreads.mean(&six) {
-                Some(spread) => format!("{:.2} ± {:.2}", spread.mean(), spread.half()),
-                None => format!("{:.2}", mean_accuracy(&six)),
-            },
-        ));
+        row.push(shown_mean(study, key, spreads));
         table.row(row);
     }
     page.table(&table);
@@ -279,12 +273,33 @@ fn sampling(entry: &Entry<'_>) -> Option<String> {
     (texts > 0).then(|| format!("{} ± {points:.1}", escaped(dataset_name(entry.dataset))))
 }
 
+/// The mean over the six published sets with its half interval; a dash where one of them is not there.
+pub(super) fn shown_mean<'a>(study: &'a Study, key: Key<'a>, spreads: &Spreads<'a>) -> String {
+    let Some(six) = mean_of_six(study, key) else { return "–".to_owned() };
+    match spreads.mean(&six) {
+        Some(spread) => format!("{:.2} ± {:.2}", spread.mean(), spread.half()),
+        None => format!("{:.2}", mean_accuracy(&six)),
+    }
+}
+
+/// An accuracy with its half interval, or as a sample over the seeds where cells do not say what they answered; with the
+/// number of seeds where there are fewer than the table's `most`.
+pub(super) fn shown_with_interval<'a>(entry: &Entry<'a>, spreads: &Spreads<'a>, most: usize) -> String {
+    match spreads.get(entry) {
+        Some(spread) => {
+            let few = if entry.cells.len() < most { format!(" (n = {})", entry.cells.len()) } else { String::new() };
+            format!("{:.2} ± {:.2}{few}", spread.mean(), spread.half())
+        }
+        None => entry.accuracy().shown(most),
+    }
+}
+
 /// A row's entries on the six published data sets, if it has all of them.
-pub(super) fn mean_of_six<'a>(study: &'a Study, key: Key<'a>) -> Option<Vec<Entry<'a>>> {
+fn mean_of_six<'a>(study: &'a Study, key: Key<'a>) -> Option<Vec<Entry<'a>>> {
     DATASETS.iter().map(|(name, _)| study.entry(key, name)).collect()
 }
 
-pub(super) fn mean_accuracy(entries: &[Entry<'_>]) -> f64 {
+fn mean_accuracy(entries: &[Entry<'_>]) -> f64 {
     entries.iter().map(|entry| entry.accuracy().mean).sum::<f64>() / entries.len().max(1) as f64
 }
 

@@ -2,7 +2,7 @@
 
 use spiketext::Result;
 
-use super::accuracy::accuracy_axis;
+use super::accuracy::{accuracy_axis, shown_with_interval};
 use crate::{
     cells::{Entry, Study, axis_name, dataset_name, named, number, value_name},
     figure::Mark,
@@ -40,13 +40,7 @@ fn one<'a>(study: &'a Study, spreads: &Spreads<'a>, name: &str, page: &mut Page)
     let datasets = study.datasets(name);
     let most = study.most_seeds(name);
     figure(name, &entries, &datasets, page)?;
-    let shown = |entry: &Entry<'a>| match spreads.get(entry) {
-        Some(spread) => {
-            let few = if entry.cells.len() < most { format!(" (n = {})", entry.cells.len()) } else { String::new() };
-            format!("{:.2} ± {:.2}{few}", spread.mean(), spread.half())
-        }
-        None => entry.accuracy().shown(most),
-    };
+    let shown = |entry: &Entry<'a>| shown_with_interval(entry, spreads, most);
     // A single setting goes across, so that its course can be read; several become part of the row's name.
     let single = entries.iter().all(|entry| entry.key.axis.len() == 1)
         && entries.windows(2).all(|pair| pair[0].key.axis.keys().eq(pair[1].key.axis.keys()));

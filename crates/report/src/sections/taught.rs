@@ -7,7 +7,7 @@ use serde_json::Value;
 use spiketext::Result;
 use spiketext_study::{Cell, Method};
 
-use super::accuracy::{mean_accuracy, mean_of_six};
+use super::accuracy::{shown_mean, shown_with_interval};
 use crate::{
     cells::{Entry, Study, dataset_name, named, number},
     figure::Mark,
@@ -26,7 +26,7 @@ pub const FEW: &str = "few-labels";
 /// The setting along which [`FEW`] lies.
 const LABELLED: &str = "labelled";
 
-/// How much knowledge came from outside, for words that fit every table of costs.
+/// The table that answers are priced by: whole numbers, as most of these networks have.
 const PRICES: &str = "45 nm, int8 with 32-bit sums (Horowitz 2014)";
 
 /// Both tables, where there are any.
@@ -56,16 +56,6 @@ pub fn section<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) -> 
     Ok(())
 }
 
-fn shown<'a>(entry: &Entry<'a>, spreads: &Spreads<'a>, most: usize) -> String {
-    match spreads.get(entry) {
-        Some(spread) => {
-            let few = if entry.cells.len() < most { format!(" (n = {})", entry.cells.len()) } else { String::new() };
-            format!("{:.2} ± {:.2}{few}", spread.mean(), spread.half())
-        }
-        None => entry.accuracy().shown(most),
-    }
-}
-
 fn accuracy<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) {
     let datasets = study.datasets(TAUGHT);
     let most = study.most_seeds(TAUGHT);
@@ -73,18 +63,10 @@ fn accuracy<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) {
     let mut table = Table::new(1, ["row".to_owned()].into_iter().chain(head).chain(["mean".to_owned()]));
     for key in study.keys(TAUGHT) {
         let mut row = vec![escaped(&key.name())];
-        row.extend(
-            datasets.iter().map(|name| {
-                study.entry(key, name).map_or_else(|| "–".to_owned(), |entry| shown(&entry, spreads, most))
-            }),
-        );
-        row.push(mean_of_six(study, key).map_or_else(
-            || "–".into(),
-            |six| match spreads.mean(&six) {
-                Some(spread) => format!("{:.2} ± {:.2}", spread.mean(), spread.half()),
-                None => format!("{:.2}", mean_accuracy(&six)),
-            },
-        ));
+        row.extend(datasets.iter().map(|name| {
+            study.entry(key, name).map_or_else(|| "–".to_owned(), |entry| shown_with_interval(&entry, spreads, most))
+        }));
+        row.push(shown_mean(study, key, spreads));
         table.row(row);
     }
     page.paragraph(
@@ -188,7 +170,7 @@ fn few<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) -> Result<(
                 let found = entries
                     .iter()
                     .find(|entry| entry.dataset == *dataset && entry.key.row == *row && labelled(entry) == texts);
-                found.map_or_else(|| "–".to_owned(), |entry| shown(entry, spreads, most))
+                found.map_or_else(|| "–".to_owned(), |entry| shown_with_interval(entry, spreads, most))
             };
             let cells = labels.iter().map(|&texts| of(Some(texts))).chain([of(None)]);
             table.row([escaped(dataset_name(dataset)), escaped(row)].into_iter().chain(cells));

@@ -16,10 +16,7 @@ use spiketext::{
 #[cfg(feature = "study")]
 use spiketext_study::{cell::Fold, folds};
 
-use crate::support::{
-    dataset::{self, DatasetArgs},
-    reading,
-};
+use crate::support::{dataset::DatasetArgs, reading};
 
 /// Write the parts of a data set to files of their own, as `train` would divide it.
 ///
@@ -89,15 +86,7 @@ fn fold(text: &str) -> Result<Fold, String> {
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     let Arguments { source, reading, labels, out: folder, with_test, force, json, .. } = arguments;
-    labels.check(labels.multi_label())?;
-    let dataset = match (source.files.as_slice(), &source.dataset) {
-        ([], None) => anyhow::bail!("data split: expected FILE or --dataset NAME, got neither"),
-        ([], Some(name)) => {
-            reading::refuse_without_file(reading, labels, &format!("the data set {name}"), "FILE")?;
-            dataset::load(name, source.data_dir.as_deref())?
-        }
-        (files, _) => Dataset::from_files(files, None, &reading.options(labels, None))?,
-    };
+    let dataset = source.labelled("data split", reading, labels)?;
     for line in reading::told(&dataset.readings) {
         writeln!(std::io::stderr(), "{line}")?;
     }
