@@ -12,7 +12,7 @@ use std::{
 use serde_json::json;
 use spiketext::{
     augment::{Augmenter, MOST_TEXTS, Options, Production, Report, Survey, Way, Ways},
-    data::{Destination, NewTable},
+    data::{Destination, NewTable, TableForm},
     text::{Language, detect_language},
     vectors::{self, Familiarity, Neighbours, Selection},
 };
@@ -114,6 +114,9 @@ pub struct Arguments {
     /// The file to write: .csv, .tsv or .jsonl, with .gz or .zst behind it packed; the column is called `text`.
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
+    /// The form of --out, whatever its ending: csv, tsv or jsonl.
+    #[arg(long, value_name = "FORMAT")]
+    out_format: Option<TableForm>,
     /// Write over a file that is there.
     #[arg(long)]
     force: bool,
@@ -124,7 +127,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let options = options(arguments)?;
-    let destination = Destination::of(&arguments.out, None, arguments.force)?;
+    let destination = Destination::of(&arguments.out, arguments.out_format, arguments.force)?;
     NewTable::form(&destination)?;
     // Without sources there is still what may stand in its place.
     let nowhere = [PathBuf::new()];

@@ -16,7 +16,7 @@ use spiketext::{
 use spiketext_study::committee::{Committee, MEMBERS, Said};
 use spiketext_train::{PROGRAM, Recipe, VectorSource};
 
-use crate::support::{dataset::DatasetArgs, progress::Progress, reading, target};
+use crate::support::{dataset::DatasetArgs, part::PartArgs, progress::Progress, reading, target};
 
 /// Make a teacher of several DNNs and TF-IDF, and write its answers for `train --teacher`.
 ///
@@ -27,6 +27,7 @@ use crate::support::{dataset::DatasetArgs, progress::Progress, reading, target};
 #[command(after_help = "Examples:
   spiketext teach reviews.csv --label more.csv --out teacher.jsonl
   spiketext train reviews.csv --teacher teacher.jsonl --unlabelled more.csv
+  spiketext teach --dataset waimai --number 3 --out teachers/committee/waimai-split-3.jsonl     for a study (`reproduce`)
 
 --json prints one object: out, texts (of training, others), tf_idf (its share), development_accuracy.")]
 pub struct Arguments {
@@ -36,6 +37,8 @@ pub struct Arguments {
     reading: reading::Arguments,
     #[command(flatten)]
     labels: reading::LabelArguments,
+    #[command(flatten)]
+    part: PartArgs,
     /// Texts without labels to answer, too: a file with a column of texts, or a text a line. May be repeated.
     #[arg(long, value_name = "FILE")]
     label: Vec<PathBuf>,
@@ -76,7 +79,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         recipe = recipe.with_setting(setting)?;
     }
     recipe.check()?;
-    let dataset = source.labelled("teach", reading, labels)?;
+    let dataset = arguments.part.of(source.labelled("teach", reading, labels)?)?;
     let mut progress = Progress::new(arguments.json);
     reading::told(&dataset.readings).iter().for_each(|line| progress.line(line));
     let others = others(arguments, &dataset, &mut progress)?;

@@ -9,7 +9,7 @@ use spiketext_study::{Cell, Method};
 
 use super::accuracy::{shown_mean, shown_with_interval};
 use crate::{
-    cells::{Entry, Study, dataset_name, named, number},
+    cells::{Entry, Key, Study, dataset_name, named, number},
     figure::Mark,
     markdown::{Page, Table, escaped},
     numbers::{Sample, significant},
@@ -22,6 +22,10 @@ pub const TAUGHT: &str = "taught";
 
 /// The table of networks on few of them.
 pub const FEW: &str = "few-labels";
+
+/// The tables that have the same networks without a teacher.
+const MAIN: &str = "main";
+const FRONT: &str = "front";
 
 /// The setting along which [`FEW`] lies.
 const LABELLED: &str = "labelled";
@@ -68,12 +72,42 @@ fn accuracy<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) {
         }));
         row.push(shown_mean(study, key, spreads));
         table.row(row);
+        if let Some(same) = without_teacher(study, key) {
+            let mut row = vec!["– the same without a teacher".to_owned()];
+            let most = study.most_seeds(same.table);
+            row.extend(datasets.iter().map(|name| {
+                let entry = study.entry(same, name);
+                entry.map_or_else(|| "–".to_owned(), |entry| shown_with_interval(&entry, spreads, most))
+            }));
+            row.push(shown_mean(study, same, spreads));
+            table.row(row);
+        }
     }
     page.paragraph(
         "Test accuracy; behind ± half the 95 % interval over seeds and test texts. A teacher's own row is what its answers \
-         to the test texts come to.",
+         to the test texts come to. Rows without a teacher are those of other sections, of the same network and words.",
     );
     page.table(&table);
+}
+
+/// The row of another table whose networks differ in nothing but that no one taught them, and for how long they trained.
+fn without_teacher<'a>(study: &'a Study, key: Key<'a>) -> Option<Key<'a>> {
+    let own = study.cells.iter().find(|cell| Key::of(cell) == key && cell.settings.teacher.is_some())?;
+    // Choices that older cells do not have yet are as they were then.
+    let is_same = |cell: &Cell, part: &str| {
+        let (Some(a), Some(b)) = (own.settings.choices.get(part), cell.settings.choices.get(part)) else {
+            return true;
+        };
+        let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return a == b };
+        a.iter().all(|(name, value)| name == "epochs" || b.get(name).is_none_or(|other| other == value))
+    };
+    let found = study.cells.iter().find(|cell| {
+        [MAIN, FRONT].contains(&cell.table.as_str())
+            && (cell.method, &cell.family) == (own.method, &own.family)
+            && cell.settings.teacher.is_none()
+            && ["network", "words", "sparse"].iter().all(|part| is_same(cell, part))
+    });
+    found.map(Key::of)
 }
 
 fn costs(study: &Study, page: &mut Page) {

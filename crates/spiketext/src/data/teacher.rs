@@ -181,6 +181,8 @@ struct Rows {
     repeated: usize,
     /// The first row, and its sum, whose numbers do not sum to 1.
     first: Option<(Option<u64>, f32)>,
+    /// The first row of zeros alone.
+    empty: Option<Option<u64>>,
     /// The first number that is no probability, and its row.
     outside: Option<(Option<u64>, f32)>,
     /// Rows with numbers; those of them that are probabilities of one class a text, and those that sum to 100.
@@ -227,6 +229,9 @@ impl Rows {
         let with_others = is_one(sum + others.iter().sum::<f32>()) || others.iter().any(|other| is_one(sum + other));
         if self.first.is_none() && !is_one(sum) && !with_others {
             self.first = Some((record.line, sum));
+        }
+        if self.empty.is_none() && numbers.iter().all(|&number| number == 0.0) {
+            self.empty = Some(record.line);
         }
         self.rows += 1;
         let shares = numbers.iter().all(is_share);
@@ -276,13 +281,12 @@ impl Rows {
         if asked == Some(Kind::Logits) {
             return Ok(Kind::Logits);
         }
-        let empty = self.of.values().any(|numbers| numbers.iter().all(|&number| number == 0.0));
         if multi_label {
             return Ok(Kind::Probabilities);
         }
-        if empty {
+        if let Some(line) = self.empty {
             let expected = "a probability above 0 for one of the classes at least";
-            return Err(Error::malformed(path, None, expected, "only 0 for a text"));
+            return Err(Error::malformed(path, line, expected, "only 0 for a text"));
         }
         match self.first {
             Some((line, sum)) => {

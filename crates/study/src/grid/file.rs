@@ -576,7 +576,7 @@ seeds = 2
         assert!(tables.contains("main") && tables.contains("encoders"), "{tables:?}");
         assert!(grid.clone().quick().cells.len() > 12);
         let methods: BTreeSet<Method> = grid.cells.iter().map(|cell| cell.method).collect();
-        assert_eq!(methods.len(), 11, "{methods:?}");
+        assert_eq!(methods.len(), 12, "{methods:?}");
     }
 
     #[test]

@@ -6,16 +6,16 @@ use std::{
 };
 
 use serde_json::json;
-#[cfg(feature = "study")]
-use spiketext::data::SplitRule;
 use spiketext::{
     Error,
     data::{Dataset, Example, Split, is_same_file},
     files::write_atomically,
 };
 #[cfg(feature = "study")]
-use spiketext_study::{cell::Fold, folds};
+use spiketext_study::folds;
 
+#[cfg(feature = "study")]
+use crate::support::part::PartArgs;
 use crate::support::{dataset::DatasetArgs, reading};
 
 /// Write the parts of a data set to files of their own, as `train` would divide it.
@@ -48,40 +48,15 @@ pub struct Arguments {
     #[cfg(feature = "study")]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     labelled: Option<u64>,
-    /// The split by hash of this number, as `splits` of a study's grid makes them; of a data set without an official one.
     #[cfg(feature = "study")]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..folds::MOST_SPLITS))]
-    number: Option<u64>,
-    /// Leave out fold I of K, as cross-validation does; of a data set without an official split it keeps away from the test
-    /// texts of --splits.
-    #[cfg(feature = "study")]
-    #[arg(long, value_name = "I/K", value_parser = fold, conflicts_with = "number")]
-    fold: Option<Fold>,
-    /// The texts that none of a study's splits tests, of a data set without an official split: for what is made once and
-    /// serves all splits.
-    #[cfg(feature = "study")]
-    #[arg(long, conflicts_with_all = ["number", "fold"])]
-    untested: bool,
-    /// With --fold or --untested: how many splits the grid has.
-    #[cfg(feature = "study")]
-    #[arg(long, value_name = "N", default_value_t = folds::MOST_SPLITS)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=folds::MOST_SPLITS))]
-    splits: u64,
+    #[command(flatten)]
+    part: PartArgs,
     /// Write over files that are there.
     #[arg(long)]
     force: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
-}
-
-#[cfg(feature = "study")]
-fn fold(text: &str) -> Result<Fold, String> {
-    let wrong = || format!("expected I/K with I from 1 to K, such as 1/5, got '{text}'");
-    let (number, of) = text.split_once('/').ok_or_else(wrong)?;
-    let fold = Fold { number: number.parse().map_err(|_| wrong())?, of: of.parse().map_err(|_| wrong())? };
-    folds::check(fold.of).map_err(|error| error.to_string())?;
-    if (1..=fold.of).contains(&fold.number) { Ok(fold) } else { Err(wrong()) }
 }
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
@@ -102,7 +77,6 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
         parts.push(("test", &dataset.test, names));
     }
     parts.retain(|part| !part.1.is_empty());
-    check_flags(arguments)?;
     let path = |name: &str| folder.join(format!("{name}.{extension}"));
     // What an earlier split left would stand beside texts of this one as if it belonged to it.
     let names = ["train", "development", "unlabelled", "test"];
@@ -148,18 +122,10 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
 /// The data set as the flags divide it, and the texts that lose their labels.
 #[cfg(feature = "study")]
 fn divided(arguments: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, Vec<Example>)> {
-    let by_hash = dataset.rule == SplitRule::Hash;
-    let dataset = match (arguments.number, arguments.fold) {
-        (number, _) if (number.is_some() || arguments.untested) && !by_hash => {
-            let (rule, flag) = (dataset.rule, if arguments.untested { "--untested" } else { "--number" });
-            anyhow::bail!("{flag}: expected a data set that is split by hash, got one with parts of its own ({rule})")
-        }
-        _ if arguments.untested => folds::untested(&dataset, arguments.splits)?,
-        (Some(number), _) => folds::in_split(&dataset, number)?,
-        (None, Some(fold)) if by_hash => folds::held_back(&folds::outside_tests(&dataset, arguments.splits), fold)?,
-        (None, Some(fold)) => folds::held_back(&dataset, fold)?,
-        (None, None) => dataset,
-    };
+    if arguments.part.untested && arguments.with_test {
+        anyhow::bail!("--untested and --with-test: expected one of them, got both (no text is a test text there)");
+    }
+    let dataset = arguments.part.of(dataset)?;
     Ok(match arguments.labelled {
         Some(most) => {
             let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -173,25 +139,6 @@ fn divided(arguments: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, 
         }
         None => (dataset, Vec::new()),
     })
-}
-
-/// Refuses flags that would be passed over.
-#[cfg(feature = "study")]
-fn check_flags(arguments: &Arguments) -> anyhow::Result<()> {
-    let Arguments { untested, fold, splits, with_test, .. } = arguments;
-    if *splits != folds::MOST_SPLITS && !untested && fold.is_none() {
-        anyhow::bail!("--splits is for --fold and --untested: expected one of them, got neither");
-    }
-    if *untested && *with_test {
-        anyhow::bail!("--untested and --with-test: expected one of them, got both (no text is a test text there)");
-    }
-    Ok(())
-}
-
-#[cfg(not(feature = "study"))]
-#[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
-fn check_flags(_: &Arguments) -> anyhow::Result<()> {
-    Ok(())
 }
 
 #[cfg(not(feature = "study"))]
