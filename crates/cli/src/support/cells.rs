@@ -59,7 +59,15 @@ pub struct Conditions(BTreeMap<String, Vec<String>>);
 impl Conditions {
     fn of(only: &[String]) -> anyhow::Result<Self> {
         let mut conditions: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for condition in only {
+        let mut whole: Vec<String> = Vec::new();
+        for part in only {
+            // A row's name may have a comma in it.
+            match whole.last_mut() {
+                Some(before) if !part.contains('=') => *before += &format!(",{part}"),
+                _ => whole.push(part.clone()),
+            }
+        }
+        for condition in &whole {
             match condition.split_once('=') {
                 Some((key @ ("table" | "row" | "dataset" | "seed" | "fold"), value)) => {
                     conditions.entry(key.to_owned()).or_default().push(value.to_owned());
@@ -259,5 +267,22 @@ mod tests {
         let ask = |text: &str| Conditions::of(&[text.to_owned()]);
         assert_eq!(ask("dataset=mr").expect("known").0["dataset"], ["mr"]);
         assert!(ask("colour=red").map(|_| ()).expect_err("unknown").to_string().contains("'colour=red'"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_in_a_rows_name_parts_no_conditions() {
+        let parts = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+        let Conditions(found) =
+            Conditions::of(&parts("row=sparse SNN, taught,dataset=sst2,seed=0,seed=1")).expect("known");
+        assert_eq!(found["row"], ["sparse SNN, taught"]);
+        assert_eq!((found["dataset"].len(), found["seed"].len()), (1, 2));
+        for wrong in ["taught", "row=a,sed=0"] {
+            assert!(Conditions::of(&parts(wrong)).map(|_| ()).expect_err(wrong).to_string().contains("--only"));
+        }
     }
 }
