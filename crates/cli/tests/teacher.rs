@@ -210,6 +210,16 @@ fn a_committee_teaches_without_a_transformer() {
     assert!(fails(folder, &["teach", "reviews.csv", "--out", "t.csv"]).contains(".jsonl"));
     let many = ["teach", "reviews.csv", "--members", "1", "--out", "d.jsonl"];
     assert!(fails(folder, &many).contains("--members: expected 2 to 20, got 1"));
+    // Of a fold it answers what `data split` writes of it, and no text that is held back.
+    let fold =
+        ["teach", "reviews.csv", "--members", "2", "--set=dnn.epochs=1", "--fold", "1/2", "--out", "fold.jsonl"];
+    succeeds(folder, &fold);
+    succeeds(folder, &["data", "split", "reviews.csv", "--fold", "1/2", "--out", "fold"]);
+    let answered = fs::read_to_string(folder.join("fold.jsonl")).unwrap();
+    let train = fs::read_to_string(folder.join("fold/train.csv")).unwrap();
+    assert_eq!(answered.lines().count(), train.lines().count(), "a first line each");
+    let number = ["teach", "reviews.csv", "--number", "1", "--out", "d.jsonl"];
+    assert!(fails(folder, &number).contains("--number: expected a data set that is split by hash"));
 }
 
 #[test]

@@ -117,12 +117,13 @@ impl<'a> CellMaker<'a> {
         let Some(file) = self.context.teacher_file(cell, true)? else {
             return Err(unfit("a teacher", "none"));
         };
-        let answers = teachers::answers(&file, &dataset.labels, &dataset.test)?;
+        let (answers, development) = teachers::answers(&file, &dataset.labels, &dataset.test)?;
         let targets = dataset.test.iter().map(|example| example.target.clone());
         let scores = Scores::of(dataset.labels.len(), targets, &answers);
         Ok(Measurements {
             texts: Split::ALL.map(|part| dataset.part(part).len()),
             labels: dataset.labels.clone(),
+            development_accuracy: development.unwrap_or_default(),
             test_accuracy: scores.accuracy,
             confusion: scores.confusion,
             answers: Some(scores.answers),

@@ -82,11 +82,11 @@ pub(crate) fn taught(file: &Path, teaching: &Teaching) -> Result<Taught> {
     })
 }
 
-/// The labels that the teacher of `file` gives to `texts`.
+/// The labels that the teacher of `file` gives to `texts`, and what percent of its development texts it has right, if it says.
 ///
 /// # Errors
 /// If it says nothing of one.
-pub(crate) fn answers(file: &Path, labels: &[String], texts: &[Example]) -> Result<LikelyLabels> {
+pub(crate) fn answers(file: &Path, labels: &[String], texts: &[Example]) -> Result<(LikelyLabels, Option<f64>)> {
     let answers = teacher::read(file, labels, None, &ReadOptions::default())?;
     let mut found = LikelyLabels::default();
     for example in texts {
@@ -98,5 +98,6 @@ pub(crate) fn answers(file: &Path, labels: &[String], texts: &[Example]) -> Resu
         found.labels.push(label);
         found.probabilities.push(softmax(logits, 1.0)[label]);
     }
-    Ok(found)
+    let said = answers.about.as_ref().and_then(|about| about.get("development_accuracy")?.as_f64());
+    Ok((found, said.filter(|percent| (0.0..=100.0).contains(percent))))
 }

@@ -268,11 +268,6 @@ mod tests {
         assert_eq!(ask("dataset=mr").expect("known").0["dataset"], ["mr"]);
         assert!(ask("colour=red").map(|_| ()).expect_err("unknown").to_string().contains("'colour=red'"));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn a_comma_in_a_rows_name_parts_no_conditions() {
