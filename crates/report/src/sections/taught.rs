@@ -43,8 +43,9 @@ pub fn section<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) -> 
     }
     page.heading(2, "With outside knowledge");
     page.paragraph(
-        "A teacher, a transformer that was trained on much other text, was fine-tuned on training texts alone and answered \
-         them and further texts that nobody has labelled; networks here learnt from its answers beside the labels. So these \
+        "A teacher, for English a transformer that was trained on much other text, was fine-tuned on training texts alone and \
+         answered them and further texts without their labels; the table of teachers says who it was. Networks here \
+         learnt from its answers beside the labels. So these \
          rows know more than those of other sections, and stand apart from them. Texts that were offered as unlabelled and \
          are test or development texts, in whatever tokenisation, were refused. `docs/guide/teacher.md` says how, \
          `docs/notebook/teachers.md` what was tried.",
