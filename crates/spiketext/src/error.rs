@@ -46,6 +46,12 @@ pub enum Error {
         /// What it was given.
         got: String,
     },
+    /// Somebody asked the work to stop before it was done.
+    #[error("{operation}: stopped as asked")]
+    Stopped {
+        /// What was under way.
+        operation: &'static str,
+    },
     /// A name that stands for nothing here.
     #[error("unknown {what} '{name}'; known: {}", known.join(", "))]
     UnknownName {

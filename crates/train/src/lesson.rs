@@ -8,7 +8,7 @@
 //!
 //! z are the logits of the network, w and tau the teacher's `weight` and `temperature`; L is the cross-entropy of the softmax
 //! or, where a text may have several labels, the sum over the classes of that of the sigmoid. The square keeps the size of
-//! the gradient whatever the temperature is. Class weights multiply the labels' term alone.
+//! the gradient whatever the temperature is. Class weights multiply the labels' term alone, a text's own weight both.
 
 use burn_tensor::{Tensor, TensorData, activation};
 use spiketext::{
@@ -27,13 +27,15 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
     targets: Vec<Target>,
+    /// By what the texts' losses are multiplied where no teacher says anything, `[B]`; none where all are multiplied by 1.
+    weights: Option<Vec<f32>>,
     told: Option<Told>,
 }
 
 /// What a teacher says of the texts of a batch.
 #[derive(Clone, Debug, PartialEq)]
 struct Told {
-    /// Probabilities of the classes at the temperature, times the teacher's share in each text where these differ, `[B, K]`.
+    /// Probabilities of the classes at the temperature, times the teacher's factor in each text where these differ, `[B, K]`.
     likely: Vec<f32>,
     temperature: f32,
     shares: Shares,
@@ -44,8 +46,8 @@ struct Told {
 enum Shares {
     /// The teacher has this share in every text.
     Same(f32),
-    /// The labels have these, `[B]`.
-    OfLabels(Vec<f32>),
+    /// Labels and teacher have these, times the weight of the text, `[B]` each.
+    Each { labels: Vec<f32>, teacher: Vec<f32> },
 }
 
 impl Lesson {
@@ -60,8 +62,10 @@ impl Lesson {
             (Some(_), false) => 1.0,
         };
         let shares: Vec<f32> = texts.iter().map(|text| share(text)).collect();
+        let weights: Vec<f32> = texts.iter().map(|text| text.weight).collect();
+        let is_weighed = weights.iter().any(|&weight| weight != 1.0);
         if shares.iter().all(|&share| share == 0.0) {
-            return Self { targets, told: None };
+            return Self { targets, weights: is_weighed.then_some(weights), told: None };
         }
         let classes = texts.iter().find_map(|text| text.taught.as_ref()).map_or(0, |logits| logits.len());
         let mut likely: Vec<f32> = Vec::with_capacity(texts.len() * classes);
@@ -77,15 +81,17 @@ impl Lesson {
             });
         }
         let shares = match shares.first() {
-            Some(&first) if shares.iter().all(|&share| share == first) => Shares::Same(first),
+            Some(&first) if !is_weighed && shares.iter().all(|&share| share == first) => Shares::Same(first),
             _ => {
-                for (row, share) in likely.chunks_exact_mut(classes).zip(&shares) {
-                    row.iter_mut().for_each(|likely| *likely *= share);
+                let teacher: Vec<f32> = shares.iter().zip(&weights).map(|(share, weight)| share * weight).collect();
+                let labels = shares.iter().zip(&weights).map(|(share, weight)| (1.0 - share) * weight).collect();
+                for (row, factor) in likely.chunks_exact_mut(classes).zip(&teacher) {
+                    row.iter_mut().for_each(|likely| *likely *= factor);
                 }
-                Shares::OfLabels(shares.iter().map(|share| 1.0 - share).collect())
+                Shares::Each { labels, teacher }
             }
         };
-        Self { targets, told: Some(Told { likely, temperature, shares }) }
+        Self { targets, weights: None, told: Some(Told { likely, temperature, shares }) }
     }
 
     /// How many texts there are.
@@ -105,7 +111,8 @@ impl Lesson {
         weights: Option<&[f32]>,
     ) -> Tensor<1> {
         let Some(told) = &self.told else {
-            return objective.loss(config, outputs, &self.targets, Weights { classes: weights, texts: None });
+            let weights = Weights { classes: weights, texts: self.weights.as_deref() };
+            return objective.loss(config, outputs, &self.targets, weights);
         };
         let (logits, rows_a_text) = objective.rows(config, outputs, self.targets.len());
         let targets: Vec<Target> = repeated(&self.targets, rows_a_text);
@@ -116,9 +123,9 @@ impl Lesson {
                 let own = objective.of_logits(logits, &targets, Weights { classes: weights, texts: None });
                 own * (1.0 - share) + theirs
             }
-            Shares::OfLabels(shares) => {
-                let shares = repeated(shares, rows_a_text);
-                let weights = Weights { classes: weights, texts: Some(&shares) };
+            Shares::Each { labels, .. } => {
+                let labels = repeated(labels, rows_a_text);
+                let weights = Weights { classes: weights, texts: Some(&labels) };
                 objective.of_logits(logits, &targets, weights) + theirs
             }
         }
@@ -139,16 +146,14 @@ impl Told {
             (Objective::OneClass, Shares::Same(share)) => {
                 (activation::log_softmax(scaled, 1) * likely, -share * factor)
             }
-            (Objective::OneClass, Shares::OfLabels(_)) => (activation::log_softmax(scaled, 1) * likely, -factor),
+            (Objective::OneClass, Shares::Each { .. }) => (activation::log_softmax(scaled, 1) * likely, -factor),
             (Objective::EachClass, shares) => {
                 // Of a sigmoid: log p(x) = -softplus(-x), log(1 - p(x)) = -softplus(x).
                 let log = activation::log_sigmoid::<2>;
                 let (all, factor) = match shares {
                     Shares::Same(share) => (likely.ones_like(), -share * factor),
-                    Shares::OfLabels(shares) => {
-                        let theirs: Vec<f32> =
-                            repeated(shares, rows_a_text).iter().map(|share| 1.0 - share).collect();
-                        let theirs = TensorData::new(theirs, [rows, 1]);
+                    Shares::Each { teacher, .. } => {
+                        let theirs = TensorData::new(repeated(teacher, rows_a_text), [rows, 1]);
                         (Tensor::<2>::from_data(theirs, &likely.device()).repeat_dim(1, classes), -factor)
                     }
                 };
@@ -172,7 +177,15 @@ mod tests {
     use crate::{network_config, optimiser::numbers, recipe::Recipe};
 
     fn text(target: Target, taught: Option<&[f32]>, is_labelled: bool) -> EncodedText {
-        EncodedText { words: vec![0], target, is_labelled, taught: taught.map(Into::into) }
+        EncodedText { words: vec![0], target, is_labelled, taught: taught.map(Into::into), weight: 1.0 }
+    }
+
+    /// The same with weights of the texts.
+    fn weighed(mut texts: [EncodedText; 4]) -> [EncodedText; 4] {
+        for (text, weight) in texts.iter_mut().zip([0.5, 2.0, 0.0, 1.5]) {
+            text.weight = weight;
+        }
+        texts
     }
 
     /// Labelled and taught, labelled alone, taught alone.
@@ -204,7 +217,8 @@ mod tests {
         };
         let of_text = |(text, z): (&EncodedText, &[f64])| -> f64 {
             let label: Vec<f64> = (0..3).map(|k| f64::from(u8::from(text.target.classes().contains(&k)))).collect();
-            let Some(taught) = &text.taught else { return term(z, &label) };
+            let weight = f64::from(text.weight);
+            let Some(taught) = &text.taught else { return weight * term(z, &label) };
             let scaled: Vec<f64> = taught.iter().map(|&logit| f64::from(logit) / tau).collect();
             let sum: f64 = scaled.iter().map(|z| z.exp()).sum();
             let likely: Vec<f64> = match objective {
@@ -214,7 +228,7 @@ mod tests {
             let z_scaled: Vec<f64> = z.iter().map(|z| z / tau).collect();
             let theirs = tau * tau * term(&z_scaled, &likely);
             let share = if text.is_labelled { f64::from(choices.weight) } else { 1.0 };
-            (1.0 - share) * term(z, &label) + share * theirs
+            weight * ((1.0 - share) * term(z, &label) + share * theirs)
         };
         texts.iter().zip(logits.chunks_exact(3)).map(of_text).sum::<f64>() / texts.len() as f64
     }
@@ -227,6 +241,8 @@ mod tests {
         for (objective, texts) in [
             (Objective::OneClass, texts(Target::of)),
             (Objective::EachClass, texts(|class| Target::several([class, 0]))),
+            (Objective::OneClass, weighed(texts(Target::of))),
+            (Objective::EachClass, weighed(texts(|class| Target::several([class, 0])))),
         ] {
             for (weight, temperature) in [(0.25, 3.0), (1.0, 1.0), (0.0, 2.0)] {
                 let choices = Distillation { weight, temperature };

@@ -39,6 +39,7 @@ use crate::{
     schedule::{Saving, TrainingHistory},
     score::Score,
     steps::{ConvertedNetwork, Measurement, StepContext, TrainedDnn, TrainedNetwork},
+    stop::Stop,
     store::Store,
     teaching::Teaching,
 };
@@ -63,6 +64,10 @@ pub struct Options {
     pub adversarial: Option<Adversarial>,
     /// What a teacher says of training texts, and of texts that only it has labelled.
     pub teaching: Option<Arc<Teaching>>,
+    /// By what the loss of each training text of the data set is multiplied, in their order; by nothing without.
+    pub text_weights: Option<Arc<[f32]>>,
+    /// Who may end training before its time.
+    pub stop: Stop,
 }
 
 /// Trains, converts, fine-tunes and measures.
@@ -162,7 +167,8 @@ impl<'a> Pipeline<'a> {
     /// A pipeline that has done nothing yet.
     ///
     /// # Errors
-    /// If the data set lacks a part or a second class, or a choice cannot be.
+    /// If the data set lacks training or development texts or a second class, a choice cannot be, or there is not a weight a
+    /// training text.
     pub fn new(
         dataset: &'a Dataset,
         vectors: &VectorSource,
@@ -175,6 +181,9 @@ impl<'a> Pipeline<'a> {
         check(dataset)?;
         recipe.class_weights.check_names(&dataset.labels)?;
         network_config(recipe, 1, dataset.labels.len())?;
+        if let Some(weights) = &options.text_weights {
+            check_weights(weights, dataset.train.len())?;
+        }
         if dataset.multi_label && recipe.network.readout == Readout::SpikeCount {
             let expected = "network.readout=membrane for texts of several labels (counts of spikes are never below \
                             0, so that no class could be less probable than 1/2; --recipe lean has it)";
@@ -207,6 +216,9 @@ impl<'a> Pipeline<'a> {
         if let Some(teaching) = &self.options.teaching {
             texts = texts.bytes(&teaching.identity());
         }
+        if let Some(weights) = &self.options.text_weights {
+            texts = texts.bytes(bytemuck::cast_slice(weights));
+        }
         let random_seed = (self.vectors == VectorSource::Random).then_some(self.options.seed);
         let asked = texts.clone().step(Step::Preparation, &self.recipe).value(&random_seed);
         let vectors = format!("{:?}", self.vectors);
@@ -217,10 +229,15 @@ impl<'a> Pipeline<'a> {
                 let started = Instant::now();
                 self.cache.make_room();
                 let (language, seed) = (self.options.language, self.options.seed);
-                let data = {
+                let mut data = {
                     let teaching = self.options.teaching.as_deref();
                     prepare(self.dataset, teaching, language, &self.vectors, &self.recipe.words, seed)?
                 };
+                for (text, &weight) in
+                    data.train.iter_mut().zip(self.options.text_weights.iter().flat_map(|w| w.iter()))
+                {
+                    text.weight = weight;
+                }
                 observer(&Event::Prepared {
                     train: data.labelled().len(),
                     unlabelled: data.train.len() - data.labelled().len(),
@@ -284,7 +301,7 @@ impl<'a> Pipeline<'a> {
     fn context(&mut self, recipe: Recipe, observer: &mut Observer<'_>) -> Result<StepContext> {
         let prepared = self.prepare(observer)?;
         let config = network_config(&recipe, prepared.dimension, self.dataset.labels.len())?;
-        Ok(StepContext { recipe, config, prepared, seed: self.options.seed })
+        Ok(StepContext { recipe, config, prepared, seed: self.options.seed, stop: self.options.stop.clone() })
     }
 
     /// The name under which a step's result is kept.
@@ -665,7 +682,8 @@ fn percent(share: f64) -> f64 {
 /// together by hand may hold it.
 ///
 /// # Errors
-/// If there are fewer than two classes, a part has no texts, or a text has a class that is not there.
+/// If there are fewer than two classes, no training or development texts, or a text has a class that is not there. Test
+/// texts may be lacking: then nothing says how good the model is on new texts.
 pub fn check(dataset: &Dataset) -> Result<()> {
     let classes = dataset.labels.len();
     if classes < 2 {
@@ -673,7 +691,7 @@ pub fn check(dataset: &Dataset) -> Result<()> {
     }
     for (part, name) in [(Split::Train, "training"), (Split::Development, "development"), (Split::Test, "test")] {
         let examples = dataset.part(part);
-        if examples.is_empty() {
+        if examples.is_empty() && part != Split::Test {
             return Err(Error::invalid("train", format!("{name} texts"), "none"));
         }
         if let Some(example) = examples.iter().find(|example| !example.target.fits(classes)) {
@@ -686,6 +704,21 @@ pub fn check(dataset: &Dataset) -> Result<()> {
             let got = format!("{:?} for a {name} text", example.target.classes());
             return Err(Error::invalid("train", expected, got));
         }
+    }
+    Ok(())
+}
+
+/// Refuses weights of training texts that a loss cannot be multiplied by.
+fn check_weights(weights: &[f32], texts: usize) -> Result<()> {
+    let refuse = |expected: String, got: String| Err(Error::invalid("train with weights of texts", expected, got));
+    if weights.len() != texts {
+        return refuse(format!("a weight for each of {texts} training texts"), format!("{} weights", weights.len()));
+    }
+    if let Some(weight) = weights.iter().find(|weight| !(weight.is_finite() && **weight >= 0.0)) {
+        return refuse("finite weights, 0 or more".to_owned(), weight.to_string());
+    }
+    if weights.iter().all(|&weight| weight == 0.0) {
+        return refuse("a weight above 0".to_owned(), "zeros".to_owned());
     }
     Ok(())
 }

@@ -93,13 +93,15 @@ pub struct EncodedText {
     pub is_labelled: bool,
     /// What a teacher says of it: a logit a class, `[K]`.
     pub taught: Option<Arc<[f32]>>,
+    /// By what its loss is multiplied; 1 for most.
+    pub weight: f32,
 }
 
 impl EncodedText {
     /// A text with a label, of which no teacher says anything.
     #[must_use]
     pub fn labelled(words: Vec<u32>, target: Target) -> Self {
-        Self { words, target, is_labelled: true, taught: None }
+        Self { words, target, is_labelled: true, taught: None, weight: 1.0 }
     }
 }
 
@@ -237,7 +239,7 @@ pub fn prepare(
     train.extend(others.into_iter().zip(unlabelled).filter_map(|(tokens, text)| {
         let taught = teaching.and_then(|teaching| teaching.of(text))?;
         let target = if dataset.multi_label { Target::several([]) } else { Target::of(argmax(&taught)) };
-        Some(EncodedText { words: words_of(tokens), target, is_labelled: false, taught: Some(taught) })
+        Some(EncodedText { words: words_of(tokens), target, is_labelled: false, taught: Some(taught), weight: 1.0 })
     }));
     let (development, test) = (encode(development, Split::Development), encode(test, Split::Test));
     let tokens: usize = test.iter().map(|text| text.words.len()).sum();

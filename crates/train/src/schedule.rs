@@ -13,6 +13,7 @@ use crate::{
     prepare::EncodedText,
     recipe::Selection,
     score::Score,
+    stop::Stop,
     store::Store,
 };
 
@@ -62,7 +63,7 @@ pub trait Trainable: Send + Sync {
 }
 
 /// The length of a phase.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Schedule {
     /// Which phase.
     pub phase: Phase,
@@ -80,6 +81,8 @@ pub struct Schedule {
     pub seed: u64,
     /// Whether the weights it begins with stand unless an epoch beats them.
     pub keep_start: bool,
+    /// Who may end it before that.
+    pub stop: Stop,
 }
 
 /// What came of a phase.
@@ -136,7 +139,7 @@ impl Schedule {
     /// Runs the phase. `network` ends with the weights of its best epoch.
     ///
     /// # Errors
-    /// If a checkpoint cannot be written, or loss or weights leave the finite numbers.
+    /// If a checkpoint cannot be written, loss or weights leave the finite numbers, or somebody asked to stop.
     pub fn run(
         &self,
         network: &mut impl Trainable,
@@ -246,6 +249,9 @@ impl Schedule {
                 steps,
                 texts: members.len(),
             });
+            if self.stop.is_asked() {
+                return Err(Error::Stopped { operation: self.phase.name() });
+            }
         }
         Ok(loss / texts.len().max(1) as f64)
     }

@@ -21,6 +21,7 @@ use crate::{
     schedule::{Saving, Schedule, Trainable, TrainingHistory},
     score::{Loss, Score, names},
     sparse::SparseTextCnn,
+    stop::Stop,
     store::Store,
 };
 
@@ -35,6 +36,8 @@ pub struct StepContext {
     pub prepared: Arc<PreparedData>,
     /// The seed of every random choice.
     pub seed: u64,
+    /// Who may end training before its time.
+    pub stop: Stop,
 }
 
 impl StepContext {
@@ -55,6 +58,7 @@ impl StepContext {
             cosine: choices.cosine,
             seed: self.seed,
             keep_start: false,
+            stop: self.stop.clone(),
         }
     }
 
@@ -70,6 +74,7 @@ impl StepContext {
             cosine: choices.cosine,
             seed: self.seed,
             keep_start: phase == Phase::FineTuning,
+            stop: self.stop.clone(),
         }
     }
 
@@ -255,7 +260,7 @@ impl TrainedNetwork {
         saving: Saving<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<Self> {
-        let StepContext { recipe, config, prepared, seed } = context;
+        let StepContext { recipe, config, prepared, seed, stop } = context;
         let mut snn = SparseTextCnn::new(recipe, config, prepared, teacher, *seed);
         let choices = &recipe.sparse;
         let schedule = Schedule {
@@ -267,6 +272,7 @@ impl TrainedNetwork {
             cosine: choices.cosine,
             seed: *seed,
             keep_start: false,
+            stop: stop.clone(),
         };
         let history = schedule.run(&mut snn, texts, saving, observer)?;
         Ok(Self { network: snn.network(None)?, history })
@@ -294,7 +300,7 @@ impl TrainedNetwork {
     }
 }
 
-/// A spiking network on the test texts.
+/// A spiking network on texts that it was not trained on.
 #[derive(Clone, Debug)]
 pub struct Measurement {
     /// How its answers stand to the classes of the texts.
@@ -308,10 +314,18 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Runs the network on the test texts, once. `thresholds` are those of its score on the development texts.
+    /// Runs the network on the test texts, once. `thresholds` are those of its score on the development texts. Where there
+    /// are no test texts, `counts` is of none, and activity and costs are those of the development texts.
     #[must_use]
     pub fn of(network: &Network, prepared: &PreparedData, seed: u64, thresholds: &[f32]) -> Self {
-        let texts = &prepared.test;
+        if !prepared.test.is_empty() {
+            return Self::on(&prepared.test, network, prepared, seed, thresholds);
+        }
+        let counts = LabelCounts::of(prepared.labels.len(), []);
+        Self { counts, ..Self::on(&prepared.development, network, prepared, seed, thresholds) }
+    }
+
+    fn on(texts: &[EncodedText], network: &Network, prepared: &PreparedData, seed: u64, thresholds: &[f32]) -> Self {
         let (mut firing, mut operations, mut scores) = (Firing::default(), Vec::new(), Vec::new());
         let config = network.config();
         let answers = prepared.likely_labels_of(config, texts, config.score_scale(), |words| {

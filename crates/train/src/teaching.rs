@@ -81,15 +81,50 @@ impl Teaching {
                 told.entry(hash).or_default().push(of_text);
             }
         }
-        let mut logits: HashMap<u64, Arc<[f32]>> =
-            told.into_iter().map(|(hash, told)| (hash, mean(told, dataset.multi_label).into())).collect();
+        let logits = told.into_iter().map(|(hash, told)| (hash, mean(told, dataset.multi_label).into())).collect();
+        let mut unlabelled = Vec::new();
+        for path in &files.unlabelled {
+            let table = read_texts(path, &options)?;
+            teaching.readings.extend(table.readings.clone());
+            unlabelled.extend(table.rows.into_iter().map(|row| row.text));
+        }
+        teaching.offers = !files.unlabelled.is_empty();
+        teaching.take(logits, unlabelled, dataset)
+    }
+
+    /// What a teacher says that is in memory: `answers` are logits a class of texts, `[K]` each (of a text that comes again,
+    /// the last ones), `unlabelled` texts that nobody else has labelled.
+    ///
+    /// # Errors
+    /// If an answer is not a finite number a class, or none is for a training text or an unlabelled one.
+    pub fn of_answers<'t>(
+        answers: impl IntoIterator<Item = (&'t str, Vec<f32>)>,
+        unlabelled: Option<Vec<String>>,
+        dataset: &Dataset,
+    ) -> Result<Self> {
+        let classes = dataset.labels.len();
+        let mut logits: HashMap<u64, Arc<[f32]>> = HashMap::new();
+        for (text, of_text) in answers {
+            if of_text.len() != classes || of_text.iter().any(|logit| !logit.is_finite()) {
+                let expected = format!("{classes} finite numbers a text");
+                return Err(Error::invalid("answers of a teacher", expected, format!("{of_text:?}")));
+            }
+            logits.insert(text_hash(text), of_text.into());
+        }
+        let teaching = Self { offers: unlabelled.is_some(), ..Self::default() };
+        teaching.take(logits, unlabelled.unwrap_or_default(), dataset)
+    }
+
+    /// Takes of all answers those that training can use.
+    fn take(self, mut logits: HashMap<u64, Arc<[f32]>>, unlabelled: Vec<String>, dataset: &Dataset) -> Result<Self> {
+        let mut teaching = self;
         let all = logits.len();
         let mut wanted: HashSet<u64> = dataset.train.par_iter().map(|example| text_hash(&example.text)).collect();
         let of_training = wanted.len();
         teaching.report.taught = wanted.iter().filter(|hash| logits.contains_key(hash)).count();
         teaching.report.untaught = of_training - teaching.report.taught;
         teaching.report.agreement = agreement(dataset, &logits);
-        teaching.take_unlabelled(files, dataset, &options, &logits, &mut wanted)?;
+        teaching.take_unlabelled(unlabelled, dataset, &logits, &mut wanted);
         logits.retain(|hash, _| wanted.contains(hash));
         if logits.is_empty() {
             let expected = format!("answers of a teacher to some of the {of_training} different training texts");
@@ -110,55 +145,46 @@ impl Teaching {
     /// Takes the texts that nobody but the teacher has labelled.
     fn take_unlabelled(
         &mut self,
-        files: &TeacherFiles,
+        offered: Vec<String>,
         dataset: &Dataset,
-        options: &ReadOptions,
         logits: &HashMap<u64, Arc<[f32]>>,
         wanted: &mut HashSet<u64>,
-    ) -> Result<()> {
-        self.offers = !files.unlabelled.is_empty();
-        if !self.offers {
-            return Ok(());
+    ) {
+        if offered.is_empty() {
+            return;
         }
         // Of texts that come again, the first counts, be it refused.
-        let mut refused: HashSet<u64> = HashSet::new();
         let held_out: Vec<(&Example, Split)> = [Split::Test, Split::Development]
             .into_iter()
             .flat_map(|part| dataset.part(part).iter().map(move |example| (example, part)))
             .collect();
         let index = HeldOut::new(held_out.iter().map(|(example, _)| example.text.as_str()));
-        for path in &files.unlabelled {
-            let table = read_texts(path, options)?;
-            self.readings.extend(table.readings.clone());
-            let mut texts = Vec::with_capacity(table.rows.len());
-            for row in table.rows {
-                let hash = text_hash(&row.text);
-                if row.text.is_empty() || wanted.contains(&hash) || refused.contains(&hash) {
-                    self.report.repeated += usize::from(!row.text.is_empty());
-                } else if logits.contains_key(&hash) {
-                    wanted.insert(hash);
-                    texts.push(row.text);
-                } else {
-                    self.report.without_answer += 1;
-                }
+        let mut texts = Vec::with_capacity(offered.len());
+        for text in offered {
+            let hash = text_hash(&text);
+            if text.is_empty() || wanted.contains(&hash) {
+                self.report.repeated += usize::from(!text.is_empty());
+            } else if logits.contains_key(&hash) {
+                wanted.insert(hash);
+                texts.push(text);
+            } else {
+                self.report.without_answer += 1;
             }
-            let found: Vec<Option<(usize, Likeness)>> = texts.par_iter().map(|text| index.find(text)).collect();
-            for (text, found) in texts.into_iter().zip(found) {
-                let Some((place, likeness)) = found else {
-                    self.unlabelled.push(text);
-                    continue;
-                };
-                wanted.remove(&text_hash(&text));
-                refused.insert(text_hash(&text));
-                let (example, part) = held_out[place];
-                self.report.held_out[usize::from(part == Split::Development)] += 1;
-                if self.refused.len() < SHOWN && part == Split::Test {
-                    self.refused.push((text, example.text.clone(), likeness));
-                }
+        }
+        let found: Vec<Option<(usize, Likeness)>> = texts.par_iter().map(|text| index.find(text)).collect();
+        for (text, found) in texts.into_iter().zip(found) {
+            let Some((place, likeness)) = found else {
+                self.unlabelled.push(text);
+                continue;
+            };
+            wanted.remove(&text_hash(&text));
+            let (example, part) = held_out[place];
+            self.report.held_out[usize::from(part == Split::Development)] += 1;
+            if self.refused.len() < SHOWN && part == Split::Test {
+                self.refused.push((text, example.text.clone(), likeness));
             }
         }
         self.report.unlabelled = self.unlabelled.len();
-        Ok(())
     }
 
     /// What the teacher says of a text that is trained on: a logit a class.

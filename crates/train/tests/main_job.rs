@@ -279,7 +279,6 @@ fn what_cannot_be_trained_on_is_refused_in_words() {
     for (error, part) in [
         (changed(|dataset| dataset.train.clear()), "training"),
         (changed(|dataset| dataset.development.clear()), "development"),
-        (changed(|dataset| dataset.test.clear()), "test"),
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }
@@ -537,4 +536,76 @@ fn weights_of_classes_are_at_work_in_every_phase() {
     let missing = ClassWeights::Each([(dataset.labels[0].clone(), 1.0)].into_iter().collect());
     let error = refusal(&dataset, &Recipe { class_weights: missing, ..small() }, &Options::default());
     assert!(error.contains(&dataset.labels[1]), "{error}");
+}
+
+#[test]
+fn texts_count_by_their_weights() {
+    let dataset = reviews("reviews-en", 80, 20);
+    let run = |dataset: &Dataset, weights: Option<Vec<f32>>| {
+        let options = Options { seed: 3, text_weights: weights.map(Into::into), ..Options::default() };
+        run(dataset, &small(), &options).expect("trained")
+    };
+    let plain = run(&dataset, None);
+    assert_eq!(plain.network(), run(&dataset, Some(vec![1.0; 80])).network(), "weights of one change nothing");
+    // Two texts of different classes that weigh nothing: which of the two is which cannot matter.
+    let other = (1..80).find(|&at| dataset.train[at].target != dataset.train[0].target).expect("two classes");
+    let mut swapped = dataset.clone();
+    swapped.train[0].target = dataset.train[other].target.clone();
+    swapped.train[other].target = dataset.train[0].target.clone();
+    let mut weights = vec![1.0; 80];
+    (weights[0], weights[other]) = (0.0, 0.0);
+    let silent = run(&dataset, Some(weights.clone()));
+    assert_eq!(silent.network(), run(&swapped, Some(weights)).network());
+    assert_ne!(silent.network(), plain.network());
+    assert_ne!(run(&swapped, None).network(), plain.network());
+    for (weights, told) in [
+        (vec![1.0; 79], "79 weights"),
+        (vec![0.0; 80], "a weight above 0"),
+        ([vec![1.0; 79], vec![f32::NAN]].concat(), "NaN"),
+        ([vec![1.0; 79], vec![-1.0]].concat(), "-1"),
+    ] {
+        let options = Options { text_weights: Some(weights.into()), ..Options::default() };
+        let message = refusal(&dataset, &small(), &options);
+        assert!(message.contains(told), "{message}");
+    }
+}
+
+#[test]
+fn a_model_without_test_texts_says_so() {
+    let mut dataset = reviews("reviews-en", 80, 20);
+    let tested = run(&dataset, &small(), &Options::default()).expect("trained");
+    dataset.test.clear();
+    let model = run(&dataset, &small(), &Options::default()).expect("trained");
+    assert_eq!(model.network(), tested.network(), "test texts decide nothing");
+    let training = model.training();
+    assert!(tested.training().is_tested() && !training.is_tested());
+    assert_eq!((training.texts, training.test_interval), ([80, 20, 0], None));
+    assert_eq!(training.development, tested.training().development);
+    assert!(training.costs.snn_acs > 0.0 && training.costs.input_rate > 0.0, "{:?}", training.costs);
+    let folder = tempfile::tempdir().expect("a folder");
+    model.save(&folder.path().join("model")).expect("saved");
+    let card = std::fs::read_to_string(folder.path().join("model/README.md")).expect("a card");
+    assert!(card.contains("| not tested |") && card.contains("mean over the development texts"), "{card}");
+    assert!(!card.contains("Each class on the test texts"), "{card}");
+    assert_eq!(Model::load(&folder.path().join("model")).expect("read").training(), training);
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_stops_between_steps() {
+    let dataset = reviews("reviews-en", 80, 20);
+    for (phase, recipe) in [(Phase::Dnn, small()), (Phase::FineTuning, small())] {
+        let options = Options::default();
+        let stop = options.stop.clone();
+        let mut after = 0;
+        let outcome = train(&dataset, &VectorSource::BuiltIn(None), &recipe, &options, &mut |event| {
+            if let Event::Step { phase: at, .. } = event {
+                if *at == phase {
+                    after += usize::from(stop.is_asked());
+                    stop.ask();
+                }
+            }
+        });
+        let error = outcome.map(|_| ()).expect_err("stopped").to_string();
+        assert_eq!((error, after), (format!("{}: stopped as asked", phase.name()), 0));
+    }
 }

@@ -141,12 +141,13 @@ fn print(folder: &Path, model: &Model, files: &[(&str, u64)], out: &mut impl Wri
         }
         let interval = classes::interval(t.interval(test));
         let [test, development] = [test, development].map(|accuracy| format!("{accuracy:.2} %"));
+        let test = if t.is_tested() { test } else { "not tested".to_owned() };
         let mut row = vec![name.to_owned(), test, interval, development, classes::percent(f1)];
         row.extend(several.then(|| classes::percent(micro_f1)));
         table.add_row(row);
     }
     writeln!(out, "{}\n", table.trim_fmt())?;
-    if !t.classes.is_empty() {
+    if t.is_tested() && !t.classes.is_empty() {
         let rows = classes::of_report(&t.classes);
         writeln!(out, "{}\n", classes::table(model.labels(), &rows, "test texts", SHOWN_CLASSES).trim_fmt())?;
     }
@@ -154,10 +155,10 @@ fn print(folder: &Path, model: &Model, files: &[(&str, u64)], out: &mut impl Wri
         writeln!(out, "{warning}\n")?;
     }
     let extremes = |layer: LayerExtremes| format!("{} / {} of {}", layer.dead, layer.saturated, layer.neurons);
-    let mut rows = vec![
-        ("unknown tokens", format!("{:.1} % of the test texts' tokens", 100.0 * t.unknown_share)),
-        ("firing rates", costs::rates(&t.costs, model.network().config())),
-    ];
+    let mut rows = vec![("firing rates", costs::rates(&t.costs, model.network().config()))];
+    if t.is_tested() {
+        rows.insert(0, ("unknown tokens", format!("{:.1} % of the test texts' tokens", 100.0 * t.unknown_share)));
+    }
     if t.was_converted() {
         let told = format!(
             "{} convolution channels, {} features (on the calibration texts)",

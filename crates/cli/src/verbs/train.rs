@@ -187,8 +187,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         checkpoints: Some(checkpoints.path.clone()),
         resume: arguments.resume,
         original: arguments.original,
-        adversarial: None,
-        teaching: None,
+        ..Options::default()
     };
     #[cfg(feature = "study")]
     let hardening = arguments.adversarial.map(|attack| {

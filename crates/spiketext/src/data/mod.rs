@@ -12,6 +12,7 @@ mod fasttext;
 mod fields;
 mod folder;
 mod header;
+mod in_memory;
 mod input;
 mod json;
 mod known;
@@ -35,6 +36,7 @@ pub mod treebank;
 
 pub use append::{Appending, Cell, CellKind, Destination, NewColumn, NewTable, TableForm, is_same_file};
 pub use dataset::{Dataset, Example, Report};
+pub use in_memory::InMemory;
 pub use known::{KnownDataset, known, load, open};
 pub use options::{Escape, Familiar, Format, ReadOptions};
 #[cfg(feature = "parquet")]

@@ -111,8 +111,10 @@ pub fn read(path: &Path, labels: &[String], kind: Option<Kind>, options: &ReadOp
     Ok(Answers { reading, kind, about: rows.about, logits: logits.collect() })
 }
 
-/// The numbers of a text as logits.
-fn logits(kind: Kind, multi_label: bool, numbers: Vec<f32>) -> Vec<f32> {
+/// The numbers of a text, one a class, as logits: probabilities of one class by their logarithm after division by their sum,
+/// of several labels by that of the odds; none is taken for less than a millionth, so that all are finite.
+#[must_use]
+pub fn logits(kind: Kind, multi_label: bool, numbers: Vec<f32>) -> Vec<f32> {
     match kind {
         Kind::Logits => numbers,
         Kind::Probabilities if multi_label => {

@@ -24,7 +24,7 @@ use spiketext_kernels::{Drive, NeuronParameters, SILENT, TokenBatch};
 
 pub use operations::{Extremes, Firing, LayerExtremes, LayerFiring, LayerOperations, Operations};
 pub(crate) use operations::{connections, cover, later_connections};
-pub use plain::{Contributions, ExactOperations, LayerTrace, Trace};
+pub use plain::{Contributions, ExactOperations, LayerPotentials, LayerTrace, Potentials, Trace};
 pub use runner::Runner;
 pub use text_cnn::first_order;
 pub use variants::{VariantRunner, WINDOW_BYTES};
@@ -94,6 +94,23 @@ pub fn run_traced(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace,
     let operations = tally.finish();
     run.push(answer, operations);
     (run, trace, contributions)
+}
+
+/// [`run_traced`] with the currents and membranes of every neuron.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn run_watched(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace, Potentials) {
+    let tokens = plain::Tokens::of(network, noise, text);
+    let mut run = Run::new(network.config());
+    let tally = plain::Tally::new(network, &tokens, &mut run.firing);
+    let mut observer = (tally, (Trace::new(network, &tokens), plain::Watch::new(network)));
+    let answer = plain::run(network, &tokens, &mut observer);
+    let (tally, (trace, watch)) = observer;
+    let operations = tally.finish();
+    run.push(answer, operations);
+    (run, trace, watch.finish())
 }
 
 /// Spikes of words, a row for each (word, step) or what else the encoder's drive says.
@@ -334,6 +351,53 @@ pub(crate) mod tests {
                 let bits = |scores: &[f32]| scores.iter().map(|score| score.to_bits()).collect::<Vec<_>>();
                 prop_assert_eq!(bits(&alone.scores), bits(&plain.scores[3 * b..][..3]));
                 prop_assert_eq!(trace.layers.len(), network.config().chain.leaves().len());
+            }
+        }
+
+        /// What is shown of neurons obeys equation (4): membranes follow from currents, spikes from membranes.
+        #[test]
+        fn membranes_follow_from_currents_and_spikes(config in chain(), seed in 0u64..1000, text in text()) {
+            let network = random(config, seed);
+            let steps = network.config().steps;
+            let (_, trace, potentials) = run_watched(&network, Noise::inference(3), &text);
+            prop_assert_eq!(potentials.layers.len(), trace.layers.len());
+            for ((leaf, _), (layer, shown)) in network.layers().zip(trace.layers.iter().zip(&potentials.layers)) {
+                let trains: Vec<&SpikeTrain> = match layer {
+                    LayerTrace::Positions(trains) => trains.iter().collect(),
+                    LayerTrace::Spikes(train) | LayerTrace::Outputs(Some(train)) => vec![train],
+                    LayerTrace::Sums | LayerTrace::Outputs(None) => Vec::new(),
+                };
+                prop_assert_eq!(shown.currents.len(), usize::from(!matches!(layer, LayerTrace::Sums)) * trains.len().max(1));
+                let Some(neuron) = leaf.layer.firing_neuron() else {
+                    // Outputs that do not fire only add up.
+                    for (currents, membranes) in shown.currents.iter().zip(&shown.membranes) {
+                        let outputs = currents.len() / steps;
+                        for at in 0..outputs {
+                            let mut sum = 0.0;
+                            for t in 0..steps {
+                                sum += currents[t * outputs + at];
+                                prop_assert_eq!(membranes[t * outputs + at].to_bits(), sum.to_bits());
+                            }
+                        }
+                    }
+                    continue;
+                };
+                for (train, (currents, membranes)) in trains.iter().zip(shown.currents.iter().zip(&shown.membranes)) {
+                    let a_step = currents.len() / steps;
+                    prop_assert_eq!(train.rows() * train.dimension(), currents.len());
+                    for at in 0..a_step {
+                        for t in 1..steps {
+                            let fired = train.get((t * a_step + at) / train.dimension(), at % train.dimension());
+                            let (before, after) = (membranes[(t - 1) * a_step + at], membranes[t * a_step + at]);
+                            let risen = neuron.beta * before + currents[t * a_step + at];
+                            match (fired, neuron.reset) {
+                                (false, _) => prop_assert_eq!(after.to_bits(), risen.to_bits()),
+                                (true, Reset::Hard) => prop_assert_eq!(after, 0.0),
+                                (true, Reset::Soft) => prop_assert!(after < risen),
+                            }
+                        }
+                    }
+                }
             }
         }
 

@@ -70,11 +70,16 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
         if !is_there {
             continue;
         }
-        line(format!("| {name} | {test:.2} % | {} | {} | {development:.2} % |", interval(test), percent(f1)));
+        let tested = t.is_tested().then(|| (format!("{test:.2} %"), interval(test), percent(f1)));
+        let (test, interval, f1) = tested.unwrap_or_else(|| ("not tested".to_owned(), String::new(), String::new()));
+        line(format!("| {name} | {test} | {interval} | {f1} | {development:.2} % |"));
     }
     if let Some(original) = t.original {
         let interval = interval(original);
         line(format!("| original TextCNN (maximum pooling), beside | {original:.2} % | {interval} | | |"));
+    }
+    if !t.is_tested() {
+        line("\nThere were no test texts: development accuracy, by which the model was chosen, is better than that of new texts.".into());
     }
     line(
         "\nThe interval is Wilson's at 95 %, for all texts of the kind of which the test texts are a sample. Macro F1 is the \
@@ -104,11 +109,15 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
     for text in of_classes(model) {
         line(text);
     }
-    line(format!("\nUnknown tokens in the test texts: {:.1} %.\n", 100.0 * t.unknown_share));
+    if t.is_tested() {
+        line(format!("\nUnknown tokens in the test texts: {:.1} %.", 100.0 * t.unknown_share));
+    }
+    line(String::new());
     line("## Limits\n".into());
     limits(model).into_iter().for_each(|limit| line(format!("- {limit}")));
     line(String::new());
-    line("## Activity and cost of a text, mean over the test texts\n".into());
+    let measured_on = if t.is_tested() { "test" } else { "development" };
+    line(format!("## Activity and cost of a text, mean over the {measured_on} texts\n"));
     line("| what | value |".into());
     line("| --- | --- |".into());
     line(format!("| time steps | {} |", network.steps));
@@ -186,7 +195,7 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
         let files: Vec<String> = teacher.files.iter().map(|file| plain(file)).collect();
         line(format!(
             "- taught by {}: {} of {} different training texts, and {} that nobody else has labelled",
-            files.join(", "),
+            if files.is_empty() { "a teacher".to_owned() } else { files.join(", ") },
             teacher.taught,
             teacher.taught + teacher.untaught,
             teacher.unlabelled
@@ -307,6 +316,9 @@ fn of_classes(model: &Model) -> Vec<String> {
     for (told, classes) in t.warnings() {
         let (first, rest) = told.split_at(1);
         lines.push(format!("\n{}{rest}: {}.", first.to_uppercase(), names(model, &classes)));
+    }
+    if !t.is_tested() {
+        return lines;
     }
     lines.push("\nEach class on the test texts, the worst first:\n".into());
     lines.push("| class | test texts | precision | recall | F1 |".into());

@@ -29,7 +29,7 @@ use crate::{
     Error, Result,
     dnn::Dnn,
     encode::Noise,
-    engine::{self, Contributions, ExactOperations, Firing, Operations, Run, Runner, Trace},
+    engine::{self, Contributions, ExactOperations, Firing, Operations, Potentials, Run, Runner, Trace},
     loss::{sigmoid, softmax},
     network::{Network, Readout},
     slices::argmax,
@@ -304,6 +304,19 @@ impl Model {
         tokens.truncate(self.network.config().padding.longest());
         let (_, trace, contributions) = engine::run_traced(&self.network, self.noise(), &words);
         (tokens, trace, contributions)
+    }
+
+    /// Labels one text and shows every spike, current and membrane, with the tokens that were read; nothing for a text without
+    /// a known word, which is not run.
+    #[must_use]
+    pub fn watch(&self, text: &str) -> Option<(Vec<String>, Trace, Potentials)> {
+        let (mut tokens, words) = self.words(text);
+        tokens.truncate(self.network.config().padding.longest());
+        if engine::known_words(self.network.config(), &words) == 0 {
+            return None;
+        }
+        let (_, trace, potentials) = engine::run_watched(&self.network, self.noise(), &words);
+        Some((tokens, trace, potentials))
     }
 
     /// Counts a text neuron by neuron, see [`ExactOperations`]: slow. Nothing for a text without a known word, which

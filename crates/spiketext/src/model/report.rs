@@ -210,6 +210,13 @@ impl Training {
         Some(metrics::wilson(right.min(texts), texts)?.map(|share| 100.0 * share))
     }
 
+    /// Whether there were test texts. Where not, all figures of test texts are zeros that say nothing, and activity and costs
+    /// are those of the development texts.
+    #[must_use]
+    pub fn is_tested(&self) -> bool {
+        self.texts[2] > 0
+    }
+
     /// Whether a DNN was trained on the way: to be converted, or to teach. Where none was, its figures are zeros that say
     /// nothing.
     #[must_use]

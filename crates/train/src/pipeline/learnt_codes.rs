@@ -65,7 +65,13 @@ impl Pipeline<'_> {
         let prepared = PreparedData { dimension, rates: Arc::new(rates), ..(*prepared).clone() };
         let config = network_config(&recipe, dimension, self.dataset.labels.len())?;
         let prepared = Arc::new(prepared);
-        let context = StepContext { recipe, config: config.clone(), prepared, seed: self.options.seed };
+        let context = StepContext {
+            recipe,
+            config: config.clone(),
+            prepared,
+            seed: self.options.seed,
+            stop: self.options.stop.clone(),
+        };
         Ok((TrainedDnn::train(&context, Phase::Dnn, Saving::default(), observer)?, config))
     }
 }

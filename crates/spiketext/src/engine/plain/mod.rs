@@ -9,11 +9,14 @@
 
 mod exact;
 mod observer;
+mod potentials;
 mod tally;
 mod trace;
 
 pub use exact::ExactOperations;
 pub(super) use observer::Observer;
+pub(super) use potentials::Watch;
+pub use potentials::{LayerPotentials, Potentials};
 pub(super) use tally::Tally;
 pub use trace::{Contributions, LayerTrace, Trace};
 
@@ -292,6 +295,7 @@ impl Layer<'_> {
         for (t, currents) in currents.chunks_exact(self.leaf.outputs).enumerate() {
             let before = membranes.clone();
             membranes.iter_mut().zip(currents).for_each(|(membrane, current)| *membrane += current);
+            observer.currents(self.at, t, currents);
             observer.membranes(self.at, t, &before, &membranes);
         }
     }
@@ -426,6 +430,7 @@ impl<'a> Neurons<'a> {
             let (spike, _) = step(self.parameters, Fire::Step, self.thresholds[i], 1.0, membrane, current);
             self.spikes[i] = spike > 0.0;
         }
+        observer.currents(leaf, t, currents);
         observer.membranes(leaf, t, &self.before, &self.membranes);
     }
 }

@@ -13,6 +13,9 @@ pub(in crate::engine) trait Observer {
     /// presence current of a token). Only spikes that weigh 1 are shown.
     fn synapses(&mut self, _leaf: usize, (_t, _c): (usize, usize), _row: &[f32]) {}
 
+    /// Currents into neurons at a step, biases among them.
+    fn currents(&mut self, _leaf: usize, _t: usize, _currents: &[f32]) {}
+
     /// Membranes before and after a step, after what the spikes took away.
     fn membranes(&mut self, _leaf: usize, _t: usize, _before: &[f32], _after: &[f32]) {}
 
@@ -32,6 +35,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn synapses(&mut self, leaf: usize, at: (usize, usize), row: &[f32]) {
         self.0.synapses(leaf, at, row);
         self.1.synapses(leaf, at, row);
+    }
+
+    fn currents(&mut self, leaf: usize, t: usize, currents: &[f32]) {
+        self.0.currents(leaf, t, currents);
+        self.1.currents(leaf, t, currents);
     }
 
     fn membranes(&mut self, leaf: usize, t: usize, before: &[f32], after: &[f32]) {
