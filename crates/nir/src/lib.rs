@@ -1,0 +1,26 @@
+//! Models as files of the Neuromorphic Intermediate Representation (NIR), and back.
+//!
+//! ```text
+//! file       HDF5 <-> nodes with plain fields                     bounded: files may come from anywhere
+//! graph      nodes that this program knows, and their chain       shapes checked, what is not known is named
+//! target     for whom a file is written, and how it is run there
+//! simulate   a chain run step by step, as a reader would
+//! layout     what the inputs of an exported network mean, and the spike trains of a text
+//! export     a model -> a graph
+//! ```
+//!
+//! What readers make of NIR, and how they agree: `docs/interchange.md`.
+
+pub mod array;
+pub mod export;
+pub mod file;
+pub mod graph;
+pub mod layout;
+pub mod simulate;
+pub mod target;
+
+pub use export::{Export, export};
+pub use graph::{Flaw, Graph};
+pub use layout::Layout;
+pub use simulate::{Recording, Simulator};
+pub use target::Target;
