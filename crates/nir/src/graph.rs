@@ -366,6 +366,15 @@ impl FieldsOf<'_> {
     }
 
     fn numbers(&self, field: &str) -> Checked<Array<f64>> {
+        let array = self.any_numbers(field)?;
+        match array.values.iter().position(|value| !value.is_finite()) {
+            Some(at) => self.refuse(field, "finite numbers", format!("{} at index {at}", array.values[at])),
+            None => Ok(array),
+        }
+    }
+
+    /// Numbers, also infinite ones: a membrane that keeps everything is one that leaks in infinite time.
+    fn any_numbers(&self, field: &str) -> Checked<Array<f64>> {
         let array = match self.fields.fields.get(field) {
             None => return self.refuse(field, "numbers", "no such field"),
             Some(Field::Text(text)) => return self.refuse(field, "numbers", format!("the text {text:?}")),
@@ -377,8 +386,8 @@ impl FieldsOf<'_> {
                 Array { shape: array.shape.clone(), values: array.values.iter().map(|&x| x as f64).collect() }
             }
         };
-        match array.values.iter().position(|value| !value.is_finite()) {
-            Some(at) => self.refuse(field, "finite numbers", format!("{} at index {at}", array.values[at])),
+        match array.values.iter().position(|value| value.is_nan()) {
+            Some(at) => self.refuse(field, "numbers", format!("NaN at index {at}")),
             None => Ok(array),
         }
     }
@@ -472,8 +481,8 @@ impl FieldsOf<'_> {
     }
 
     fn neurons(&self, leaky: bool) -> Checked<Neurons> {
-        let (r, v_threshold) = (self.numbers("r")?, self.numbers("v_threshold")?);
-        let tau = if leaky { Some(self.numbers("tau")?) } else { None };
+        let (r, v_threshold) = (self.any_numbers("r")?, self.numbers("v_threshold")?);
+        let tau = if leaky { Some(self.any_numbers("tau")?) } else { None };
         if tau.as_ref().is_some_and(|tau| tau.values.iter().any(|&tau| tau <= 0.0)) {
             return self.refuse("tau", "numbers above 0", "others");
         }

@@ -250,6 +250,13 @@ fn discrete(link: &Link, neurons: &Neurons, rule: Rule) -> Result<Vec<Neuron>, F
         let expected = format!("{expected} in the node {:?} ({})", link.name, link.node.kind());
         Err(Flaw { expected, got: got.to_string() })
     };
+    if neurons.tau.is_some() && rule.subtracts {
+        let expected = format!("IF neurons for a reader that subtracts thresholds as the node {:?}", link.name);
+        return Err(Flaw { expected, got: "LIF".into() });
+    }
+    if let Some(neuron) = all.iter().find(|neuron| !neuron.gain.is_finite()) {
+        return refuse("a finite `r` that goes with `tau`", neuron.gain);
+    }
     if let Some(neuron) = all.iter().find(|neuron| !(0.0..=1.0).contains(&neuron.keep)) {
         return refuse("a `tau` of a step of the reader or more (--target says which reader)", 1.0 - neuron.keep);
     }

@@ -340,6 +340,12 @@ impl Model {
         EncodingCache::new(self.tokenizer, &self.vocabulary)
     }
 
+    /// The seed of its noise.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The noise of its ordinary inference.
     #[must_use]
     pub fn noise(&self) -> Noise {
