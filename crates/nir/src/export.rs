@@ -281,6 +281,11 @@ impl Making<'_> {
         (threshold * (1.0 + 0.25 / self.layout.steps as f64)) as f32
     }
 
+    /// Whether neurons of a reader that fire several times a step must be kept from it, and can be.
+    fn fires_once(&self) -> bool {
+        self.layout.steps == 1 && self.layout.target.rule().subtracts
+    }
+
     /// Whether a layer hands the first step on.
     fn hands_onset_on(&self, at: usize) -> bool {
         self.needs.onset_until.is_some_and(|last| at < last)
@@ -407,8 +412,7 @@ impl Making<'_> {
         let mut bias: Vec<f64> = weights.bias.iter().map(|&bias| bias.into()).collect();
         match before.onset {
             Some(onset) => {
-                let first = (fire.first / f64::from(1u8)) as f32;
-                (0..filters).for_each(|row| kernel.set(row, onset, middle, first));
+                (0..filters).for_each(|row| kernel.set(row, onset, middle, fire.first as f32));
             }
             None if self.layout.steps == 1 => bias.iter_mut().for_each(|bias| *bias += fire.first),
             None => {}
@@ -431,13 +435,16 @@ impl Making<'_> {
     fn square(
         &mut self,
         leaf: &Leaf,
-        rows: Rows,
+        mut rows: Rows,
         padding: [usize; 2],
         neuron: &NeuronParameters,
         signal: &Signal,
     ) -> Result<()> {
         let reach = rows.weight.shape[2];
-        let threshold = rows.fires[0].threshold;
+        let mut threshold = rows.fires[0].threshold;
+        if self.fires_once() {
+            threshold = rows.lifted(threshold);
+        }
         let convolution = Convolution {
             axes: 2,
             weight: rows.weight,
@@ -507,11 +514,10 @@ impl Making<'_> {
             }
             if let Some(neuron) = neuron {
                 // Shares of positions are on no grid.
-                let unit = if pooled { f64::MIN_POSITIVE } else { self.unit(at) };
                 let fire = if pooled {
                     Fire { threshold: neuron.threshold.into(), first: first_charge(neuron, neuron.threshold) }
                 } else {
-                    Fire::of(neuron, neuron.threshold, unit, self.layout)
+                    Fire::of(neuron, neuron.threshold, self.unit(at), self.layout)
                 };
                 fires = vec![fire; outputs];
             }
@@ -527,7 +533,10 @@ impl Making<'_> {
             put(row, onset, 0, self.relay(fire.threshold));
             fires.push(fire);
         }
-        let (rows, threshold) = Rows { weight, bias, fires }.of_one_threshold();
+        let (mut rows, mut threshold) = Rows { weight, bias, fires }.of_one_threshold();
+        if neuron.is_some() && self.fires_once() {
+            threshold = rows.lifted(threshold);
+        }
         let bias = Some(rows.bias.iter().map(|&bias| bias as f32).collect());
         self.push(node_name("weights", leaf), Node::Affine { weight: rows.weight, bias });
         if let Some(neuron) = neuron {
@@ -546,6 +555,18 @@ impl Making<'_> {
 }
 
 impl Rows {
+    /// For a reader whose neurons may fire several times a step, in a network of one step: thresholds and biases so high that
+    /// no sum of weights reaches twice a threshold. Whether a neuron fires stays what it was. Gives the new threshold.
+    fn lifted(&mut self, threshold: f64) -> f64 {
+        let width = self.weight.values.len() / self.bias.len();
+        let rows = self.weight.values.chunks_exact(width).zip(&self.bias);
+        let most = rows.map(|(row, bias)| row.iter().map(|&weight| f64::from(weight).max(0.0)).sum::<f64>() + bias.max(0.0));
+        // A power of two is a whole multiple of every unit.
+        let by = most.fold(threshold, f64::max).log2().ceil().exp2();
+        self.bias.iter_mut().for_each(|bias| *bias += by);
+        threshold + by
+    }
+
     /// The same neurons with one threshold: if theirs differ, weights and biases are divided by them.
     fn of_one_threshold(mut self) -> (Self, f64) {
         let Some(&Fire { threshold, .. }) = self.fires.first() else { return (self, 0.0) };

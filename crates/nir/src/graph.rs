@@ -240,6 +240,17 @@ impl Node {
         }
     }
 
+    /// How many weights and biases it has.
+    #[must_use]
+    pub fn numbers(&self) -> usize {
+        match self {
+            Self::Affine { weight, bias } => weight.values.len() + bias.as_ref().map_or(0, Vec::len),
+            Self::Scale(scale) => scale.values.len(),
+            Self::Convolution(convolution) => convolution.weight.values.len() + convolution.bias.len(),
+            Self::Input(_) | Self::Output(_) | Self::Pool(_) | Self::Flatten { .. } | Self::Neurons(_) => 0,
+        }
+    }
+
     fn output_shape(&self, input: &[usize]) -> Checked<Vec<usize>> {
         match self {
             Self::Input(shape) => Ok(shape.clone()),

@@ -8,11 +8,13 @@
 //! layout     what the inputs of an exported network mean, and the spike trains of a text
 //! export     a model -> a graph
 //! import     a graph, changed elsewhere -> the model it was exported from, with other weights
+//! answers    texts and what a file answers, as arrays to check a reader against
 //! npz        spike trains and answers as NumPy arrays
 //! ```
 //!
 //! What readers make of NIR, and how they agree: `docs/interchange.md`.
 
+pub mod answers;
 pub mod array;
 pub mod export;
 pub mod file;

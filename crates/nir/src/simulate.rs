@@ -30,6 +30,9 @@ pub struct Recording {
     pub spikes: Vec<Vec<f32>>,
     /// What reached the output `[T, O]`.
     pub outputs: Vec<f32>,
+    /// For each node of weights (affine ones and convolutions), in the order of the chain: inputs that are not zero times the
+    /// weights that are not zero and meet them, over all steps. Biases are left out, as NeuroBench has it.
+    pub operations: Vec<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,6 +78,12 @@ struct Neuron {
     reset: f64,
 }
 
+impl Run {
+    fn has_weights(&self) -> bool {
+        matches!(self, Self::Affine { .. } | Self::Convolution(_))
+    }
+}
+
 impl Columns {
     /// From the weights of each input, one after the other.
     fn of(inputs: usize, outputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
@@ -107,6 +116,11 @@ impl Simulator {
         }
         let (first, last) = (&links[0], &links[links.len() - 1]);
         Ok(Self { input: first.output.clone(), output: last.output.clone(), layers, rule })
+    }
+
+    /// The nodes of weights in their order.
+    pub fn weights(&self) -> impl Iterator<Item = &str> {
+        self.layers.iter().filter(|layer| layer.run.has_weights()).map(|layer| layer.name.as_str())
     }
 
     /// The shape of what comes in at a step.
@@ -143,7 +157,12 @@ impl Simulator {
             let expected = format!("at most {MOST} spikes in a recording (fewer steps)");
             return Err(Flaw { expected, got: format!("{} steps of {recorded}", inputs.len() / width) });
         }
-        let mut recording = Recording { spikes: vec![Vec::new(); self.neurons().count()], outputs: Vec::new() };
+        let weights = self.layers.iter().filter(|layer| layer.run.has_weights()).count();
+        let mut recording = Recording {
+            spikes: vec![Vec::new(); self.neurons().count()],
+            outputs: Vec::new(),
+            operations: vec![0; weights],
+        };
         let mut membranes: Vec<Vec<f64>> = self
             .layers
             .iter()
@@ -152,14 +171,16 @@ impl Simulator {
         for inputs in inputs.chunks_exact(width) {
             let mut signal: Vec<f64> = inputs.iter().map(|&input| input.into()).collect();
             let mut spikes = recording.spikes.iter_mut();
+            let mut operations = recording.operations.iter_mut();
             for (layer, membranes) in self.layers.iter().zip(&mut membranes) {
+                let mut met = 0;
                 signal = match &layer.run {
-                    Run::Affine { columns, bias, outputs } => affine(columns, bias, *outputs, &signal),
+                    Run::Affine { columns, bias, outputs } => affine(columns, bias, *outputs, &signal, &mut met),
                     Run::Scale(scale) => {
                         let each = signal.iter().enumerate();
                         each.map(|(i, x)| x * f64::from(scale[if scale.len() == 1 { 0 } else { i }])).collect()
                     }
-                    Run::Convolution(kernel) => kernel.run(&signal),
+                    Run::Convolution(kernel) => kernel.run(&signal, &mut met),
                     Run::Pool { pool, input } => pool_windows(pool, *input, &signal),
                     Run::Neurons(neurons) => {
                         let fired = self.fire(neurons, membranes, &signal);
@@ -169,6 +190,11 @@ impl Simulator {
                         fired
                     }
                 };
+                if layer.run.has_weights()
+                    && let Some(operations) = operations.next()
+                {
+                    *operations += met;
+                }
             }
             recording.outputs.extend(signal.iter().map(|&value| value as f32));
         }
@@ -266,13 +292,14 @@ fn discrete(link: &Link, neurons: &Neurons, rule: Rule) -> Result<Vec<Neuron>, F
     Ok(all)
 }
 
-/// `W x + b` along the last axis.
-fn affine(columns: &Columns, bias: &[f32], outputs: usize, signal: &[f64]) -> Vec<f64> {
+/// `W x + b` along the last axis; `met` grows by the weights that met an input.
+fn affine(columns: &Columns, bias: &[f32], outputs: usize, signal: &[f64], met: &mut u64) -> Vec<f64> {
     let inputs = columns.starts.len() - 1;
     let mut all = Vec::with_capacity(signal.len() / inputs * outputs);
     for row in signal.chunks_exact(inputs) {
         let mut sums = vec![0.0; outputs];
         for (input, &value) in row.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+            *met += columns.column(input).len() as u64;
             for &(output, weight) in columns.column(input) {
                 sums[output as usize] += value * f64::from(weight);
             }
@@ -283,7 +310,8 @@ fn affine(columns: &Columns, bias: &[f32], outputs: usize, signal: &[f64]) -> Ve
 }
 
 impl Kernel {
-    fn run(&self, signal: &[f64]) -> Vec<f64> {
+    /// `met` grows by the weights that met an input.
+    fn run(&self, signal: &[f64], met: &mut u64) -> Vec<f64> {
         let Convolution { weight, bias, stride, padding, dilation, groups, .. } = &self.convolution;
         let [_, height, width] = self.input;
         let [filters, high, wide] = self.output;
@@ -302,6 +330,7 @@ impl Kernel {
                     let tap = (channel % inside * taps[0] + j) * taps[1] + i;
                     for &(filter, weight) in self.columns.column(tap) {
                         if filter as usize / own == group {
+                            *met += 1;
                             sums[filter as usize] += value * f64::from(weight);
                         }
                     }
