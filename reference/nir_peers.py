@@ -222,8 +222,12 @@ def make(name, folder):
         import snntorch as snn
         from snntorch.export_nir import export_to_nir
 
-        leaky = lambda: snn.Leaky(beta=0.8125, threshold=0.7, reset_mechanism="zero", init_hidden=True, reset_delay=False)
-        network = torch.nn.Sequential(conv, leaky(), torch.nn.Flatten(), dense, leaky())
+        # A number for each neuron: NIR's types are inferred from the shape of these.
+        leaky = lambda *neurons: snn.Leaky(
+            beta=torch.full(neurons, 0.8125), threshold=torch.full(neurons, 0.7), reset_mechanism="zero", init_hidden=True,
+            reset_delay=False,
+        )
+        network = torch.nn.Sequential(conv, leaky(3, 6, 1), torch.nn.Flatten(), dense, leaky(4))
         graph = export_to_nir(network, torch.zeros(1, *shape), ignore_dims=[0])
         outputs = []
         for text in inputs:
@@ -250,8 +254,8 @@ def make(name, folder):
         import norse.torch as norse
         from norse.torch.functional.iaf import IAFParameters
 
-        fires = lambda: norse.IAFCell(IAFParameters(v_th=torch.tensor(1.0625)), dt=1.0)
-        network = norse.SequentialState(eighths(torch.nn.Linear(12, 9)), fires(), eighths(torch.nn.Linear(9, 4)), fires())
+        fires = lambda neurons: norse.IAFCell(IAFParameters(v_th=torch.full((neurons,), 0.3125)), dt=1.0)
+        network = norse.SequentialState(eighths(torch.nn.Linear(12, 9)), fires(9), eighths(torch.nn.Linear(9, 4)), fires(4))
         inputs = inputs.reshape(texts, steps, -1)
         graph = norse.to_nir(network, torch.zeros(12))
         outputs = []
@@ -263,6 +267,7 @@ def make(name, folder):
             outputs.append(torch.stack(own))
     nir.write(folder / f"{name}.nir", graph)
     outputs = torch.stack(outputs).detach().numpy().astype(np.float32)
+    assert 0 < outputs.mean() < 1, "some neurons fire, some do not"
     np.savez_compressed(folder / f"{name}.npz", inputs=inputs.numpy().astype(np.uint8), outputs=outputs)
     return {"made": name, "spikes": float(outputs.sum())}
 
