@@ -1,4 +1,4 @@
-"""Runs exported NIR files in the simulators that read them, and compares every spike; makes the goldens in testdata/nir.
+"""Runs exported NIR files in the simulators that read them and compares every spike; makes the goldens in testdata/nir.
 
     nir_peers.py run READER FILE.nir FILE.npz      one export of `spiketext export --inputs`, a line of JSON
     nir_peers.py all FOLDER [TABLE.md]             every MODEL-READER.nir with its .npz, each in its environment; a table
@@ -88,7 +88,8 @@ class Reader:
                     outputs.append(output.reshape(1, -1))
         outputs = torch.cat([output.reshape(output.shape[0], -1) for output in outputs]).numpy()
         steps = len(inputs)
-        spikes = {node: torch.cat([s.reshape(-1) for s in all_]).numpy().reshape(steps, -1) for node, all_ in self.seen.items()}
+        flat = {node: torch.cat([s.reshape(-1) for s in seen]).numpy() for node, seen in self.seen.items()}
+        spikes = {node: values.reshape(steps, -1) for node, values in flat.items()}
         return outputs, spikes
 
 

@@ -1,4 +1,5 @@
-//! NIR files, and arrays of spikes to run in them. A graph that can be read can be written, and read again as the same.
+//! NIR files, and arrays of spikes to run in them. A graph that can be read can be written, and read again as the
+//! same.
 #![no_main]
 
 use std::path::Path;

@@ -22,7 +22,8 @@ fn a_model_goes_to_a_file_and_comes_back() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
     train(folder, "model", &["--reset", "hard", "--set", "network.averaging={kind=\"padded\", length=20}"]);
-    fs::write(folder.join("texts.txt"), "a warm and funny film\nthe worst hotel of the year\nqqq zzz\n").expect("written");
+    fs::write(folder.join("texts.txt"), "a warm and funny film\nthe worst hotel of the year\nqqq zzz\n")
+        .expect("written");
     let export = ["export", "model", "model.nir", "--inputs", "texts.txt", "--inputs-out", "texts.npz", "--json"];
     let told = object(&succeeds(folder, &export));
     // Texts of a padded network are exact, whatever their length is.
@@ -83,7 +84,8 @@ fn soft_resets_go_to_the_reader_that_subtracts_and_one_step_to_all() {
     fs::write(folder.join("texts.csv"), "text\na warm film\nthe worst of all\ngood\n").expect("written");
     for target in ["generic", "snntorch", "spikingjelly", "norse", "sinabs"] {
         let out = format!("{target}.nir");
-        let arguments = ["export", "sparse", &out, "--target", target, "--inputs", "texts.csv", "--inputs-out", "a.npz"];
+        let arguments =
+            ["export", "sparse", &out, "--target", target, "--inputs", "texts.csv", "--inputs-out", "a.npz"];
         let told = object(&succeeds(folder, &[&arguments[..], &["--force", "--json"]].concat()));
         // Shorter texts are exact, down to a word.
         assert_eq!((&told["agree"], &told["texts"]), (&3.into(), &3.into()), "{target}: {told}");

@@ -1,4 +1,5 @@
-//! What goes into a file and what comes out of it, as arrays by name: for readers to run and to check themselves against.
+//! What goes into a file and what comes out of it, as arrays by name: for readers to run and to check themselves
+//! against.
 //!
 //! ```text
 //! inputs          [texts, T, channels, L, 1]   the spikes of each text
@@ -69,7 +70,8 @@ pub fn answer(model: &Model, exported: &Export, texts: &[String]) -> Result<Answ
             let share = 1.0 / (layout.steps * group) as f64;
             (0..classes).map(move |class| {
                 let rows = recording.outputs.chunks_exact(classes * group);
-                (rows.flat_map(|row| &row[class * group..][..group]).map(|&x| f64::from(x)).sum::<f64>() * share) as f32
+                (rows.flat_map(|row| &row[class * group..][..group]).map(|&x| f64::from(x)).sum::<f64>() * share)
+                    as f32
             })
         })
         .collect();
@@ -81,8 +83,10 @@ pub fn answer(model: &Model, exported: &Export, texts: &[String]) -> Result<Answ
     let row = |values: Vec<i64>| Values::Whole(Array::new(vec![texts.len()], values));
     let [channels, length, one] = layout.shape();
     let inputs: Vec<u8> = trains.iter().flat_map(|train| train.values.iter().copied()).collect();
-    let mut arrays =
-        vec![("inputs".to_owned(), Values::Bytes(Array::new(vec![texts.len(), layout.steps, channels, length, one], inputs)))];
+    let mut arrays = vec![(
+        "inputs".to_owned(),
+        Values::Bytes(Array::new(vec![texts.len(), layout.steps, channels, length, one], inputs)),
+    )];
     arrays.extend(recorded(&simulator, &recordings, layout.steps));
     arrays.extend([
         ("scores".to_owned(), Values::Numbers(Array::new(vec![texts.len(), classes], scores))),
@@ -112,10 +116,8 @@ pub fn run(simulator: &Simulator, inputs: &Array<f32>) -> Result<Vec<(String, Va
     };
     bounded("import", simulator, texts, steps)?;
     let size = own.iter().product::<usize>() * steps;
-    let recordings: std::result::Result<Vec<Recording>, Flaw> = (0..texts)
-        .into_par_iter()
-        .map(|text| simulator.run(&inputs.values[text * size..][..size]))
-        .collect();
+    let recordings: std::result::Result<Vec<Recording>, Flaw> =
+        (0..texts).into_par_iter().map(|text| simulator.run(&inputs.values[text * size..][..size])).collect();
     Ok(recorded(simulator, &recordings.or_else(|flaw| refuse("import", flaw))?, steps))
 }
 

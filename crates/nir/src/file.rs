@@ -8,8 +8,9 @@
 //! /node/nodes/NAME/FIELD   numbers of any shape, or a text
 //! ```
 //!
-//! A file from elsewhere is bounded before anything of its size is made: bytes, nodes, fields, edges, numbers. What a field
-//! means is not known here; `graph` knows it. Groups inside of nodes (metadata) are passed over: a graph must run without.
+//! A file from elsewhere is bounded before anything of its size is made: bytes, nodes, fields, edges, numbers. What a
+//! field means is not known here; `graph` knows it. Groups inside of nodes (metadata) are passed over: a graph must
+//! run without.
 
 use std::{
     collections::BTreeMap,
@@ -135,7 +136,8 @@ impl Reader {
         let kind = self.text(group, name, "type")?;
         let names = self.sound(&format!("fields of the node {name:?}"), group.datasets())?;
         if names.len() > MOST_FIELDS {
-            return self.refuse(format!("at most {MOST_FIELDS} fields of the node {name:?}"), names.len().to_string());
+            return self
+                .refuse(format!("at most {MOST_FIELDS} fields of the node {name:?}"), names.len().to_string());
         }
         let mut fields = BTreeMap::new();
         // What a nested graph holds is not ours to know; whoever orders the nodes refuses it by its kind.
@@ -174,7 +176,8 @@ impl Reader {
             Field::Text(_) => 1,
         };
         if read != shape.iter().product::<usize>() {
-            return self.refuse(format!("numbers of shape {} as {place}", shape_name(&shape)), format!("{read} of them"));
+            return self
+                .refuse(format!("numbers of shape {} as {place}", shape_name(&shape)), format!("{read} of them"));
         }
         Ok(field)
     }
@@ -196,7 +199,8 @@ impl Reader {
     }
 
     fn texts(&self, place: &str, dataset: &Dataset) -> Result<Vec<String>> {
-        let bounded = VlenStringReadOptions::new().with_max_elements(2 * MOST_EDGES).with_max_payload_bytes(MOST_TEXT);
+        let bounded =
+            VlenStringReadOptions::new().with_max_elements(2 * MOST_EDGES).with_max_payload_bytes(MOST_TEXT);
         let texts = match self.sound(place, dataset.dtype())? {
             DType::VariableLengthString => dataset.read_vlen_strings(bounded),
             _ => dataset.read_string(),
@@ -263,9 +267,7 @@ pub fn to_bytes(contents: &Contents) -> Result<Vec<u8>> {
     }
     top.add_group(nodes.finish());
     builder.add_group(top.finish());
-    builder
-        .finish()
-        .map_err(|error| Error::invalid("write NIR", "a graph that HDF5 can hold", error.to_string()))
+    builder.finish().map_err(|error| Error::invalid("write NIR", "a graph that HDF5 can hold", error.to_string()))
 }
 
 /// Rows of a field that are packed together: whole ones, as many as make a chunk.

@@ -1,7 +1,8 @@
 //! The nodes that this program knows, with checked shapes, and the order of a chain of them.
 //!
-//! What comes in and goes out of a node has a shape without batch and time, as NIR's shapes have none. A node that is not
-//! known, a branch, a merge, a circle, a shape that does not fit: each is an error that names the node. Nothing is guessed.
+//! What comes in and goes out of a node has a shape without batch and time, as NIR's shapes have none. A node that is
+//! not known, a branch, a merge, a circle, a shape that does not fit: each is an error that names the node. Nothing
+//! is guessed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,7 +94,8 @@ pub struct Neurons {
     pub v_leak: Option<Array<f64>>,
     /// What a membrane must exceed.
     pub v_threshold: Array<f64>,
-    /// Where a membrane goes when it has fired; none is 0, and is not written, since older readers do not know the field.
+    /// Where a membrane goes when it has fired; none is 0, and is not written, since older readers do not know the
+    /// field.
     pub v_reset: Option<Array<f64>>,
 }
 
@@ -186,7 +188,8 @@ impl Graph {
                 expected: format!("{} in the node {name:?} ({})", flaw.expected, node.kind()),
                 got: flaw.got,
             })?;
-            if output.iter().try_fold(1usize, |all, &size| all.checked_mul(size)).is_none_or(|all| all > MOST_SIGNAL) {
+            if output.iter().try_fold(1usize, |all, &size| all.checked_mul(size)).is_none_or(|all| all > MOST_SIGNAL)
+            {
                 return refuse(format!("at most {MOST_SIGNAL} numbers out of {name:?}"), shape_name(&output));
             }
             links.push(Link { name, node, input, output });
@@ -201,7 +204,10 @@ impl Graph {
         }
         let linked: BTreeSet<&str> = links.iter().map(|link| link.name).collect();
         if let Some(alone) = self.nodes.keys().find(|name| !linked.contains(name.as_str())) {
-            return refuse("every node in the chain from the Input to the Output", format!("{alone:?} outside of it"));
+            return refuse(
+                "every node in the chain from the Input to the Output",
+                format!("{alone:?} outside of it"),
+            );
         }
         Ok(links)
     }

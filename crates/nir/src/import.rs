@@ -1,9 +1,10 @@
 //! From a graph back to a model: weights that were changed elsewhere, under the words of the model that was exported.
 //!
-//! The nodes must be those that the export writes for this model, in their order and of their shapes; their names are free.
-//! Synapses, presence currents and biases are read from their places, divided by how much a threshold grew, and rounded to the
-//! grid. Then the new model is exported again and laid beside the file: so whatever the file holds that the model has no place
-//! for (a pooling that was trained, relays, other parameters of neurons) is found and named.
+//! The nodes must be those that the export writes for this model, in their order and of their shapes; their names are
+//! free. Synapses, presence currents and biases are read from their places, divided by how much a threshold grew, and
+//! rounded to the grid. Then the new model is exported again and laid beside the file: so whatever the file holds
+//! that the model has no place for (a pooling that was trained, relays, other parameters of neurons) is found and
+//! named.
 
 use spiketext::{
     Error, Result,
@@ -34,11 +35,12 @@ fn refuse<T>(expected: impl Into<String>, got: impl Into<String>) -> Result<T> {
     Err(Error::invalid("import", expected, got))
 }
 
-/// Takes the weights of a graph into a model like `model`, from which the graph was exported for `target`. `source` is what
-/// the new model says of where they come from.
+/// Takes the weights of a graph into a model like `model`, from which the graph was exported for `target`. `source`
+/// is what the new model says of where they come from.
 ///
 /// # Errors
-/// If the graph is not one that this model exports to, by its nodes, their shapes, or numbers that the model has no place for.
+/// If the graph is not one that this model exports to, by its nodes, their shapes, or numbers that the model has no
+/// place for.
 pub fn import_like(model: &Model, graph: &Graph, target: Target, source: &str) -> Result<Import> {
     let links = graph.chain().map_err(|Flaw { expected, got }| Error::invalid("import", expected, got))?;
     let length = match links[0].output[..] {
@@ -132,7 +134,10 @@ fn paired<'a>(links: &'a [Link<'a>], exported: &Export) -> Result<Vec<Beside<'a>
         return refuse(format!("the nodes of an export of this model: {}", kinds(&wanted)), kinds(&there));
     }
     if let Some(other) = links.iter().find(|link| matches!(link.node, Node::Scale(_) | Node::Pool(_))) {
-        return refuse("no nodes but those of an export", format!("{:?}, which is {}", other.name, other.node.kind()));
+        return refuse(
+            "no nodes but those of an export",
+            format!("{:?}, which is {}", other.name, other.node.kind()),
+        );
     }
     let same = |link: &Link, wanted: &Link| {
         // Which of the two kinds of neurons it is says how they are run, which the comparison looks at.
@@ -188,14 +193,20 @@ fn layer(network: &Network, at: usize, own: &LayerWeights, pair: &Pair, exported
         (Node::Affine { weight, bias: Some(bias) }, Node::Affine { weight: wanted, bias: Some(wanted_bias) }) => {
             (&weight.values, bias, &weight.shape, &wanted.values, wanted_bias)
         }
-        (node, _) => return refuse("weights and biases", format!("{:?}, which is {}", pair.weights.link.name, node.kind())),
+        (node, _) => {
+            return refuse("weights and biases", format!("{:?}, which is {}", pair.weights.link.name, node.kind()));
+        }
     };
     let row_size: usize = shape[1..].iter().product();
     // A number that is as it was exported stays what it was, to the bit.
     let scaled = |row: usize, value: f32| (f64::from(value) / growth[row]) as f32;
     let taken = |row: usize, at: usize, was: f32, of_one: f64| {
         let index = row * row_size + at;
-        if growth[row] == 1.0 && weight[index] == wanted[index] { was } else { (f64::from(scaled(row, weight[index])) * of_one) as f32 }
+        if growth[row] == 1.0 && weight[index] == wanted[index] {
+            was
+        } else {
+            (f64::from(scaled(row, weight[index])) * of_one) as f32
+        }
     };
     let mut new = own.clone();
     for (row, own) in new.bias.iter_mut().enumerate() {
@@ -205,7 +216,8 @@ fn layer(network: &Network, at: usize, own: &LayerWeights, pair: &Pair, exported
     let tap_at = |channel: usize, place: usize| (channel * shape[2] + place) * shape[3] + shape[3] / 2;
     match &leaf.layer {
         LayerConfig::TextConvolution { shape: kernels, .. } => {
-            let further = config.chain.leaves().iter().any(|leaf| matches!(leaf.layer, LayerConfig::Convolution { .. }));
+            let further =
+                config.chain.leaves().iter().any(|leaf| matches!(leaf.layer, LayerConfig::Convolution { .. }));
             let columns = kernels.products();
             for (which, &width) in kernels.widths.iter().enumerate() {
                 let first = if further { 0 } else { shape[2] / 2 - (width - 1) / 2 };
@@ -240,7 +252,8 @@ fn layer(network: &Network, at: usize, own: &LayerWeights, pair: &Pair, exported
             for row in 0..new.shortcut.len() {
                 // Where the block has one layer, synapse and shortcut are one weight, which cannot be told apart.
                 if let Some((false, _)) = around {
-                    let carried = pair.weights.link.input[0] - config.chain.leaves()[around.map_or(0, |(_, from)| from)].outputs;
+                    let carried = pair.weights.link.input[0]
+                        - config.chain.leaves()[around.map_or(0, |(_, from)| from)].outputs;
                     let own = &mut new.shortcut[row];
                     *own = taken(row, tap_at(carried + row, width / 2), *own, 1.0);
                 }
@@ -249,7 +262,8 @@ fn layer(network: &Network, at: usize, own: &LayerWeights, pair: &Pair, exported
                 let own_place = |row: usize| row * columns + ((width - 1) / 2) * leaf.outputs + row;
                 for row in 0..new.shortcut.len() {
                     new.synapses[own_place(row)] -= if growth[row] == 1.0
-                        && weight[row * row_size + tap_at(row, width / 2)] == wanted[row * row_size + tap_at(row, width / 2)]
+                        && weight[row * row_size + tap_at(row, width / 2)]
+                            == wanted[row * row_size + tap_at(row, width / 2)]
                     {
                         0.0
                     } else {
@@ -266,7 +280,8 @@ fn layer(network: &Network, at: usize, own: &LayerWeights, pair: &Pair, exported
             let height = if from_sums { layout_height(config, layout.length) } else { 1 };
             let divided = layout.channel(Channel::Token).is_none();
             for channel in 0..inputs {
-                let width = if widths.len() == 1 { widths[0] } else { widths[(channel / filters).min(widths.len() - 1)] };
+                let width =
+                    if widths.len() == 1 { widths[0] } else { widths[(channel / filters).min(widths.len() - 1)] };
                 let positions = layout.length - width + 1;
                 let first = if height == layout.length { (width - 1) / 2 } else { 0 };
                 let (place, share) = match from_sums {

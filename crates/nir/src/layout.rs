@@ -1,7 +1,7 @@
 //! What the inputs of an exported network mean, and the spike trains that a text puts into them.
 //!
-//! An input has the shape `[channels, L, 1]`: a channel for each dimension of a word, and some more that carry what NIR has no
-//! words for. L is the length of a text, in tokens.
+//! An input has the shape `[channels, L, 1]`: a channel for each dimension of a word, and some more that carry what
+//! NIR has no words for. L is the length of a text, in tokens.
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
-//! Arrays by name in one file, as NumPy's `savez_compressed` writes them: what Python programs read without anything more.
+//! Arrays by name in one file, as NumPy's `savez_compressed` writes them: what Python programs read without anything
+//! more.
 //!
-//! NIR has a form of data of its own, which needs nir 1.0.8 and HDF5; sinabs is held to an older nir. So spike trains go as
-//! NumPy arrays.
+//! NIR has a form of data of its own, which needs nir 1.0.8 and HDF5; sinabs is held to an older nir. So spike trains
+//! go as NumPy arrays.
 
 use std::{
     collections::BTreeMap,
@@ -80,7 +81,8 @@ fn bytes_of<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N])
 /// Reads one array of a file as numbers of single precision, whatever it was written as.
 ///
 /// # Errors
-/// If the file cannot be read or is damaged, there is no such array, or it is of another kind than numbers and truth values.
+/// If the file cannot be read or is damaged, there is no such array, or it is of another kind than numbers and truth
+/// values.
 pub fn read(path: &Path, name: &str) -> Result<Array<f32>> {
     let file = File::open(path).map_err(Error::read(path))?;
     read_from(path, BufReader::new(file), name)
@@ -129,7 +131,8 @@ fn parse_array(bytes: &[u8]) -> std::result::Result<Array<f32>, (String, String)
     let header = bytes.get(start..start.saturating_add(length)).and_then(|header| std::str::from_utf8(header).ok());
     let Some(header) = header else { return refuse("a header of text", "a damaged one") };
     let fields = fields_of(header);
-    let (Some(kind), Some(order), Some(shape)) = (fields.get("descr"), fields.get("fortran_order"), fields.get("shape"))
+    let (Some(kind), Some(order), Some(shape)) =
+        (fields.get("descr"), fields.get("fortran_order"), fields.get("shape"))
     else {
         return refuse("a header with descr, fortran_order and shape", header.trim());
     };

@@ -1,8 +1,8 @@
 //! Runs a chain of NIR nodes on spike trains, step by step, as a reader would ([`crate::target::Rule`]).
 //!
-//! All nodes run in the same step, one after the other. Signals and membranes are of double precision, in which sums of
-//! weights of single precision are exact far beyond what networks of this program form; readers compute in single precision,
-//! so that near a threshold they may differ. Inputs that are zero cost nothing.
+//! All nodes run in the same step, one after the other. Signals and membranes are of double precision, in which sums
+//! of weights of single precision are exact far beyond what networks of this program form; readers compute in single
+//! precision, so that near a threshold they may differ. Inputs that are zero cost nothing.
 
 use crate::{
     array::shape_name,
@@ -25,13 +25,13 @@ pub struct Simulator {
 /// What one text, or any other train of spikes, gave.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recording {
-    /// For each node of neurons, in the order of the chain: its spikes `[T, neurons]`. A reader that lets neurons fire
-    /// several times a step gives numbers above 1.
+    /// For each node of neurons, in the order of the chain: its spikes `[T, neurons]`. A reader that lets neurons
+    /// fire several times a step gives numbers above 1.
     pub spikes: Vec<Vec<f32>>,
     /// What reached the output `[T, O]`.
     pub outputs: Vec<f32>,
-    /// For each node of weights (affine ones and convolutions), in the order of the chain: inputs that are not zero times the
-    /// weights that are not zero and meet them, over all steps. Biases are left out, as NeuroBench has it.
+    /// For each node of weights (affine ones and convolutions), in the order of the chain: inputs that are not zero
+    /// times the weights that are not zero and meet them, over all steps. Biases are left out, as NeuroBench has it.
     pub operations: Vec<u64>,
 }
 
@@ -45,10 +45,17 @@ struct Layer {
 #[derive(Clone, Debug)]
 enum Run {
     /// Weights that are not zero, column after column, and biases.
-    Affine { columns: Columns, bias: Vec<f32>, outputs: usize },
+    Affine {
+        columns: Columns,
+        bias: Vec<f32>,
+        outputs: usize,
+    },
     Scale(Vec<f32>),
     Convolution(Kernel),
-    Pool { pool: Pool, input: [usize; 3] },
+    Pool {
+        pool: Pool,
+        input: [usize; 3],
+    },
     Neurons(Vec<Neuron>),
 }
 
@@ -238,7 +245,9 @@ fn run_of(link: &Link, rule: Rule) -> Result<Option<Run>, Flaw> {
         }
         Node::Scale(scale) => Run::Scale(scale.values.clone()),
         Node::Convolution(convolution) => {
-            let [_, inside, height, width] = convolution.weight.shape[..] else { unreachable!("weights of four axes") };
+            let [_, inside, height, width] = convolution.weight.shape[..] else {
+                unreachable!("weights of four axes")
+            };
             let filters = convolution.weight.shape[0];
             let taps = height * width;
             let columns = Columns::of(inside * taps, filters, |at, filter| {
@@ -255,8 +264,7 @@ fn run_of(link: &Link, rule: Rule) -> Result<Option<Run>, Flaw> {
 /// Neurons in steps: one for all that are alike.
 fn discrete(link: &Link, neurons: &Neurons, rule: Rule) -> Result<Vec<Neuron>, Flaw> {
     let arrays = [Some(&neurons.r), Some(&neurons.v_threshold), neurons.tau.as_ref(), neurons.v_leak.as_ref()];
-    let count =
-        arrays.into_iter().chain([neurons.v_reset.as_ref()]).flatten().map(|array| array.values.len()).max();
+    let count = arrays.into_iter().chain([neurons.v_reset.as_ref()]).flatten().map(|array| array.values.len()).max();
     let of = |i: usize| {
         let at = |array: &crate::array::Array<f64>| array.values[if array.values.len() == 1 { 0 } else { i }];
         let r = if rule.reads_resistance { at(&neurons.r) } else { 1.0 };
@@ -358,9 +366,8 @@ fn reached(
 }
 
 fn pool_windows(pool: &Pool, [channels, height, width]: [usize; 3], signal: &[f64]) -> Vec<f64> {
-    let [high, wide] = [0, 1].map(|axis| {
-        ([height, width][axis] + 2 * pool.padding[axis] - pool.kernel[axis]) / pool.stride[axis] + 1
-    });
+    let [high, wide] = [0, 1]
+        .map(|axis| ([height, width][axis] + 2 * pool.padding[axis] - pool.kernel[axis]) / pool.stride[axis] + 1);
     let share = if pool.average { 1.0 / (pool.kernel[0] * pool.kernel[1]) as f64 } else { 1.0 };
     let mut all = Vec::with_capacity(channels * high * wide);
     for plane in signal.chunks_exact(height * width) {

@@ -55,8 +55,11 @@ fn check(model: &Model, exported: &Export, words: &[u32], recording: &Recording)
                 let total = spikes.len() / steps;
                 let filters = leaf.outputs / trains.len();
                 let widths = &config.convolution().widths;
-                let further = matches!(config.chain.layers()[1], spiketext::network::LayerConfig::Convolution { .. }
-                    | spiketext::network::LayerConfig::Residual { .. });
+                let further = matches!(
+                    config.chain.layers()[1],
+                    spiketext::network::LayerConfig::Convolution { .. }
+                        | spiketext::network::LayerConfig::Residual { .. }
+                );
                 let height = if further { length - widths[0] + 1 } else { length };
                 prop_assert!(single || !further);
                 for (which, train) in trains.iter().enumerate() {
@@ -67,7 +70,14 @@ fn check(model: &Model, exported: &Export, words: &[u32], recording: &Recording)
                             let own: Vec<f32> = (0..filters)
                                 .map(|f| spikes[t * total + (which * filters + f) * height + first + p])
                                 .collect();
-                            prop_assert_eq!(own, fired(train, t * positions + p), "layer {} step {} position {}", &leaf.path, t, p);
+                            prop_assert_eq!(
+                                own,
+                                fired(train, t * positions + p),
+                                "layer {} step {} position {}",
+                                &leaf.path,
+                                t,
+                                p
+                            );
                         }
                     }
                 }
@@ -76,7 +86,13 @@ fn check(model: &Model, exported: &Export, words: &[u32], recording: &Recording)
                 let spikes = nodes.next().expect("a node of neurons");
                 let total = spikes.len() / steps;
                 for t in 0..steps {
-                    prop_assert_eq!(&spikes[t * total..][..leaf.outputs], &fired(train, t)[..], "layer {} step {}", &leaf.path, t);
+                    prop_assert_eq!(
+                        &spikes[t * total..][..leaf.outputs],
+                        &fired(train, t)[..],
+                        "layer {} step {}",
+                        &leaf.path,
+                        t
+                    );
                 }
             }
             LayerTrace::Sums | LayerTrace::Outputs(None) => {}
@@ -144,7 +160,8 @@ fn resets_that_a_reader_does_not_have_are_refused_with_what_helps() {
     let model = random(config.clone(), 1);
     let refused = export(&model, Target::Generic, None).expect_err("a soft reset").to_string();
     assert!(refused.contains("--reset hard") && refused.contains("--target sinabs"), "{refused}");
-    let carried = export(&model, Target::Sinabs, Some(7).filter(|_| config.padding == Padding::Valid)).expect("it subtracts");
+    let carried =
+        export(&model, Target::Sinabs, Some(7).filter(|_| config.padding == Padding::Valid)).expect("it subtracts");
     assert!(carried.not_carried.iter().any(|line| line.contains("several times")), "{:?}", carried.not_carried);
     // In one step no membrane is read again, whatever the reset is.
     config.steps = 1;

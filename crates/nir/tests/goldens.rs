@@ -1,4 +1,5 @@
-//! Files that nir, snnTorch, SpikingJelly and Norse wrote, with the spikes these gave (`reference/nir_peers.py make`).
+//! Files that nir, snnTorch, SpikingJelly and Norse wrote, with the spikes these gave (`reference/nir_peers.py
+//! make`).
 
 use std::path::{Path, PathBuf};
 

@@ -124,7 +124,10 @@ fn readers_fire_as_they_do() {
         ],
     );
     // v = v / 2 + 1/4 + i: 1.25 fires and goes to -1, then -0.25 and 0.125.
-    assert_eq!(outputs(&chain(&[1.0], &[1.0], vec![leaky]), Target::Generic, &[1.0, 0.0, 0.0, 1.0]), [1.0, 0.0, 0.0, 1.0]);
+    assert_eq!(
+        outputs(&chain(&[1.0], &[1.0], vec![leaky]), Target::Generic, &[1.0, 0.0, 0.0, 1.0]),
+        [1.0, 0.0, 0.0, 1.0]
+    );
 }
 
 #[test]
@@ -139,7 +142,10 @@ fn what_is_not_known_is_named() {
     let told = [
         (with(&|c| c.nodes.get_mut("n1").expect("there").kind = "CubaLIF".into()), vec!["n1", "CubaLIF", "Affine"]),
         (with(&|c| c.nodes.get_mut("n1").expect("there").kind = "NIRGraph".into()), vec!["n1", "NIRGraph"]),
-        (with(&|c| drop(c.nodes.get_mut("n1").expect("there").fields.remove("r"))), vec!["\"r\"", "n1", "no such field"]),
+        (
+            with(&|c| drop(c.nodes.get_mut("n1").expect("there").fields.remove("r"))),
+            vec!["\"r\"", "n1", "no such field"],
+        ),
         (with(&|c| c.edges.push(["n1".into(), "n1".into()])), vec!["branches", "n1"]),
         (with(&|c| c.edges.push(["n2".into(), "n1".into()])), vec!["merges", "n1"]),
         (with(&|c| drop(c.edges.pop())), vec!["ends with an Output", "n1"]),

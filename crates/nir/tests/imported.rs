@@ -4,7 +4,7 @@ mod common;
 
 use common::{chain, random};
 use proptest::prelude::*;
-use spiketext::network::{LayerConfig, Padding, Signal};
+use spiketext::network::{LayerConfig, LayerWeights, Padding, Signal};
 use spiketext_nir::{Graph, Target, export, graph::Node, import_like};
 
 fn length(padding: Padding) -> Option<usize> {
@@ -50,12 +50,17 @@ proptest! {
             own.thresholds.clone_from(&kept.thresholds);
         }
         // A presence current that is nowhere has no channel, and the file no place for one.
-        let presence = |layers: &[spiketext::network::LayerWeights]| layers[0].presence.iter().any(|&current| current != 0.0);
+        let presence = |layers: &[LayerWeights]| layers[0].presence.iter().any(|&current| current != 0.0);
         prop_assume!(presence(&weights.layers) == presence(&model.network().weights().layers));
         let other = spiketext::Network::new(config, weights).expect("sound");
         let changed = spiketext::Model::new(
-            model.language(), model.labels().to_vec(), model.priors().to_vec(), model.seed(), model.vocabulary().clone(),
-            other, model.training().clone(),
+            model.language(),
+            model.labels().to_vec(),
+            model.priors().to_vec(),
+            model.seed(),
+            model.vocabulary().clone(),
+            other,
+            model.training().clone(),
         ).expect("a model");
         let exported = export(&changed, Target::Generic, length(padding)).expect("exported");
         let back = import_like(&model, &exported.graph, Target::Generic, "a.nir").expect("imported");
@@ -69,7 +74,8 @@ proptest! {
                     continue;
                 }
                 for (got, wanted) in got.iter().zip(wanted) {
-                    prop_assert!((got - wanted).abs() <= largest / 20.0, "{name} of layer {}: {got} for {wanted}", leaf.path);
+                    let told = format!("{name} of layer {}: {got} for {wanted}", leaf.path);
+                    prop_assert!((got - wanted).abs() <= largest / 20.0, "{told}");
                 }
             }
         }
@@ -131,7 +137,9 @@ fn numbers_without_a_place_are_named() {
             Node::Convolution(convolution) => {
                 convolution.weight.values.iter_mut().chain(&mut convolution.bias).for_each(|value| *value *= 2.0);
             }
-            Node::Neurons(neurons) if name == "neurons_0" => neurons.v_threshold.values.iter_mut().for_each(|v| *v *= 2.0),
+            Node::Neurons(neurons) if name == "neurons_0" => {
+                neurons.v_threshold.values.iter_mut().for_each(|v| *v *= 2.0)
+            }
             _ => {}
         }
     }

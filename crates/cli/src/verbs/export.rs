@@ -19,9 +19,9 @@ use crate::support::{reading, target};
 
 /// Write a model as a NIR file for simulators and neuromorphic chips.
 ///
-/// The file is one chain of nodes for texts of one length: convolutions and affine blocks with neurons that integrate and fire.
-/// It takes the spikes of words; --inputs writes those of texts, with every spike that follows, so that a reader can be checked.
-/// What the file does not hold is listed.
+/// The file is one chain of nodes for texts of one length: convolutions and affine blocks with neurons that integrate
+/// and fire. It takes the spikes of words; --inputs writes those of texts, with every spike that follows, so that a
+/// reader can be checked. What the file does not hold is listed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spiketext train reviews.csv --reset hard --out model
@@ -51,8 +51,8 @@ pub struct Arguments {
     /// Whose reader the file is for: generic, snntorch, spikingjelly, norse or sinabs.
     #[arg(long, value_name = "READER", default_value = "generic")]
     target: Target,
-    /// Tokens of a text [default: as many as the model pads texts to, else the middle one of its training texts has; of
-    /// --recipe sparse as many as 99 in 100 of them have].
+    /// Tokens of a text [default: as many as the model pads texts to, else the middle one of its training texts has;
+    /// of --recipe sparse as many as 99 in 100 of them have].
     #[arg(long, value_name = "L")]
     length: Option<u32>,
     /// Texts whose spikes are to be written.
@@ -72,7 +72,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Arguments { model: folder, out, target: reader, length, inputs, inputs_out, reading, force, json } = arguments;
+    let Arguments { model: folder, out, target: reader, length, inputs, inputs_out, reading, force, json } =
+        arguments;
     check_target(out, folder, *force)?;
     if let Some(inputs_out) = inputs_out {
         check_target(inputs_out, folder, *force)?;
@@ -154,7 +155,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// What the channels of the input say, for people.
 fn channels(layout: &spiketext_nir::Layout) -> String {
     let dimensions = format!("0 to {} dimensions of a word", layout.dimension - 1);
-    let further = layout.further.iter().enumerate().map(|(at, channel)| format!("{} {channel}", layout.dimension + at));
+    let further =
+        layout.further.iter().enumerate().map(|(at, channel)| format!("{} {channel}", layout.dimension + at));
     std::iter::once(dimensions).chain(further).collect::<Vec<_>>().join(", ")
 }
 

@@ -1,4 +1,5 @@
-//! `spiketext import`: a NIR file into a model whose weights were changed elsewhere, or run on spike trains, or shown.
+//! `spiketext import`: a NIR file into a model whose weights were changed elsewhere, or run on spike trains, or
+//! shown.
 
 use std::{
     fs::OpenOptions,
@@ -15,9 +16,10 @@ use crate::support::target;
 
 /// Read a NIR file: show it, run it on spike trains, or take its weights into a model.
 ///
-/// A file is read if its nodes are a chain of kinds that are known here; any other node, a branch or a circle is an error that
-/// names it. With --inputs the chain is run step by step, as the reader that --target names would. With --like the file is an
-/// export of a model whose weights were changed, in snnTorch for one: they become a model with the words of the other.
+/// A file is read if its nodes are a chain of kinds that are known here; any other node, a branch or a circle is an
+/// error that names it. With --inputs the chain is run step by step, as the reader that --target names would. With
+/// --like the file is an export of a model whose weights were changed, in snnTorch for one: they become a model with
+/// the words of the other.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spiketext import network.nir                                              the nodes, their shapes and weights
@@ -69,7 +71,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let (Some(_), Some(out)) = (like, out) {
         // Better now than after the work.
         if Model::check_target(out)? && !force {
-            anyhow::bail!("import: expected an --out that is not there yet (--force replaces a model), got {}", out.display());
+            anyhow::bail!(
+                "import: expected an --out that is not there yet (--force replaces a model), got {}",
+                out.display()
+            );
         }
     }
     let in_file = |Flaw { expected, got }: Flaw| spiketext::Error::malformed(path, None, expected, got);
@@ -79,7 +84,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut lines = Vec::new();
     match (like, inputs, out) {
         (Some(like), _, Some(out)) => {
-            let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+            let name = path
+                .file_name()
+                .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
             let imported = import_like(&Model::load(like)?, &graph, *reader, &name)?;
             imported.model.save(out)?;
             object["changed"] = imported.changed.into();

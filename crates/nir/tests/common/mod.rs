@@ -52,18 +52,24 @@ pub fn random(config: NetworkConfig, seed: u64) -> Model {
 
 /// Networks that NIR can hold to the spike: hard resets, no leaks, plain spikes.
 pub fn chain() -> impl Strategy<Value = NetworkConfig> {
-    let neuron = (0u8..3, prop::sample::select(vec![1.0f32, 0.7])).prop_map(|(initial, threshold)| NeuronParameters {
-        reset: Reset::Hard,
-        initial: f32::from(initial) / 4.0,
-        threshold,
-        ..NeuronParameters::paper()
-    });
+    let neuron =
+        (0u8..3, prop::sample::select(vec![1.0f32, 0.7])).prop_map(|(initial, threshold)| NeuronParameters {
+            reset: Reset::Hard,
+            initial: f32::from(initial) / 4.0,
+            threshold,
+            ..NeuronParameters::paper()
+        });
     let widths = prop::sample::select(vec![vec![1], vec![3], vec![4], vec![2, 3], vec![1, 4], vec![3, 4, 5]]);
-    let padding =
-        prop::sample::select(vec![Padding::Valid, Padding::Tokens, Padding::Padded { length: 5 }, Padding::Padded { length: 7 }]);
+    let padding = prop::sample::select(vec![
+        Padding::Valid,
+        Padding::Tokens,
+        Padding::Padded { length: 5 },
+        Padding::Padded { length: 7 },
+    ]);
     let read = prop::sample::select(vec![Readout::SpikeCount, Readout::Membrane]);
     let unknown = prop::sample::select(vec![UnknownWord::Silent, UnknownWord::Mean]);
-    let encoder = prop::sample::select(vec![Encoder::Regular, Encoder::Bernoulli, Encoder::Latency, Encoder::Winners]);
+    let encoder =
+        prop::sample::select(vec![Encoder::Regular, Encoder::Bernoulli, Encoder::Latency, Encoder::Winners]);
     let sizes = (prop::sample::select(vec![1usize, 6]), prop::sample::select(vec![1usize, 2, 7]), 1usize..5);
     let further = (0usize..4, 0usize..3, any::<bool>(), 0usize..3);
     (neuron, widths, padding, (read, unknown, encoder), sizes, further).prop_map(
@@ -78,7 +84,8 @@ pub fn chain() -> impl Strategy<Value = NetworkConfig> {
                 match block {
                     0 => layers.extend(all),
                     block => {
-                        let blocks = all.chunks(block).map(|layers| LayerConfig::Residual { layers: layers.to_vec() });
+                        let blocks =
+                            all.chunks(block).map(|layers| LayerConfig::Residual { layers: layers.to_vec() });
                         layers.extend(blocks);
                     }
                 }

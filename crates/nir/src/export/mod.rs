@@ -3,33 +3,39 @@
 //! ```text
 //! Input [channels, L, 1]                    words, presence, onset (see `layout`)
 //! Conv2d -> IF                              each convolution; kernels square, weights in their middle column alone
-//! Flatten -> Affine -> IF                   pooling and the neurons of the pooled features, or what else reads the sums
+//! Flatten -> Affine -> IF                   pooling and the neurons of the pooled features, or what reads the sums
 //! Affine -> IF                              dense layers
 //! Affine (-> IF) -> Output                  the read-out; of a membrane read-out the sum over time is the score
 //! ```
 //!
 //! What NIR cannot say is carried in other ways, exactly:
 //!
-//! - A first membrane is a charge that the input channel `onset` gives in the first step. Later layers get it through *relays*:
-//!   neurons that fire when the neuron they copy does, in the same step.
+//! - A first membrane is a charge that the input channel `onset` gives in the first step. Later layers get it through
+//!   *relays*: neurons that fire when the neuron they copy does, in the same step.
 //! - What goes around a residual block goes through relays inside of it.
 //! - Pooling adds up; thresholds are multiplied by the positions, as in the plain engine.
-//! - Where a text is divided by its tokens, a neuron counts them for the biases of the read-out, and a channel silences the
-//!   positions past its end. So scores are those of the model times the tokens.
+//! - Where a text is divided by its tokens, a neuron counts them for the biases of the read-out, and a channel
+//!   silences the positions past its end. So scores are those of the model times the tokens.
 //!
-//! **Ties decide nothing.** Weights are whole multiples of a unit, and so are membranes between resets to 0. A threshold is put
-//! half a unit above the last multiple that does not fire: then `>` and `>=` are one, and rounding of readers that compute in
-//! single precision is far below what would matter. Readers want one threshold a layer; where it differs between neurons, the
-//! weights of each are divided by its own.
+//! **Ties decide nothing.** Weights are whole multiples of a unit, and so are membranes between resets to 0. A
+//! threshold is put half a unit above the last multiple that does not fire: then `>` and `>=` are one, and rounding
+//! of readers that compute in single precision is far below what would matter. Readers want one threshold a layer;
+//! where it differs between neurons, the weights of each are divided by its own.
+
+mod rows;
+mod told;
 
 use std::collections::BTreeMap;
 
 use spiketext::{
     Error, Result,
     model::Model,
-    network::{LayerConfig, LayerWeights, Leaf, Network, Padding, Readout, UnknownWord},
+    network::{LayerConfig, LayerWeights, Leaf, Network, Padding},
 };
 use spiketext_kernels::{Drive, NeuronParameters, Reset};
+
+use rows::{Fire, Rows, SquareKernel, first_charge};
+use told::not_carried;
 
 use crate::{
     array::Array,
@@ -56,7 +62,8 @@ pub struct Export {
     pub not_carried: Vec<String>,
 }
 
-/// Writes `model` as a graph for texts of `length` tokens: by default its padded length, else one by its training texts.
+/// Writes `model` as a graph for texts of `length` tokens: by default its padded length, else one by its training
+/// texts.
 ///
 /// # Errors
 /// If the target cannot have what the model is; the message names the choice of `train` that helps.
@@ -129,7 +136,9 @@ fn choose_length(model: &Model, asked: Option<usize>) -> Result<usize> {
         }
         (Some(asked), _) => Ok(asked),
         // Shorter texts are exact: so most texts shall find room.
-        (None, Some([_, most, _])) if config.padding == Padding::Tokens => Ok(most.clamp(widest, LONGEST_UNASKED.max(widest))),
+        (None, Some([_, most, _])) if config.padding == Padding::Tokens => {
+            Ok(most.clamp(widest, LONGEST_UNASKED.max(widest)))
+        }
         (None, Some([middle, ..])) => Ok(middle.clamp(widest, LONGEST_UNASKED.max(widest))),
         (None, None) => Ok(LENGTH.max(widest)),
     }
@@ -150,7 +159,9 @@ impl Needs {
         let config = network.config();
         let leaves = config.chain.leaves();
         let onset = |leaf: &Leaf| {
-            leaf.layer.firing_neuron().is_some_and(|neuron| config.steps > 1 && first_charge(neuron, neuron.threshold) > 0.0)
+            leaf.layer
+                .firing_neuron()
+                .is_some_and(|neuron| config.steps > 1 && first_charge(neuron, neuron.threshold) > 0.0)
         };
         let onset_until = leaves.iter().rposition(onset);
         let mut around = BTreeMap::new();
@@ -159,11 +170,6 @@ impl Needs {
         }
         Self { onset_until, around, tokens: config.padding == Padding::Tokens }
     }
-}
-
-/// What is left of a first membrane when the first current comes.
-fn first_charge(neuron: &NeuronParameters, threshold: f32) -> f64 {
-    f64::from(neuron.beta * (neuron.initial * threshold))
 }
 
 fn layout(network: &Network, target: Target, length: usize, needs: &Needs) -> Layout {
@@ -181,34 +187,6 @@ fn layout(network: &Network, target: Target, length: usize, needs: &Needs) -> La
     Layout { target, steps: config.steps, length, dimension: config.dimension(), further }
 }
 
-/// When a neuron fires, and with what it begins.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Fire {
-    threshold: f64,
-    /// The charge of the first step.
-    first: f64,
-}
-
-impl Fire {
-    /// Of a neuron whose currents are whole multiples of `unit`.
-    fn of(neuron: &NeuronParameters, threshold: f32, unit: f64, layout: &Layout) -> Self {
-        let first = first_charge(neuron, threshold);
-        let threshold = f64::from(threshold);
-        if layout.steps == 1 || neuron.beta == 1.0 && neuron.reset == Reset::Hard {
-            // Fires from one multiple on before its first spike, and from another on after it.
-            let whole = (threshold / unit).floor();
-            let at_first = ((threshold - first) / unit).floor();
-            return Self { threshold: (whole + 0.5) * unit, first: (whole - at_first) * unit };
-        }
-        let on_grid = |value: f64| (value / unit).fract() == 0.0;
-        if layout.target.rule().subtracts && on_grid(threshold) && on_grid(first) {
-            // What is subtracted must stay what it is, so membranes begin half a unit lower.
-            return Self { threshold, first: first - unit / 2.0 };
-        }
-        Self { threshold, first }
-    }
-}
-
 /// Spikes on their way from one layer to the next.
 #[derive(Clone, Debug)]
 struct Signal {
@@ -224,14 +202,6 @@ struct Signal {
     height: usize,
     /// Of each kernel width the first position of a text of full length, and how many it has.
     valid: Vec<(usize, usize)>,
-}
-
-/// A layer to be written: rows of weights, one for each neuron, with what they need beside.
-struct Rows {
-    /// `[rows, ...]`.
-    weight: Array<f32>,
-    bias: Vec<f64>,
-    fires: Vec<Fire>,
 }
 
 struct Making<'a> {
@@ -257,7 +227,9 @@ impl Making<'_> {
         let mut signal = None;
         for (at, (leaf, weights)) in network.layers().enumerate() {
             signal = Some(match (&leaf.layer, signal) {
-                (LayerConfig::TextConvolution { neuron, .. }, None) => self.text_convolution(leaf, weights, neuron)?,
+                (LayerConfig::TextConvolution { neuron, .. }, None) => {
+                    self.text_convolution(leaf, weights, neuron)?
+                }
                 (LayerConfig::Convolution { width, neuron, .. }, Some(before)) => {
                     self.convolution(at, leaf, weights, (*width, neuron), &before)?
                 }
@@ -275,8 +247,8 @@ impl Making<'_> {
         self.graph.chain().map(drop).map_err(|Flaw { expected, got }| Error::invalid("export", expected, got))
     }
 
-    /// The strength with which a relay is driven: it fires at once, and what a subtracting reader leaves in it never adds up
-    /// to a second spike.
+    /// The strength with which a relay is driven: it fires at once, and what a subtracting reader leaves in it never
+    /// adds up to a second spike.
     fn relay(&self, threshold: f64) -> f32 {
         (threshold * (1.0 + 0.25 / self.layout.steps as f64)) as f32
     }
@@ -304,7 +276,8 @@ impl Making<'_> {
         let leaves = self.network.config().chain.leaves();
         let own_positions = leaves.iter().any(|leaf| matches!(leaf.layer, LayerConfig::Convolution { .. }));
         let reach = if own_positions { widest } else { 2 * (widest / 2) + 1 };
-        let (height, middle) = if own_positions { (layout.length - widest + 1, 0) } else { (layout.length, widest / 2) };
+        let (height, middle) =
+            if own_positions { (layout.length - widest + 1, 0) } else { (layout.length, widest / 2) };
         let mut signal = Signal {
             own: leaf.outputs,
             onset: None,
@@ -389,7 +362,8 @@ impl Making<'_> {
         }
         // The spikes that go around: those of the layer before, or what it hands on.
         let around = |from: usize| if from + 1 == at { Some(0) } else { before.around };
-        let carried = self.needs.around.get(&at).map(|&from| (from, self.network.config().chain.leaves()[from].outputs));
+        let carried =
+            self.needs.around.get(&at).map(|&from| (from, self.network.config().chain.leaves()[from].outputs));
         if let Some((_, channels)) = carried {
             signal.around = Some(signal.total);
             signal.total += channels;
@@ -542,137 +516,11 @@ impl Making<'_> {
         if let Some(neuron) = neuron {
             self.fire(leaf, &[total], threshold, neuron)?;
         }
-        Ok(Signal {
-            own: outputs,
-            onset: onset_row,
-            tokens: None,
-            around: None,
-            total,
-            height: 1,
-            valid: Vec::new(),
-        })
-    }
-}
-
-impl Rows {
-    /// For a reader whose neurons may fire several times a step, in a network of one step: thresholds and biases so high that
-    /// no sum of weights reaches twice a threshold. Whether a neuron fires stays what it was. Gives the new threshold.
-    fn lifted(&mut self, threshold: f64) -> f64 {
-        let width = self.weight.values.len() / self.bias.len();
-        let rows = self.weight.values.chunks_exact(width).zip(&self.bias);
-        let most = rows.map(|(row, bias)| row.iter().map(|&weight| f64::from(weight).max(0.0)).sum::<f64>() + bias.max(0.0));
-        // A power of two is a whole multiple of every unit.
-        let by = most.fold(threshold, f64::max).log2().ceil().exp2();
-        self.bias.iter_mut().for_each(|bias| *bias += by);
-        threshold + by
-    }
-
-    /// The same neurons with one threshold: if theirs differ, weights and biases are divided by them.
-    fn of_one_threshold(mut self) -> (Self, f64) {
-        let Some(&Fire { threshold, .. }) = self.fires.first() else { return (self, 0.0) };
-        if self.fires.iter().all(|fire| fire.threshold == threshold) {
-            return (self, threshold);
-        }
-        let width = self.weight.values.len() / self.fires.len();
-        for ((row, bias), fire) in self.weight.values.chunks_exact_mut(width).zip(&mut self.bias).zip(&self.fires) {
-            row.iter_mut().for_each(|weight| *weight = (f64::from(*weight) / fire.threshold) as f32);
-            *bias /= fire.threshold;
-        }
-        (self, 1.0)
-    }
-}
-
-/// Kernels over the places of a text as a `Conv2d` of square kernels, of which only the middle column sees anything: readers
-/// know no `Conv1d`, or take other kernels for square ones.
-struct SquareKernel {
-    /// `[rows, channels, reach, reach]`.
-    weight: Array<f32>,
-}
-
-impl SquareKernel {
-    fn new(rows: usize, channels: usize, reach: usize) -> Result<Self> {
-        let shape = [rows, channels, reach, reach];
-        let all = shape.iter().fold(1usize, |all, &size| all.saturating_mul(size));
-        if all > MOST_WEIGHTS {
-            let expected = format!("at most {MOST_WEIGHTS} weights of a node (fewer filters or narrower kernels)");
-            return refuse(expected, format!("{shape:?}"));
-        }
-        Ok(Self { weight: Array::full(&shape, 0.0) })
-    }
-
-    fn at(&self, row: usize, channel: usize, place: usize) -> usize {
-        let [_, channels, reach, _] = self.weight.shape[..] else { unreachable!("four axes") };
-        ((row * channels + channel) * reach + place) * reach + reach / 2
-    }
-
-    fn set(&mut self, row: usize, channel: usize, place: usize, weight: f32) {
-        let at = self.at(row, channel, place);
-        self.weight.values[at] = weight;
-    }
-
-    fn add(&mut self, row: usize, channel: usize, place: usize, weight: f32) {
-        let at = self.at(row, channel, place);
-        self.weight.values[at] += weight;
+        Ok(Signal { own: outputs, onset: onset_row, tokens: None, around: None, total, height: 1, valid: Vec::new() })
     }
 }
 
 /// The name of a leaf's node, without full stops, for which some readers have no use.
 pub(crate) fn node_name(what: &str, leaf: &Leaf) -> String {
     format!("{what}_{}", leaf.path.replace('.', "_"))
-}
-
-/// What the file does not hold, or not exactly.
-fn not_carried(model: &Model, layout: &Layout) -> Vec<String> {
-    let config = model.network().config();
-    let length = layout.length;
-    let mut told = vec![
-        "words and their codes: the file takes the spikes of words, which --inputs writes".to_owned(),
-        "the answer to texts without a known word, which are the classes' shares in training".to_owned(),
-    ];
-    let mut tell = |sentence: String| told.push(sentence);
-    match config.padding {
-        Padding::Padded { .. } => {}
-        Padding::Tokens => tell(format!(
-            "tokens past {length}; scores are those of the model times the tokens of the text, which changes no label"
-        )),
-        Padding::Valid => tell(format!(
-            "other lengths: a text of {length} tokens is exact, a longer one is cut, and to a shorter one the file answers as the \
-             model does where {} follow it up to {length} (train with network.averaging={{kind=\"padded\", length={length}}} for a \
-             network whose texts are all exact)",
-            if config.unknown == UnknownWord::Silent { "unknown words" } else { "silent places" }
-        )),
-    }
-    if model.thresholds().is_some() {
-        tell("the probability from which on each class is answered".to_owned());
-    }
-    let (classes, outputs, read, _) = config.chain.readout();
-    if outputs > 1 {
-        tell(format!("which outputs belong to a class: {outputs} each of {classes} classes, one after the other"));
-    }
-    match read {
-        Readout::Membrane => tell("that the sum of an output over time is the score".to_owned()),
-        Readout::SpikeCount => {
-            tell("which of two classes with as many spikes is answered: the model asks the charge of the outputs".to_owned());
-        }
-    }
-    if config.steps > 1 && layout.target.rule().subtracts {
-        tell(
-            "one spike a step: neurons of sinabs may fire several times, and their membranes stay above minus their threshold"
-                .to_owned(),
-        );
-    }
-    let leaves = config.chain.leaves();
-    let firing = |leaf: &&Leaf| leaf.layer.firing_neuron().is_some();
-    if config.steps > 1 && leaves.iter().filter(firing).any(|leaf| leaf.layer.firing_neuron().is_some_and(|n| n.beta < 1.0)) {
-        tell("exact leaks: a reader rounds them, which may decide a membrane that is all but at its threshold".to_owned());
-    }
-    let shares = leaves.windows(2).any(|pair| {
-        matches!(pair[0].layer, LayerConfig::Pooling)
-            && !matches!(pair[1].layer, LayerConfig::Neurons { .. })
-            && pair[1].layer.firing_neuron().is_some()
-    });
-    if shares {
-        tell("exact means over positions: a reader rounds them, which may decide a membrane at its threshold".to_owned());
-    }
-    told
 }
