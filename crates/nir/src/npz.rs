@@ -151,7 +151,7 @@ fn parse_array(bytes: &[u8]) -> std::result::Result<Array<f32>, (String, String)
     let values: Vec<f32> = match kind.trim_matches(['\'', '"']) {
         "|b1" | "|u1" => data.iter().map(|&byte| f32::from(byte)).collect(),
         "|i1" => data.iter().map(|&byte| f32::from(byte as i8)).collect(),
-        "<f4" => numbers(data, |bytes| f32::from_le_bytes(bytes)),
+        "<f4" => numbers(data, f32::from_le_bytes),
         "<f8" => numbers(data, |bytes| f64::from_le_bytes(bytes) as f32),
         "<i4" => numbers(data, |bytes| i32::from_le_bytes(bytes) as f32),
         "<i8" => numbers(data, |bytes| i64::from_le_bytes(bytes) as f32),

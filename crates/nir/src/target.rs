@@ -121,7 +121,7 @@ impl FromStr for Target {
     fn from_str(name: &str) -> Result<Self, Error> {
         if name == "rockpool" {
             let got = "rockpool, whose release 3.1.0 reads neither convolutions nor IF neurons from NIR, and fails at LIF neurons";
-            return Err(Error::invalid("--target", "a reader that can run these networks", got));
+            return Err(Error::invalid("NIR", "a reader that can run these networks", got));
         }
         Self::ALL.into_iter().find(|target| target.name() == name).ok_or_else(|| Error::UnknownName {
             what: "reader of NIR files",
