@@ -9,11 +9,9 @@ use spiketext::{engine::token_trains, model::Model, text::UNKNOWN};
 
 use crate::target::Target;
 
-/// What a channel of the input says.
+/// What a channel of the input past the dimensions of a word says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
-    /// A dimension of the word at a place.
-    Dimension(usize),
     /// 1 at every step where a word stands that is not silent: its presence current.
     Presence,
     /// 1 at all places in the first step alone: the first membranes.
@@ -27,7 +25,6 @@ pub enum Channel {
 impl fmt::Display for Channel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dimension(dimension) => write!(formatter, "dimension {dimension}"),
             Self::Presence => formatter.write_str("presence"),
             Self::Onset => formatter.write_str("onset"),
             Self::Token => formatter.write_str("token"),
@@ -111,7 +108,6 @@ impl Layout {
             for (at, channel) in self.further.iter().enumerate() {
                 let row = &mut step[(self.dimension + at) * length..][..length];
                 let on = |place: usize| match channel {
-                    Channel::Dimension(_) => false,
                     Channel::Presence => trains.get(place).is_some_and(Option::is_some),
                     Channel::Onset => t == 0,
                     Channel::Token => place < read.len(),
