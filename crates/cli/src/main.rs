@@ -37,6 +37,10 @@ enum Verb {
     Augment(Box<verbs::augment::Arguments>),
     Inspect(verbs::inspect::Arguments),
     Embed(verbs::embed::Arguments),
+    #[cfg(feature = "nir")]
+    Export(verbs::export::Arguments),
+    #[cfg(feature = "nir")]
+    Import(verbs::import::Arguments),
     #[cfg(feature = "study")]
     Teach(Box<verbs::teach::Arguments>),
     Data(verbs::data::Arguments),
@@ -61,6 +65,10 @@ fn main() -> ExitCode {
         Verb::Augment(arguments) => verbs::augment::run(&arguments),
         Verb::Inspect(arguments) => verbs::inspect::run(&arguments),
         Verb::Embed(arguments) => verbs::embed::run(&arguments),
+        #[cfg(feature = "nir")]
+        Verb::Export(arguments) => verbs::export::run(&arguments),
+        #[cfg(feature = "nir")]
+        Verb::Import(arguments) => verbs::import::run(&arguments),
         #[cfg(feature = "study")]
         Verb::Teach(arguments) => verbs::teach::run(&arguments),
         Verb::Data(arguments) => verbs::data::run(arguments),

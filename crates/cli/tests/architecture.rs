@@ -30,11 +30,12 @@ fn dependencies(folder: &str, all: bool) -> BTreeSet<String> {
 }
 
 /// Folders and names of the libraries; each may use those before it.
-const CRATES: [(&str, &str); 8] = [
+const CRATES: [(&str, &str); 9] = [
     ("embedded", "spiketext-embedded"),
     ("kernels", "spiketext-kernels"),
     ("spiketext", "spiketext"),
     ("fetch", "spiketext-fetch"),
+    ("nir", "spiketext-nir"),
     ("attack", "spiketext-attack"),
     ("train", "spiketext-train"),
     ("study", "spiketext-study"),
@@ -78,7 +79,7 @@ fn closure(folder: &str) -> BTreeSet<String> {
 
 #[test]
 fn inference_needs_no_training_framework_and_no_front_door() {
-    for folder in ["kernels", "spiketext", "fetch", "study", "report"] {
+    for folder in ["kernels", "spiketext", "fetch", "nir", "study", "report"] {
         let all = closure(folder);
         assert_eq!(
             all.contains("ureq"),

@@ -109,7 +109,17 @@ fn treebank() {
     seed("treebank", "trees", trees);
 }
 
+/// Networks of others and their spikes; the first byte says which of the two a file is.
+fn nir() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/nir");
+    for entry in fs::read_dir(folder).expect("goldens").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        seed("nir", &name, &chosen(usize::from(name.ends_with(".npz")), &fs::read(entry.path()).expect("read")));
+    }
+}
+
 fn main() {
+    nir();
     vectors();
     data();
     teacher();

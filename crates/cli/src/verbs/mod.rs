@@ -7,6 +7,10 @@ pub mod augment;
 pub mod data;
 pub mod embed;
 pub mod evaluate;
+#[cfg(feature = "nir")]
+pub mod export;
+#[cfg(feature = "nir")]
+pub mod import;
 pub mod inspect;
 pub mod predict;
 #[cfg(feature = "report")]

@@ -97,6 +97,10 @@ pub struct Arguments {
     /// steps for each class, 4,000 at most].
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
+    /// What a spike does to a membrane, as `--set network.reset=hard`: soft takes the threshold away, hard puts it to 0, which is
+    /// what most simulators and chips can do (see `spiketext export`) [default: the recipe's: soft].
+    #[arg(long, value_name = "soft|hard", value_parser = ["soft", "hard"])]
+    reset: Option<String>,
     /// The seed of every random choice.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -391,6 +395,7 @@ fn recipe(arguments: &Arguments, weights: Option<&WeightChoice>) -> anyhow::Resu
         let flag = [
             (arguments.epochs.is_some(), "--epochs", "dnn.epochs"),
             (arguments.steps.is_some(), "--steps", "network.steps"),
+            (arguments.reset.is_some(), "--reset", "network.reset"),
             (weights.is_some(), "--class-weights", "class-weights"),
         ];
         for (given, flag, field) in flag {
@@ -405,6 +410,9 @@ fn recipe(arguments: &Arguments, weights: Option<&WeightChoice>) -> anyhow::Resu
     }
     if let Some(steps) = arguments.steps {
         recipe.network.steps = steps;
+    }
+    if let Some(reset) = &arguments.reset {
+        recipe = recipe.with_setting(&format!("network.reset={reset}"))?;
     }
     if let Some(weights) = weights {
         recipe.class_weights = weights.weights();

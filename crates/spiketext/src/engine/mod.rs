@@ -113,6 +113,23 @@ pub fn run_watched(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace
     (run, trace, watch.finish())
 }
 
+/// The spikes that the words of a text put in, `[T, D]` for each of those that are read; nothing for silent ones. Encoders
+/// whose inputs are no plain spikes have a row for each bit plane instead of each step.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn token_trains(network: &Network, noise: Noise, text: &[u32]) -> Vec<Option<SpikeTrain>> {
+    let plain::Tokens { batch, spikes } = plain::Tokens::of(network, noise, text);
+    let rows = network.config().time().rows();
+    let train = |word: usize| {
+        let mut train = SpikeTrain::silent(rows, spikes.dimension());
+        (0..rows).for_each(|t| train.row_mut(t).copy_from_slice(spikes.row(word * rows + t)));
+        train
+    };
+    batch.text(0).iter().map(|&row| (row != SILENT).then(|| train(row as usize))).collect()
+}
+
 /// Spikes of words, a row for each (word, step) or what else the encoder's drive says.
 fn spikes_of(network: &Network, noise: Noise, words: &[u32]) -> SpikeTrain {
     let (config, dimension) = (network.config(), network.config().dimension());

@@ -328,8 +328,10 @@ impl Model {
         if known > 0 { ExactOperations::of(&self.network, self.noise(), &words) } else { None }
     }
 
-    /// The text's tokens as the network reads them (a compound may be replaced by its parts), and their word ids.
-    pub(crate) fn words(&self, text: &str) -> (Vec<String>, Vec<u32>) {
+    /// The text's tokens as the network reads them (a compound may be replaced by its parts), and their word ids:
+    /// [`crate::text::UNKNOWN`] for unknown words.
+    #[must_use]
+    pub fn words(&self, text: &str) -> (Vec<String>, Vec<u32>) {
         let (mut tokens, mut words) = (Vec::new(), Vec::new());
         self.tokenizer.each_token(text, &mut |token| {
             let start = words.len();
@@ -351,8 +353,15 @@ impl Model {
         EncodingCache::new(self.tokenizer, &self.vocabulary)
     }
 
+    /// The seed of its noise.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The noise of its ordinary inference.
-    pub(crate) fn noise(&self) -> Noise {
+    #[must_use]
+    pub fn noise(&self) -> Noise {
         Noise::inference(self.seed)
     }
 
