@@ -13,6 +13,7 @@ and no encoder meets a test text of the split.
 
 import argparse
 import hashlib
+import os
 import time
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def key(text):
 
 
 def read(options):
+    teacher.check_out(options.out, [options.teacher, *options.files], options.force)
     texts, files = teacher.each_once(options.files)
     record, model, rows_of = teacher.opened(options.teacher, options.encoder, options.threads)
     began = time.perf_counter()
@@ -40,8 +42,13 @@ def read(options):
     features = teacher.answer(model, rows_of(texts), model.pooled, width).half().numpy()
     seconds = time.perf_counter() - began
     keys = np.frombuffer(b"".join(map(key, texts)), dtype="V16")
-    with open(options.out, "wb") as file:
-        np.savez(file, keys=keys, features=features, seconds=np.float64(seconds))
+    unfinished = options.out.with_name(f"{options.out.name}.unfinished-{os.getpid()}")
+    try:
+        with open(unfinished, "wb") as file:
+            np.savez(file, keys=keys, features=features, seconds=np.float64(seconds))
+        unfinished.replace(options.out)
+    finally:
+        unfinished.unlink(missing_ok=True)
     teacher.say(f"{options.out}: {len(texts)} texts of {len(files)} files in {seconds:.1f} s, {len(texts) / seconds:.0f} a second")
 
 
@@ -69,8 +76,8 @@ def fitted(features, targets, classes, penalty, start):
 
 
 def answer(options):
-    if not options.out.parent.is_dir():
-        raise SystemExit(f"--out {options.out}: expected a file in a folder that is there")
+    read_files = [options.teacher, options.features, options.train, *options.seen, *options.more]
+    teacher.check_out(options.out, read_files, options.force)
     with np.load(options.features) as kept:
         place = {bytes(one): row for row, one in enumerate(kept["keys"])}
         features, seconds = kept["features"], float(kept["seconds"])
@@ -116,6 +123,9 @@ def answer(options):
         "development_accuracy": round(100 * accuracy, 3), "development_loss": round(loss, 5),
         "developed_on": f"{FOLDS} folds of the texts it is fitted to", "seconds_of_reading": round(seconds, 1),
     }
+    # Beside the encoder's own texts, as far as they are named, stand those of the split.
+    of_encoder = record.get("fitted_on", {}).get("least", [])
+    record["fitted_on"] = teacher.fitted_on(train_texts, of_encoder)
     record["labelled"] = {"files": files, "texts": len(texts), "versions": teacher.versions()}
     teacher.write_answers(options.out, record, texts, probabilities.tolist())
     teacher.say(f"{options.out}: {len(texts)} texts; head on {len(new)} texts, penalty {penalty:g}, {100 * accuracy:.2f} % of those "
@@ -140,7 +150,8 @@ def main():
     verb.set_defaults(run=answer)
     for verb in verbs.choices.values():
         verb.add_argument("--encoder", help="the folder that the encoder was made from, if it was one")
-        verb.add_argument("--threads", type=int, default=2)
+        verb.add_argument("--threads", type=teacher.count, default=2)
+        verb.add_argument("--force", action="store_true", help="write over a file that is there")
     options = parser.parse_args()
     options.run(options)
 

@@ -10,6 +10,7 @@ probability for each class and text, with a first line that says which teacher i
 import argparse
 import copy
 import csv
+import hashlib
 import importlib.metadata
 import json
 import math
@@ -19,6 +20,7 @@ import random
 import shutil
 import sys
 import time
+import unicodedata
 from pathlib import Path
 
 # Threads that wait give their core away. Those that spin are slow on a machine where others compute as well.
@@ -35,6 +37,59 @@ import encoders
 WARM_UP, WEIGHT_DECAY, HEAD_DROPOUT, LONGEST_GRADIENT = 0.1, 0.01, 0.1, 1.0
 HEAD_FASTER = 10  # the head starts from nothing, the encoder does not
 LABEL_TOKENS = 8192  # padded tokens a batch when nothing is trained
+NAMED = 256  # so many of the texts that a teacher was fitted to are named by their hashes
+
+
+def count(text):
+    """A whole number of at least one, for argparse."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
+    return number
+
+
+def rate(text):
+    """A finite number above nothing, for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
+def check_out(out, read, force):
+    """Refuses a place where a file would take something away: what is read, always; what is there, unless it is to go."""
+    if not out.parent.is_dir():
+        raise SystemExit(f"--out {out}: expected a file in a folder that is there")
+    if out.is_dir():
+        raise SystemExit(f"--out {out}: expected the name of a file, got a folder")
+    for path in map(Path, read):
+        inside = path.is_dir() and path.resolve() in out.resolve().parents
+        if inside or (out.exists() and path.exists() and out.samefile(path)):
+            raise SystemExit(f"--out {out}: expected a file that is not read, and {path} is")
+    if (out.exists() or out.is_symlink()) and not force:
+        raise SystemExit(f"--out {out}: expected a name that is free, and it is there already (--force writes over it)")
+
+
+def text_hash(text):
+    """The hash by which spiketext knows a text: whatever its case, width and blanks."""
+    letters = "".join(letter.lower() for letter in unicodedata.normalize("NFKC", text))
+    # Four control characters are blanks to Python alone.
+    canonical = "".join(letter for letter in letters if not letter.isspace() or "\x1c" <= letter <= "\x1f")
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def fitted_on(texts, hashes=()):
+    """What the first line of answers says of the texts that the teacher was fitted to, and of those that have these hashes:
+    `train` refuses one that was fitted to its test texts."""
+    hashes = sorted({*hashes, *map(text_hash, texts)})
+    digest = hashlib.sha256("".join(f"{one}\n" for one in hashes).encode()).hexdigest()
+    return {"texts": len(hashes), "sha256": digest, "least": hashes[:NAMED]}
 
 
 def read(path, with_labels):
@@ -273,7 +328,7 @@ def fit(options):
 
     record = {
         **pretrained.said(), "classes": classes, "pooling": pooling, "prefix": pretrained.prefix,
-        **read_files,
+        **read_files, "fitted_on": fitted_on(train_texts + before_texts),
         "seed": options.seed, "epochs_run": len(sets), "epoch_chosen": best["epoch"],
         "development_accuracy": round(100 * best["key"][0], 3), "epochs": epochs,
         "learning_rate": options.learning_rate, "layer_decay": options.layer_decay, "batch": options.batch,
@@ -340,8 +395,7 @@ def write_answers(path, record, texts, probabilities):
 
 
 def label(options):
-    if not options.out.parent.is_dir():
-        raise SystemExit(f"--out {options.out}: expected a file in a folder that is there")
+    check_out(options.out, [options.teacher, *options.files], options.force)
     texts, files = each_once(options.files)
     record, model, rows_of = opened(options.teacher, options.encoder, options.threads)
     began = time.perf_counter()
@@ -360,22 +414,23 @@ def main():
     verb.add_argument("--development", required=True, help="the same; chooses the epoch")
     verb.add_argument("--before", help="the same, of the same classes: one epoch over these first")
     verb.add_argument("--encoder", required=True, help=f"{', '.join(encoders.ENCODERS)} or a folder (README.md)")
-    verb.add_argument("--epochs", type=int, default=4, help="over the training texts")
-    verb.add_argument("--learning-rate", type=float, default=5e-5)
-    verb.add_argument("--layer-decay", type=float, default=1.0, help="rate of a layer over that of the one above it")
+    verb.add_argument("--epochs", type=count, default=4, help="over the training texts")
+    verb.add_argument("--learning-rate", type=rate, default=5e-5)
+    verb.add_argument("--layer-decay", type=rate, default=1.0, help="rate of a layer over that of the one above it")
     verb.add_argument("--pooling", choices=("mean", "first"), help="as the encoder was trained, if not said")
-    verb.add_argument("--batch", type=int, default=32)
+    verb.add_argument("--batch", type=count, default=32)
     verb.add_argument("--longest", type=int, default=128, help="tokens of a text that are read")
     verb.add_argument("--seed", type=int, default=0)
-    verb.add_argument("--threads", type=int, default=2)
+    verb.add_argument("--threads", type=count, default=2)
     verb.add_argument("--out", type=Path, required=True, help="a directory that is not there yet")
     verb.set_defaults(run=fit)
     verb = verbs.add_parser("label", help="write a teacher's probabilities")
     verb.add_argument("teacher", type=Path, help="a directory that fit wrote")
     verb.add_argument("files", nargs="+", metavar="FILE", help="CSV or JSON lines with a column `text`")
     verb.add_argument("--encoder", help="the folder that it was made from, if it was one")
-    verb.add_argument("--threads", type=int, default=2)
+    verb.add_argument("--threads", type=count, default=2)
     verb.add_argument("--out", type=Path, required=True)
+    verb.add_argument("--force", action="store_true", help="write over a file that is there")
     verb.set_defaults(run=label)
     options = parser.parse_args()
     options.run(options)

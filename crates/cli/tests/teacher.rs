@@ -258,3 +258,195 @@ fn parts_are_written_as_training_has_them() {
     let first: Value = serde_json::from_str(tags.lines().next().unwrap()).unwrap();
     assert!(first["labels"].as_array().is_some_and(|labels| labels.len() == 2), "{first}");
 }
+
+/// Rows of texts of two classes, named as asked, that a network tells apart at once.
+fn simple(labels: [&str; 2], rows: std::ops::Range<usize>) -> String {
+    let row = |i: usize| match i % 2 {
+        0 => format!("\"a warm, funny and moving film, number {i}\",{}\n", labels[0]),
+        _ => format!("\"a dull, tedious and lifeless film, number {i}\",{}\n", labels[1]),
+    };
+    "text,label\n".to_owned() + &rows.map(row).collect::<String>()
+}
+
+const ONE_EPOCH: [&str; 3] = ["--members", "2", "--set=dnn.epochs=1"];
+
+#[test]
+fn a_teacher_of_untested_texts_is_made_and_says_what_it_was_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("films.csv"), simple(["good", "bad"], 0..200)).unwrap();
+    let about = |name: &str| -> Value {
+        let content = fs::read_to_string(folder.join(name)).unwrap();
+        serde_json::from_str::<Value>(content.lines().next().unwrap()).unwrap()["teacher"].clone()
+    };
+    let teach = |more: &[&str], out: &str| {
+        succeeds(folder, &[&["teach", "films.csv", "--out", out], &ONE_EPOCH[..], more].concat());
+        about(out)
+    };
+    let untested = teach(&["--untested"], "untested.jsonl");
+    assert_eq!(
+        (&untested["untested"], &untested["splits"], &untested["number"]),
+        (&true.into(), &5.into(), &Value::Null)
+    );
+    assert_eq!(untested["fitted_on"]["texts"], untested["training_texts"]);
+    assert_eq!(untested["fitted_on"]["sha256"].as_str().map(str::len), Some(64));
+    let first = teach(&["--number", "1"], "one.jsonl");
+    assert_eq!((&first["number"], &first["fold"]), (&1.into(), &Value::Null));
+    assert_ne!(first["fitted_on"]["sha256"], untested["fitted_on"]["sha256"]);
+    let fold = teach(&["--fold", "1/2", "--splits", "2"], "fold.jsonl");
+    assert_eq!((&fold["fold"], &fold["splits"]), (&"1/2".into(), &2.into()));
+    // What was trained on test texts of this run is refused; on the same texts, taken.
+    let error = fails_late(folder, &["train", "films.csv", "--teacher", "one.jsonl", "--out", "m"]);
+    assert!(error.contains("trained on no test text") && error.contains("one.jsonl"), "{error}");
+    assert_eq!(teach(&[], "own.jsonl")["number"], Value::Null);
+    let train = ["train", "films.csv", "--teacher", "own.jsonl", "--out", "m"];
+    let taught = &result(&succeeds(folder, &[&train[..], &QUICK[..]].concat()))["teacher"];
+    assert!(
+        taught["about"][0]["fitted_on"]["sha256"].is_string() && taught["about"][0]["fitted_on"]["least"].is_null()
+    );
+}
+
+#[test]
+fn few_labels_leave_a_folder_that_trains_and_teaches() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // Every text twice, of which one would do.
+    let once = simple(["good", "bad"], 0..300);
+    fs::write(folder.join("films.csv"), format!("{once}{}", once.split_once('\n').unwrap().1)).unwrap();
+    let told = succeeds(folder, &["data", "split", "films.csv", "--labelled", "50", "--with-test", "--out", "few"]);
+    assert!(told.contains("few/train.csv: 50 texts") && told.contains("come again, left out: 50"), "{told}");
+    let rows = |name: &str| fs::read_to_string(folder.join(name)).unwrap().lines().count() - 1;
+    assert!(rows("few/test.csv") > 20 && rows("few/unlabelled.csv") > 300);
+    let teach = ["teach", "few", "--label", "few/unlabelled.csv", "--out", "few.jsonl"];
+    succeeds(folder, &[&teach[..], &ONE_EPOCH[..]].concat());
+    let train = ["train", "few", "--teacher", "few.jsonl", "--unlabelled", "few/unlabelled.csv", "--out", "m"];
+    let trained = events(&succeeds(folder, &[&train[..], &QUICK[..]].concat()));
+    let prepared = trained.iter().find(|event| event["event"] == "prepared").unwrap();
+    assert_eq!(prepared["train"], json!(50));
+    assert_eq!(prepared["test"], json!(rows("few/test.csv")));
+    let read: String = trained.iter().filter(|event| event["event"] == "read").map(ToString::to_string).collect();
+    assert!(read.contains("unlabelled.csv (`train` takes --unlabelled"), "{read}");
+    // Without test texts of its own the student would test on some that the teacher was trained on.
+    let told = succeeds(folder, &["data", "split", "films.csv", "--labelled", "50", "--out", "few2"]);
+    assert!(told.contains("--with-test writes them"), "{told}");
+    let error = fails_late(folder, &["train", "few2", "--teacher", "few.jsonl", "--out", "m2"]);
+    assert!(error.contains("trained on no test text"), "{error}");
+    let many = ["data", "split", "films.csv", "--labelled", "280", "--out", "few3"];
+    assert!(fails_late(folder, &many).contains("(all different training texts), got 280"));
+}
+
+#[test]
+fn classes_called_like_the_text_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("films.csv"), simple(["text", "other"], 0..100)).unwrap();
+    let teach = [&["teach", "films.csv", "--out", "t.jsonl"], &ONE_EPOCH[..]].concat();
+    assert!(fails_late(folder, &teach).contains("got the class 'text'"));
+    assert!(!folder.join("t.jsonl").exists());
+    fs::write(folder.join("t.csv"), "text,other\n0.5,0.5\n").unwrap();
+    let error = fails_late(folder, &["train", "films.csv", "--teacher", "t.csv", "--out", "m"]);
+    assert!(error.contains("called like no class") && error.contains("'text' is a class"), "{error}");
+    // A class of another usual name is no text, in the answers and among the unlabelled.
+    fs::write(folder.join("body.csv"), simple(["body", "other"], 0..100)).unwrap();
+    let row = |line: &str| format!("0.75,0.25,{}\n", line.rsplit_once(',').unwrap().0);
+    let answers: String = simple(["a", "b"], 0..140).lines().skip(1).map(row).collect();
+    fs::write(folder.join("body.t.csv"), format!("body,other,text\n{answers}")).unwrap();
+    let train = ["train", "body.csv", "--teacher", "body.t.csv", "--unlabelled", "body.t.csv", "--out", "m"];
+    let taught = &result(&succeeds(folder, &[&train[..], &QUICK[..]].concat()))["teacher"];
+    // All texts are found in their column, those of training again among the unlabelled.
+    assert_eq!((&taught["untaught"], &taught["repeated"]), (&0.into(), &taught["taught"]), "{taught}");
+}
+
+#[test]
+fn texts_without_letters_and_entities_hide_no_test_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    reviews(folder);
+    let signs = ["😀😀!", "... ?!", "💔"];
+    let tested: String = signs.iter().map(|text| format!("{text},negative\n")).collect();
+    let hidden = "the soup was cold and nobody ever came back to our table";
+    fs::write(folder.join("test.csv"), format!("text,label\n{tested}{hidden},negative\nfine,positive\n")).unwrap();
+    let entities: String = hidden.chars().map(|c| format!("&#{};", u32::from(c))).collect();
+    let offered =
+        [signs[0], ". . . ?!", "💔", &entities, &hidden.replace("soup", "s&#111;up &amp;"), "😀 but not the same"];
+    let line = |text: &&str| format!("{}\n", json!({"text": text, "positive": 0.5, "negative": 0.5}));
+    fs::write(folder.join("more.jsonl"), offered.iter().map(line).collect::<String>()).unwrap();
+    let train =
+        ["train", "reviews.csv", "--test", "test.csv", "--teacher", "teacher.jsonl", "--teacher", "more.jsonl"];
+    let train = [&train[..], &["--unlabelled", "more.jsonl", "--out", "m"], &QUICK[..]].concat();
+    let taught = &result(&succeeds(folder, &train))["teacher"];
+    assert_eq!((&taught["held_out"], &taught["unlabelled"]), (&json!([5, 0]), &1.into()), "{taught}");
+}
+
+#[test]
+fn what_would_be_passed_over_is_refused_and_advice_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    reviews(folder);
+    fs::write(folder.join("odd.csv"), "what,why\nx,y\n").unwrap();
+    let teacher = ["--teacher", "teacher.jsonl"];
+    let train = |more: &[&str]| fails_late(folder, &[&["train", "reviews.csv", "--out", "m"], more].concat());
+    let error = train(&["--set", "teacher.weight=0.5"]);
+    assert!(error.contains("--set teacher.weight=0.5: expected --teacher FILE"), "{error}");
+    for setting in ["network.widths=[3]", "teacher.weight=0.5", "sparse.epochs=3", "conversion.normalisation=none"] {
+        let error = fails(folder, &["teach", "reviews.csv", "--set", setting, "--out", "t.jsonl"]);
+        assert!(error.contains("expected a setting that `teach` heeds"), "{error}");
+    }
+    let error = train(&[&teacher[..], &["--unlabelled", "odd.csv"]].concat());
+    assert!(error.contains("odd.csv") && error.contains("would be for FILE alone"), "{error}");
+    for twice in [&["--teacher", "-", "--unlabelled", "-"][..], &["--test", "-", "--teacher", "-"]] {
+        assert!(train(twice).contains("standard input (-) comes once"), "{twice:?}");
+    }
+    let error = fails(folder, &["teach", "-", "--label", "-", "--out", "t.jsonl"]);
+    assert!(error.contains("one place of FILE and --label, got it in 2"), "{error}");
+    // The text of other files is looked for where FILE has it, and no model is spoken of.
+    let row = |line: &str| format!("{},ignored\n", line.rsplit_once(',').unwrap().0);
+    let films = simple(["good", "bad"], 0..100).replace("text,label", "opinion,label");
+    fs::write(folder.join("films.csv"), films).unwrap();
+    let more: String = simple(["x", "y"], 100..110).lines().skip(1).map(row).collect();
+    fs::write(folder.join("same.csv"), format!("opinion,text\n{more}")).unwrap();
+    fs::write(folder.join("other.csv"), format!("text,note\n{more}")).unwrap();
+    let teach =
+        ["teach", "films.csv", "--text-column", "opinion", "--out", "t.jsonl", "--force", "--json", "--label"];
+    for file in ["same.csv", "other.csv"] {
+        let output = run(folder, &[&teach[..], &[file], &ONE_EPOCH[..]].concat());
+        let (out, told) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{told}");
+        assert_eq!(result(out)["texts"][1], json!(10), "{file}: the column of FILE, where it is there");
+        assert!(!format!("{out}{told}").contains("model was trained on"), "{out}{told}");
+    }
+    // Too many members are known before the first.
+    fs::write(folder.join("small.csv"), simple(["good", "bad"], 0..24)).unwrap();
+    let error = fails_late(folder, &["teach", "small.csv", "--members", "20", "--out", "s.jsonl"]);
+    assert!(error.contains("--members") && error.contains("20 members"), "{error}");
+    let told = text(&run(folder, &["teach", "small.csv", "--members", "20", "--out", "s.jsonl"]).stderr).to_owned();
+    assert!(!told.contains("member 1 of 20 of the committee"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interruption_leaves_no_half_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("films.csv"), simple(["good", "bad"], 0..4000)).unwrap();
+    let augment = ["augment", "films.csv", "--times", "2000", "--out", "more.csv"];
+    let mut child = spiketext(folder, &augment).stderr(Stdio::piped()).spawn().unwrap();
+    let hidden = || {
+        fs::read_dir(folder)
+            .unwrap()
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with('.'))
+            .count()
+    };
+    let began = std::time::Instant::now();
+    while hidden() == 0 {
+        assert!(began.elapsed().as_secs() < 120 && child.try_wait().unwrap().is_none(), "it begins a file");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("interrupted: nothing is written"));
+    assert!(hidden() == 0 && !folder.join("more.csv").exists());
+}

@@ -2,17 +2,21 @@
 //!
 //! What is written goes into a temporary sibling first and takes its place when it lies on the disk. A new file or
 //! folder has the permissions that the process gives to any (its umask); one that replaces another keeps the other's.
-//! `folder` puts whole folders in place.
+//! `folder` puts whole folders in place, `overlap` tells places that are written to from what is read.
 
 mod folder;
+mod overlap;
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, Permissions},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 pub use folder::{check_name, place_of, remove_left_over, write_folder};
+pub use overlap::{Overlap, overlap};
 
 use serde::{Deserialize, Deserializer};
 use tempfile::NamedTempFile;
@@ -50,7 +54,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 /// If the system refuses or `write` fails; the temporary file is then removed.
 pub fn write_atomically_with(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
     let replaced = permissions(path);
-    let temporary = builder(replaced.as_ref(), 0o666).tempfile_in(folder_of(path)).map_err(Error::write(path))?;
+    let (temporary, _listed) = begin(path, replaced.as_ref())?;
     let temporary = temporary.into_temp_path();
     write(&temporary).map_err(Error::write(path))?;
     let file = File::options().write(true).open(&temporary).map_err(Error::write(path))?;
@@ -67,6 +71,7 @@ pub struct NewFile {
     path: PathBuf,
     replaced: Option<Permissions>,
     temporary: NamedTempFile,
+    listed: Listed,
 }
 
 impl NewFile {
@@ -76,8 +81,8 @@ impl NewFile {
     /// If the folder does not take files.
     pub fn at(path: &Path) -> Result<Self> {
         let replaced = permissions(path);
-        let temporary = builder(replaced.as_ref(), 0o666).tempfile_in(folder_of(path)).map_err(Error::write(path))?;
-        Ok(Self { path: path.to_owned(), replaced, temporary })
+        let (temporary, listed) = begin(path, replaced.as_ref())?;
+        Ok(Self { path: path.to_owned(), replaced, temporary, listed })
     }
 
     /// Puts it in its place once it lies on the disk. A file that is there is replaced if `replace` says so.
@@ -85,7 +90,8 @@ impl NewFile {
     /// # Errors
     /// If the system refuses, or there is a file that is not to be replaced; what was written is then removed.
     pub fn commit(self, replace: bool) -> Result<()> {
-        let Self { path, replaced, temporary } = self;
+        // Listed until it has taken its place.
+        let Self { path, replaced, temporary, listed: _listed } = self;
         if let Some(permissions) = replaced {
             temporary.as_file().set_permissions(permissions).map_err(Error::write(&path))?;
         }
@@ -104,6 +110,51 @@ impl Write for NewFile {
     fn flush(&mut self) -> io::Result<()> {
         self.temporary.as_file_mut().flush()
     }
+}
+
+/// Whether a file at `path` can be begun, to find out before long work; nothing stays.
+///
+/// # Errors
+/// If there is no such folder, or it takes no files.
+pub fn check_place(path: &Path) -> Result<()> {
+    NewFile::at(path).map(drop)
+}
+
+/// The temporary files that this process is writing.
+static BEGUN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn begun() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    BEGUN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A temporary file among those that are being written, as long as this lives.
+struct Listed(PathBuf);
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        begun().remove(&self.0);
+    }
+}
+
+/// Begins a temporary file beside `path`.
+fn begin(path: &Path, replaced: Option<&Permissions>) -> Result<(NamedTempFile, Listed)> {
+    // Listed before anyone can take the list: no file is begun that an interruption would leave.
+    let mut begun = begun();
+    let temporary = builder(replaced, 0o666).tempfile_in(folder_of(path)).map_err(Error::write(path))?;
+    begun.insert(temporary.path().to_owned());
+    let listed = Listed(temporary.path().to_owned());
+    Ok((temporary, listed))
+}
+
+/// Takes away all files that this process has begun and that have not taken their place. For a process that is about to end
+/// without finishing them, by a signal: from here on none can be begun, and whoever tries waits.
+pub fn remove_begun() {
+    let begun = begun();
+    for path in begun.iter() {
+        // One that has just taken its place is no longer there under this name.
+        let _ = fs::remove_file(path);
+    }
+    std::mem::forget(begun);
 }
 
 /// The folder in which `path` lies.
@@ -163,6 +214,22 @@ mod tests {
         let error = write_atomically(&blocked, b"three").expect_err("no").to_string();
         assert!(error.contains("folder"), "{error}");
         assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 2);
+    }
+
+    #[test]
+    fn what_is_begun_is_listed_until_it_is_in_its_place_or_gone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.txt");
+        let listed = || begun().iter().filter(|path| path.starts_with(folder.path())).count();
+        let file = NewFile::at(&path).expect("begun");
+        assert_eq!(listed(), 1);
+        file.commit(false).expect("in its place");
+        assert_eq!((listed(), path.exists()), (0, true));
+        drop(NewFile::at(&path).expect("begun"));
+        write_atomically(&path, b"new").expect("written");
+        check_place(&path).expect("a folder that takes files");
+        assert_eq!((listed(), fs::read_dir(folder.path()).expect("list").count()), (0, 1));
+        assert!(check_place(&folder.path().join("none/a.txt")).is_err());
     }
 
     #[test]

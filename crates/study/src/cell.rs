@@ -176,6 +176,10 @@ pub struct Settings {
     /// Who taught beside the labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<String>,
+    /// Sixteen hexadecimal digits of SHA-256 over the file of the teacher's answers; cells that were made before this was
+    /// written down do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<String>,
     /// How many training texts were labelled, where not all were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labelled: Option<usize>,

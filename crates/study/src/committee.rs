@@ -77,6 +77,15 @@ impl Committee {
         if dataset.multi_label {
             return refuse("texts of one label each".into(), "texts of several".into());
         }
+        let alone = Dataset { development: Vec::new(), test: Vec::new(), ..dataset.clone() };
+        // Better now than after the members before.
+        for number in 1..=self.members {
+            if folds::held_back(&alone, Fold { number, of: self.members }).is_err() {
+                let expected = format!("texts for each of {} members to be held back from it", self.members);
+                let got = format!("none for member {number}, of {} (--members N)", dataset.train.len());
+                return refuse(expected, got);
+            }
+        }
         let classes = dataset.labels.len();
         let language = self
             .language
@@ -85,7 +94,6 @@ impl Committee {
         let asked = |text: &String| Example { text: text.clone(), target: Target::of(0) };
         let development: Vec<Example> = dataset.development.clone();
         let common: Vec<Example> = development.iter().cloned().chain(others.iter().map(asked)).collect();
-        let alone = Dataset { development: Vec::new(), test: Vec::new(), ..dataset.clone() };
         let places = places(&alone.train);
         let mut of_training = [vec![0.0; classes * alone.train.len()], vec![0.0; classes * alone.train.len()]];
         let mut of_common = [vec![0.0; classes * common.len()], vec![0.0; classes * common.len()]];

@@ -11,7 +11,7 @@ use spiketext_train::{Options, Pipeline, Recipe, StepCache, Teaching, VectorSour
 
 use crate::{
     attacks::AttackChoices,
-    cell::{Fold, Settings},
+    cell::{Fold, Method, Settings},
     folds::{few_labelled, held_back, in_split, outside_tests},
     grid::{Choices, DatasetSource, PlannedCell, Vectors},
     teachers,
@@ -47,6 +47,9 @@ pub struct Texts {
     pub labelled: Option<usize>,
 }
 
+/// Digits of the digest of a teacher's file.
+const DIGITS: usize = 16;
+
 /// What cells share: data sets, and what came of steps that another cell needs too.
 pub struct CellContext<'a> {
     pub(crate) sources: &'a Sources,
@@ -55,6 +58,8 @@ pub struct CellContext<'a> {
     datasets: BTreeMap<(String, Texts), Rc<Dataset>>,
     /// What the last teacher said to so many labels, and its file.
     taught: Option<LastTeacher>,
+    /// Digests of teachers' files.
+    answers: BTreeMap<PathBuf, String>,
     /// Results of training steps.
     pub(crate) cache: StepCache,
 }
@@ -74,7 +79,7 @@ impl<'a> CellContext<'a> {
             Some(folder) => StepCache::in_folder(folder.clone(), sources.program.clone()),
             None => StepCache::default(),
         };
-        Self { sources, places, datasets: BTreeMap::new(), taught: None, cache }
+        Self { sources, places, datasets: BTreeMap::new(), taught: None, answers: BTreeMap::new(), cache }
     }
 
     /// The data set of that name, whole or as a cell has it, made at most once.
@@ -192,6 +197,18 @@ impl<'a> CellContext<'a> {
         teachers::file(self.sources.teachers.as_deref(), name, cell, split, tested).map(Some)
     }
 
+    /// A digest of the answers of the cell's teacher; none where it has none, or they are not at hand.
+    fn answers(&mut self, cell: &PlannedCell) -> Option<String> {
+        // Cells that are there stay good without their teacher; one that is to be made says what it misses.
+        let file = self.teacher_file(cell, cell.method == Method::Teacher).ok().flatten()?;
+        if let Some(known) = self.answers.get(&file) {
+            return Some(known.clone());
+        }
+        let digest = teachers::sha256(&file).ok()?.chars().take(DIGITS).collect::<String>();
+        self.answers.insert(file, digest.clone());
+        Some(digest)
+    }
+
     /// The word vectors of a cell.
     ///
     /// # Errors
@@ -212,9 +229,10 @@ impl<'a> CellContext<'a> {
     pub fn settings(&mut self, cell: &PlannedCell) -> Result<Settings> {
         let choices = cell.choices.to_json();
         let (split, spared_splits) = (self.split(cell)?, self.spared_splits(cell)?);
+        let answers = self.answers(cell);
         let Choices::Network(recipe) = &cell.choices else {
             let (teacher, labelled) = (cell.teacher.clone(), cell.labelled);
-            return Ok(Settings { split, spared_splits, choices, teacher, labelled, ..Settings::default() });
+            return Ok(Settings { split, spared_splits, choices, teacher, answers, labelled, ..Settings::default() });
         };
         let language = self.language(&cell.dataset)?;
         let noisy = cell.method.spikes() && recipe.network.encoder.is_random();
@@ -223,6 +241,7 @@ impl<'a> CellContext<'a> {
             split,
             spared_splits,
             teacher: cell.teacher.clone(),
+            answers,
             labelled: cell.labelled,
             vectors: Some(self.vectors(cell)?.name(language)),
             adversarial: attack(&cell.adversarial),

@@ -126,7 +126,13 @@ impl<'a> Results<'a> {
         if found.method != cell.method {
             return State::Otherwise(format!("made by the method {}", found.method.name()));
         }
-        let of = |settings: &Settings| deciding(settings, cell.method, any_vectors);
+        // Cells that were made before answers were digested are good for any, and where the teacher is not at hand nobody
+        // can tell.
+        let any_answers = found.settings.answers.is_none() || settings.answers.is_none();
+        let of = |settings: &Settings| {
+            let deciding = deciding(settings, cell.method, any_vectors);
+            Settings { answers: deciding.answers.filter(|_| !any_answers), ..deciding }
+        };
         match difference(&of(&found.settings), &of(settings)) {
             Some(difference) => State::Otherwise(format!("made with other choices: {difference}")),
             // A choice is made among cells of one digest.

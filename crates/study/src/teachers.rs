@@ -69,12 +69,17 @@ pub(crate) fn teaching(file: &Path, dataset: &Dataset) -> Result<Teaching> {
     Teaching::read(&files, dataset, &ReadOptions::default())
 }
 
+/// SHA-256 over the bytes of a file, in hexadecimal.
+pub(crate) fn sha256(file: &Path) -> Result<String> {
+    let bytes = std::fs::read(file).map_err(Error::read(file))?;
+    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// What a cell keeps of it.
 pub(crate) fn taught(file: &Path, teaching: &Teaching) -> Result<Taught> {
-    let bytes = std::fs::read(file).map_err(Error::read(file))?;
     let report = &teaching.report;
     Ok(Taught {
-        sha256: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: sha256(file)?,
         about: report.about.first().cloned().unwrap_or_default(),
         taught: report.taught,
         unlabelled: report.unlabelled,

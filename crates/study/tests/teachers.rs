@@ -142,6 +142,36 @@ fn a_teacher_is_kept_with_what_it_taught() {
 }
 
 #[test]
+fn answers_that_changed_make_other_cells_of_those_that_heard_them() {
+    let bench = Bench::new();
+    let (outcome, failed) = bench.run("out", &bench.sources(true));
+    assert_eq!((outcome.run, failed), (5, Vec::new()));
+    let (outcome, _) = bench.run("out", &bench.sources(true));
+    assert_eq!((outcome.run, outcome.there, outcome.otherwise), (0, 5, 0));
+    let changed = bench.folder.path().join("teachers/wise/tiny.jsonl");
+    let content = fs::read_to_string(&changed).expect("answers");
+    fs::write(&changed, content.replace("0.75", "0.7").replace("0.25", "0.3")).expect("written");
+    let (outcome, _) = bench.run("out", &bench.sources(true));
+    assert_eq!((outcome.run, outcome.there, outcome.otherwise), (0, 4, 1), "of the row whose file it is");
+    let states = spiketext_study::list(&bench.grid, &bench.sources(true), &bench.folder.path().join("out"));
+    let told = format!("{:?}", states.expect("states"));
+    assert!(told.contains("other choices: answers = "), "{told}");
+    // Without the folder nobody can tell, and what is there stays.
+    let (outcome, failed) = bench.run("out", &bench.sources(false));
+    assert_eq!((outcome.there, outcome.otherwise, failed), (5, 0, Vec::new()));
+    // A cell from before answers were digested is as good as it was.
+    let path = bench.folder.path().join("out/taught--student--tiny--seed0.json");
+    let mut cell: serde_json::Value = serde_json::from_slice(&fs::read(&path).expect("a cell")).expect("JSON");
+    let settings = cell["settings"].as_object_mut().expect("settings");
+    assert!(
+        settings.remove("answers").is_some_and(|digest| digest.as_str().is_some_and(|digits| digits.len() == 16))
+    );
+    fs::write(&path, cell.to_string()).expect("written");
+    let (outcome, _) = bench.run("out", &bench.sources(true));
+    assert_eq!((outcome.run, outcome.there, outcome.otherwise), (0, 5, 0));
+}
+
+#[test]
 fn a_row_without_its_teacher_fails_by_name_and_the_others_are_made() {
     let bench = Bench::new();
     let (outcome, failed) = bench.run("none", &bench.sources(false));

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -19,7 +19,7 @@ use spiketext::{
         Dataset, Example, ReadOptions, Reading, Split,
         near::{HeldOut, Likeness},
         read_texts,
-        teacher::{self, Kind},
+        teacher::{self, FittedOn, Kind},
         text_hash,
     },
     loss::{sigmoid, softmax},
@@ -58,6 +58,9 @@ pub struct TeacherFiles {
 /// So many refused texts are kept to be shown.
 const SHOWN: usize = 3;
 
+/// So much of a text is shown in an error.
+const SHOWN_LETTERS: usize = 60;
+
 impl Teaching {
     /// Reads the files of a teacher of `dataset`.
     ///
@@ -68,12 +71,17 @@ impl Teaching {
         let mut told: HashMap<u64, Vec<Vec<f32>>> = HashMap::new();
         let mut options = options.clone();
         options.multi_label = dataset.multi_label;
+        // The file of unlabelled texts may be that of the answers: its numbers are no texts.
+        options.classes.clone_from(&dataset.labels);
         for path in &files.answers {
             if path.is_dir() {
                 let expected = "a file of answers (--teacher for each of several)";
                 return Err(Error::invalid("train --teacher", expected, format!("the folder {}", path.display())));
             }
             let answers = teacher::read(path, &dataset.labels, files.kind, &options)?;
+            if let Some(fitted_on) = &answers.fitted_on {
+                teaching.report.fitted_on_development += fitted_on_held_out(path, fitted_on, dataset)?;
+            }
             teaching.report.files.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
             teaching.report.about.extend(answers.about);
             teaching.readings.push(answers.reading);
@@ -123,7 +131,7 @@ impl Teaching {
         let of_training = wanted.len();
         teaching.report.taught = wanted.iter().filter(|hash| logits.contains_key(hash)).count();
         teaching.report.untaught = of_training - teaching.report.taught;
-        teaching.report.agreement = agreement(dataset, &logits);
+        (teaching.report.agreement, teaching.report.micro_f1) = agreement(dataset, &logits);
         teaching.take_unlabelled(unlabelled, dataset, &logits, &mut wanted);
         logits.retain(|hash, _| wanted.contains(hash));
         if logits.is_empty() {
@@ -229,9 +237,25 @@ impl Teaching {
                 "answers to other texts, not used (--unlabelled FILE trains on texts that only the teacher has labelled)"
             }
         };
-        if let Some(agreement) = report.agreement {
-            let columns = if agreement < 50.0 { ": are its columns those of the classes?" } else { "" };
-            notes.push(format!("the teacher agrees with {agreement:.1} % of the labels of these texts{columns}"));
+        let doubt = |agreement: f64| if agreement < 50.0 { ": are its columns those of the classes?" } else { "" };
+        match (report.agreement, report.micro_f1) {
+            (Some(agreement), None) => notes.push(format!(
+                "the teacher agrees with {agreement:.1} % of the labels of these texts{}",
+                doubt(agreement)
+            )),
+            (Some(agreement), Some(f1)) => notes.push(format!(
+                "the teacher, taken for a yes from a probability of a half on, decides {agreement:.1} % of the labels of \
+                 these texts as they are (micro F1 {f1:.1} %){}",
+                doubt(agreement.min(f1))
+            )),
+            _ => {}
+        }
+        if report.fitted_on_development > 0 {
+            notes.push(format!(
+                "development texts that the teacher was trained on, as its file says: {} (what is chosen on them, the \
+                 epoch say, is chosen too kindly)",
+                report.fitted_on_development
+            ));
         }
         let counted = [
             (report.without_answer, "unlabelled texts of which the teacher says nothing, left out"),
@@ -245,13 +269,59 @@ impl Teaching {
     }
 }
 
-/// Percent of the training texts with an answer whose label is the likeliest by it.
-fn agreement(dataset: &Dataset, logits: &HashMap<u64, Arc<[f32]>>) -> Option<f64> {
-    let of = |example: &Example| Some((example.target.class()?, logits.get(&text_hash(&example.text))?));
-    let answered: Vec<bool> =
-        dataset.train.iter().filter_map(of).map(|(class, logits)| argmax(logits) == class).collect();
-    let right = answered.iter().filter(|right| **right).count();
-    (!answered.is_empty()).then(|| 100.0 * right as f64 / answered.len() as f64)
+/// How well the answers to training texts agree with their labels, in percent: of one label a text how many are the likeliest;
+/// of several how many of all decisions, a class of a text each, are right from a probability of a half on, and the micro F1
+/// of these.
+fn agreement(dataset: &Dataset, logits: &HashMap<u64, Arc<[f32]>>) -> (Option<f64>, Option<f64>) {
+    let of = |example: &Example| logits.get(&text_hash(&example.text)).map(|logits| (example.target.clone(), logits));
+    let answered = || dataset.train.iter().filter_map(of);
+    if !dataset.multi_label {
+        let right: Vec<bool> =
+            answered().filter_map(|(target, logits)| Some(argmax(logits) == target.class()?)).collect();
+        return (share(right.iter().filter(|right| **right).count(), right.len()), None);
+    }
+    // Decisions by whether they should be yes, and whether they are.
+    let mut counts = [[0usize; 2]; 2];
+    for (target, logits) in answered() {
+        for (class, logit) in logits.iter().enumerate() {
+            counts[usize::from(target.classes().contains(&class))][usize::from(*logit >= 0.0)] += 1;
+        }
+    }
+    let [[no, wrong_yes], [wrong_no, yes]] = counts;
+    let all = no + wrong_yes + wrong_no + yes;
+    (share(no + yes, all), share(2 * yes, (2 * yes + wrong_yes + wrong_no).max(usize::from(all > 0))))
+}
+
+/// How much `part` is of `all`, in percent.
+fn share(part: usize, all: usize) -> Option<f64> {
+    (all > 0).then(|| 100.0 * part as f64 / all as f64)
+}
+
+/// How many development texts a teacher was trained on, as its file says.
+///
+/// # Errors
+/// If it was trained on test texts: a network that learns from it is measured on what it was told.
+fn fitted_on_held_out(path: &Path, fitted_on: &FittedOn, dataset: &Dataset) -> Result<usize> {
+    let train: HashSet<u64> = dataset.train.iter().map(|example| text_hash(&example.text)).collect();
+    let of = |part: Split| -> Vec<&str> {
+        let texts = dataset.part(part).iter().map(|example| example.text.as_str());
+        // What was given as both is trained on here, too.
+        texts.filter(|text| fitted_on.holds(text) == Some(true) && !train.contains(&text_hash(text))).collect()
+    };
+    let tested = of(Split::Test);
+    if let Some(text) = tested.first() {
+        let expected = "a teacher that was trained on no test text (`teach` with the flags that divide the texts as here, \
+                        or `data split`, whose train file has no test text)";
+        let shown: String = text.chars().take(SHOWN_LETTERS).collect();
+        let got = format!(
+            "{}, whose first line names test texts among those that it was trained on: {}, such as '{}'",
+            path.display(),
+            tested.len(),
+            shown.escape_debug()
+        );
+        return Err(Error::invalid("train --teacher", expected, got));
+    }
+    Ok(of(Split::Development).len())
 }
 
 /// The logits of the mean of what several teachers think probable; those of one as they are.
@@ -277,6 +347,8 @@ const LEAST: f32 = 1e-6;
 
 #[cfg(test)]
 mod tests {
+    use spiketext::target::Target;
+
     use super::*;
 
     /// The built-in reviews, few of them.
@@ -341,6 +413,62 @@ mod tests {
         assert!(texts[..3].iter().all(|text| teaching.of(text).is_none()));
         let notes = teaching.notes().join("\n");
         assert!(notes.contains("test texts, or nearly so, refused: 2"), "{notes}");
+    }
+
+    /// Lines of JSON with the first of a teacher that was trained on `fitted`.
+    fn said_of<'a>(texts: impl Iterator<Item = &'a str>, fitted: &[Example]) -> String {
+        let fitted_on = FittedOn::of(fitted.iter().map(|example| example.text.as_str()));
+        let about = serde_json::json!({"text": null, "teacher": {"seed": 7, "fitted_on": fitted_on}});
+        let line = |text| serde_json::json!({"text": text, "negative": 0.25, "positive": 0.75});
+        texts.fold(format!("{about}\n"), |all, text| format!("{all}{}\n", line(text)))
+    }
+
+    #[test]
+    fn a_teacher_that_says_that_it_was_trained_on_test_texts_is_refused() {
+        let dataset = dataset();
+        let folder = tempfile::tempdir().expect("a folder");
+        let read = |fitted: &[Example], dataset: &Dataset| {
+            let path = folder.path().join("teacher.jsonl");
+            let texts = dataset.train.iter().map(|example| example.text.as_str());
+            std::fs::write(&path, said_of(texts, fitted)).expect("written");
+            let files = TeacherFiles { answers: vec![path], ..TeacherFiles::default() };
+            Teaching::read(&files, dataset, &ReadOptions::default())
+        };
+        let teaching = read(&dataset.train, &dataset).expect("its own texts");
+        assert_eq!(teaching.report.fitted_on_development, 0);
+        assert_eq!(teaching.report.about[0]["seed"], 7);
+        assert!(teaching.report.about[0]["fitted_on"]["least"].is_null(), "the card is for people");
+        let with = |part: &[Example]| [&dataset.train[..], part].concat();
+        let error = read(&with(&dataset.test[..2]), &dataset).map(|_| ()).expect_err("a leak").to_string();
+        for told in ["trained on no test text", "teacher.jsonl", "trained on: 2", "data split"] {
+            assert!(error.contains(told), "{error}");
+        }
+        let teaching = read(&with(&dataset.development[..3]), &dataset).expect("a warning only");
+        assert!(teaching.notes().join("\n").contains("the teacher was trained on, as its file says: 3"));
+        // A text that was given for both parts is trained on by all.
+        let mut both = dataset.clone();
+        both.train.push(dataset.test[0].clone());
+        read(&with(&dataset.test[..1]), &both).expect("as the parts were given");
+    }
+
+    #[test]
+    fn of_several_labels_the_decisions_are_compared() {
+        let mut dataset = dataset();
+        dataset.multi_label = true;
+        for (i, example) in dataset.train.iter_mut().enumerate() {
+            example.target = Target::several((i % 2 == 0).then_some(0));
+        }
+        let told = |negative: [f32; 2]| {
+            let texts = dataset.train.iter().enumerate();
+            let answers = texts.map(|(i, example)| (example.text.as_str(), vec![negative[i % 2], -3.0]));
+            let teaching = Teaching::of_answers(answers, None, &dataset).expect("read");
+            (teaching.report.agreement, teaching.report.micro_f1, teaching.notes().join("\n"))
+        };
+        let (agreement, f1, notes) = told([2.0, -2.0]);
+        assert_eq!((agreement, f1), (Some(100.0), Some(100.0)), "{notes}");
+        let (agreement, f1, notes) = told([-2.0, 2.0]);
+        assert_eq!((agreement, f1), (Some(50.0), Some(0.0)));
+        assert!(notes.contains("micro F1 0.0 %"), "{notes}");
     }
 
     #[test]

@@ -598,11 +598,11 @@ fn a_run_that_is_asked_to_stop_stops_between_steps() {
         let stop = options.stop.clone();
         let mut after = 0;
         let outcome = train(&dataset, &VectorSource::BuiltIn(None), &recipe, &options, &mut |event| {
-            if let Event::Step { phase: at, .. } = event {
-                if *at == phase {
-                    after += usize::from(stop.is_asked());
-                    stop.ask();
-                }
+            if let Event::Step { phase: at, .. } = event
+                && *at == phase
+            {
+                after += usize::from(stop.is_asked());
+                stop.ask();
             }
         });
         let error = outcome.map(|_| ()).expect_err("stopped").to_string();

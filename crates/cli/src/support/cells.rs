@@ -12,7 +12,7 @@ use serde_json::json;
 use spiketext_attack::resources::wordnet_folder;
 use spiketext_study::{Grid, Limits, Outcome, PlannedCell, Sources};
 
-use super::{dataset, progress::Progress, terminal::one_line};
+use super::{dataset, progress::Progress, target, terminal::one_line};
 
 /// Which cells are run, and from what.
 #[derive(Debug, clap::Args)]
@@ -124,6 +124,14 @@ impl Arguments {
         let any = grid.cells.iter().any(|cell| conditions.take(cell));
         ensure!(any, "--only: no cell of the grid is '{}'", self.only.join(","));
         Ok(conditions)
+    }
+
+    /// Refuses a folder of results that has to do with the files of the grid's data sets, which may be folders.
+    ///
+    /// # Errors
+    /// Names the data set's file.
+    pub fn check_out(verb: &str, grid: &Grid, out: &Path) -> anyhow::Result<()> {
+        target::check_apart(verb, out, grid.datasets.values().filter_map(|set| set.file.as_ref()))
     }
 
     /// What bounds the run.

@@ -47,6 +47,17 @@ impl DatasetArgs {
     }
 }
 
+impl DatasetArgs {
+    /// The files and folders that are read: those that were named, or the original files of the data set.
+    pub fn sources(&self) -> Vec<PathBuf> {
+        let Some(set) = self.dataset.as_deref().and_then(find) else { return self.files.clone() };
+        let folder = folder(set, self.data_dir.as_deref());
+        // They lie in the folder or in `raw` below it.
+        let places = folder.into_iter().flat_map(|folder| [folder.join("raw"), folder]);
+        places.flat_map(|folder| set.files().into_iter().map(move |file| folder.join(file))).collect()
+    }
+}
+
 /// The environment variable that stands in for `--data-dir`.
 pub const DATA_DIR: &str = "SPIKETEXT_DATA_DIR";
 

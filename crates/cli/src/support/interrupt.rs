@@ -1,5 +1,9 @@
 //! What a long run says when it is asked to end: by ctrl-C, or by a plain `kill`.
 
+use std::io::{IsTerminal, Write};
+
+use spiketext::files::remove_begun;
+
 /// The exit code of a run that was interrupted.
 pub const INTERRUPTED: i32 = 130;
 
@@ -44,6 +48,20 @@ pub fn watch(last: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
 #[cfg(not(unix))]
 pub fn watch(_last: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     Ok(())
+}
+
+/// From now on, an interruption takes files away that were begun and not finished, and says so.
+///
+/// # Errors
+/// If the system refuses.
+pub fn remove_begun_files() -> std::io::Result<()> {
+    watch(|| {
+        remove_begun();
+        let mut out = std::io::stderr();
+        // Below the bar of a terminal.
+        let line_end = if out.is_terminal() { "\n" } else { "" };
+        let _ = writeln!(out, "{line_end}spiketext: interrupted: nothing is written");
+    })
 }
 
 /// The signals that the process ignores, a bit each from number 1; none where the system does not say.

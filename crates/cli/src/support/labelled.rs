@@ -95,6 +95,12 @@ impl Texts {
 }
 
 impl Arguments {
+    /// The files and folders that are read.
+    #[cfg_attr(not(feature = "attack"), allow(dead_code))]
+    pub fn sources(&self) -> Vec<PathBuf> {
+        self.source.sources()
+    }
+
     /// The texts that the command line asks for.
     ///
     /// # Errors

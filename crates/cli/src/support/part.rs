@@ -1,5 +1,6 @@
 //! Which texts of a data set a verb works on: the parts that `train` makes, or those of a study's splits and folds.
 
+use serde_json::{Value, json};
 use spiketext::data::{Dataset, SplitRule};
 use spiketext_study::{cell::Fold, folds};
 
@@ -32,6 +33,19 @@ fn fold(text: &str) -> Result<Fold, String> {
 }
 
 impl PartArgs {
+    /// What the flags say, by their names; nothing where none is given.
+    pub fn told(&self) -> serde_json::Map<String, Value> {
+        let fold = self.fold.map(|fold| json!(format!("{}/{}", fold.number, fold.of)));
+        let splits = (self.untested || self.fold.is_some()).then(|| json!(self.splits));
+        let all = [
+            ("number", self.number.map(Value::from)),
+            ("fold", fold),
+            ("untested", self.untested.then_some(Value::Bool(true))),
+            ("splits", splits),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+
     /// `dataset` as the flags divide it.
     ///
     /// # Errors

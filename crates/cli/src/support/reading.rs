@@ -1,7 +1,7 @@
 //! How users' files are read: the flags that say it, and the lines that tell what was chosen where no flag did.
 
 use spiketext::{
-    data::{Escape, Familiar, Format, ReadOptions, Reading, Report},
+    data::{Escape, Familiar, FamiliarOf, Format, ReadOptions, Reading, Report},
     model::Model,
 };
 
@@ -124,7 +124,8 @@ impl Arguments {
         options.label_separator.clone_from(&labels.label_separator);
         options.one_label = model.is_some_and(|model| model.thresholds().is_none());
         if let Some(columns) = model.and_then(|model| model.training().columns.as_ref()) {
-            options.familiar = Familiar { text: columns.text.clone(), label: columns.label.clone() };
+            options.familiar =
+                Familiar { text: columns.text.clone(), label: columns.label.clone(), of: FamiliarOf::Model };
         }
         options
     }

@@ -1,9 +1,32 @@
-//! Where a verb may put a file of its own.
+//! Where a verb may put a file or a folder of its own.
 
 use std::path::Path;
 
+use spiketext::files::{check_place, overlap};
+
+/// Refuses an --out that is one of the files and folders that `verb` reads, is inside of one or contains one, whatever
+/// links lead there: what is written would take something of them away, or be read as one of them the next time.
+/// Standard input (`-`) is no file.
+///
+/// # Errors
+/// Names what --out has to do with.
+pub fn check_apart<'a, P>(verb: &str, out: &Path, read: impl IntoIterator<Item = &'a P>) -> anyhow::Result<()>
+where
+    P: AsRef<Path> + ?Sized + 'a,
+{
+    let mut read = read.into_iter().map(AsRef::as_ref).filter(|source| source.as_os_str() != "-");
+    match read.find_map(|source| overlap(out, source)) {
+        Some(overlap) => anyhow::bail!(
+            "{verb}: expected an --out that is no file that is read, lies outside of every folder that is read and \
+             contains nothing that is read, got {}, {overlap}",
+            out.display()
+        ),
+        None => Ok(()),
+    }
+}
+
 /// Refuses a place where the file that `verb` writes would take something away: all but a name that is free in a folder
-/// that is there, or with `force` a plain file.
+/// that is there and takes files, or with `force` a plain file.
 ///
 /// # Errors
 /// Names what was expected of --out.
@@ -16,7 +39,8 @@ pub fn check(verb: &str, out: &Path, force: bool) -> anyhow::Result<()> {
     match std::fs::symlink_metadata(out) {
         Ok(there) if !there.is_file() => refuse("that is a file or not there yet (no folder, link or device)"),
         Ok(_) if !force => refuse("that is not there yet (--force writes over it)"),
-        _ => Ok(()),
+        // Better now than after the work.
+        _ => Ok(check_place(out)?),
     }
 }
 

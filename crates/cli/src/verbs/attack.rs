@@ -28,7 +28,7 @@ use spiketext_attack::{
 use self::file::{Conditions, ResultFile};
 use crate::support::{
     labelled::{self, Texts},
-    tables, terminal,
+    tables, target, terminal,
 };
 
 /// Attack a model: change a few words of each text until the model errs.
@@ -200,6 +200,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
              not settled",
             arguments.model.display()
         );
+    }
+    if let Some(out) = &arguments.out {
+        let read = arguments.labelled.sources();
+        let beside = [&arguments.vectors, &arguments.corpus].into_iter().flatten().chain([&arguments.model]);
+        target::check_apart("attack", out, read.iter().chain(beside))?;
     }
     let texts = arguments.labelled.texts(&model)?;
     let subjects = chosen(&texts, arguments.count);

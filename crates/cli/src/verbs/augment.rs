@@ -12,12 +12,12 @@ use std::{
 use serde_json::json;
 use spiketext::{
     augment::{Augmenter, MOST_TEXTS, Options, Production, Report, Survey, Way, Ways},
-    data::{Destination, NewTable, TableForm},
+    data::{NewTable, TableForm},
     text::{Language, detect_language},
     vectors::{self, Familiarity, Neighbours, Selection},
 };
 
-use crate::support::{dataset::DatasetArgs, reading, terminal};
+use crate::support::{dataset::DatasetArgs, interrupt, reading, terminal};
 use texts::{Source, Texts};
 
 /// So many texts are looked at for their language, at least.
@@ -115,7 +115,7 @@ pub struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
     /// The form of --out, whatever its ending: csv, tsv or jsonl.
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", value_parser = form)]
     out_format: Option<TableForm>,
     /// Write over a file that is there.
     #[arg(long)]
@@ -125,15 +125,22 @@ pub struct Arguments {
     json: bool,
 }
 
+/// A form that texts are written in.
+fn form(name: &str) -> Result<TableForm, String> {
+    match name.parse() {
+        Ok(form @ (TableForm::Csv | TableForm::Tsv | TableForm::JsonLines)) => Ok(form),
+        _ => Err("expected csv, tsv or jsonl".to_owned()),
+    }
+}
+
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let options = options(arguments)?;
-    let destination = Destination::of(&arguments.out, arguments.out_format, arguments.force)?;
-    NewTable::form(&destination)?;
+    let destination = NewTable::destination(&arguments.out, arguments.out_format, arguments.force)?;
     // Without sources there is still what may stand in its place.
-    let nowhere = [PathBuf::new()];
-    let sources = if arguments.source.files.is_empty() { &nowhere[..] } else { &arguments.source.files };
-    sources.iter().try_for_each(|source| destination.check(source))?;
+    let sources = [PathBuf::new()].into_iter().chain(arguments.source.sources()).chain(arguments.vectors.clone());
+    sources.into_iter().try_for_each(|source| destination.check(&source))?;
 
+    interrupt::remove_begun_files()?;
     let begun = Instant::now();
     let Source { texts, held_out, told: chosen } = Source::open(arguments)?;
     told(&chosen);

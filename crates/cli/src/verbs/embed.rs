@@ -75,10 +75,5 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn check_target(out: &Path, model: &Path, force: bool) -> anyhow::Result<()> {
     target::check("embed", out, force)?;
     // Its own files are what a model is, and a folder with a strange one is no model's to whoever would replace it.
-    match (target::folder(out).canonicalize(), model.canonicalize()) {
-        (Ok(folder), Ok(model)) if folder == model => {
-            anyhow::bail!("embed: expected an --out outside of the model's folder, got {}", out.display())
-        }
-        _ => Ok(()),
-    }
+    target::check_apart("embed", out, [model])
 }

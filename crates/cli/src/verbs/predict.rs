@@ -16,6 +16,7 @@ use spiketext::{
 
 use crate::support::{
     answer_columns::{AnswerColumns, answer},
+    interrupt,
     raster::{Raster, TraceAnswer},
     reading,
     stdin_batches::{BATCH_TEXTS, StdinBatches},
@@ -206,6 +207,11 @@ fn write_table(
     }
     let answers = AnswerColumns::of(model, abstention, table.top.map_or(0, NonZeroUsize::get), &table.prefix)?;
     let destination = Destination::of(out, table.out_format, table.force)?;
+    destination.check(&arguments.model)?;
+    // What went to standard output has gone.
+    if out.as_os_str() != "-" {
+        interrupt::remove_begun_files()?;
+    }
     let (place, replaced) = (destination.path().display().to_string(), destination.replaces());
     let options = arguments.reading.options(&reading::LabelArguments::default(), Some(model));
     let appending = Appending::open(file, &options, destination, answers.columns())?;

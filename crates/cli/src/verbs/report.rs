@@ -11,6 +11,8 @@ use spiketext::model::Model;
 use spiketext_report::{Git, Request, write};
 use spiketext_study::{Cell, archive};
 
+use crate::support::target;
+
 /// Write a report of a study's results: a Markdown page with tables, and figures beside it.
 ///
 /// An unfinished study makes a report too, which says what is missing. The same results make the same bytes.
@@ -26,7 +28,8 @@ docs/results/figures for docs/results.md. A file learning-curve.csv there become
 Beside the folder of cells, `reproduce` writes what the grid declares: FOLDER.grid.json, a list of {table, row, axis, dataset,
 seed}, and FOLDER.goals.json. A goal is judged only if `git` finds the cross-validation that chose its row, as it is here, in
 the commit that the cells name.
-Tables of the names main, front and robustness have sections of their own; all others are a table and a figure each.
+Tables of the names main, front, robustness, taught and few-labels have sections of their own; all others are a table and a
+figure each.
 --json prints one object: report, figures, tables, cells,
 missing (null without a grid); with --pack archive, cells.")]
 pub struct Arguments {
@@ -55,6 +58,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(file) = &arguments.pack {
         return pack(&arguments.cells, file, arguments.json);
     }
+    target::check_apart("report", &arguments.out, [&arguments.cells].into_iter().chain(&arguments.model))?;
     let model = arguments.model.as_ref().map(|folder| Model::load(folder)).transpose()?;
     let request = Request { cells: arguments.cells.clone(), out: arguments.out.clone() };
     let written = write(&request, &Git::around(&arguments.cells), model.as_ref().zip(arguments.text.as_deref()))?;

@@ -61,6 +61,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return list(&grid, &sources, arguments, &conditions);
     }
     arguments.cells.limits()?;
+    cells::Arguments::check_out("reproduce", &grid, &arguments.out)?;
     if let Some(folder) = arguments.out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(spiketext::Error::write(folder))?;
     }

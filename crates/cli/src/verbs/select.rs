@@ -64,6 +64,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let conditions = arguments.cells.conditions(&grid)?;
     let sources = arguments.cells.sources(&grid, None);
     arguments.cells.limits()?;
+    cells::Arguments::check_out("select", &grid, &arguments.out)?;
     let folder = arguments.out.join("cells");
     std::fs::create_dir_all(&folder).map_err(spiketext::Error::write(&folder))?;
     let outcome = arguments.cells.run(&grid, &conditions, &sources, &folder, "held_back")?;

@@ -1,22 +1,24 @@
 //! `spiketext teach`: a teacher without a transformer, and the file of its answers.
 
-use std::{
-    collections::HashSet,
-    io::Write,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{collections::HashSet, io::Write, path::PathBuf, process::ExitCode};
 
 use serde_json::{Map, json};
 use spiketext::{
-    data::{Dataset, ReadOptions, is_same_file, read_texts, text_hash},
+    data::{
+        Dataset, read_texts,
+        teacher::{FITTED_ON, FittedOn},
+        text_hash,
+    },
     files::write_atomically,
     text::Language,
 };
 use spiketext_study::committee::{Committee, MEMBERS, Said};
 use spiketext_train::{PROGRAM, Recipe, VectorSource};
 
-use crate::support::{dataset::DatasetArgs, part::PartArgs, progress::Progress, reading, target};
+use crate::support::{dataset::DatasetArgs, interrupt, part::PartArgs, progress::Progress, reading, target, teacher};
+
+/// The column of the texts in the file of answers.
+const TEXT: &str = "text";
 
 /// Make a teacher of several DNNs and TF-IDF, and write its answers for `train --teacher`.
 ///
@@ -69,17 +71,25 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Arguments { source, reading, labels, out, force, .. } = arguments;
-    check_target(out, *force, source.files.iter().chain(&arguments.label))?;
+    let Arguments { source, reading, labels, out, .. } = arguments;
+    check_target(arguments)?;
     if !MEMBERS.contains(&arguments.members) {
         anyhow::bail!("--members: expected {} to {}, got {}", MEMBERS.start(), MEMBERS.end(), arguments.members);
     }
     let mut recipe = Recipe::lean();
     for setting in &arguments.set {
+        check_heard(setting)?;
         recipe = recipe.with_setting(setting)?;
     }
     recipe.check()?;
     let dataset = arguments.part.of(source.labelled("teach", reading, labels)?)?;
+    if let Some(class) = dataset.labels.iter().find(|label| *label == TEXT) {
+        anyhow::bail!(
+            "teach: expected classes of other names than the column of the texts has in the answers, got the class \
+             '{class}': another name for it in the labelled texts helps"
+        );
+    }
+    interrupt::remove_begun_files()?;
     let mut progress = Progress::new(arguments.json);
     reading::told(&dataset.readings).iter().for_each(|line| progress.line(line));
     let others = others(arguments, &dataset, &mut progress)?;
@@ -92,7 +102,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let said = committee.ask(&dataset, &others, &mut |event| progress.event(event))?;
     progress.finish();
-    let (content, answered) = content(&committee, &dataset, &others, &said)?;
+    let (content, answered) = content(arguments, &committee, &dataset, &others, &said)?;
     write_atomically(out, content.as_bytes())?;
     let mut print = std::io::stdout().lock();
     let place = out.display();
@@ -120,8 +130,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn others(arguments: &Arguments, dataset: &Dataset, progress: &mut Progress) -> anyhow::Result<Vec<String>> {
     let mut seen: HashSet<u64> = dataset.train.iter().map(|example| text_hash(&example.text)).collect();
     let mut others = Vec::new();
+    let options = teacher::options(dataset, arguments.labels.skip_bad());
     for path in &arguments.label {
-        let table = read_texts(path, &ReadOptions::default())?;
+        let table = read_texts(path, &options).map_err(|error| teacher::out_of_reach(error, "--label"))?;
         reading::told(&table.readings).iter().for_each(|line| progress.line(line));
         let texts = table.rows.into_iter().map(|row| row.text);
         others.extend(texts.filter(|text| !text.is_empty() && seen.insert(text_hash(text))));
@@ -131,17 +142,23 @@ fn others(arguments: &Arguments, dataset: &Dataset, progress: &mut Progress) -> 
 
 /// The lines of the file, and how many training texts are among them.
 fn content(
+    arguments: &Arguments,
     committee: &Committee,
     dataset: &Dataset,
     others: &[String],
     said: &Said,
 ) -> anyhow::Result<(String, usize)> {
-    let about = json!({
+    let fitted_on = FittedOn::of(dataset.train.iter().map(|example| example.text.as_str()));
+    let mut about = json!({
         "committee": committee.members, "recipe": committee.recipe.name, "seed": committee.seed, "program": PROGRAM,
         "tf_idf": shown(said.share), "data": dataset.name, "training_texts": dataset.train.len(),
         "development_texts": dataset.development.len(), "development_accuracy": said.development_accuracy,
+        FITTED_ON: fitted_on,
     });
-    let mut content = format!("{}\n", json!({"text": null, "teacher": about}));
+    if let Some(about) = about.as_object_mut() {
+        about.extend(arguments.part.told());
+    }
+    let mut content = format!("{}\n", json!({TEXT: null, "teacher": about}));
     let classes = dataset.labels.len();
     let own = dataset.train.iter().map(|example| &example.text).zip(said.of_training.chunks_exact(classes));
     let mut seen = HashSet::new();
@@ -152,12 +169,25 @@ fn content(
     answered += own.len();
     for (text, shares) in own.into_iter().chain(others.iter().zip(said.of_others.chunks_exact(classes))) {
         let mut object = Map::new();
-        object.insert("text".to_owned(), json!(text));
+        object.insert(TEXT.to_owned(), json!(text));
         object.extend(dataset.labels.iter().zip(shares).map(|(label, &share)| (label.clone(), json!(shown(share)))));
         content += &serde_json::to_string(&object)?;
         content.push('\n');
     }
     Ok((content, answered))
+}
+
+/// Refuses a setting that no member would hear.
+fn check_heard(setting: &str) -> anyhow::Result<()> {
+    let key = setting.split('=').next().unwrap_or_default().trim();
+    let table = key.split('.').next().unwrap_or_default();
+    let why = match table {
+        _ if key == "network.widths" => "each DNN has kernel widths of its own",
+        "teacher" => "the DNNs learn from the labels alone",
+        "conversion" | "fine-tuning" | "direct" | "sparse" => "the DNNs are not made into spiking networks",
+        _ => return Ok(()),
+    };
+    anyhow::bail!("--set {setting}: expected a setting that `teach` heeds, such as dnn.epochs=20, got {key}: {why}")
 }
 
 /// A share to six digits.
@@ -166,14 +196,16 @@ fn shown(share: f32) -> f64 {
 }
 
 /// Refuses a place where the file would take something away, or would not be seen for what it is.
-fn check_target<'a>(out: &Path, force: bool, read: impl IntoIterator<Item = &'a PathBuf>) -> anyhow::Result<()> {
-    let refuse = |expected: &str| anyhow::bail!("teach: expected an --out {expected}, got {}", out.display());
+fn check_target(arguments: &Arguments) -> anyhow::Result<()> {
+    let Arguments { source, label, vectors, out, force, .. } = arguments;
     let ending = out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     if !["jsonl", "ndjson"].contains(&ending) {
-        return refuse("that ends in .jsonl or .ndjson, as JSON lines do");
+        anyhow::bail!(
+            "teach: expected an --out that ends in .jsonl or .ndjson, as JSON lines do, got {}",
+            out.display()
+        );
     }
-    if read.into_iter().any(|path| is_same_file(path, out)) {
-        return refuse("that is no file that is read");
-    }
-    target::check("teach", out, force)
+    teacher::check_standard_input(source.files.iter().chain(label), "FILE and --label")?;
+    target::check_apart("teach", out, source.sources().iter().chain(label).chain(vectors))?;
+    target::check("teach", out, *force)
 }

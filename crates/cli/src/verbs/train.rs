@@ -32,7 +32,7 @@ use spiketext_train::{
 use crate::support::{
     classes, costs,
     dataset::{self, DatasetArgs},
-    reading, tables, teacher,
+    reading, tables, target, teacher,
 };
 
 /// Classes in the closing table.
@@ -162,6 +162,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         out.write_all(recipe.to_toml().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
+    if arguments.teacher.is_none()
+        && let Some(setting) = arguments.set.iter().find(|setting| setting.trim_start().starts_with("teacher."))
+    {
+        anyhow::bail!("--set {setting}: expected --teacher FILE beside it, got none: nobody is there to be heard");
+    }
+    let read = || arguments.source.files.iter().chain(&arguments.test).chain(arguments.teacher.files());
+    teacher::check_standard_input(read(), "FILE, --test, --teacher and --unlabelled")?;
     let dataset = dataset(&arguments)?;
     #[cfg(feature = "study")]
     if dataset.multi_label && arguments.adversarial.is_some() {
@@ -176,6 +183,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .out
         .clone()
         .unwrap_or_else(|| Path::new("runs").join(format!("{}-{}-{}", dataset.name, recipe.name, arguments.seed)));
+    let read = arguments.source.sources();
+    let beside = [&arguments.test, &arguments.vectors, &arguments.config, &arguments.class_weights];
+    target::check_apart("train", &folder, read.iter().chain(beside.into_iter().flatten()))?;
+    target::check_apart("train", &folder, arguments.teacher.files())?;
     // Better now than after an hour of training.
     let replaces = Model::check_target(&folder)?;
     if replaces && arguments.out.is_none() {

@@ -19,7 +19,7 @@ use spiketext_fetch::{cache, catalogue};
 
 #[cfg(feature = "fetch")]
 use crate::support::fetching::{self, Fetching};
-use crate::support::terminal;
+use crate::support::{target, terminal};
 
 /// So many of the most frequent words of a file are looked at one by one; mean and deviation are of all.
 const LOOKED_AT: usize = 100_000;
@@ -208,6 +208,7 @@ fn describe(arguments: &Info) -> anyhow::Result<()> {
 }
 
 fn shrink(arguments: &Shrink) -> anyhow::Result<()> {
+    target::check_apart("vectors shrink", &arguments.out, [&arguments.file])?;
     let large = open(&arguments.file, arguments.words, arguments.lenient)?;
     for note in large.report.notes() {
         let _ = writeln!(io::stderr(), "note: {}: {note}", arguments.file.display());

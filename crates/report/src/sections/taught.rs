@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use spiketext::Result;
-use spiketext_study::{Cell, Method};
+use spiketext_study::{Cell, Method, Settings};
 
 use super::accuracy::{shown_mean, shown_with_interval};
 use crate::{
@@ -27,6 +27,12 @@ pub const FEW: &str = "few-labels";
 const MAIN: &str = "main";
 const FRONT: &str = "front";
 
+/// The part of the choices that says how much of the teacher is heard.
+const TEACHER: &str = "teacher";
+
+/// The choice of any part that says for how long it trains: with more texts an epoch is longer.
+const EPOCHS: &str = "epochs";
+
 /// The setting along which [`FEW`] lies.
 const LABELLED: &str = "labelled";
 
@@ -43,10 +49,8 @@ pub fn section<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) -> 
     }
     page.heading(2, "With outside knowledge");
     page.paragraph(
-        "A teacher, for English a transformer that was trained on much other text, was fine-tuned on training texts alone and \
-         answered them and further texts without their labels; the table of teachers says who it was. Networks here \
-         learnt from its answers beside the labels. So these \
-         rows know more than those of other sections, and stand apart from them. Texts that were offered as unlabelled and \
+        "A teacher that was fitted to training texts alone answered them and further texts without their labels; the table of \
+         teachers says who it was. Networks here learnt from its answers beside the labels. So these rows know more than those of other sections, and stand apart from them. Texts that were offered as unlabelled and \
          are test or development texts, in whatever tokenisation, were refused. `docs/guide/teacher.md` says how, \
          `docs/notebook/teachers.md` what was tried.",
     );
@@ -94,21 +98,34 @@ fn accuracy<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) {
 /// The row of another table whose networks differ in nothing but that no one taught them, and for how long they trained.
 fn without_teacher<'a>(study: &'a Study, key: Key<'a>) -> Option<Key<'a>> {
     let own = study.cells.iter().find(|cell| Key::of(cell) == key && cell.settings.teacher.is_some())?;
-    // Choices that older cells do not have yet are as they were then.
-    let is_same = |cell: &Cell, part: &str| {
-        let (Some(a), Some(b)) = (own.settings.choices.get(part), cell.settings.choices.get(part)) else {
-            return true;
-        };
-        let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return a == b };
-        a.iter().all(|(name, value)| name == "epochs" || b.get(name).is_none_or(|other| other == value))
-    };
     let found = study.cells.iter().find(|cell| {
         [MAIN, FRONT].contains(&cell.table.as_str())
             && (cell.method, &cell.family) == (own.method, &own.family)
-            && cell.settings.teacher.is_none()
-            && ["network", "words", "sparse"].iter().all(|part| is_same(cell, part))
+            && is_untaught(&own.settings, &cell.settings)
     });
     found.map(Key::of)
+}
+
+/// Whether networks of settings `b` are made as those of `a`, but for who taught them and how many epochs they had. Choices that
+/// one of the two does not have yet are as they were then.
+fn is_untaught(a: &Settings, b: &Settings) -> bool {
+    let is_same = |(part, of_a): (&String, &Value)| match (part.as_str(), b.choices.get(part)) {
+        (TEACHER, _) | (_, None) => true,
+        (_, Some(of_b)) => are_same(of_a, of_b),
+    };
+    b.teacher.is_none()
+        && (&a.vectors, a.labelled, &a.adversarial, &a.attack) == (&b.vectors, b.labelled, &b.adversarial, &b.attack)
+        && a.choices.iter().all(is_same)
+}
+
+/// Whether two choices are one, epochs aside.
+fn are_same(a: &Value, b: &Value) -> bool {
+    match (a.as_object(), b.as_object()) {
+        (Some(a), Some(b)) => {
+            a.iter().all(|(name, of_a)| name == EPOCHS || b.get(name).is_none_or(|of_b| are_same(of_a, of_b)))
+        }
+        _ => a == b,
+    }
 }
 
 fn costs(study: &Study, page: &mut Page) {
@@ -248,4 +265,63 @@ fn few<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) -> Result<(
     };
     let words = "Accuracy over the number of labelled texts, with a teacher and without";
     page.figure("few-labels", words, draw(words, &panels, &x, y))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Settings of these choices.
+    fn settings(choices: &Value, teacher: Option<&str>) -> Settings {
+        let choices = choices.as_object().expect("an object").clone();
+        Settings {
+            vectors: Some("built-in en".into()),
+            choices,
+            teacher: teacher.map(Into::into),
+            ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn the_same_without_a_teacher_is_the_same_in_all_else() {
+        let own = json!({
+            "name": "sparse", "selection": "accuracy", "network": {"widths": [3, 4], "filters": 10},
+            "words": {"shared": false}, "direct": {"epochs": 3, "rate": 0.1}, "sparse": {"epochs": 8, "codes": {"bits": 4}},
+            "teacher": {"weight": 0.9, "temperature": 1.0},
+        });
+        let student = settings(&own, Some("wise"));
+        let is_found = |change: &dyn Fn(&mut Value), teacher| {
+            let mut choices = own.clone();
+            change(&mut choices);
+            is_untaught(&student, &settings(&choices, teacher))
+        };
+        assert!(is_found(&|_| {}, None));
+        assert!(!is_found(&|_| {}, Some("wise")), "taught itself");
+        for (part, name, value) in
+            [("teacher", "weight", json!(0.5)), ("sparse", "epochs", json!(20)), ("direct", "epochs", json!(30))]
+        {
+            assert!(is_found(&|choices| choices[part][name] = value.clone(), None), "{part}.{name}");
+        }
+        for (part, name, value) in [
+            ("network", "filters", json!(25)),
+            ("words", "shared", json!(true)),
+            ("direct", "rate", json!(0.2)),
+            ("sparse", "codes", json!({"bits": 8})),
+        ] {
+            assert!(!is_found(&|choices| choices[part][name] = value.clone(), None), "{part}.{name}");
+        }
+        assert!(!is_found(&|choices| choices["selection"] = "balanced".into(), None));
+        // A choice that came later is as it was.
+        let older = |choices: &mut Value| drop(choices.as_object_mut().map(|all| all.remove("teacher")));
+        assert!(is_found(&older, None));
+        let other = |change: &dyn Fn(&mut Settings)| {
+            let mut other = settings(&own, None);
+            change(&mut other);
+            is_untaught(&student, &other)
+        };
+        assert!(!other(&|other| other.vectors = Some("random".into())));
+        assert!(!other(&|other| other.labelled = Some(100)));
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{
     lines::{listed, shown},
-    options::ReadOptions,
+    options::{FamiliarOf, ReadOptions},
     reading::Reading,
 };
 use crate::{Error, Result};
@@ -104,10 +104,25 @@ pub(crate) fn known_names(names: &[String], options: &ReadOptions) -> usize {
     let usual = TEXT_NAMES.iter().chain(&LABEL_NAMES).copied();
     asked
         .chain(familiar)
+        .chain(&options.classes)
         .map(String::as_str)
         .chain(usual)
         .filter(|wanted| names.iter().any(|name| same(name, wanted)))
         .count()
+}
+
+/// The column of each class among `names`, where it has one: of its name to the letter, or else one that differs in case and
+/// blanks alone and is no other class's.
+pub(crate) fn of_classes(names: &[String], classes: &[String]) -> Vec<Option<usize>> {
+    let mut found: Vec<Option<usize>> =
+        classes.iter().map(|class| names.iter().position(|name| name == class)).collect();
+    for (place, class) in classes.iter().enumerate() {
+        if found[place].is_none() {
+            let is_free = |column: usize| !found.contains(&Some(column));
+            found[place] = (0..names.len()).find(|&column| same(&names[column], class) && is_free(column));
+        }
+    }
+    found
 }
 
 impl Columns<'_> {
@@ -135,9 +150,17 @@ impl Columns<'_> {
                 (true, None) if !self.labelled && self.names.iter().any(|name| is_numbering(name)) => {
                     text.extend(self.last_left(&[]));
                 }
+                (true, None) if !self.of_classes().is_empty() => text.extend(self.last_left(&[])),
                 (false, None) if self.labelled => label = self.last_left(&text),
                 _ => {}
             }
+        }
+        if text.is_empty()
+            && let Some(class) = self.text_of_a_class()
+        {
+            let expected = "a column for the text that is called like no class";
+            let got = format!("{}, of which '{}' is a class", self.there_are(), shown(class));
+            return Err(Error::malformed(self.path, self.line, expected, got));
         }
         if text.is_empty() && label.is_none() {
             return Ok(None);
@@ -191,6 +214,20 @@ impl Columns<'_> {
         Err(Error::malformed(self.path, self.line, expected, self.there_are()))
     }
 
+    /// The columns that are classes.
+    fn of_classes(&self) -> Vec<usize> {
+        of_classes(self.names, &self.options.classes).into_iter().flatten().collect()
+    }
+
+    /// The class that has a column with the name of a text's.
+    fn text_of_a_class(&self) -> Option<&str> {
+        let usual = self.options.familiar.text.iter().map(String::as_str).chain(TEXT_NAMES);
+        let of_classes = self.of_classes();
+        let mut usual = usual.filter(|_| self.named);
+        let column = usual.find_map(|name| of_classes.iter().find(|&&column| same(&self.names[column], name)))?;
+        Some(&self.names[*column])
+    }
+
     /// The text columns by familiar or usual names.
     fn usual_text(&self, label: Option<usize>) -> Result<Vec<usize>> {
         if !self.named {
@@ -198,10 +235,13 @@ impl Columns<'_> {
         }
         let familiar = self.options.familiar.text.iter().map(|name| self.familiar(name, "--text-column"));
         let familiar: Option<Vec<usize>> = familiar.collect::<Result<Vec<Option<usize>>>>()?.into_iter().collect();
+        let of_classes = self.of_classes();
+        let familiar = familiar.filter(|familiar| familiar.iter().all(|column| !of_classes.contains(column)));
         if let Some(familiar) = familiar.filter(|familiar| !familiar.is_empty()) {
             return Ok(familiar);
         }
-        Ok(self.all_of(&TEXT_NAMES, &label.into_iter().collect::<Vec<_>>()).into_iter().take(1).collect())
+        let taken: Vec<usize> = label.into_iter().chain(of_classes).collect();
+        Ok(self.all_of(&TEXT_NAMES, &taken).into_iter().take(1).collect())
     }
 
     fn usual_label(&self, text: &[usize]) -> Result<Option<usize>> {
@@ -251,9 +291,11 @@ impl Columns<'_> {
         usual.iter().flat_map(columns).collect()
     }
 
-    /// The only column that is neither taken nor a numbering.
+    /// The only column that is neither taken nor a numbering nor a class.
     fn last_left(&self, taken: &[usize]) -> Option<usize> {
-        let mut left = (0..self.names.len()).filter(|c| !taken.contains(c) && !is_numbering(&self.names[*c]));
+        let of_classes = self.of_classes();
+        let is_left = |c: &usize| !taken.contains(c) && !of_classes.contains(c) && !is_numbering(&self.names[*c]);
+        let mut left = (0..self.names.len()).filter(is_left);
         left.next().filter(|_| left.next().is_none())
     }
 
@@ -280,17 +322,25 @@ impl Columns<'_> {
         if self.options.text.is_empty() && !familiar.text.is_empty() && reading.text != familiar.text {
             let is_missing = |name: &&String| !self.names.iter().any(|own| same(own, name));
             let missing: Vec<&str> = familiar.text.iter().filter(is_missing).map(String::as_str).collect();
-            reading.notes.push(format!(
-                "the model was trained on the text of {}, of which {} is not there; --text-column NAME chooses",
-                listed(familiar.text.iter().map(String::as_str)),
-                listed(missing)
-            ));
+            let theirs = listed(familiar.text.iter().map(String::as_str));
+            let is_told = !missing.is_empty();
+            let missing = listed(missing);
+            reading.notes.extend(is_told.then(|| match familiar.of {
+                FamiliarOf::Model => format!(
+                    "the model was trained on the text of {theirs}, of which {missing} is not there; --text-column NAME \
+                     chooses"
+                ),
+                FamiliarOf::LabelledTexts => {
+                    format!("the labelled texts stand in {theirs}, of which {missing} is not there")
+                }
+            }));
         }
         if let ([text], true) =
             (chosen.text.as_slice(), self.options.text.is_empty() && reading.text != familiar.text)
         {
             let joins = ", and joins columns if it is given more than once";
-            let others = self.others("text", *text, &TEXT_NAMES, chosen.label.as_slice(), "--text-column", joins);
+            let taken = [chosen.label.as_slice(), &self.of_classes()].concat();
+            let others = self.others("text", *text, &TEXT_NAMES, &taken, "--text-column", joins);
             reading.notes.extend(others);
         }
         let Some(label) = chosen.label else { return };
@@ -403,7 +453,11 @@ mod tests {
     #[test]
     fn a_name_of_the_model_that_stands_twice_is_a_question() {
         let names = ["text", "label", "text", "Label"].map(str::to_owned);
-        let familiar = super::super::options::Familiar { text: vec!["text".into()], label: Some("label".into()) };
+        let familiar = super::super::options::Familiar {
+            text: vec!["text".into()],
+            label: Some("label".into()),
+            ..Default::default()
+        };
         let find = |text: &[&str], names: &[String], labelled| {
             let text = text.iter().map(|&name| name.to_owned()).collect();
             let options = ReadOptions { familiar: familiar.clone(), text, ..ReadOptions::default() };

@@ -26,7 +26,7 @@ pub(crate) fn files(path: &Path, labelled: bool, is_data: impl Fn(&Path) -> bool
     if !folders.is_empty() {
         return Ok(Files::default());
     }
-    let (files, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|(file, _)| is_data(file));
+    let (mut files, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|(file, _)| is_data(file));
     let names = |files: &[(PathBuf, String)]| listed(files.iter().map(|file| file.1.as_str()));
     let mut notes = Vec::new();
     if !others.is_empty() {
@@ -36,6 +36,16 @@ pub(crate) fn files(path: &Path, labelled: bool, is_data: impl Fn(&Path) -> bool
         ));
     }
     let part = part_of;
+    // `data split --labelled` leaves them beside the parts.
+    if labelled && files.iter().any(|(_, name)| part(name) == Some(Split::Train)) {
+        let unlabelled: Vec<_> = files.extract_if(.., |(_, name)| is_unlabelled(name)).collect();
+        if !unlabelled.is_empty() {
+            notes.push(format!(
+                "called unlabelled, passed over: {} (`train` takes --unlabelled FILE, `predict` any texts)",
+                names(&unlabelled)
+            ));
+        }
+    }
     let parts: Vec<Option<Split>> = files.iter().map(|(_, name)| part(name)).collect();
     let has_training = parts.contains(&Some(Split::Train));
     let (called, plain): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|(_, name)| part(name).is_some());
@@ -65,6 +75,12 @@ pub(crate) fn part_of(name: &str) -> Option<Split> {
     let mut parts = words.filter_map(Split::parse);
     let first = parts.next()?;
     parts.all(|part| part == first).then_some(first)
+}
+
+/// Whether a file is called one of texts without labels: `unlabelled.csv`, `unlabeled-2.jsonl.gz`.
+fn is_unlabelled(name: &str) -> bool {
+    let mut words = name.split(|letter: char| !letter.is_alphanumeric()).map(str::to_lowercase);
+    words.any(|word| matches!(word.as_str(), "unlabelled" | "unlabeled" | "unsupervised"))
 }
 
 /// Reads all texts below `path` into `rows`, in the order of their names. Names that begin with a dot and loose files
@@ -222,6 +238,26 @@ mod tests {
         ] {
             assert_eq!(part_of(name), part, "{name}");
         }
+    }
+
+    #[test]
+    fn texts_without_labels_beside_parts_are_passed_over() {
+        let few = ("few/train.csv", &b"text,label\nx,a\ny,b\n"[..]);
+        let more = ("few/unlabelled.csv", &b"text\nz\n"[..]);
+        let read = |files: &[(&str, &[u8])], labelled: bool| {
+            let root = tempfile::tempdir().unwrap();
+            std::fs::create_dir(root.path().join("few")).unwrap();
+            files.iter().for_each(|(name, content)| std::fs::write(root.path().join(name), content).unwrap());
+            let (path, options) = (root.path().join("few"), ReadOptions::default());
+            if labelled { read_file(&path, &options) } else { crate::data::read_texts(&path, &options) }
+        };
+        let table = read(&[few, more], true).unwrap();
+        assert_eq!(found(&table), [("a", "x", Some(Split::Train)), ("b", "y", Some(Split::Train))]);
+        assert!(table.readings[0].notes.iter().any(|note| note.contains("unlabelled.csv (`train` takes")));
+        assert_eq!(read(&[few, more], false).unwrap().rows.len(), 3, "where no labels are asked for, all are texts");
+        // Without parts the name says nothing.
+        let alone = ("few/unlabelled.csv", &b"text,label\nx,a\ny,b\n"[..]);
+        assert_eq!(read(&[alone], true).unwrap().rows.len(), 2);
     }
 
     #[test]

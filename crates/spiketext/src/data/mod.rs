@@ -10,6 +10,7 @@ mod delimited;
 mod dialect;
 mod fasttext;
 mod fields;
+mod fitted;
 mod folder;
 mod header;
 mod in_memory;
@@ -18,6 +19,7 @@ mod json;
 mod known;
 mod labels;
 mod lines;
+mod mark_up;
 mod members;
 pub mod near;
 mod options;
@@ -38,7 +40,7 @@ pub use append::{Appending, Cell, CellKind, Destination, NewColumn, NewTable, Ta
 pub use dataset::{Dataset, Example, Report};
 pub use in_memory::InMemory;
 pub use known::{KnownDataset, known, load, open};
-pub use options::{Escape, Familiar, Format, ReadOptions};
+pub use options::{Escape, Familiar, FamiliarOf, Format, ReadOptions};
 #[cfg(feature = "parquet")]
 pub use parquet_file::catches_panics;
 pub use read::{read_file, read_files, read_texts, read_texts_from, text_lines};

@@ -1,17 +1,15 @@
 //! Texts that are held out, and whether another text is one of them in other clothes: in another tokenisation, with a few
 //! words changed, as part of a longer text, or a large part of it alone.
 //!
-//! Texts are compared letter by letter, without blanks, punctuation, case, accents and the treebank's names of brackets,
-//! by their runs of eight letters (of three, where letters are words): *shingles* (Broder 1997). What is the same in both is
+//! Texts are compared letter by letter, without blanks, punctuation, case, accents, mark-up and the treebank's names of
+//! brackets (texts that have no letter, such as emoji alone: sign by sign), by their runs of eight letters (of three, where letters are words): *shingles* (Broder 1997). What is the same in both is
 //! looked up in an index of the shingles of all texts that are held out, so that a text costs as much as it is long.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-};
+use std::collections::{HashMap, HashSet};
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::mark_up::without_mark_up;
 use crate::text::is_han;
 
 /// Letters of a shingle of an alphabet.
@@ -25,9 +23,6 @@ const LONG: usize = 17;
 
 /// The same where each letter is a word or a part of one.
 const LONG_HAN: usize = 9;
-
-/// The longest mark-up, `<br />` or `&nbsp;`, in letters.
-const MARK_UP: usize = 40;
 
 /// The share of a text's shingles that makes another one near.
 const NEAR: f64 = 0.6;
@@ -108,45 +103,19 @@ impl HeldOut {
     }
 }
 
-/// The letters and digits of a text, without case and accents.
+/// The letters and digits of a text, without case and accents; of a text that has none all signs but blanks.
 fn letters(text: &str) -> String {
     let lower: String = without_mark_up(text).nfkd().flat_map(char::to_lowercase).collect();
     let plain = ["-lrb-", "-rrb-", "-lsb-", "-rsb-"].iter().fold(lower, |text, name| text.replace(name, " "));
-    plain.chars().filter(|c| c.is_alphanumeric()).collect()
+    let letters: String = plain.chars().filter(|c| c.is_alphanumeric()).collect();
+    if letters.is_empty() { plain.chars().filter(|&c| is_sign(c)).collect() } else { letters }
 }
 
-/// A text without tags and entities of HTML.
-fn without_mark_up(text: &str) -> Cow<'_, str> {
-    if !text.contains(['<', '&']) {
-        return Cow::Borrowed(text);
-    }
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['<', '&']) {
-        plain.push_str(&rest[..at]);
-        let (open, inside) = (&rest[at..=at], &rest[at + 1..]);
-        let close = if open == "<" { '>' } else { ';' };
-        let end = inside.char_indices().take(MARK_UP).find(|(_, c)| *c == close || matches!(c, '<' | '&'));
-        let within = |end: usize| {
-            let inside = &inside[..end];
-            match open {
-                "<" => inside.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/'),
-                _ => !inside.is_empty() && inside.chars().all(|c| c.is_ascii_alphanumeric() || c == '#'),
-            }
-        };
-        match end {
-            Some((end, c)) if c == close && within(end) => {
-                plain.push(' ');
-                rest = &inside[end + close.len_utf8()..];
-            }
-            _ => {
-                plain.push_str(open);
-                rest = inside;
-            }
-        }
-    }
-    plain.push_str(rest);
-    Cow::Owned(plain)
+/// Whether a character can be seen: no blank, and nothing that joins others or says how they are drawn.
+fn is_sign(c: char) -> bool {
+    let is_joint =
+        matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}');
+    !c.is_whitespace() && !c.is_control() && !is_joint
 }
 
 /// Hashes of the different shingles of a text's letters, of all of it where it is shorter than one; and whether it is long.
@@ -231,9 +200,31 @@ mod tests {
         ] {
             assert_eq!(held.find(other), Some((0, Likeness::Same)), "{other}");
         }
-        for plain in ["a < b and c > d", "you & me; them", "1 <3 & done", "<", "&"] {
-            assert_eq!(without_mark_up(plain), plain);
+    }
+
+    #[test]
+    fn entities_that_stand_for_letters_hide_nothing() {
+        let held = HeldOut::new(["a fine café in a small town by the sea", "酒店的早餐很好吃", "cold & loud"]);
+        for (other, place) in [
+            ("&#97; fine caf&eacute; in &#x61; small town by the s&#101;a", 0),
+            ("&amp;#97; fine caf&eacute in a small town by the sea", 0),
+            ("&#37202;店的早餐&#24456;好吃", 1),
+            ("&#99;&#111;&#108;&#100; &amp; loud", 2),
+        ] {
+            assert_eq!(held.find(other).map(|found| found.0), Some(place), "{other}");
         }
+        assert_eq!(held.find("&#37202;店的早餐很好吃"), Some((1, Likeness::Same)));
+    }
+
+    #[test]
+    fn texts_without_letters_are_found_by_their_signs() {
+        let held = HeldOut::new(["😀 😀!", "...", "", "❤\u{fe0f}"]);
+        for (other, place) in
+            [("😀😀 !", Some(0)), ("…", Some(1)), ("❤", Some(3)), ("😀!", None), ("?", None), (" ", None)]
+        {
+            assert_eq!(held.find(other).map(|found| found.0), place, "{other}");
+        }
+        assert_eq!(held.find("fine 😀 😀!"), None);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct ReadOptions {
     pub label_separator: Option<String>,
     /// Whether broken records and texts without a label are left out; otherwise the first is an error.
     pub skip_bad: bool,
+    /// Classes whose columns, where they have one, hold numbers: none of them is taken for the text.
+    pub classes: Vec<String>,
 }
 
 impl ReadOptions {
@@ -64,6 +66,18 @@ pub struct Familiar {
     pub text: Vec<String>,
     /// Of the label.
     pub label: Option<String>,
+    /// Whose names they are, for messages.
+    pub of: FamiliarOf,
+}
+
+/// Who knows the familiar names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FamiliarOf {
+    /// A model, which was trained on a file that has them.
+    #[default]
+    Model,
+    /// Another file of the same run, that of the labelled texts.
+    LabelledTexts,
 }
 
 /// The form of a file.

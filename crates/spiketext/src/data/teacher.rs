@@ -2,7 +2,7 @@
 //! whose columns have names (CSV, TSV, JSON, Parquet).
 //!
 //! The columns of the classes go by the classes' names. A first row of JSON without a text may say who the teacher is:
-//! `{"text": null, "teacher": {...}}`.
+//! `{"text": null, "teacher": {...}}`, and there under `fitted_on` which texts it was trained on ([`FittedOn`]).
 
 use std::{collections::HashMap, path::Path};
 
@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{
     append::{value::Value, values::Values},
-    columns::same,
+    columns::of_classes,
     lines::{listed, shown},
     options::{Format, ReadOptions},
     reading::Reading,
@@ -19,8 +19,13 @@ use super::{
 };
 use crate::{Error, Result};
 
+pub use super::fitted::FittedOn;
+
 /// The column that says who the teacher is.
 const ABOUT: &str = "teacher";
+
+/// What it says there of the texts that it was trained on.
+pub const FITTED_ON: &str = "fitted_on";
 
 /// Rows that are read at once.
 const BATCH: usize = 1024;
@@ -31,8 +36,8 @@ const TOLERANCE: f32 = 0.02;
 /// A probability may be so far outside 0 to 1 by rounding.
 const ROUNDING: f32 = 1e-4;
 
-/// Where so large a share of the rows is of one kind, the others are slips.
-const MOST: f64 = 0.9;
+/// Where so large a share of the rows is of one kind, the others are more likely slips than that they are of another.
+const MOST: f64 = 0.5;
 
 /// The least probability that is told from 0: its logarithm is finite.
 const LEAST: f32 = 1e-6;
@@ -55,6 +60,8 @@ pub struct Answers {
     pub kind: Kind,
     /// What the file says of its teacher.
     pub about: Option<Json>,
+    /// What it says of the texts that the teacher was trained on.
+    pub fitted_on: Option<FittedOn>,
     /// A logit a class in the order of the classes, by [`text_hash`] of the text.
     pub logits: HashMap<u64, Vec<f32>>,
 }
@@ -66,6 +73,7 @@ pub struct Answers {
 /// If the file cannot be read or its columns have no names; if a class has no column; if a number is missing or not
 /// finite, unless the options say to leave such rows out; if numbers may be either, or are not what `kind` says.
 pub fn read(path: &Path, labels: &[String], kind: Option<Kind>, options: &ReadOptions) -> Result<Answers> {
+    let options = &ReadOptions { classes: labels.to_vec(), ..options.clone() };
     let mut stream = TextStream::open_for(path, options, &[], true)?;
     let name = stream.reading().path.clone();
     let format = stream.reading().format;
@@ -108,7 +116,20 @@ pub fn read(path: &Path, labels: &[String], kind: Option<Kind>, options: &ReadOp
     reading.notes.extend(notes);
     reading.rows = rows.of.len();
     let logits = rows.of.into_iter().map(|(hash, numbers)| (hash, logits(kind, options.multi_label, numbers)));
-    Ok(Answers { reading, kind, about: rows.about, logits: logits.collect() })
+    let mut about = rows.about;
+    let fitted_on = about.as_mut().and_then(fitted_on);
+    Ok(Answers { reading, kind, about, fitted_on, logits: logits.collect() })
+}
+
+/// What a teacher says of the texts that it was trained on; the hashes of single texts, which are nothing to read, are taken
+/// out of what it says of itself. None where it says nothing that is understood.
+fn fitted_on(about: &mut Json) -> Option<FittedOn> {
+    let told = about.get_mut(FITTED_ON)?;
+    let fitted_on = serde_json::from_value(told.clone()).ok();
+    if let Some(told) = told.as_object_mut() {
+        told.remove("least");
+    }
+    fitted_on
 }
 
 /// The numbers of a text, one a class, as logits: probabilities of one class by their logarithm after division by their sum,
@@ -137,15 +158,13 @@ struct Columns {
     about: Option<usize>,
     /// Columns that are neither, nor the text.
     others: Vec<usize>,
+    /// Whether a text may have several labels.
+    several: bool,
 }
 
 impl Columns {
     fn of(names: &[String], labels: &[String], reading: &Reading, multi_label: bool) -> Result<Self> {
-        let place = |label: &String| {
-            let exact = names.iter().position(|name| name == label);
-            exact.or_else(|| names.iter().position(|name| same(name, label)))
-        };
-        let found: Vec<Option<usize>> = labels.iter().map(place).collect();
+        let found = of_classes(names, labels);
         let missing = labels.iter().zip(&found).filter(|(_, place)| place.is_none()).map(|(label, _)| label.as_str());
         let missing: Vec<&str> = missing.collect();
         if !missing.is_empty() {
@@ -164,7 +183,7 @@ impl Columns {
             !of_class.contains(column) && about != Some(*column) && !reading.text.contains(&names[*column])
         };
         let others = (0..names.len()).filter(is_other).collect();
-        Ok(Self { of_class, about, others })
+        Ok(Self { of_class, about, others, several: multi_label })
     }
 
     /// What should be known of the columns.
@@ -191,6 +210,27 @@ struct Rows {
     rows: usize,
     of_shares: usize,
     of_percent: usize,
+    /// Whether a number is less than 0.
+    below: bool,
+}
+
+/// What the numbers of a row sum to.
+struct Sums {
+    /// Those of the classes.
+    own: f32,
+    /// Numbers of other columns that could be a teacher's further classes, or none.
+    others: Vec<f32>,
+}
+
+impl Sums {
+    /// Whether the numbers of the classes sum to `whole`, alone, with one of the others or with all of them.
+    fn make(&self, whole: f32) -> bool {
+        let is_whole = |sum: f32| (sum - whole).abs() <= whole * TOLERANCE;
+        // A number that cannot be a share of the whole is of something else, such as a numbering.
+        let shares = self.others.iter().filter(|&&other| other <= whole * (1.0 + ROUNDING));
+        let all: f32 = shares.clone().sum();
+        is_whole(self.own) || is_whole(self.own + all) || shares.into_iter().any(|other| is_whole(self.own + other))
+    }
 }
 
 impl Rows {
@@ -224,21 +264,21 @@ impl Rows {
             return Err(Error::malformed(path, record.line, expected, got.collect::<Vec<_>>().join(", ")));
         };
         // What is not of our classes may be of others, that the teacher has too.
-        let sum: f32 = numbers.iter().sum();
         let others = columns.others.iter().filter_map(|&column| number(values.get(column)?));
-        let others: Vec<f32> = others.filter(is_share).collect();
-        let is_one = |sum: f32| (sum - 1.0).abs() <= TOLERANCE;
-        let with_others = is_one(sum + others.iter().sum::<f32>()) || others.iter().any(|other| is_one(sum + other));
-        if self.first.is_none() && !is_one(sum) && !with_others {
-            self.first = Some((record.line, sum));
+        let sums = Sums { own: numbers.iter().sum(), others: others.filter(|&other| other >= -ROUNDING).collect() };
+        let is_one = sums.make(1.0);
+        if self.first.is_none() && !is_one {
+            self.first = Some((record.line, sums.own));
         }
         if self.empty.is_none() && numbers.iter().all(|&number| number == 0.0) {
             self.empty = Some(record.line);
         }
         self.rows += 1;
         let shares = numbers.iter().all(is_share);
-        self.of_shares += usize::from(shares && (is_one(sum) || with_others));
-        self.of_percent += usize::from((sum - 100.0).abs() <= 100.0 * TOLERANCE && numbers.iter().all(|&n| n >= 0.0));
+        // Of several labels each has a probability of its own.
+        self.of_shares += usize::from(shares && (columns.several || is_one));
+        self.of_percent += usize::from(sums.make(100.0) && numbers.iter().all(|&n| n >= 0.0));
+        self.below |= numbers.iter().any(|&number| number < -ROUNDING);
         if let (None, Some(&outside)) = (self.outside, numbers.iter().find(|number| !is_share(number))) {
             self.outside = Some((record.line, outside));
         }
@@ -273,9 +313,16 @@ impl Rows {
                     let expected = format!("probabilities that sum to 1, or logits ({flag})");
                     Err(Error::malformed(path, line, expected, "numbers that sum to 100, as percentages do"))
                 }
-                None if is_most(self.of_shares) && !multi_label => {
+                None if is_most(self.of_shares) => {
                     let expected = format!("a probability from 0 to 1, as in most rows ({flag})");
                     Err(Error::malformed(path, line, expected, outside.to_string()))
+                }
+                // Logits that say no class of any text is unlikely are none.
+                None if !self.below => {
+                    let expected =
+                        format!("probabilities from 0 to 1, or logits, of which some are below 0 ({flag})");
+                    let got = format!("{outside} among numbers of which none is below 0, as percentages are");
+                    Err(Error::malformed(path, line, expected, got))
                 }
                 None => Ok(Kind::Logits),
             };
@@ -408,6 +455,72 @@ mod tests {
         let logits = &answers.logits[&text_hash("x")];
         assert_eq!((answers.kind, logits[0]), (Kind::Probabilities, 0.0));
         assert!(logits[1] > 10.0 && logits[1].is_finite());
+    }
+
+    #[test]
+    fn percentages_and_slips_are_asked_about_whatever_the_labels() {
+        let three = "text,a,b,c\nx,20,30,50\ny,50,25,25\nz,100,0,0\n";
+        refused(of("t.csv", three, &["a", "b"]), &["t.csv:2", "sum to 100, as percentages do", "--teacher-numbers"]);
+        let numbered = three.replace("text,a", "id,text,a").replace("\nx", "\n101,x").replace("\ny", "\n7,y");
+        refused(of("t.csv", &numbered.replace("\nz", "\n3,z"), &["a", "b", "c"]), &["sum to 100"]);
+        let several = |content: &str, kind| read_as("t.csv", content, &["a", "b"], kind, true);
+        let percent = "text,a,b\nx,90,80\ny,5,0\nz,60,1\n";
+        refused(several(percent, None), &["t.csv:2", "90", "none is below 0", "--teacher-numbers"]);
+        assert_eq!(several(percent, Some(Kind::Logits)).expect("said").kind, Kind::Logits);
+        let slip = "text,a,b\nx,0.9,0.8\ny,0.1,-0.2\nz,0.6,0\n";
+        refused(several(slip, None), &["t.csv:3", "as in most rows", "-0.2", "--teacher-numbers"]);
+        assert_eq!(several("text,a,b\nx,4,-3\ny,-1.5,-2\n", None).expect("logits").kind, Kind::Logits);
+        // Of one label, too: nothing speaks for logits.
+        refused(of("t.csv", "text,a,b\nx,3,4\ny,7,1\n", &["a", "b"]), &["none is below 0"]);
+    }
+
+    #[test]
+    fn columns_of_classes_are_no_texts_and_serve_one_class_each() {
+        let body = "body,text,good\n0.25,a fine film,0.75\n";
+        let answers = of("t.csv", body, &["body", "good"]).expect("read");
+        assert_eq!(
+            (told(&answers, "a fine film"), answers.reading.text),
+            (vec![0.25, 0.75], vec!["text".to_owned()])
+        );
+        assert!(
+            answers.reading.notes.iter().all(|note| !note.contains("--text-column")),
+            "{:?}",
+            answers.reading.notes
+        );
+        // A usual name that is a class, and a text that has none.
+        let odd = "text,what,good\n0.25,a fine film,0.75\n";
+        assert_eq!(told(&of("t.csv", odd, &["text", "good"]).expect("read"), "a fine film"), [0.25, 0.75]);
+        for (name, content) in [
+            ("t.csv", "text,good\n0.25,0.75\n"),
+            ("t.jsonl", "{\"text\": 0.25, \"good\": 0.75}\n"),
+            ("t.jsonl", "{\"text\": 0.25, \"good\": 0.75, \"why\": \"x\", \"what\": \"y\"}\n"),
+        ] {
+            refused(of(name, content, &["text", "good"]), &["called like no class", "'text' is a class"]);
+        }
+        let case = "text,good,bad\nx,0.5,0.5\n";
+        refused(of("t.csv", case, &["Good", "bad", "good"]), &["a column for each class", "without Good"]);
+        assert_eq!(told(&of("t.csv", case, &["Good", "BAD"]).expect("read"), "x"), [0.5, 0.5]);
+        refused(of("t.csv", case, &["GOOD", "Good", "bad"]), &["without Good"]);
+    }
+
+    #[test]
+    fn what_a_teacher_was_fitted_on_is_read_where_it_is_said() {
+        let fitted = FittedOn::of(["x", "y"]);
+        let line = |about: &Json| {
+            format!(
+                "{}\n{{\"text\": \"x\", \"a\": 1, \"b\": 0}}\n",
+                serde_json::json!({"text": null, "teacher": about})
+            )
+        };
+        let read = |about: Json| of("t.jsonl", &line(&about), &["a", "b"]).expect("read");
+        let answers = read(serde_json::json!({"seed": 1, "fitted_on": fitted}));
+        assert_eq!(answers.fitted_on, Some(fitted.clone()));
+        let kept = answers.about.expect("about");
+        assert_eq!((&kept["seed"], &kept["fitted_on"]["sha256"]), (&1.into(), &fitted.sha256.clone().into()));
+        assert!(kept["fitted_on"].get("least").is_none(), "nothing to read");
+        for other in [serde_json::json!({"seed": 1}), serde_json::json!({"fitted_on": "my texts"})] {
+            assert_eq!(read(other).fitted_on, None);
+        }
     }
 
     #[test]

@@ -146,9 +146,16 @@ pub struct Teacher {
     pub taught: usize,
     /// Those that it did not.
     pub untaught: usize,
-    /// Percent of the answered ones whose label it thinks most likely; none where texts have several labels.
+    /// Percent of the answered ones whose label it thinks most likely; where texts have several labels, of all decisions, a
+    /// class of a text each, that it makes as the labels do, from a probability of a half on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<f64>,
+    /// Where texts have several labels, the micro F1 of these decisions, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_f1: Option<f64>,
+    /// Development texts that it was trained on, as far as it says so.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub fitted_on_development: usize,
     /// Texts that nobody but it has labelled.
     pub unlabelled: usize,
     /// Texts offered as such that were left out: it says nothing of them.
@@ -159,6 +166,11 @@ pub struct Teacher {
     pub held_out: [usize; 2],
     /// Answers to texts that are not trained on.
     pub unused: usize,
+}
+
+/// Whether there is nothing to count.
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// How well a network tells a class.

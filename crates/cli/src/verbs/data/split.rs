@@ -1,14 +1,18 @@
 //! `spiketext data split`: the parts of a data set as files of their own, for programs that are to train on the same texts.
 
+#[cfg(feature = "study")]
+use std::collections::HashSet;
 use std::{
     io::Write,
     path::{Path, PathBuf},
 };
 
 use serde_json::json;
+#[cfg(feature = "study")]
+use spiketext::data::text_hash;
 use spiketext::{
     Error,
-    data::{Dataset, Example, Split, is_same_file},
+    data::{Dataset, Example, Split},
     files::write_atomically,
 };
 #[cfg(feature = "study")]
@@ -16,7 +20,7 @@ use spiketext_study::folds;
 
 #[cfg(feature = "study")]
 use crate::support::part::PartArgs;
-use crate::support::{dataset::DatasetArgs, reading};
+use crate::support::{dataset::DatasetArgs, reading, target};
 
 /// Write the parts of a data set to files of their own, as `train` would divide it.
 ///
@@ -30,7 +34,7 @@ use crate::support::{dataset::DatasetArgs, reading};
   spiketext data split --dataset mr --out parts --number 3         the fourth of a study's splits
   spiketext data split --dataset mr --out parts --fold 1/5         what `select --folds 5` trains on in its first fold
 
---json prints one object: out, files (file, texts).")]
+--json prints one object: out, files (file, texts), repeated (labelled texts that came again, left out).")]
 pub struct Arguments {
     #[command(flatten)]
     source: DatasetArgs,
@@ -61,11 +65,12 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     let Arguments { source, reading, labels, out: folder, with_test, force, json, .. } = arguments;
+    target::check_apart("data split", folder, &source.sources())?;
     let dataset = source.labelled("data split", reading, labels)?;
     for line in reading::told(&dataset.readings) {
         writeln!(std::io::stderr(), "{line}")?;
     }
-    let (dataset, unlabelled) = divided(arguments, dataset)?;
+    let (dataset, unlabelled, repeated) = divided(arguments, dataset)?;
     let extension = if dataset.multi_label { "jsonl" } else { "csv" };
     let names = Some(dataset.labels.as_slice());
     let mut parts = vec![
@@ -84,9 +89,8 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     let there: Vec<PathBuf> = there.filter(|path| path.exists()).collect();
     let refuse =
         |expected: &str, got: &Path| anyhow::bail!("data split: expected an --out {expected}, got {}", got.display());
-    if let Some(read) = there.iter().find(|path| source.files.iter().any(|file| is_same_file(file, path))) {
-        return refuse("without the file that is read", read);
-    }
+    // A link in the folder may lead to what is read.
+    there.iter().try_for_each(|part| target::check_apart("data split", part, &source.sources()))?;
     if let (Some(there), false) = (there.first(), force) {
         return refuse("without such files (--force replaces them, and removes parts that are not written)", there);
     }
@@ -106,22 +110,30 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     if *json {
         let file = |(path, texts): &(PathBuf, usize)| json!({"file": path.display().to_string(), "texts": texts});
         let files: Vec<_> = written.iter().map(file).collect();
-        writeln!(out, "{}", json!({"out": folder.display().to_string(), "files": files}))?;
+        let object = json!({"out": folder.display().to_string(), "files": files, "repeated": repeated});
+        writeln!(out, "{object}")?;
         return Ok(());
     }
     for (path, texts) in written {
         writeln!(out, "{}: {texts} texts", path.display())?;
     }
+    if repeated > 0 {
+        writeln!(out, "labelled texts that come again, left out: {repeated}")?;
+    }
     let texts = dataset.part(Split::Test).len();
     if !with_test && texts > 0 {
-        writeln!(out, "test texts left out: {texts} (--with-test writes them, too)")?;
+        writeln!(
+            out,
+            "test texts left out: {texts} (--with-test writes them, too; who trains on the folder without them tests on \
+             some of its training texts)"
+        )?;
     }
     Ok(())
 }
 
-/// The data set as the flags divide it, and the texts that lose their labels.
+/// The data set as the flags divide it, the texts that lose their labels, and how many labelled ones came again.
 #[cfg(feature = "study")]
-fn divided(arguments: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, Vec<Example>)> {
+fn divided(arguments: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, Vec<Example>, usize)> {
     if arguments.part.untested && arguments.with_test {
         anyhow::bail!("--untested and --with-test: expected one of them, got both (no text is a test text there)");
     }
@@ -129,22 +141,28 @@ fn divided(arguments: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, 
     Ok(match arguments.labelled {
         Some(most) => {
             let most = usize::try_from(most).unwrap_or(usize::MAX);
-            let (classes, texts) = (dataset.labels.len(), dataset.train.len());
+            let different: HashSet<u64> = dataset.train.iter().map(|example| text_hash(&example.text)).collect();
+            let (classes, texts) = (dataset.labels.len(), different.len());
             if most < classes || most > texts {
                 anyhow::bail!(
-                    "--labelled: expected {classes} (one a class) to {texts} (all training texts), got {most}"
+                    "--labelled: expected {classes} (one a class) to {texts} (all different training texts), got {most}"
                 )
             }
-            folds::few_labelled(&dataset, most)
+            let (mut few, others) = folds::few_labelled(&dataset, most);
+            // Equal texts come along together: whoever labels one has labelled all.
+            let (mut seen, all) = (HashSet::new(), few.train.len());
+            few.train.retain(|example| seen.insert(text_hash(&example.text)));
+            let repeated = all - few.train.len();
+            (few, others, repeated)
         }
-        None => (dataset, Vec::new()),
+        None => (dataset, Vec::new(), 0),
     })
 }
 
 #[cfg(not(feature = "study"))]
 #[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
-fn divided(_: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, Vec<Example>)> {
-    Ok((dataset, Vec::new()))
+fn divided(_: &Arguments, dataset: Dataset) -> anyhow::Result<(Dataset, Vec<Example>, usize)> {
+    Ok((dataset, Vec::new(), 0))
 }
 
 /// Writes a part: a CSV, or JSON lines where a text has several labels.

@@ -7,7 +7,10 @@ use std::{
     str::FromStr,
 };
 
-use crate::{Error, Result, files::NewFile};
+use crate::{
+    Error, Result,
+    files::{NewFile, Overlap, check_place, overlap},
+};
 
 /// The name that stands for standard output.
 const STANDARD_OUTPUT: &str = "-";
@@ -134,21 +137,29 @@ impl Destination {
         self.path.as_deref().is_some_and(Path::exists)
     }
 
-    /// Whether a copy of `source` may be written here, to find out before any work.
+    /// Whether something made of `source` may be written here, to find out before any work.
     ///
     /// # Errors
-    /// If it is the source itself, under any name; if there is a file that is not to be replaced, or something that
-    /// is no file.
+    /// If it is the source itself, under any name, or in the folder that is the source; if there is a file that is not to be
+    /// replaced, or something that is no file; if the folder takes no files.
     pub fn check(&self, source: &Path) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let refuse = |expected: &str, got: &str| {
             Err(Error::invalid("write a table", expected, format!("'{}', {got}", path.display())))
         };
+        match overlap(path, source).filter(|_| !path.is_dir()) {
+            Some(Overlap::Same(same)) if same == source => {
+                return refuse("another file than the one that is read", "which is that file");
+            }
+            Some(overlap) => return refuse("a place outside of what is read", &overlap.to_string()),
+            None => {}
+        }
         let Ok(metadata) = std::fs::metadata(path) else {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             return match folder.filter(|folder| !folder.is_dir()) {
+                _ if path.is_symlink() => refuse("the name of a file", "which is a link that leads nowhere"),
                 Some(folder) => refuse("a folder that is there", &format!("but there is no {}", folder.display())),
-                None => Ok(()),
+                None => check_place(path),
             };
         };
         if metadata.is_dir() {
@@ -157,11 +168,8 @@ impl Destination {
         if !metadata.is_file() {
             return refuse("the name of a file, or `-` for standard output", "which is a device or a pipe");
         }
-        if is_same_file(path, source) {
-            return refuse("another file than the one that is read", "which is that file");
-        }
         match self.replace {
-            true => Ok(()),
+            true => check_place(&std::fs::canonicalize(path).unwrap_or_else(|_| path.clone())),
             false => refuse("the name of a new file, or --force to replace it", "which exists"),
         }
     }

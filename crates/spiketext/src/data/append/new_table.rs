@@ -1,5 +1,7 @@
 //! A table that is copied from none: columns of texts, a row after the other.
 
+use std::path::Path;
+
 use super::{
     TableForm,
     destination::{Destination, Output},
@@ -14,7 +16,22 @@ pub struct NewTable {
     columns: Vec<String>,
 }
 
+/// The endings of its names.
+const ENDINGS: &str = "a name that ends in .csv, .tsv or .jsonl (.gz or .zst behind it packs it)";
+
 impl NewTable {
+    /// [`Destination::of`] for a table of texts, which has fewer forms.
+    ///
+    /// # Errors
+    /// If neither the ending nor `form` says one of these.
+    pub fn destination(path: &Path, form: Option<TableForm>, replace: bool) -> Result<Destination> {
+        let destination = Destination::of(path, form, replace).map_err(|_| {
+            let expected = format!("{ENDINGS}, or the form beside it (--out-format csv, tsv or jsonl)");
+            Error::invalid("write texts", expected, format!("'{}'", path.display()))
+        })?;
+        Self::form(&destination).map(|_| destination)
+    }
+
     /// The form of a table at `destination`, to find out before any work.
     ///
     /// # Errors
@@ -27,8 +44,7 @@ impl NewTable {
                     Some(form) => format!("'{}', {form}", destination.path().display()),
                     None => "standard output".to_owned(),
                 };
-                let expected = "a name that ends in .csv, .tsv or .jsonl (.gz or .zst behind it packs it)";
-                Err(Error::invalid("write texts", expected, got))
+                Err(Error::invalid("write texts", ENDINGS, got))
             }
         }
     }
@@ -90,8 +106,6 @@ impl NewTable {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::data::{ReadOptions, read_texts};
 
@@ -119,5 +133,11 @@ mod tests {
         let form = |name: &str| NewTable::form(&Destination::of(Path::new(name), None, false).unwrap());
         assert!(form("a.parquet").unwrap_err().to_string().contains(".jsonl"));
         assert!(form("-").unwrap_err().to_string().contains("standard output"));
+        for name in ["a.parquet", "a.json", "a.txt", "a", "a.parquet.gz"] {
+            let error = NewTable::destination(Path::new(name), None, false).unwrap_err().to_string();
+            let forms = error.split(", got").next().unwrap();
+            assert!(forms.contains(".jsonl") && !forms.contains("parquet") && !forms.contains(".json,"), "{error}");
+        }
+        assert!(NewTable::destination(Path::new("a.txt"), Some(TableForm::Csv), false).is_ok());
     }
 }
