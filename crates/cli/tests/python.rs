@@ -29,8 +29,9 @@ const PACKAGES: [&str; 10] = [
 /// The oldest Python that the package is for.
 const OLDEST: (u32, u32) = (3, 11);
 
-/// The most bytes of a wheel.
-const LARGEST: u64 = 15_000_000;
+/// The most bytes of a wheel: half of it are word vectors, the dictionary that Chinese is cut by, and what attacks on Chinese
+/// know of characters, none of which can be packed further.
+const LARGEST: u64 = 19_000_000;
 
 /// A Python that is new enough and can make virtual environments.
 fn python() -> Option<String> {
@@ -107,8 +108,13 @@ fn a_wheel_does_what_its_tests_say() {
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall"];
     runs(plain().args(install).arg(&wheel)).expect("installed");
     let empty = tempfile::tempdir().expect("a folder");
-    runs(plain().args(["-m", "mypy.stubtest", "spiketext", "--ignore-missing-stub"]).current_dir(empty.path()))
-        .expect("types as they are");
+    let choices = bindings.join("pyproject.toml");
+    let mut types = plain();
+    types.args(["-m", "mypy.stubtest", "spiketext._core", "--mypy-config-file"]).arg(&choices);
+    runs(types.current_dir(empty.path())).expect("types of the module as they are");
+    let mut types = plain();
+    types.args(["-m", "mypy", "--config-file"]).arg(&choices).args(["--cache-dir", "cache"]);
+    runs(types.arg(bindings.join("python/spiketext")).current_dir(empty.path())).expect("types that fit");
     let mut tests = plain();
     tests.args(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]).arg(bindings.join("tests"));
     runs(tests.current_dir(empty.path())).expect("the package's own tests");

@@ -5,6 +5,10 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "fit", "Model", "known_datasets", "load_dataset", "Vectors", "VERSION", "set_threads", "threads", "after_fork",
+]
+
 VERSION: Final[str]
 
 def set_threads(threads: int | None = None) -> None: ...
