@@ -54,7 +54,8 @@ pub fn run(
     let work = move |messages: &std::sync::mpsc::Sender<String>| -> Result<String> {
         let protocol = Protocol::Published;
         let wordnet = wordnet_folder(asked.wordnet.as_deref());
-        let named = asked.vectors.as_ref().and_then(|path| path.to_str()).and_then(|name| name.parse::<Language>().ok());
+        let named =
+            asked.vectors.as_ref().and_then(|path| path.to_str()).and_then(|name| name.parse::<Language>().ok());
         let file = asked.vectors.as_deref().filter(|_| named.is_none());
         let corpus: Vec<String> = Vec::new();
         let origins = Origins { vectors: file, lenient: false, built_in: named, wordnet: &wordnet, corpus: &corpus };

@@ -17,9 +17,7 @@ use spiketext::{
     },
     target::Target,
 };
-use spiketext_train::{
-    ClassWeights, Options, Recipe, StepCache, Stop, Teaching, VectorSource, events::Event,
-};
+use spiketext_train::{ClassWeights, Options, Recipe, StepCache, Stop, Teaching, VectorSource, events::Event};
 
 use crate::{errors::OrRaise, model::Model, pool, texts::Texts};
 
@@ -48,7 +46,9 @@ impl Targets<'_> {
                 .iter()
                 .map(|&class| Ok(Target::of(usize::try_from(class)?)))
                 .collect::<Result<_, std::num::TryFromIntError>>()
-                .map_err(|_| PyValueError::new_err(format!("{what}: expected numbers of classes, got a negative one")))?,
+                .map_err(|_| {
+                    PyValueError::new_err(format!("{what}: expected numbers of classes, got a negative one"))
+                })?,
             Self::Several(rows) => rows
                 .as_array()
                 .rows()
@@ -83,9 +83,8 @@ fn answers(
     multi_label: bool,
     what: &str,
 ) -> PyResult<Vec<Option<Vec<f32>>>> {
-    let refuse = |expected: String, got: String| {
-        Err(PyValueError::new_err(format!("{what}: expected {expected}, got {got}")))
-    };
+    let refuse =
+        |expected: String, got: String| Err(PyValueError::new_err(format!("{what}: expected {expected}, got {got}")));
     let rows = rows.as_array();
     if rows.dim() != (texts, classes) {
         return refuse(format!("probabilities of shape ({texts}, {classes})"), format!("{:?}", rows.dim()));

@@ -7,6 +7,7 @@ mod attack;
 mod errors;
 mod fit;
 mod model;
+mod nir;
 mod pool;
 mod sets;
 mod texts;

@@ -10,13 +10,7 @@ use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 use spiketext::{CostReport, Session, engine::Operations, network::Network};
 
-use crate::{
-    attack,
-    errors::OrRaise,
-    pool,
-    texts::Texts,
-    trace,
-};
+use crate::{attack, errors::OrRaise, nir, pool, texts::Texts, trace};
 
 /// Texts between two looks whether somebody pressed ctrl-C.
 const BATCH: usize = 8192;
@@ -220,7 +214,9 @@ impl Model {
     }
 
     fn trace<'py>(&self, py: Python<'py>, text: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let Some((tokens, trace, potentials)) = pool::install(py, || self.model.watch(text))? else { return Ok(None) };
+        let Some((tokens, trace, potentials)) = pool::install(py, || self.model.watch(text))? else {
+            return Ok(None);
+        };
         trace::arrays(py, self.model.network(), tokens, &trace, &potentials).map(Some)
     }
 
@@ -240,6 +236,24 @@ impl Model {
         let texts = Texts::of(texts, "texts")?.to_strings()?;
         let asked = attack::Asked { attack: attack.to_owned(), vectors, wordnet, seed };
         attack::run(py, Arc::clone(&self.model), texts, targets, asked, told)
+    }
+
+    /// Writes a NIR file for a reader of such files.
+    #[pyo3(signature = (path, *, target, length, overwrite))]
+    fn to_nir<'py>(
+        &self,
+        py: Python<'py>,
+        path: PathBuf,
+        target: &str,
+        length: Option<usize>,
+        overwrite: bool,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        nir::write(py, &self.model, &path, target, length, overwrite)
+    }
+
+    /// The same model with the weights of a NIR file.
+    fn with_nir(&self, py: Python<'_>, path: PathBuf, target: &str) -> PyResult<Self> {
+        nir::read(py, &self.model, path, target).map(Self::new)
     }
 
     fn __repr__(&self) -> String {
@@ -272,4 +286,3 @@ fn weights<'py>(py: Python<'py>, network: &Network) -> PyResult<Vec<Bound<'py, P
         })
         .collect()
 }
-

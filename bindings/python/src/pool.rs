@@ -113,6 +113,8 @@ pub fn job<M: Send + 'static, R: Send + 'static>(
     }
     match py.detach(move || result.recv()) {
         Ok(Ok(result)) => Ok(result),
-        Ok(Err(_)) | Err(_) => Err(PyRuntimeError::new_err("the work ended in a panic: this is a mistake of spiketext's")),
+        Ok(Err(_)) | Err(_) => {
+            Err(PyRuntimeError::new_err("the work ended in a panic: this is a mistake of spiketext's"))
+        }
     }
 }

@@ -60,7 +60,10 @@ impl<'py> Texts<'py> {
                 Err(error) => {
                     let item = error.into_inner();
                     let kind = item.get_type().name()?.to_string();
-                    if item.is_none() || (kind == "float" && item.extract::<f64>().is_ok_and(f64::is_nan)) || kind == "NAType" {
+                    if item.is_none()
+                        || (kind == "float" && item.extract::<f64>().is_ok_and(f64::is_nan))
+                        || kind == "NAType"
+                    {
                         return Err(missing(what, at));
                     }
                     return Err(PyTypeError::new_err(format!("{what}: expected texts, got a {kind} at {at}")));
@@ -79,8 +82,11 @@ impl<'py> Texts<'py> {
         match &kind {
             DataType::Struct(fields) => {
                 let name = object.get_type().name()?.to_string();
-                let texts: Vec<String> =
-                    fields.iter().filter(|field| is_text(field.data_type())).map(|field| format!("{:?}", field.name())).collect();
+                let texts: Vec<String> = fields
+                    .iter()
+                    .filter(|field| is_text(field.data_type()))
+                    .map(|field| format!("{:?}", field.name()))
+                    .collect();
                 let advice = match texts.as_slice() {
                     [] => "none of its columns holds texts".to_owned(),
                     columns => format!("take one of its columns of texts: {}", columns.join(", ")),
@@ -162,5 +168,7 @@ fn refuse_table<T>(what: &str, name: &str, dimensions: usize, columns: Option<&B
 }
 
 fn missing(what: &str, at: usize) -> PyErr {
-    PyValueError::new_err(format!("{what}: expected a text at {at}, got a missing value (leave the row out or fill it with \"\")"))
+    PyValueError::new_err(format!(
+        "{what}: expected a text at {at}, got a missing value (leave the row out or fill it with \"\")"
+    ))
 }

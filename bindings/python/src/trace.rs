@@ -57,7 +57,10 @@ pub fn arrays<'py>(
             let name = if of_several { format!("{kind}, width {}", widths[which]) } else { kind.to_owned() };
             own.set_item("name", name)?;
             own.set_item("axes", axes)?;
-            own.set_item("spikes", train.map(|train| bits(train).into_pyarray(py).reshape(shape.clone())).transpose()?)?;
+            own.set_item(
+                "spikes",
+                train.map(|train| bits(train).into_pyarray(py).reshape(shape.clone())).transpose()?,
+            )?;
             own.set_item("currents", currents.clone().into_pyarray(py).reshape(shape.clone())?)?;
             own.set_item("membranes", shown.membranes[which].clone().into_pyarray(py).reshape(shape)?)?;
             layers.append(own)?;

@@ -83,6 +83,28 @@ def test_attacks(fitted, texts, labels):
         fitted.model_.attack(texts[:3], labels[:2])
 
 
+def test_nir_and_back(texts, labels, tmp_path):
+    from conftest import small
+
+    path = tmp_path / "model.nir"
+    settings = {"network.filters": 4, "sparse.dimension": 64, "sparse.active": 6, "words.also-first": 100, "sparse.epochs": 2}
+    model = small(recipe="sparse", steps=None, settings=settings).fit(texts, labels).model_
+    told = model.to_nir(path, target="snntorch", length=12)
+    assert told["length"] == 12 and told["steps"] == 1 and isinstance(told["not_carried"], list)
+    again = Model.from_nir(path, like=model, target="snntorch")
+    assert np.array_equal(again.predict_proba(texts), model.predict_proba(texts))
+    with pytest.raises(FileExistsError, match="overwrite"):
+        model.to_nir(path)
+    model.to_nir(path, length=12, overwrite=True)
+    for call in (lambda: model.to_nir(tmp_path / "b.nir", target="lava"), lambda: Model.from_nir(path, like=model, target="x")):
+        with pytest.raises(ValueError, match="snntorch"):
+            call()
+    with pytest.raises(ValueError, match="reset"):
+        small().fit(texts, labels).model_.to_nir(tmp_path / "c.nir")
+    with pytest.raises(FileNotFoundError):
+        Model.from_nir(tmp_path / "none.nir", like=model)
+
+
 def test_unknown_texts_are_told(fitted):
     assert fitted.model_.unknown(["a film", "qqqqq", ""]).tolist() == [False, True, True]
 

@@ -105,7 +105,8 @@ fn a_wheel_does_what_its_tests_say() {
         command.env("PATH", &path).env_remove("RUSTC").env_remove("CARGO_HOME").env("PYTHONDONTWRITEBYTECODE", "1");
         command
     };
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall"];
+    let install =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall"];
     runs(plain().args(install).arg(&wheel)).expect("installed");
     let empty = tempfile::tempdir().expect("a folder");
     let choices = bindings.join("pyproject.toml");

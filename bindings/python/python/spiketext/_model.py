@@ -186,6 +186,24 @@ class Model:
         summary = self._core.attack(texts, targets, attack, vectors=vectors, wordnet=wordnet, seed=seed, told=told)
         return Attacked(json.loads(summary), records)
 
+    def to_nir(
+        self,
+        path: str | PathLike[str],
+        *,
+        target: str = "generic",
+        length: int | None = None,
+        overwrite: bool = False,
+    ) -> dict[str, Any]:
+        """Writes it as a NIR file for ``target`` (generic, snntorch, spikingjelly, norse or sinabs), for texts of ``length``
+        tokens. What is returned says what the input channels mean and what the file does not carry (docs/interchange.md)."""
+        return self._core.to_nir(path, target=target, length=length, overwrite=overwrite)
+
+    @classmethod
+    def from_nir(cls, path: str | PathLike[str], *, like: Model, target: str = "generic") -> Model:
+        """A model with the words of ``like``, from which the file was written for ``target``, and the file's weights, which
+        may have been changed elsewhere."""
+        return cls(like._core.with_nir(path, target))
+
     def __repr__(self) -> str:
         shown = ", ".join(self._labels[:6]) + (", …" if len(self._labels) > 6 else "")
         return f"Model(labels=[{shown}], recipe={self.training['recipe']!r}, steps={self.steps})"

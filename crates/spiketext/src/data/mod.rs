@@ -36,7 +36,7 @@ mod table;
 pub mod teacher;
 pub mod treebank;
 
-pub use append::{Appending, Cell, CellKind, Destination, NewColumn, NewTable, TableForm, is_same_file};
+pub use append::{Appending, Cell, CellKind, Destination, NewColumn, NewTable, TableForm};
 pub use dataset::{Dataset, Example, Report};
 pub use in_memory::InMemory;
 pub use known::{KnownDataset, known, load, open};

@@ -5,8 +5,6 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use crate::data::is_same_file;
-
 /// Folders of texts have folders of parts, and these folders of classes: nothing is read from deeper down.
 const DEEPEST: usize = 3;
 
@@ -31,6 +29,21 @@ impl std::fmt::Display for Overlap {
             Self::Inside(read) => write!(f, "which is inside of {}, that is read", read.display()),
             Self::Around(read) => write!(f, "which contains {}, that is read", read.display()),
         }
+    }
+}
+
+/// Whether two names lead to one file that is there.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        identity(a).is_some() && identity(a) == identity(b)
+    }
+    #[cfg(not(unix))]
+    {
+        let place = |path: &Path| fs::canonicalize(path).ok();
+        place(a).is_some() && place(a) == place(b)
     }
 }
 

@@ -197,22 +197,6 @@ impl Destination {
     }
 }
 
-/// Whether two names lead to one file that is there.
-#[must_use]
-pub fn is_same_file(a: &Path, b: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let identity = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-        identity(a).is_some() && identity(a) == identity(b)
-    }
-    #[cfg(not(unix))]
-    {
-        let place = |path: &Path| std::fs::canonicalize(path).ok();
-        place(a).is_some() && place(a) == place(b)
-    }
-}
-
 #[cfg(not(feature = "parquet"))]
 pub(super) fn no_parquet(path: &Path) -> Error {
     let got = format!("'{}' for Parquet, whose feature is off", path.display());

@@ -18,7 +18,7 @@ pub(super) mod values;
 
 use std::path::Path;
 
-pub use destination::{Destination, TableForm, is_same_file};
+pub use destination::{Destination, TableForm};
 pub use new_table::NewTable;
 
 use super::{
