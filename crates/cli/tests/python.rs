@@ -47,6 +47,11 @@ fn left_out(why: &str) {
     let _ = writeln!(std::io::stderr().lock(), "\nNOT TESTED: the Python package ({why})\n");
 }
 
+/// Runs it, and ends the test with all that it said if it fails.
+fn must_run(command: &mut Command, what: &str) {
+    runs(command).unwrap_or_else(|why| panic!("{what}: {why}"));
+}
+
 fn runs(command: &mut Command) -> Result<(), String> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
@@ -93,7 +98,7 @@ fn a_wheel_does_what_its_tests_say() {
     let mut build = Command::new(&tools);
     build.args(["-m", "maturin", "build", "--release", "--locked", "--quiet", "--interpreter"]).arg(&tested);
     build.arg("--out").arg(&wheels).current_dir(bindings).env("CARGO_TARGET_DIR", folder.join("target"));
-    runs(&mut build).expect("a wheel");
+    must_run(&mut build, "a wheel");
     let wheel = fs::read_dir(&wheels).expect("a folder").next().expect("a wheel").expect("a wheel").path();
     let bytes = fs::metadata(&wheel).expect("a wheel").len();
     assert!(bytes < LARGEST, "{}: {bytes} bytes", wheel.display());
@@ -107,16 +112,16 @@ fn a_wheel_does_what_its_tests_say() {
     };
     let install =
         ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall"];
-    runs(plain().args(install).arg(&wheel)).expect("installed");
+    must_run(plain().args(install).arg(&wheel), "installing it");
     let empty = tempfile::tempdir().expect("a folder");
     let choices = bindings.join("pyproject.toml");
     let mut types = plain();
     types.args(["-m", "mypy.stubtest", "spiketext._core", "--mypy-config-file"]).arg(&choices);
-    runs(types.current_dir(empty.path())).expect("types of the module as they are");
+    must_run(types.current_dir(empty.path()), "types of the module");
     let mut types = plain();
     types.args(["-m", "mypy", "--config-file"]).arg(&choices).args(["--cache-dir", "cache"]);
-    runs(types.arg(bindings.join("python/spiketext")).current_dir(empty.path())).expect("types that fit");
+    must_run(types.arg(bindings.join("python/spiketext")).current_dir(empty.path()), "types of the package");
     let mut tests = plain();
     tests.args(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]).arg(bindings.join("tests"));
-    runs(tests.current_dir(empty.path())).expect("the package's own tests");
+    must_run(tests.current_dir(empty.path()), "the package's own tests");
 }

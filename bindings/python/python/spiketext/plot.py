@@ -74,7 +74,7 @@ def membranes(
     position: int = 0,
     ax: Axes | None = None,
 ) -> Axes:
-    """Membranes over time, with a mark at each spike; without ``neurons`` those that move most. ``position`` chooses a place
+    """Membranes over time, with a mark at each spike; without ``neurons`` four that have most to show. ``position`` chooses a place
     in the text where a layer has neurons at each."""
     ax = _axes(ax)
     chosen = trace[layer] if layer is not None else trace.layers[0]
@@ -82,7 +82,12 @@ def membranes(
     if chosen.axes == "TPC":
         values, spikes = values[:, position], None if spikes is None else spikes[:, position]
     if neurons is None:
-        neurons = np.sort(np.argsort(-np.ptp(values, axis=0), kind="stable")[:5]).tolist()
+        moved = np.ptp(values, axis=0)
+        if spikes is not None:
+            # Those that fire at some steps and not at others have most to show.
+            fired = spikes.sum(axis=0)
+            moved = np.minimum(fired, len(spikes) - fired) + moved / (1 + moved.max())
+        neurons = np.sort(np.argsort(-moved, kind="stable")[:4]).tolist()
     for neuron in neurons:
         (line,) = ax.plot(values[:, neuron], label=f"neuron {neuron}")
         if spikes is not None:
