@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pyo3::{exceptions::PyFileExistsError, prelude::*, types::PyDict};
-use spiketext::{Error, Model, Result, files::write_atomically};
+use spiketext::{Error, Model, files::write_atomically};
 use spiketext_nir::{Flaw, Graph, Layout, Target, export, file, import_like};
 
 use crate::{errors::OrRaise, pool};
