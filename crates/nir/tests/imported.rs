@@ -65,10 +65,16 @@ proptest! {
         let exported = export(&changed, Target::Generic, length(padding)).expect("exported");
         let back = import_like(&model, &exported.graph, Target::Generic, "a.nir").expect("imported");
         prop_assert!(back.changed > 0 && back.model.training().readings.iter().any(|line| line.contains("a.nir")));
-        for ((leaf, got), (_, wanted)) in back.model.network().layers().zip(changed.network().layers()) {
+        for (at, ((leaf, got), (_, wanted))) in back.model.network().layers().zip(changed.network().layers()).enumerate() {
             // A synapse and a shortcut to the same place are one weight: how it falls into two is not known.
             let one_weight = !got.shortcut.is_empty() && leaf.path.ends_with(".0");
-            let largest = wanted.synapses.iter().chain(&wanted.shortcut).fold(0.0f32, |m, w| m.max(w.abs()));
+            // What came back is known up to a unit of the three grids there are: its own (where a shortcut stays as it was, the
+            // synapse beside it has all that changed of both), that of the exported model, and that of the model which
+            // it is laid beside: half a unit of each lies in the thresholds, and in one step the first membrane, a share of
+            // the threshold, lies in the bias.
+            let before = &model.network().weights().layers[at];
+            let weights = [got, wanted, before].into_iter().flat_map(|layer| layer.synapses.iter().chain(&layer.shortcut));
+            let largest = weights.fold(0.0f32, |largest, weight| largest.max(weight.abs()));
             for ((name, got), (_, wanted)) in got.named().into_iter().zip(wanted.named()) {
                 if one_weight && (name == "shortcut" || name == "synapses") {
                     continue;
