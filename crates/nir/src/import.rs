@@ -40,7 +40,8 @@ fn refuse<T>(expected: impl Into<String>, got: impl Into<String>) -> Result<T> {
 ///
 /// # Errors
 /// If the graph is not one that this model exports to, by its nodes, their shapes, or numbers that the model has no
-/// place for.
+/// place for. Where a synapse and a shortcut are one weight, a graph that was exported from another model on a coarser grid
+/// may be refused, too.
 pub fn import_like(model: &Model, graph: &Graph, target: Target, source: &str) -> Result<Import> {
     let links = graph.chain().map_err(|Flaw { expected, got }| Error::invalid("import", expected, got))?;
     let length = match links[0].output[..] {

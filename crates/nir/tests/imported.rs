@@ -3,7 +3,7 @@
 mod common;
 
 use common::{chain, random};
-use proptest::{prelude::*, test_runner::RngSeed};
+use proptest::prelude::*;
 use spiketext::network::{LayerConfig, LayerWeights, Padding, Signal};
 use spiketext_nir::{Graph, Target, export, graph::Node, import_like};
 
@@ -21,9 +21,7 @@ fn renamed(graph: &Graph) -> Graph {
 }
 
 proptest! {
-    // The same networks each time: of ten thousand whose weights are all others, `import_like` refuses about one, where what
-    // two grids round adds up to more than the room that it leaves for one.
-    #![proptest_config(ProptestConfig { cases: 150, rng_seed: RngSeed::Fixed(23), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn what_was_not_changed_is_the_same_model(
@@ -40,7 +38,9 @@ proptest! {
         prop_assert_eq!(back.model.training(), model.training());
     }
 
-    /// The weights of another model of the same form come back as that model, up to the rounding of its grids.
+    /// The weights of another model of the same form come back as that model, up to the units of three grids: that of the model
+    /// beside which the file is laid and that of the file, since half a unit of each lies in the thresholds and first
+    /// membranes, and that of what came back.
     #[test]
     fn what_was_changed_is_the_changed_model(config in chain(), seed in 0u64..1000) {
         let padding = config.padding;
@@ -65,25 +65,34 @@ proptest! {
             model.training().clone(),
         ).expect("a model");
         let exported = export(&changed, Target::Generic, length(padding)).expect("exported");
-        let back = import_like(&model, &exported.graph, Target::Generic, "a.nir").expect("imported");
+        let unit = |network: &spiketext::Network, at: usize| network.synapses(at).grid.unit();
+        // A synapse and a shortcut to the same place are one weight: how it falls into two is not known.
+        let is_one_weight = |at: usize| {
+            let leaf = &model.network().config().chain.leaves()[at];
+            leaf.shortcut.is_some() && leaf.path.ends_with(".0")
+        };
+        let back = match import_like(&model, &exported.graph, Target::Generic, "a.nir") {
+            Ok(back) => back,
+            // Where the two parts of one weight all but cancel, the file may be of a coarser grid than anything that is known.
+            Err(error) => {
+                let leaves = 0..model.network().config().chain.leaves().len();
+                let mut coarse = leaves.filter(|&at| is_one_weight(at) && unit(changed.network(), at) > unit(model.network(), at));
+                prop_assert!(coarse.next().is_some(), "{error}");
+                return Ok(());
+            }
+        };
         prop_assert!(back.changed > 0 && back.model.training().readings.iter().any(|line| line.contains("a.nir")));
-        for (at, ((leaf, got), (_, wanted))) in back.model.network().layers().zip(changed.network().layers()).enumerate() {
-            // A synapse and a shortcut to the same place are one weight: how it falls into two is not known.
-            let one_weight = !got.shortcut.is_empty() && leaf.path.ends_with(".0");
-            // What came back is known up to a unit of the three grids there are: its own (where a shortcut stays as it was, the
-            // synapse beside it has all that changed of both), that of the exported model, and that of the model which
-            // it is laid beside: half a unit of each lies in the thresholds, and in one step the first membrane, a share of
-            // the threshold, lies in the bias.
-            let before = &model.network().weights().layers[at];
-            let weights = [got, wanted, before].into_iter().flat_map(|layer| layer.synapses.iter().chain(&layer.shortcut));
-            let largest = weights.fold(0.0f32, |largest, weight| largest.max(weight.abs()));
+        let networks = [model.network(), changed.network(), back.model.network()];
+        for (at, ((leaf, got), (_, wanted))) in networks[2].layers().zip(networks[1].layers()).enumerate() {
+            let units: f32 = networks.iter().map(|network| unit(network, at)).sum();
             for ((name, got), (_, wanted)) in got.named().into_iter().zip(wanted.named()) {
-                if one_weight && (name == "shortcut" || name == "synapses") {
+                if is_one_weight(at) && (name == "shortcut" || name == "synapses") {
                     continue;
                 }
                 for (got, wanted) in got.iter().zip(wanted) {
                     let told = format!("{name} of layer {}: {got} for {wanted}", leaf.path);
-                    prop_assert!((got - wanted).abs() <= largest / 20.0, "{told}");
+                    // A larger threshold makes all weights larger by as much.
+                    prop_assert!((got - wanted).abs() <= units * (1.0 + 2.0 * wanted.abs()), "{told}");
                 }
             }
         }
