@@ -14,7 +14,7 @@ use super::{
     options::ReadOptions,
     read::{read_file, read_files},
     reading::Reading,
-    split::{Split, SplitRule, divide, divide_sets, text_hash},
+    split::{Split, SplitRule, divide_examples, text_hash},
     table::{Row, Table},
 };
 use crate::{
@@ -142,12 +142,8 @@ impl Dataset {
         };
         let targets: Vec<Target> = table.rows.iter().map(target).collect();
         let hashes: Vec<u64> = table.rows.iter().map(|row| text_hash(&row.text)).collect();
-        // Of several classes the rarest decides: a part that lacks it lacks more than one that lacks another.
         let counts = class_counts(labels.len(), targets.iter().cloned());
-        let rarest = |target: &Target| {
-            target.classes().iter().copied().min_by_key(|&class| counts[class]).unwrap_or(labels.len())
-        };
-        let keys: Vec<(u64, usize)> = hashes.into_iter().zip(targets.iter().map(rarest)).collect();
+        let keys: Vec<(u64, &Target)> = hashes.into_iter().zip(&targets).collect();
 
         // Parts that were given stay; what is missing comes from the training texts.
         let given = |part: Split| table.rows.iter().any(|row| row.part == Some(part));
@@ -158,13 +154,8 @@ impl Dataset {
             _ => SplitRule::Partial,
         };
         let pool: Vec<usize> = (0..keys.len()).filter(|&row| in_training(&table.rows[row])).collect();
-        let pool_keys: Vec<(u64, usize)> = pool.iter().map(|&row| keys[row]).collect();
-        let sets: Vec<&[usize]> = pool.iter().map(|&row| targets[row].classes()).collect();
-        let divided = match multi_label {
-            true => divide_sets(&pool_keys, &sets, &wanted),
-            false => divide(&pool_keys, &wanted),
-        };
-        let Some(divided) = divided else {
+        let pool_keys: Vec<(u64, &Target)> = pool.iter().map(|&row| keys[row]).collect();
+        let Some(divided) = divide_examples(&pool_keys, &counts, multi_label, &wanted) else {
             let parts = wanted.iter().map(|part| part.name()).collect::<Vec<_>>().join(" and ");
             let different = pool_keys.iter().map(|key| key.0).collect::<HashSet<_>>().len();
             let expected =
@@ -175,8 +166,7 @@ impl Dataset {
         for (row, part) in pool.into_iter().zip(divided) {
             parts[row] = part;
         }
-        let hashed: Vec<(u64, &Target)> = keys.iter().map(|key| key.0).zip(&targets).collect();
-        let report = Report { empty: table.left_out().empty, alike: alike(&labels), ..compare(&hashed, &parts) };
+        let report = Report { empty: table.left_out().empty, alike: alike(&labels), ..compare(&keys, &parts) };
         let mut dataset = Self {
             name,
             labels,

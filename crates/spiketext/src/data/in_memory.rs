@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     dataset::{Dataset, Example, Report},
-    split::{Split, SplitRule, divide, divide_sets, text_hash},
+    split::{Split, SplitRule, divide_examples, text_hash},
 };
 use crate::{
     Error, Result,
@@ -72,16 +72,9 @@ impl Dataset {
                 vec![Split::Train; texts.len()]
             }
             None => {
-                // As for files: of several classes the rarest decides.
-                let decides = |target: &Target| {
-                    target.classes().iter().copied().min_by_key(|&class| counts[class]).unwrap_or(counts.len())
-                };
-                let keys: Vec<(u64, usize)> =
-                    texts.iter().map(|example| (text_hash(&example.text), decides(&example.target))).collect();
-                let sets: Vec<&[usize]> = texts.iter().map(|example| example.target.classes()).collect();
-                let wanted = [Split::Development];
-                let divided = if multi_label { divide_sets(&keys, &sets, &wanted) } else { divide(&keys, &wanted) };
-                let Some(divided) = divided else {
+                let keys: Vec<(u64, &Target)> =
+                    texts.iter().map(|example| (text_hash(&example.text), &example.target)).collect();
+                let Some(divided) = divide_examples(&keys, &counts, multi_label, &[Split::Development]) else {
                     let different = keys.iter().map(|key| key.0).collect::<HashSet<_>>().len();
                     let expected = "enough texts to set some apart to choose on, two different ones of a class at \
                                     least, or development texts beside them";

@@ -9,6 +9,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::target::Target;
+
 /// A part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -107,7 +109,7 @@ fn split_of_hash(hash: u64) -> Split {
 /// of their hashes, the first tenth (at least one) to test, the next to development, the rest to training; a class of
 /// two texts gives one to the emptier part, a class of one stays in training. So tiny files can be used, and other
 /// classes keep their assignment. Equal texts always go together. `None` where a part would still be empty.
-pub(crate) fn divide(texts: &[(u64, usize)], wanted: &[Split]) -> Option<Vec<Split>> {
+fn divide(texts: &[(u64, usize)], wanted: &[Split]) -> Option<Vec<Split>> {
     // Equal texts with different labels count for the first class, so that they have one place.
     let mut class_of = BTreeMap::new();
     for &(hash, class) in texts {
@@ -148,7 +150,7 @@ pub(crate) fn divide(texts: &[(u64, usize)], wanted: &[Split]) -> Option<Vec<Spl
 /// [`divide`] for texts of several classes, each given by its hash and the class that decides, with all its classes
 /// in `sets`: a class that would have no training text, since other classes decided for all that have it, gets the
 /// one of the least hash. `None` also where that would leave a part empty.
-pub(crate) fn divide_sets(texts: &[(u64, usize)], sets: &[&[usize]], wanted: &[Split]) -> Option<Vec<Split>> {
+fn divide_sets(texts: &[(u64, usize)], sets: &[&[usize]], wanted: &[Split]) -> Option<Vec<Split>> {
     let mut parts = divide(texts, wanted)?;
     let mut texts_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (text, set) in sets.iter().enumerate() {
@@ -164,6 +166,24 @@ pub(crate) fn divide_sets(texts: &[(u64, usize)], sets: &[&[usize]], wanted: &[S
         }
     }
     wanted.iter().all(|part| parts.contains(part)).then_some(parts)
+}
+
+/// [`divide`] for examples, each given by the hash of its text and its target. Of several classes the rarest of `counts`
+/// decides: a part that lacks it lacks more than one that lacks another.
+pub(super) fn divide_examples(
+    examples: &[(u64, &Target)],
+    counts: &[usize],
+    multi_label: bool,
+    wanted: &[Split],
+) -> Option<Vec<Split>> {
+    let rarest =
+        |target: &Target| target.classes().iter().copied().min_by_key(|&class| counts[class]).unwrap_or(counts.len());
+    let keys: Vec<(u64, usize)> = examples.iter().map(|&(hash, target)| (hash, rarest(target))).collect();
+    if !multi_label {
+        return divide(&keys, wanted);
+    }
+    let sets: Vec<&[usize]> = examples.iter().map(|(_, target)| target.classes()).collect();
+    divide_sets(&keys, &sets, wanted)
 }
 
 /// Where each different text goes, and how many went to each part.
