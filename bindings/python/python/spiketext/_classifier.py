@@ -19,7 +19,7 @@ try:
     from sklearn.exceptions import NotFittedError as NotFittedError
     from sklearn.utils.validation import check_random_state
 except ImportError as error:
-    raise ImportError("SpikeTextClassifier needs scikit-learn: pip install spiketext[sklearn]") from error
+    raise ImportError("SpikeTextClassifier needs scikit-learn: pip install scikit-learn") from error
 
 
 class SpikeTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

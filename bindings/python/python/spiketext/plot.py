@@ -1,4 +1,4 @@
-"""Pictures of spikes, membranes and costs, with Matplotlib (``pip install spiketext[plot]``).
+"""Pictures of spikes, membranes and costs, with Matplotlib.
 
 Every function draws into ``ax``, or a new figure, and returns its axes, so that what is drawn can be changed.
 """
@@ -16,7 +16,7 @@ try:
     from matplotlib import pyplot
     from matplotlib.axes import Axes
 except ImportError as error:
-    raise ImportError("spiketext.plot needs Matplotlib: pip install spiketext[plot]") from error
+    raise ImportError("spiketext.plot needs Matplotlib: pip install matplotlib") from error
 
 if TYPE_CHECKING:
     from ._classifier import SpikeTextClassifier
