@@ -32,6 +32,12 @@ pub fn run(
     asked: Asked,
     told: &Bound<'_, PyAny>,
 ) -> PyResult<String> {
+    if texts.len() != targets.len() {
+        let (texts, labels) = (texts.len(), targets.len());
+        return Err(PyValueError::new_err(format!(
+            "labels: expected a label for each of {texts} texts, got {labels}"
+        )));
+    }
     if model.thresholds().is_some() {
         return Err(PyValueError::new_err("attack: expected a model of one label a text, got a multi-label model"));
     }

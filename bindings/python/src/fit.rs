@@ -58,7 +58,7 @@ impl Targets<'_> {
         };
         if targets.len() != texts {
             return Err(PyValueError::new_err(format!(
-                "{what}: expected a label for each of {texts} texts, got {} labels",
+                "labels of {what}: expected a label for each of {texts} texts, got {}",
                 targets.len()
             )));
         }

@@ -147,11 +147,22 @@ fn push<'a>(chunk: &'a dyn Array, texts: &mut Vec<&'a str>) {
         DataType::Utf8View => texts.extend(chunk.as_string_view().iter().flatten()),
         DataType::Dictionary(..) => {
             let dictionary = chunk.as_any_dictionary();
-            let mut words = Vec::with_capacity(dictionary.values().len());
-            push(&**dictionary.values(), &mut words);
-            texts.extend(dictionary.normalized_keys().into_iter().map(|key| words[key]));
+            // A value that no key leads to may be missing; the others keep their places.
+            let words = places(&**dictionary.values());
+            texts
+                .extend(dictionary.normalized_keys().into_iter().filter_map(|key| words.get(key).copied().flatten()));
         }
         _ => {}
+    }
+}
+
+/// The texts of a column, each at its place.
+fn places(values: &dyn Array) -> Vec<Option<&str>> {
+    match values.data_type() {
+        DataType::Utf8 => values.as_string::<i32>().iter().collect(),
+        DataType::LargeUtf8 => values.as_string::<i64>().iter().collect(),
+        DataType::Utf8View => values.as_string_view().iter().collect(),
+        _ => Vec::new(),
     }
 }
 

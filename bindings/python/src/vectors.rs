@@ -28,6 +28,10 @@ impl Vectors {
     #[pyo3(signature = (source, *, words=None))]
     fn load(py: Python<'_>, source: PathBuf, words: Option<usize>) -> PyResult<Self> {
         let language = source.to_str().and_then(|name| name.parse::<Language>().ok());
+        if let (Some(language), Some(_)) = (language, words) {
+            let message = format!("words: expected for a file alone, got for the built-in vectors of {language}");
+            return Err(PyValueError::new_err(message));
+        }
         let vectors = pool::install(py, || match language {
             Some(language) => vectors::built_in(language),
             None => vectors::read(&source, &words.map_or_else(Selection::everything, Selection::first)),

@@ -3,8 +3,12 @@
 import pickle
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
-from conftest import small
+from conftest import SMALL, small
+from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -93,6 +97,69 @@ def test_labels_of_any_kind(texts, labels):
             small().fit(texts, wrong)
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        list, tuple, pd.Series, pl.Series, pa.array, lambda labels: pa.chunked_array([labels[:5], labels[5:]]),
+        lambda labels: pa.array(labels).dictionary_encode(), lambda labels: pd.Series(labels, dtype="string"),
+        lambda labels: pd.Series(labels, dtype="category"), lambda labels: np.array(labels, dtype=object),
+        lambda labels: np.array(labels).reshape(-1, 1), lambda labels: pd.DataFrame({"label": labels}), iter,
+    ],
+)  # fmt: skip
+def test_labels_of_any_column_are_the_same(texts, labels, fitted, kind):
+    own = labels.tolist()
+    assert fitted.score(texts, kind(own)) == fitted.score(texts, labels)
+    assert np.array_equal(small(epochs=1).fit(texts, kind(own)).predict(texts), small(epochs=1).fit(texts, own).predict(texts))
+
+
+def test_labels_that_are_none_are_refused_by_their_place(texts, labels, fitted):
+    own = labels.tolist()
+    for wrong, error, told in [
+        ([*own[:40], float("nan"), *own[41:]], ValueError, "label at 40, got a missing"),
+        ([*own[:40], None, *own[41:]], ValueError, "at 40"),
+        (pd.Series([*own[:40], None, *own[41:]], dtype="string"), ValueError, "at 40"),
+        (pd.Series([True, None] * 32, dtype="boolean"), ValueError, "at 1"),
+        (pa.array([*own[:40], None, *own[41:]]), ValueError, "at 40"),
+        (np.array(["2020-01-01", "NaT"] * 32, dtype="datetime64[D]"), ValueError, "at 1"),
+        (np.ma.array([0, 1] * 32, mask=[False, True] * 32), ValueError, "at 1"),
+        (pd.DataFrame({"a": [1, None] * 32, "b": [0, 1] * 32}, dtype="Int64"), ValueError, "at 1"),
+        ([1, *own[1:]], ValueError, "a number at 0 and a str at 1"),
+        ([1, "1"] * 32, ValueError, "one kind"),
+        ([b"good", b"bad"] * 32, TypeError, "bytes"),
+        ("good", TypeError, "str"),
+        ({"good", "bad"}, TypeError, "set"),
+        (None, TypeError, "NoneType"),
+        ([[0, 1], [1]] * 32, ValueError, "rows of one length"),
+    ]:
+        with pytest.raises(error, match=told):
+            small().fit(texts, wrong)
+        with pytest.raises(error, match=told):
+            fitted.score(texts, wrong)
+    assert small(epochs=1).fit(texts, ["a\0", "a"] * 32).classes_.tolist() == ["a", "a\0"]
+
+
+def test_a_score_compares_like_with_like(texts, labels, fitted):
+    for wrong in (labels[:-1], labels[:1], np.stack([labels, labels], axis=1)):
+        with pytest.raises(ValueError, match="shape"):
+            fitted.score(texts, wrong)
+    with pytest.raises(ValueError, match="texts"):
+        fitted.score([], [])
+    with pytest.raises(ValueError, match="sample_weight"):
+        fitted.score(texts, labels, sample_weight=[1.0])
+    half = np.arange(len(texts)) < len(texts) // 2
+    wanted = np.mean(fitted.predict(texts)[half] == labels[half])
+    assert fitted.score(texts, labels, sample_weight=half) == pytest.approx(wanted)
+
+
+def test_settings_may_be_what_python_has(texts, labels):
+    padded = {"network.averaging": {"kind": "padded", "length": 12}, "network.widths": np.array([2, 3])}
+    toml = {"network.averaging": '{kind="padded",length=12}', "network.widths": "[2, 3]"}
+    fit = lambda settings: small(epochs=1, settings={**SMALL, **settings}).fit(texts, labels)
+    assert same(fit(padded), fit(toml), texts)
+    with pytest.raises(ValueError, match="settings"):
+        fit({"network.filters": None})
+
+
 def test_several_labels(texts, labels):
     good = labels == "good"
     film = np.array(["film" in text for text in texts])
@@ -102,7 +169,16 @@ def test_several_labels(texts, labels):
     assert answer.shape == matrix.shape and set(np.unique(answer)) <= {0, 1}
     assert classifier.classes_.tolist() == [0, 1] and classifier.model_.multi_label
     assert (answer == matrix).mean() > 0.7
-    assert 0.0 <= classifier.score(texts, matrix) <= 1.0
+    right = classifier.score(texts, matrix)
+    assert right == np.mean((answer == matrix).all(axis=1))
+    scipy = sparse.csr_matrix(matrix)
+    assert small(epochs=6).fit(texts, scipy).score(texts, scipy) == right
+    for wrong in (matrix[:1], matrix[0]):
+        with pytest.raises(ValueError, match="shape"):
+            classifier.score(texts, wrong)
+    for own, other in ((matrix, labels), (labels, matrix)):
+        with pytest.raises(ValueError, match="validation"):
+            small().fit(texts, own, validation=(texts[:4], other[:4]))
 
 
 def test_weights_of_texts_and_classes(texts, labels, fitted):
@@ -120,8 +196,12 @@ def test_weights_of_texts_and_classes(texts, labels, fitted):
     assert same(small(class_weight={"good": 1, "bad": 1}).fit(texts, labels), small(class_weight={"good": 1}).fit(texts, labels), texts)
     with pytest.raises(ValueError, match="class_weight"):
         small(class_weight={"fine": 2}).fit(texts, labels)
-    with pytest.raises(ValueError, match="class_weight"):
-        small(class_weight="even").fit(texts, labels)
+    for wrong in ("even", [1, 2]):
+        with pytest.raises(ValueError, match="class_weight"):
+            small(class_weight=wrong).fit(texts, labels)
+    for wrong in (np.ones((len(texts), 1)), 1.0):
+        with pytest.raises(ValueError, match="sample_weight"):
+            small().fit(texts, labels, sample_weight=wrong)
 
 
 def test_a_teacher(texts, labels):
@@ -138,6 +218,9 @@ def test_a_teacher(texts, labels):
         ({"teacher_proba": sure[:5]}, "shape"),
         ({"teacher_proba": sure * 2}, "probabilities"),
         ({"unlabelled": rest}, "both or none"),
+        ({"teacher_proba": good}, "teacher_proba"),
+        ({"validation": 5}, "validation"),
+        ({"validation": (texts[:2], ["fine", "good"])}, "'fine' at 0"),
     ]:
         with pytest.raises(ValueError, match=told):
             small().fit(texts, labels, **wrong)
@@ -165,6 +248,7 @@ def test_choices_that_cannot_be_are_refused_in_words(texts, labels):
         ({"settings": {"network.filter": 3}}, "filter"),
         ({"settings": {"network.steps": 3}}, "twice"),
         ({"random_state": -1}, "random_state"),
+        ({"random_state": 2**64}, "random_state"),
         ({"language": "xx"}, "xx"),
     ]:
         with pytest.raises(ValueError, match=told):

@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 import spiketext
@@ -81,6 +83,11 @@ def test_attacks(fitted, texts, labels):
         fitted.model_.attack(texts[:2], ["fine", "good"])
     with pytest.raises(ValueError, match="labels"):
         fitted.model_.attack(texts[:3], labels[:2])
+    column = fitted.model_.attack(pa.array(texts[:6]), pa.array(labels[:6].tolist()), "textfooler")
+    assert column.summary == outcome.summary
+    for wrong in (pd.DataFrame({"a": texts[:2], "b": texts[:2]}), set(texts[:2]), texts[0]):
+        with pytest.raises(TypeError, match="texts"):
+            fitted.model_.attack(wrong, labels[:2])
 
 
 def test_nir_and_back(texts, labels, tmp_path):
@@ -103,6 +110,20 @@ def test_nir_and_back(texts, labels, tmp_path):
         small().fit(texts, labels).model_.to_nir(tmp_path / "c.nir")
     with pytest.raises(FileNotFoundError):
         Model.from_nir(tmp_path / "none.nir", like=model)
+    with pytest.raises(TypeError, match="like"):
+        Model.from_nir(path, like="model")
+    with pytest.raises(ValueError, match="length"):
+        model.to_nir(tmp_path / "d.nir", length=0)
+    # Nothing that is no such file is written over, and nothing put among a model's own files.
+    model.save(tmp_path / "model")
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "link.nir").symlink_to(tmp_path / "elsewhere.nir")
+    before = (tmp_path / "model" / "config.json").read_bytes()
+    for place in ("mine.txt", "link.nir", "model/config.json", "model/new.nir"):
+        with pytest.raises(FileExistsError, match="expected a"):
+            model.to_nir(tmp_path / place, overwrite=True)
+    assert (tmp_path / "mine.txt").read_text() == "mine" and (tmp_path / "model" / "config.json").read_bytes() == before
+    assert Model.load(tmp_path / "model").labels == model.labels
 
 
 def test_unknown_texts_are_told(fitted):
@@ -115,7 +136,9 @@ def test_vectors_and_data_sets():
     assert np.array_equal(vectors.to_numpy()[vectors.words.index("film")], vectors["film"])
     rates = vectors.rates()
     assert rates.min() >= 0 and rates.max() <= 1
-    assert "movie" in vectors.neighbours("film", 20)
+    assert "movie" in vectors.neighbours("film", 20) and next(iter(vectors)) == vectors.words[0]
+    with pytest.raises(ValueError, match="words"):
+        Vectors("en", words=10)
     for call in (lambda: vectors["qqqqq"], lambda: vectors.neighbours("qqqqq")):
         with pytest.raises(KeyError):
             call()

@@ -44,6 +44,16 @@ def test_columns_train_too(texts, labels, fitted):
     assert np.array_equal(small().fit(frame["text"], frame["label"]).predict_proba(texts), fitted.predict_proba(texts))
 
 
+def test_values_of_a_dictionary_that_no_row_has_shift_nothing(fitted, texts):
+    values = pa.array([None, *texts[:3]])
+    column = pa.DictionaryArray.from_arrays(pa.array([1, 3, 2, 3]), values)
+    wanted = [texts[0], texts[2], texts[1], texts[2]]
+    assert column.to_pylist() == wanted
+    assert np.array_equal(fitted.predict_proba(column), fitted.predict_proba(wanted))
+    with pytest.raises(ValueError, match="at 1"):
+        fitted.predict(pa.DictionaryArray.from_arrays(pa.array([1, 0]), values))
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "told"),
     [

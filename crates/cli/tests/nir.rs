@@ -54,6 +54,28 @@ fn a_model_goes_to_a_file_and_comes_back() {
     assert_eq!(answer("back"), answer("model"));
     let again = fails(folder, &["import", "model.nir", "--like", "model", "--out", "back"]);
     assert!(again.contains("--force"), "{again}");
+    // Nothing that is read is written over, nor a model's own file, whatever --force says and links hide.
+    let before: Vec<_> = ["model.nir", "texts.npz", "texts.txt", "model/config.json"]
+        .map(|name| fs::read(folder.join(name)).ok())
+        .to_vec();
+    for arguments in [
+        &["export", "model", "texts.txt", "--inputs", "texts.txt", "--inputs-out", "b.npz"][..],
+        &["export", "model", "b.nir", "--inputs", "texts.txt", "--inputs-out", "texts.txt"],
+        &["export", "model", "./b.nir", "--inputs", "texts.txt", "--inputs-out", "model/../b.nir"],
+        &["export", "model", "model/config.json"],
+        &["export", "model", "back/b.nir"],
+        &["import", "model.nir", "--inputs", "texts.npz", "--out", "texts.npz"],
+        &["import", "model.nir", "--inputs", "texts.npz", "--out", "./model.nir"],
+        &["import", "model.nir", "--inputs", "texts.npz", "--out", "model/config.json"],
+        &["import", "model.nir", "--inputs", "texts.npz", "--out", "model/new.npz"],
+    ] {
+        let told = fails(folder, &[arguments, &["--force"]].concat());
+        assert!(told.contains("expected a"), "{arguments:?}: {told}");
+    }
+    let after: Vec<_> = ["model.nir", "texts.npz", "texts.txt", "model/config.json"]
+        .map(|name| fs::read(folder.join(name)).ok())
+        .to_vec();
+    assert!(before == after && !folder.join("b.nir").exists() && !folder.join("b.npz").exists());
     // A file of other things, one that is cut off, one for another reader.
     fs::write(folder.join("texts.nir"), "not HDF5").expect("written");
     let bytes = fs::read(folder.join("model.nir")).expect("a network");

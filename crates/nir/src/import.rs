@@ -17,7 +17,8 @@ use crate::{
     export::{Export, export},
     graph::{Flaw, Graph, Link, Neurons, Node},
     layout::{Channel, Layout},
-    target::Target,
+    simulate::gains,
+    target::{Rule, Target},
 };
 
 /// What came back.
@@ -325,7 +326,7 @@ fn compare(links: &[Link], model: &Model, before: &Network, target: Target, leng
     });
     for (index, beside) in pairs.iter().enumerate() {
         if let (Node::Neurons(there), Node::Neurons(wanted)) = (beside.link.node, &beside.exported) {
-            same_neurons(beside.link.name, there, wanted)?;
+            same_neurons(beside.link.name, there, wanted, target.rule())?;
             continue;
         }
         let next = pairs.get(index + 1).and_then(|next| match &next.exported {
@@ -414,7 +415,7 @@ impl Room {
 }
 
 /// Whether neurons are run as those of the export, whatever their threshold is, with which weights are divided.
-fn same_neurons(name: &str, there: &Neurons, wanted: &Neurons) -> Result<()> {
+fn same_neurons(name: &str, there: &Neurons, wanted: &Neurons, rule: Rule) -> Result<()> {
     if let Some(reset) = there.v_reset.as_ref().and_then(|reset| reset.values.iter().find(|&&reset| reset != 0.0)) {
         return refuse(format!("a reset to 0 in the node {name:?}"), reset.to_string());
     }
@@ -427,6 +428,16 @@ fn same_neurons(name: &str, there: &Neurons, wanted: &Neurons) -> Result<()> {
     if !even || (rate(there) - rate(wanted)).abs() > 1e-4 * rate(wanted).max(1e-2) {
         let tau = |neurons: &Neurons| neurons.tau.as_ref().map_or("none".to_owned(), |tau| tau.values[0].to_string());
         return refuse(format!("the time constant {} in the node {name:?}", tau(wanted)), tau(there));
+    }
+    let wanted = gains(wanted, rule)[0];
+    // Neurons that do not leak may have an infinite resistance that goes with an infinite time constant.
+    let other =
+        gains(there, rule).into_iter().find(|gain| gain.is_finite() && (gain - wanted).abs() > 1e-3 * wanted.abs());
+    if let Some(other) = other {
+        let expected = format!(
+            "a resistance by which a current counts {wanted} times in the node {name:?} (--target says for which reader)"
+        );
+        return refuse(expected, format!("{other} times"));
     }
     Ok(())
 }

@@ -261,20 +261,34 @@ fn run_of(link: &Link, rule: Rule) -> Result<Option<Run>, Flaw> {
     }))
 }
 
+/// What each neuron makes of a current in a step, as `rule` has it; not finite where `r` and `tau` are infinite, as readers
+/// write neurons that do not leak.
+pub(crate) fn gains(neurons: &Neurons, rule: Rule) -> Vec<f64> {
+    let arrays = [Some(&neurons.r), neurons.tau.as_ref()];
+    let count = arrays.iter().flatten().map(|array| array.values.len()).max().unwrap_or(1);
+    (0..count).map(|i| gain(neurons, rule, i)).collect()
+}
+
+/// That of one neuron.
+fn gain(neurons: &Neurons, rule: Rule, i: usize) -> f64 {
+    let at = |array: &crate::array::Array<f64>| array.values[if array.values.len() == 1 { 0 } else { i }];
+    let r = if rule.reads_resistance { at(&neurons.r) } else { 1.0 };
+    r * neurons.tau.as_ref().map_or(rule.step, |tau| rule.step / at(tau))
+}
+
 /// Neurons in steps: one for all that are alike.
 fn discrete(link: &Link, neurons: &Neurons, rule: Rule) -> Result<Vec<Neuron>, Flaw> {
     let arrays = [Some(&neurons.r), Some(&neurons.v_threshold), neurons.tau.as_ref(), neurons.v_leak.as_ref()];
     let count = arrays.into_iter().chain([neurons.v_reset.as_ref()]).flatten().map(|array| array.values.len()).max();
     let of = |i: usize| {
         let at = |array: &crate::array::Array<f64>| array.values[if array.values.len() == 1 { 0 } else { i }];
-        let r = if rule.reads_resistance { at(&neurons.r) } else { 1.0 };
         // As a share of a step: how much goes in, and out.
         let rate = neurons.tau.as_ref().map(|tau| rule.step / at(tau));
         let leak = neurons.v_leak.as_ref().map_or(0.0, at);
         Neuron {
             keep: 1.0 - rate.unwrap_or(0.0),
             drift: rate.unwrap_or(0.0) * leak,
-            gain: r * rate.unwrap_or(rule.step),
+            gain: gain(neurons, rule, i),
             threshold: at(&neurons.v_threshold),
             reset: neurons.v_reset.as_ref().map_or(0.0, at),
         }

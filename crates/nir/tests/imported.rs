@@ -139,6 +139,18 @@ fn numbers_without_a_place_are_named() {
         "neurons_0",
     );
     assert!(leaking.contains("time constant") && leaking.contains("neurons_0"), "{leaking}");
+    // What a current counts is no weight.
+    for r in [2.0, 0.0, -1.0] {
+        let counted = told(
+            &|node| {
+                if let Node::Neurons(neurons) = node {
+                    neurons.r.values.iter_mut().for_each(|value| *value *= r);
+                }
+            },
+            "neurons_0",
+        );
+        assert!(counted.contains("resistance") && counted.contains("neurons_0"), "{counted}");
+    }
     let smaller = told(&|node| *node = Node::Flatten { start: 0, end: 1 }, "flatten");
     assert!(smaller.contains("weights_2"), "{smaller}");
     // Another model's file.

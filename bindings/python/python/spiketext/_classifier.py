@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._labels import as_array
 from ._model import Model
 
 try:
@@ -99,18 +100,22 @@ class SpikeTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, targets = _targets(labels, None)
         names = _names(classes)
         if validation is not None:
-            if len(validation) != 2:
-                raise ValueError(f"validation: expected (texts, labels), got {len(validation)} things")
-            validation = (validation[0], _targets(validation[1], classes if targets.ndim == 1 else targets.shape[1])[1])
+            if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+                raise ValueError(f"validation: expected (texts, labels), got a {type(validation).__name__}")
+            known = classes if targets.ndim == 1 else int(targets.shape[1])
+            validation = (validation[0], _targets(validation[1], known, "labels of validation")[1])
         if (unlabelled is None) != (unlabelled_proba is None):
             raise ValueError("unlabelled and unlabelled_proba: expected both or none")
         weight = self.class_weight
         if isinstance(weight, Mapping):
-            number = {label: at for at, label in enumerate(classes)}
+            number = {label: at for at, label in enumerate(classes.tolist())}
             unknown = [label for label in weight if label not in number]
             if unknown:
-                raise ValueError(f"class_weight: expected classes among {list(classes)}, got {unknown[0]!r}")
+                raise ValueError(f"class_weight: expected classes among {list(number)}, got {unknown[0]!r}")
             weight = {names[at]: float(weight.get(label, 1.0)) for label, at in number.items()}
+        elif weight is not None and not isinstance(weight, str):
+            kind = type(weight).__name__
+            raise ValueError(f'class_weight: expected None, "balanced" or a dict of a weight for each class, got a {kind}')
         model = _core.fit(
             texts,
             targets,
@@ -122,10 +127,10 @@ class SpikeTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             language=self.language,
             class_weight=weight,
             seed=self._seed(),
-            weights=None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64),
+            weights=_weights(sample_weight),
             development=validation,
-            answers=None if teacher_proba is None else np.asarray(teacher_proba, dtype=np.float64),
-            unlabelled=None if unlabelled is None else (unlabelled, np.asarray(unlabelled_proba, dtype=np.float64)),
+            answers=None if teacher_proba is None else _probabilities(teacher_proba, "teacher_proba"),
+            unlabelled=None if unlabelled is None else (unlabelled, _probabilities(unlabelled_proba, "unlabelled_proba")),
             told=self._listener(),
         )
         self.model_ = Model(model)
@@ -144,9 +149,14 @@ class SpikeTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def score(self, texts: Any, labels: Any, sample_weight: Any = None) -> float:
         """The share of texts whose label is right; of several labels, that of texts with exactly the right ones."""
-        right = np.asarray(self.predict(texts)) == np.asarray(labels)
+        answers, wanted = self.predict(texts), as_array(labels)
+        if len(answers) == 0:
+            raise ValueError("score: expected a text or more, got none")
+        if wanted.shape != answers.shape:
+            raise ValueError(f"labels: expected an array of shape {answers.shape}, as the answers have, got {wanted.shape}")
+        right = answers == wanted
         right = right.all(axis=1) if right.ndim == 2 else right
-        return float(np.average(right, weights=sample_weight))
+        return float(np.average(right, weights=_weights(sample_weight, len(answers))))
 
     def _fitted(self) -> Model:
         if not hasattr(self, "model_"):
@@ -157,8 +167,8 @@ class SpikeTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.random_state is None:
             return 0
         if isinstance(self.random_state, (int, np.integer)):
-            if self.random_state < 0:
-                raise ValueError(f"random_state: expected a number from 0, got {self.random_state}")
+            if not 0 <= self.random_state < 2**64:
+                raise ValueError(f"random_state: expected a number from 0, less than 2**64, got {self.random_state}")
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31))
 
@@ -188,40 +198,54 @@ class SpikeTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-def _targets(labels: Any, known: Any) -> tuple[NDArray[Any], NDArray[np.int64] | NDArray[np.bool_]]:
-    """The classes, and each text's by number or, of an indicator matrix, its row. ``known`` are classes found before."""
-    if hasattr(labels, "toarray"):
-        labels = labels.toarray()
-    elif hasattr(labels, "to_numpy"):
-        labels = labels.to_numpy()
-    array = np.asarray(labels)
-    if array.ndim == 2 and array.shape[1] > 1:
-        if not np.isin(array, (0, 1)).all():
-            raise ValueError("labels: expected an indicator matrix of zeros and ones, got other numbers")
-        if isinstance(known, int) and array.shape[1] != known:
-            raise ValueError(f"labels: expected {known} columns, got {array.shape[1]}")
-        return np.arange(array.shape[1]), array.astype(np.bool_)
+def _targets(
+    labels: Any, known: NDArray[Any] | int | None, what: str = "labels"
+) -> tuple[NDArray[Any], NDArray[np.int64] | NDArray[np.bool_]]:
+    """The classes, and each text's by number or, of an indicator matrix, its row. ``known`` are classes found before, or how
+    many columns a matrix must have."""
+    array = as_array(labels, what)
     if array.ndim == 2:
-        array = array.ravel()
-    if array.ndim != 1:
-        raise ValueError(f"labels: expected a label a text or an indicator matrix, got {array.ndim} dimensions")
-    if array.dtype.kind == "O":
-        for at, label in enumerate(array):
-            if label is None or label != label:
-                raise ValueError(f"labels: expected a label at {at}, got a missing value")
+        if known is not None and not isinstance(known, int):
+            raise ValueError(f"{what}: expected a label a text, as those that are trained on, got {array.shape[1]} columns")
+        if not np.isin(array, (0, 1)).all():
+            raise ValueError(f"{what}: expected an indicator matrix of zeros and ones, got other numbers")
+        if known is not None and array.shape[1] != known:
+            raise ValueError(f"{what}: expected {known} columns, got {array.shape[1]}")
+        return np.arange(array.shape[1]), array.astype(np.bool_)
+    if isinstance(known, int):
+        raise ValueError(f"{what}: expected an indicator matrix of {known} columns, as that which is trained on")
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
-            raise ValueError(f"labels: expected labels, got {array[~np.isfinite(array)][0]}")
+            raise ValueError(f"{what}: expected labels, got {array[~np.isfinite(array)][0]}")
         if not (array == np.round(array)).all():
-            raise ValueError("labels: expected classes, got numbers with fractions")
+            raise ValueError(f"{what}: expected classes, got numbers with fractions")
     if known is None:
         classes, numbers = np.unique(array, return_inverse=True)
         return classes, numbers.astype(np.int64)
     number = {label: at for at, label in enumerate(np.asarray(known).tolist())}
-    try:
-        return known, np.array([number[label] for label in array.tolist()], dtype=np.int64)
-    except KeyError as error:
-        raise ValueError(f"validation: expected labels among {list(number)}, got {error.args[0]!r}") from None
+    for at, label in enumerate(array.tolist()):
+        if label not in number:
+            raise ValueError(f"{what}: expected labels among {list(number)}, got {label!r} at {at}")
+    return known, np.array([number[label] for label in array.tolist()], dtype=np.int64)
+
+
+def _weights(weights: Any, texts: int | None = None) -> NDArray[np.float64] | None:
+    if weights is None:
+        return None
+    array = np.asarray(weights, dtype=np.float64)
+    if np.ma.isMaskedArray(weights) and np.ma.getmaskarray(weights).any():
+        raise ValueError("sample_weight: expected a weight a text, got a missing value")
+    if array.ndim != 1 or texts is not None and len(array) != texts:
+        expected = "a weight a text" if texts is None else f"a weight for each of {texts} texts"
+        raise ValueError(f"sample_weight: expected {expected}, got an array of shape {array.shape}")
+    return array
+
+
+def _probabilities(rows: Any, what: str) -> NDArray[np.float64]:
+    array = np.asarray(rows, dtype=np.float64)
+    if array.ndim != 2:
+        raise ValueError(f"{what}: expected a row a text and a column a class, got an array of shape {array.shape}")
+    return array
 
 
 def _names(classes: NDArray[Any]) -> list[str]:
@@ -231,13 +255,21 @@ def _names(classes: NDArray[Any]) -> list[str]:
     return names
 
 
-def _written(value: Any) -> str:
-    """A value as the recipe's files have it."""
+def _written(value: Any, inside: bool = False) -> str:
+    """A value as the recipe's files have it; a string that is not inside of another value may be TOML itself."""
+    if isinstance(value, np.generic) or isinstance(value, np.ndarray):
+        value = value.tolist()
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_written(item, True)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(json.dumps(item) if isinstance(item, str) else _written(item) for item in value) + "]"
-    return str(value)
+        return "[" + ", ".join(_written(item, True) for item in value) + "]"
+    if isinstance(value, str):
+        return json.dumps(value) if inside else value
+    if isinstance(value, (int, float)):
+        return str(value)
+    raise ValueError(f"settings: expected numbers, strings, truth values, lists and dicts of them, got a {type(value).__name__}")
 
 
 class _Line:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._labels import as_array
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Model:
     def attack(
         self,
         texts: Any,
-        labels: Iterable[Any],
+        labels: Any,
         attack: str = "textfooler",
         *,
         vectors: str | PathLike[str] | None = None,
@@ -169,13 +170,12 @@ class Model:
         """Looks for changed texts that the model takes wrongly (docs/attacks.md). ``progress`` is called with each record."""
         number = {label: at for at, label in enumerate(self._labels)}
         targets = []
-        for at, label in enumerate(labels):
+        for at, label in enumerate(as_array(labels).tolist()):
             if str(label) not in number:
                 raise ValueError(f"labels: expected one of {', '.join(self._labels)}, got {label!r} at {at}")
             targets.append(number[str(label)])
-        texts = list(texts) if not isinstance(texts, (str, bytes)) else texts
-        if not isinstance(texts, (str, bytes)) and len(texts) != len(targets):
-            raise ValueError(f"labels: expected a label for each of {len(texts)} texts, got {len(targets)}")
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"seed: expected a number from 0, less than 2**64, got {seed}")
         records: list[dict[str, Any]] = []
 
         def told(message: str) -> None:
@@ -196,12 +196,17 @@ class Model:
     ) -> dict[str, Any]:
         """Writes it as a NIR file for ``target`` (generic, snntorch, spikingjelly, norse or sinabs), for texts of ``length``
         tokens. What is returned says what the input channels mean and what the file does not carry (docs/interchange.md)."""
+        if length is not None and length < 1:
+            raise ValueError(f"length: expected a number of tokens from 1, got {length}")
         return self._core.to_nir(path, target=target, length=length, overwrite=overwrite)
 
     @classmethod
     def from_nir(cls, path: str | PathLike[str], *, like: Model, target: str = "generic") -> Model:
         """A model with the words of ``like``, from which the file was written for ``target``, and the file's weights, which
         may have been changed elsewhere."""
+        like = getattr(like, "model_", like)
+        if not isinstance(like, Model):
+            raise TypeError(f"like: expected a Model, got a {type(like).__name__}")
         return cls(like._core.with_nir(path, target))
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from os import PathLike
 
 import numpy as np
@@ -16,6 +17,8 @@ class Vectors:
     """
 
     def __init__(self, source: str | PathLike[str] = "en", *, words: int | None = None) -> None:
+        if words is not None and words < 1:
+            raise ValueError(f"words: expected a number from 1, got {words}")
         self._core = _core.Vectors.load(source, words=words)
         self._words: list[str] | None = None
 
@@ -30,6 +33,9 @@ class Vectors:
         if self._words is None:
             self._words = self._core.words()
         return self._words
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.words)
 
     def __len__(self) -> int:
         return len(self._core)
@@ -56,6 +62,8 @@ class Vectors:
         """The words whose vectors point most nearly the same way, nearest first."""
         if word not in self._core:
             raise KeyError(word)
+        if count < 0:
+            raise ValueError(f"count: expected a number from 0, got {count}")
         return self._core.neighbours(word, count, least_cosine)
 
     def __repr__(self) -> str:

@@ -80,6 +80,8 @@ def membranes(
     chosen = trace[layer] if layer is not None else trace.layers[0]
     values, spikes = chosen.membranes, chosen.spikes
     if chosen.axes == "TPC":
+        if not 0 <= position < values.shape[1]:
+            raise ValueError(f"position: expected a place from 0 to {values.shape[1] - 1}, got {position}")
         values, spikes = values[:, position], None if spikes is None else spikes[:, position]
     if neurons is None:
         moved = np.ptp(values, axis=0)
@@ -128,6 +130,8 @@ def energy(
     right = np.asarray([str(label) for label in labels])
     for name, model in models.items():
         network = getattr(model, "model_", model)
+        if network.multi_label:
+            raise ValueError(f"energy: expected models of one label a text, got {name!r}, a model of several")
         accuracy = 100 * float((network.predict(texts) == right).mean())
         told = network.energy(texts)["tables"]
         if table not in told:

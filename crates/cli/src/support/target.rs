@@ -4,6 +4,47 @@ use std::path::Path;
 
 use spiketext::files::{check_place, overlap};
 
+/// [`check_apart`] of another place that `verb` writes to, by its name on the command line.
+///
+/// # Errors
+/// Names what the place has to do with.
+pub fn check_place_apart<'a, P>(
+    verb: &str,
+    name: &str,
+    place: &Path,
+    read: impl IntoIterator<Item = &'a P>,
+) -> anyhow::Result<()>
+where
+    P: AsRef<Path> + ?Sized + 'a,
+{
+    let mut read = read.into_iter().map(AsRef::as_ref).filter(|source| source.as_os_str() != "-");
+    match read.find_map(|source| overlap(place, source)) {
+        Some(overlap) => anyhow::bail!(
+            "{verb}: expected {name} that is no file that is read, lies outside of every folder that is read and \
+             contains nothing that is read, got {}, {overlap}",
+            place.display()
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a place for a file in the folder of a model: its own files are what a model is.
+///
+/// # Errors
+/// Names the place.
+pub fn check_outside_of_models(verb: &str, out: &Path) -> anyhow::Result<()> {
+    match spiketext::Model::check_target(folder(out)) {
+        Ok(true) => anyhow::bail!("{verb}: expected a file outside of a model's folder, got {}", out.display()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether two places, be they there or not, are one.
+pub fn are_one(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| Some(folder(path).canonicalize().ok()?.join(path.file_name()?));
+    a == b || place(a).is_some() && place(a) == place(b)
+}
+
 /// Refuses an --out that is one of the files and folders that `verb` reads, is inside of one or contains one, whatever
 /// links lead there: what is written would take something of them away, or be read as one of them the next time.
 /// Standard input (`-`) is no file.
@@ -14,15 +55,7 @@ pub fn check_apart<'a, P>(verb: &str, out: &Path, read: impl IntoIterator<Item =
 where
     P: AsRef<Path> + ?Sized + 'a,
 {
-    let mut read = read.into_iter().map(AsRef::as_ref).filter(|source| source.as_os_str() != "-");
-    match read.find_map(|source| overlap(out, source)) {
-        Some(overlap) => anyhow::bail!(
-            "{verb}: expected an --out that is no file that is read, lies outside of every folder that is read and \
-             contains nothing that is read, got {}, {overlap}",
-            out.display()
-        ),
-        None => Ok(()),
-    }
+    check_place_apart(verb, "an --out", out, read)
 }
 
 /// Refuses a place where the file that `verb` writes would take something away: all but a name that is free in a folder

@@ -74,10 +74,13 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { model: folder, out, target: reader, length, inputs, inputs_out, reading, force, json } =
         arguments;
-    check_target(out, folder, *force)?;
+    check_target(out, *force)?;
+    let read: Vec<&PathBuf> = inputs.iter().chain([folder]).collect();
+    target::check_place_apart("export", "a FILE.nir", out, read.iter().copied())?;
     if let Some(inputs_out) = inputs_out {
-        check_target(inputs_out, folder, *force)?;
-        if inputs_out == out {
+        check_target(inputs_out, *force)?;
+        target::check_place_apart("export", "an --inputs-out", inputs_out, read.iter().copied())?;
+        if target::are_one(inputs_out, out) {
             anyhow::bail!("--inputs-out: expected another file than the network's, got {}", out.display());
         }
     }
@@ -177,13 +180,7 @@ fn texts(file: &Path, reading: &reading::Arguments, model: &Model, json: bool) -
 }
 
 /// Refuses a place where a file would take something away that is none.
-fn check_target(out: &Path, model: &Path, force: bool) -> anyhow::Result<()> {
+fn check_target(out: &Path, force: bool) -> anyhow::Result<()> {
     target::check("export", out, force)?;
-    // Its own files are what a model is, and a folder with a strange one is no model's to whoever would replace it.
-    match (target::folder(out).canonicalize(), model.canonicalize()) {
-        (Ok(folder), Ok(model)) if folder == model => {
-            anyhow::bail!("export: expected a file outside of the model's folder, got {}", out.display())
-        }
-        _ => Ok(()),
-    }
+    target::check_outside_of_models("export", out)
 }

@@ -65,8 +65,10 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { file: path, like, inputs, target: reader, out, force, json } = arguments;
-    if let (Some(_), Some(out)) = (inputs, out) {
+    if let (Some(inputs), Some(out)) = (inputs, out) {
         target::check("import", out, *force)?;
+        target::check_apart("import", out, [path, inputs])?;
+        target::check_outside_of_models("import", out)?;
     }
     if let (Some(_), Some(out)) = (like, out) {
         // Better now than after the work.
