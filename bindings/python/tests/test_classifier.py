@@ -91,7 +91,7 @@ def test_labels_of_any_kind(texts, labels):
         (labels[:-1], "a label for each of"),
         (np.array(["same"] * len(texts)), "two classes"),
         ([None, *labels[1:]], "missing"),
-        (np.where(labels == "good", np.nan, 1.0), "nan"),
+        (np.where(labels == "good", np.nan, 1.0), "missing"),
     ]:
         with pytest.raises(ValueError, match=told):
             small().fit(texts, wrong)
@@ -142,7 +142,7 @@ def test_a_score_compares_like_with_like(texts, labels, fitted):
     for wrong in (labels[:-1], labels[:1], np.stack([labels, labels], axis=1)):
         with pytest.raises(ValueError, match="shape"):
             fitted.score(texts, wrong)
-    with pytest.raises(ValueError, match="texts"):
+    with pytest.raises(ValueError, match="a text or more"):
         fitted.score([], [])
     with pytest.raises(ValueError, match="sample_weight"):
         fitted.score(texts, labels, sample_weight=[1.0])
