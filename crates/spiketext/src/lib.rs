@@ -50,6 +50,8 @@ pub mod model;
 
 pub mod score;
 
+pub mod explain;
+
 #[cfg(feature = "data")]
 pub mod data;
 

@@ -6,13 +6,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
 from ._labels import as_array
+
+if TYPE_CHECKING:
+    from .torch_network import SpikingNetwork
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,26 @@ class Model:
         if not isinstance(like, Model):
             raise TypeError(f"like: expected a Model, got a {type(like).__name__}")
         return cls(like._core.with_nir(path, target))
+
+    def to_torch(self, spike_grad: Any = None) -> SpikingNetwork:
+        """Its network as a module of PyTorch with snnTorch's neurons, spike for spike the same (:mod:`spiketext.torch_network`).
+
+        ``spike_grad`` is a surrogate gradient of ``snntorch.surrogate``; without it, that which each layer was trained with.
+        """
+        from .torch_network import SpikingNetwork
+
+        return SpikingNetwork(self.config, self.weights, spike_grad)
+
+    @classmethod
+    def from_torch(cls, network: SpikingNetwork, *, like: Model) -> Model:
+        """A model with the words of ``like``, from which :meth:`to_torch` made ``network``, and the network's weights, rounded to
+        a grid of ``like``'s bits. Figures in ``training`` stay those of ``like``."""
+        from .torch_network import into_model
+
+        like = getattr(like, "model_", like)
+        if not isinstance(like, Model):
+            raise TypeError(f"like: expected a Model, got a {type(like).__name__}")
+        return into_model(network, like)
 
     def __repr__(self) -> str:
         shown = ", ".join(self._labels[:6]) + (", …" if len(self._labels) > 6 else "")

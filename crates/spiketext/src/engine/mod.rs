@@ -113,6 +113,14 @@ pub fn run_watched(network: &Network, noise: Noise, text: &[u32]) -> (Run, Trace
     (run, trace, watch.finish())
 }
 
+/// A text as a batch of its distinct words, and what each of those puts into the kernels of the text convolution over all steps,
+/// its presence with it, `[U, M]`.
+pub(crate) fn token_currents(network: &Network, noise: Noise, text: &[u32]) -> (TokenBatch, Vec<f64>) {
+    let tokens = plain::Tokens::of(network, noise, text);
+    let currents = plain::token_currents(network, &tokens);
+    (tokens.batch, currents)
+}
+
 /// The spikes that the words of a text put in, `[T, D]` for each of those that are read; nothing for silent ones. Encoders
 /// whose inputs are no plain spikes have a row for each bit plane instead of each step.
 ///

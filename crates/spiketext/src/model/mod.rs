@@ -428,7 +428,7 @@ pub(crate) mod tests {
     }
 
     /// A model around a network of ten words and three classes.
-    pub(super) fn model_of(network: Network) -> Model {
+    pub(crate) fn model_of(network: Network) -> Model {
         let words = ["good", "bad", "film", "the", "not", "very", "dull", "bright", "story", "end"];
         let accuracies = Accuracies { dnn: 81.0, converted: 80.0, snn: 80.5 };
         let layer = engine::LayerExtremes { neurons: 18, dead: 1, saturated: 0 };

@@ -329,6 +329,19 @@ pub(super) fn mean_currents(
     currents.into_iter().map(|current| (current / whole) as f32).collect()
 }
 
+/// What each distinct word of a text puts into the kernels over all steps, its presence with it, `[U, M]`.
+pub(super) fn token_currents(network: &Network, tokens: &Tokens) -> Vec<f64> {
+    let products = TokenProducts::of(network, tokens);
+    let words = tokens.spikes.rows() / products.rows;
+    let mut all = vec![0.0; words * products.columns];
+    for (word, own) in all.chunks_exact_mut(products.columns).enumerate() {
+        for t in 0..network.config().steps {
+            own.iter_mut().zip(products.of_step(word, t)).for_each(|(sum, product)| *sum += product);
+        }
+    }
+    all
+}
+
 /// `currents` become `bias` plus `sums`, these rounded first.
 fn add(currents: &mut [f32], bias: &[f32], sums: &[f64]) {
     for ((current, bias), sum) in currents.iter_mut().zip(bias).zip(sums) {

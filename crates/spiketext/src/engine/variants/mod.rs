@@ -20,6 +20,7 @@ mod windows;
 use windows::Windows;
 
 use super::{
+    plain::mean_currents,
     readout::class_means,
     runner::Runner,
     text_cnn::{
@@ -54,8 +55,8 @@ pub struct VariantRunner<'a> {
 /// Memory of words, windows and the last text, and the weights of the layers after the convolution as they are read here.
 #[derive(Debug)]
 struct Parts {
-    /// The neurons of the pooled features.
-    neuron: NeuronParameters,
+    /// The neurons of the pooled features; `None` where pooled spikes go straight into the outputs.
+    neuron: Option<NeuronParameters>,
     words: Words,
     windows: Windows,
     last: Option<Variant>,
@@ -100,12 +101,11 @@ impl<'a> VariantRunner<'a> {
     pub fn with_share(network: &'a Network, noise: Noise, shares: usize) -> Self {
         let shares = shares.max(1);
         let parts = network.text_cnn().and_then(|cnn| {
-            let neuron = cnn.config.feature_neuron?;
             let a_word = WordMemory::bytes_a_word(&cnn.config.convolution, cnn.config.time());
             let bytes = (WORD_BYTES / shares).max(LEAST_WORDS * a_word);
             let fits = bytes.saturating_mul(shares) <= 4 * WORD_BYTES;
             let words = if fits { Words::new(cnn, bytes, LEAST_WORDS) } else { None };
-            words.map(|words| Parts::new(cnn, neuron, words, WINDOW_BYTES / shares))
+            words.map(|words| Parts::new(cnn, words, WINDOW_BYTES / shares))
         });
         Self { network, noise, parts, whole: None }
     }
@@ -159,7 +159,7 @@ fn tokens_of(config: &TextCnnConfig, text: &[u32]) -> Vec<u32> {
 }
 
 impl Parts {
-    fn new(cnn: TextCnn<'_>, neuron: NeuronParameters, words: Words, bytes: usize) -> Self {
+    fn new(cnn: TextCnn<'_>, words: Words, bytes: usize) -> Self {
         let config = cnn.config;
         let shape = &config.convolution;
         let (rows, lane_of) = (rows_a_step(shape), channel_lanes(shape));
@@ -174,7 +174,7 @@ impl Parts {
             .flat_map(|width| lane_of.iter().map(move |lane| width * rows * LANES + lane))
             .collect();
         Self {
-            neuron,
+            neuron: config.feature_neuron,
             words,
             windows: Windows::new(config, bytes),
             last: None,
@@ -277,7 +277,16 @@ impl Parts {
 
     /// The scores of the text whose counts are there, `[K]`.
     fn score(&mut self, cnn: TextCnn<'_>, variant: &Variant) -> Vec<f32> {
-        let (config, neuron) = (cnn.config, &self.neuron);
+        let config = cnn.config;
+        let currents = match self.neuron {
+            Some(neuron) => self.currents_of_features(config, &neuron, variant),
+            None => self.currents_of_sums(cnn, variant),
+        };
+        class_means(cnn.network.config(), output_spikes(config, &currents).as_deref().unwrap_or(&currents))
+    }
+
+    /// Currents into the outputs, `[T, O]`, from neurons of the pooled features.
+    fn currents_of_features(&mut self, config: &TextCnnConfig, neuron: &NeuronParameters, variant: &Variant) -> Vec<f32> {
         let rows = self.fired.len() / config.steps;
         let mut first = 0;
         for ((own, counts), thresholds) in variant.widths.iter().zip(&self.counts).zip(&self.thresholds) {
@@ -290,8 +299,23 @@ impl Parts {
             fire(neuron, &scaled, counts, first, rows, &mut self.fired);
             first += thresholds.len();
         }
-        let currents = self.outputs.currents(&self.fired, rows);
-        class_means(cnn.network.config(), output_spikes(config, &currents).as_deref().unwrap_or(&currents))
+        self.outputs.currents(&self.fired, rows)
+    }
+
+    /// The same straight from the pooled spikes.
+    fn currents_of_sums(&self, cnn: TextCnn<'_>, variant: &Variant) -> Vec<f32> {
+        let config = cnn.config;
+        let lane_of = channel_lanes(&config.convolution);
+        let positions: Vec<usize> = variant.widths.iter().map(|width| width.positions).collect();
+        let divisor = config.padding.common_divisor(variant.tokens.len());
+        let sums_of = |t: usize| -> Vec<f32> {
+            let of_width = |counts: &Vec<Lanes<f32>>| {
+                let rows = counts.len() / config.steps;
+                lane_of.iter().map(|lane| counts[t * rows + lane / LANES].0[lane % LANES]).collect::<Vec<f32>>()
+            };
+            self.counts.iter().flat_map(of_width).collect()
+        };
+        (0..config.steps).flat_map(|t| mean_currents(&sums_of(t), &positions, divisor, cnn.output)).collect()
     }
 }
 
@@ -315,17 +339,28 @@ mod tests {
     };
 
     /// A network like the others of tests, with the rest of what can be chosen.
-    fn variant_of(network: Network, unknown: UnknownWord, neuron: Option<NeuronParameters>) -> Network {
+    fn variant_of(
+        network: Network,
+        unknown: UnknownWord,
+        neuron: Option<NeuronParameters>,
+        straight: bool,
+        padding: Padding,
+    ) -> Network {
         let config = network.text_cnn().expect("a text convolution and a read-out").config;
         let neuron = neuron.unwrap_or(config.convolution_neuron);
         let config = TextCnnConfig {
             unknown,
             convolution_neuron: neuron,
-            feature_neuron: Some(neuron),
+            feature_neuron: (!straight).then_some(neuron),
             output_neuron: neuron,
+            padding,
             ..config.clone()
         };
-        Network::new(config.into_network().expect("a chain"), network.weights().clone()).expect("a sound network")
+        let mut weights = network.weights().clone();
+        if straight {
+            weights.layers.remove(2);
+        }
+        Network::new(config.into_network().expect("a chain"), weights).expect("a sound network")
     }
 
     /// A text and questions about it: each exchanges, leaves out or adds a word, or asks for another text.
@@ -365,16 +400,19 @@ mod tests {
             readout in prop::sample::select(vec![Readout::SpikeCount, Readout::Membrane]),
             padding in prop::sample::select(vec![
                 Padding::Valid,
+                Padding::Tokens,
                 Padding::Padded { length: 1 },
                 Padding::Padded { length: 6 },
                 Padding::Padded { length: 9 },
             ]),
             unknown in prop::sample::select(vec![UnknownWord::Silent, UnknownWord::Mean]),
-            hard in any::<bool>(),
+            (hard, straight) in (any::<bool>(), any::<bool>()),
             forgets in any::<bool>(),
         ) {
             let neuron = NeuronParameters { beta: 0.9, reset: Reset::Hard, ..NeuronParameters::paper() };
-            let network = variant_of(network(readout, encoder, padding), unknown, hard.then_some(neuron));
+            let padding = if padding == Padding::Tokens && !straight { Padding::Valid } else { padding };
+            let network = network(readout, encoder, Padding::Valid);
+            let network = variant_of(network, unknown, hard.then_some(neuron), straight, padding);
             let noise = Noise::inference(3);
             let mut plenty = VariantRunner::new(&network, noise);
             let mut little = VariantRunner::new(&network, noise);
