@@ -5,6 +5,7 @@
 
 mod attack;
 mod errors;
+mod explain;
 mod fit;
 mod model;
 mod nir;

@@ -8,9 +8,9 @@ use std::{
 
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
-use spiketext::{CostReport, Session, engine::Operations, network::Network};
+use spiketext::{CostReport, Session, engine::Operations, explain::Explainer, network::Network};
 
-use crate::{attack, errors::OrRaise, nir, pool, texts::Texts, trace};
+use crate::{attack, errors::OrRaise, explain, nir, pool, texts::Texts, trace};
 
 /// Texts between two looks whether somebody pressed ctrl-C.
 const BATCH: usize = 8192;
@@ -218,6 +218,18 @@ impl Model {
             return Ok(None);
         };
         trace::arrays(py, self.model.network(), tokens, &trace, &potentials).map(Some)
+    }
+
+    /// Why a text has its label; `delete` asks the network again, without each word.
+    fn explain<'py>(&self, py: Python<'py>, text: &str, delete: bool) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let found = pool::install(py, || {
+            let mut explainer = Explainer::new(&self.model);
+            let found = explainer.explain(text)?;
+            let deletion = delete.then(|| explainer.delete(&found));
+            Some((found, deletion))
+        })?;
+        let widths = &self.model.network().config().convolution().widths;
+        found.map(|(found, deletion)| explain::arrays(py, &found, deletion.as_ref(), widths)).transpose()
     }
 
     #[pyo3(signature = (texts, targets, attack, *, vectors, wordnet, seed, told))]

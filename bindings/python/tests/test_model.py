@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import spiketext
-from spiketext import Model, Vectors, datasets
+from spiketext import Model, SpikeTextClassifier, Vectors, datasets
 
 
 def test_save_and_load(fitted, texts, tmp_path):
@@ -173,3 +173,28 @@ def test_threads_change_no_bit(texts, labels, fitted):
         spiketext.set_threads(None)
     with pytest.raises(ValueError, match="threads"):
         spiketext.set_threads(0)
+
+
+def test_an_explanation_adds_up(fitted, texts):
+    for text in texts[:12]:
+        explained = fitted.model_.explain(text)
+        assert explained.label == fitted.predict([text])[0] and explained.runner_up != explained.label
+        assert explained.base + explained.words.sum(axis=0) == pytest.approx(explained.scores)
+        assert explained.base + sum(ngram.parts for ngram in explained.ngrams) == pytest.approx(explained.scores)
+        assert explained.words.shape == explained.drops.shape == (len(explained.tokens), 2)
+        assert len(explained.approximations) == 1 and all(ngram.units is None for ngram in explained.ngrams)
+        places, proven = explained.fewest
+        alone = " ".join(explained.tokens[at] for at in places)
+        assert proven and fitted.predict([alone])[0] == explained.label
+    assert fitted.model_.explain(texts[0], delete=False).drops is None
+    with pytest.raises(TypeError, match="one text"):
+        fitted.model_.explain([texts[0]])
+    with pytest.raises(ValueError, match="knows"):
+        fitted.model_.explain("qqqq")
+
+
+def test_n_grams_of_sparse_codes_are_whole_units(texts, labels):
+    settings = {"network.filters": 8, "sparse.dimension": 64, "sparse.active": 4, "sparse.epochs": 2}
+    model = SpikeTextClassifier("sparse", settings=settings).fit(texts, labels).model_
+    explained = model.explain(texts[0])
+    assert explained.approximations == [] and all(ngram.units.dtype == np.int64 for ngram in explained.ngrams)

@@ -24,6 +24,9 @@ def test_every_picture_shows_its_numbers(fitted, texts, labels, tmp_path):
     assert np.array_equal(drawn.lines[1].get_ydata(), trace.layers[0].membranes[:, 1, 3]) and "warm" in drawn.get_title()
     drawn = plot.scores(trace)
     assert [line.get_label() for line in drawn.lines] == ["bad", "good"] and trace.label in drawn.get_title()
+    explained = fitted.model_.explain("a warm and funny film")
+    drawn = plot.contributions(explained)
+    assert [bar.get_width() for bar in drawn.patches] == pytest.approx(explained.pushes().tolist())
     drawn = plot.energy({"lean": fitted}, texts, labels)
     drawn.figure.savefig(tmp_path / "energy.png")
     with pytest.raises(ValueError, match="table"):

@@ -31,6 +31,7 @@ struct CommandLine {
 enum Verb {
     Train(Box<verbs::train::Arguments>),
     Predict(verbs::predict::Arguments),
+    Explain(verbs::explain::Arguments),
     Evaluate(verbs::evaluate::Arguments),
     #[cfg(feature = "attack")]
     Attack(Box<verbs::attack::Arguments>),
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
     let outcome = match command_line.verb {
         Verb::Train(arguments) => verbs::train::run(*arguments),
         Verb::Predict(arguments) => verbs::predict::run(&arguments),
+        Verb::Explain(arguments) => verbs::explain::run(&arguments),
         Verb::Evaluate(arguments) => verbs::evaluate::run(&arguments),
         #[cfg(feature = "attack")]
         Verb::Attack(arguments) => verbs::attack::run(&arguments),

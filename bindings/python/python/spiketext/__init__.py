@@ -14,6 +14,7 @@ import os
 from typing import TYPE_CHECKING
 
 from . import _core, datasets
+from ._explain import Explanation, Ngram
 from ._model import Attacked, LayerTrace, Model, Trace
 from ._vectors import Vectors
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __version__ = _core.VERSION
 
 __all__ = [
-    "Attacked", "LayerTrace", "Model", "NotFittedError", "SpikeTextClassifier", "Trace", "Vectors", "datasets",
+    "Attacked", "Explanation", "LayerTrace", "Model", "Ngram", "NotFittedError", "SpikeTextClassifier", "Trace", "Vectors", "datasets",
     "set_threads", "threads",
 ]
 

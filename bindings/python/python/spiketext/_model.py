@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._explain import Explanation
 from ._labels import as_array
 
 if TYPE_CHECKING:
@@ -154,6 +155,16 @@ class Model:
             probabilities=dict(zip(self._labels, map(float, probabilities[0]), strict=True)),
         )
 
+    def explain(self, text: str, *, delete: bool = True) -> Explanation:
+        """What its words and n-grams said for and against each class; with ``delete`` also how far the scores fall without each
+        word and the fewest words that keep the label, for which the network is asked again (of long texts that takes the time)."""
+        if not isinstance(text, str):
+            raise TypeError(f"explain: expected one text, got a {type(text).__name__}")
+        told = self._core.explain(text, delete)
+        if told is None:
+            raise ValueError("explain: expected a text with a word that the model knows, got none, and nothing is run for such a text")
+        return Explanation._of(told, self.labels, self.multi_label)
+
     def energy(self, texts: Any) -> dict[str, Any]:
         """Operations and energy, means over texts: ``tables`` has microjoules of this network and of the DNN of its shape
         under every cost table (docs/DESIGN.md, section 8)."""
@@ -213,7 +224,7 @@ class Model:
         return cls(like._core.with_nir(path, target))
 
     def to_torch(self, spike_grad: Any = None) -> SpikingNetwork:
-        """Its network as a module of PyTorch with snnTorch's neurons, spike for spike the same (:mod:`spiketext.torch_network`).
+        """Its network as a module of PyTorch with snnTorch's neurons, the same spike for spike (``spiketext.torch_network``).
 
         ``spike_grad`` is a surrogate gradient of ``snntorch.surrogate``; without it, that which each layer was trained with.
         """
@@ -223,8 +234,8 @@ class Model:
 
     @classmethod
     def from_torch(cls, network: SpikingNetwork, *, like: Model) -> Model:
-        """A model with the words of ``like``, from which :meth:`to_torch` made ``network``, and the network's weights, rounded to
-        a grid of ``like``'s bits. Figures in ``training`` stay those of ``like``."""
+        """A model with the words of ``like``, from which :meth:`to_torch` made ``network``, and the network's weights, rounded
+        to a grid of as many bits. Figures in ``training`` stay those of ``like``."""
         from .torch_network import into_model
 
         like = getattr(like, "model_", like)

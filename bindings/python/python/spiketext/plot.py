@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._explain import Explanation
 from ._model import Model, Trace
 
 try:
@@ -21,7 +22,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from ._classifier import SpikeTextClassifier
 
-__all__ = ["energy", "input_raster", "membranes", "raster", "scores"]
+__all__ = ["contributions", "energy", "input_raster", "membranes", "raster", "scores"]
 
 
 def _axes(ax: Axes | None, width: float = 7.0, height: float = 3.0) -> Axes:
@@ -113,6 +114,24 @@ def scores(trace: Trace, labels: Sequence[str] | None = None, *, ax: Axes | None
     what = "spikes" if read.spikes is not None else "membrane"
     ax.set(xlabel="time step", ylabel=f"{what} of the outputs", title=f"answer: {trace.label}")
     ax.legend(frameon=False)
+    return _finish(ax)
+
+
+def contributions(explanation: Explanation, *, ax: Axes | None = None) -> Axes:
+    """What each word said for the label against the runner-up, a bar a word in the order of the text; where it is known, a mark
+    for what is lost without the word."""
+    tokens = explanation.tokens
+    ax = _axes(ax, height=0.6 + 0.28 * len(tokens))
+    pushes, rows = explanation.pushes(), np.arange(len(tokens))
+    ax.barh(rows, pushes, color=np.where(pushes > 0, "tab:blue", "tab:orange"), height=0.7)
+    if explanation.drops is not None:
+        ax.plot(explanation.pushes(explanation.drops), rows, "k|", markersize=9, label="lost without it")
+        ax.legend(frameon=False, loc="best")
+    ax.axvline(0, color="0.6", linewidth=0.8)
+    ax.set_yticks(rows, tokens)
+    ax.invert_yaxis()
+    against = "" if explanation.label == explanation.runner_up else f" against {explanation.runner_up}"
+    ax.set(xlabel="part of the score", title=f"for {explanation.label}{against}")
     return _finish(ax)
 
 

@@ -64,7 +64,15 @@ where
 /// # Errors
 /// Names what was expected of --out.
 pub fn check(verb: &str, out: &Path, force: bool) -> anyhow::Result<()> {
-    let refuse = |expected: &str| anyhow::bail!("{verb}: expected an --out {expected}, got {}", out.display());
+    check_named(verb, "an --out", out, force)
+}
+
+/// [`check`] of another place that `verb` writes to, by its name on the command line.
+///
+/// # Errors
+/// Names what was expected of it.
+pub fn check_named(verb: &str, name: &str, out: &Path, force: bool) -> anyhow::Result<()> {
+    let refuse = |expected: &str| anyhow::bail!("{verb}: expected {name} {expected}, got {}", out.display());
     if !folder(out).is_dir() {
         return refuse("in a folder that is there");
     }

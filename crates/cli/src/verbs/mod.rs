@@ -7,6 +7,7 @@ pub mod augment;
 pub mod data;
 pub mod embed;
 pub mod evaluate;
+pub mod explain;
 #[cfg(feature = "nir")]
 pub mod export;
 #[cfg(feature = "nir")]

@@ -43,7 +43,13 @@ impl Explainer<'_> {
             .into_iter()
             .map(|scores| {
                 let whole = whole.as_ref()?;
-                Some(whole.iter().zip(scores?).map(|(whole, without)| f64::from(*whole) - f64::from(without)).collect())
+                Some(
+                    whole
+                        .iter()
+                        .zip(scores?)
+                        .map(|(whole, without)| f64::from(*whole) - f64::from(without))
+                        .collect(),
+                )
             })
             .collect();
         let correlation = correlation(explanation, &drops);

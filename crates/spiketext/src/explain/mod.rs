@@ -43,7 +43,9 @@ impl Approximation {
     pub fn describe(self) -> &'static str {
         match self {
             Self::SharesOfSpikes => "what a feature neuron said is shared among the n-grams by their spikes",
-            Self::PositiveWeights => "what a neuron of a further layer said is shared among those that drove it by their weights",
+            Self::PositiveWeights => {
+                "what a neuron of a further layer said is shared among those that drove it by their weights"
+            }
             Self::Charge => "parts add up to the charge of the outputs, which fire",
         }
     }
@@ -152,11 +154,15 @@ impl Explanation {
     pub fn strongest(&self, most: usize) -> [Vec<(std::ops::Range<usize>, f64)>; 2] {
         let mut places = FxHashMap::<(usize, usize), f64>::default();
         for ngram in &self.ngrams {
-            *places.entry((ngram.start, ngram.end)).or_default() += self.push(&ngram.parts, self.label, self.runner_up);
+            *places.entry((ngram.start, ngram.end)).or_default() +=
+                self.push(&ngram.parts, self.label, self.runner_up);
         }
         let mut all: Vec<_> = places.into_iter().map(|((start, end), push)| (start..end, push)).collect();
         all.sort_by(|(place, push), (other_place, other)| {
-            other.abs().total_cmp(&push.abs()).then((place.start, place.end).cmp(&(other_place.start, other_place.end)))
+            other
+                .abs()
+                .total_cmp(&push.abs())
+                .then((place.start, place.end).cmp(&(other_place.start, other_place.end)))
         });
         [1.0, -1.0].map(|sign| all.iter().filter(|(_, push)| push * sign > 0.0).take(most).cloned().collect())
     }

@@ -102,7 +102,7 @@ impl Relevance {
         for at in (1..config.chain.leaves().len()).rev() {
             way.back(at, &divisors);
         }
-        let (ngrams, words) = way.to_words(noise, text);
+        let (ngrams, words) = way.reach_words(noise, text);
         let mut scores = way.base.clone();
         for parts in &words {
             scores.iter_mut().zip(parts).for_each(|(score, part)| *score += part);
@@ -249,7 +249,7 @@ impl Way<'_> {
     }
 
     /// From the spikes of the text convolution to its windows and their words.
-    fn to_words(&mut self, noise: Noise, text: &[u32]) -> (Vec<Ngram>, Vec<Vec<f64>>) {
+    fn reach_words(&mut self, noise: Noise, text: &[u32]) -> (Vec<Ngram>, Vec<Vec<f64>>) {
         let (shape, _) = self.network.config().chain.text_convolution();
         let (batch, currents) = token_currents(self.network, noise, text);
         let (rows, columns) = (batch.text(0), shape.products());
@@ -267,7 +267,8 @@ impl Way<'_> {
                 let mut filters = Vec::new();
                 let mut all = vec![0.0; self.classes];
                 for filter in 0..counts.channels {
-                    let (spikes, parts) = (counts.spikes[place], &self.relevance[0][place * self.classes..][..self.classes]);
+                    let (spikes, parts) =
+                        (counts.spikes[place], &self.relevance[0][place * self.classes..][..self.classes]);
                     place += 1;
                     if spikes == 0 {
                         continue;
@@ -338,7 +339,11 @@ impl Units {
             let pooled = if same {
                 (0..self.positions.len()).map(sum).sum::<i64>() as f64 / self.positions[0] as f64
             } else {
-                self.positions.iter().enumerate().map(|(kernel, &positions)| sum(kernel) as f64 / positions as f64).sum()
+                self.positions
+                    .iter()
+                    .enumerate()
+                    .map(|(kernel, &positions)| sum(kernel) as f64 / positions as f64)
+                    .sum()
             };
             (base as f64 + pooled) * whole
         };

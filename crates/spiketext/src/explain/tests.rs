@@ -194,7 +194,11 @@ fn the_strongest_places_come_first_and_push_their_way() {
     let model = model_of(random(straight(vec![2, 3], 3, Padding::Valid), 5));
     let found = Explainer::new(&model).explain("the film is not very good bright story").expect("known words");
     let [with, against] = found.strongest(3);
-    assert!(with.len() <= 3 && with.windows(2).all(|pair| pair[0].1 >= pair[1].1) && with.iter().all(|(_, push)| *push > 0.0));
+    assert!(
+        with.len() <= 3
+            && with.windows(2).all(|pair| pair[0].1 >= pair[1].1)
+            && with.iter().all(|(_, push)| *push > 0.0)
+    );
     assert!(against.windows(2).all(|pair| pair[0].1 <= pair[1].1) && against.iter().all(|(_, push)| *push < 0.0));
     assert!(!with.is_empty());
     let layers = model.network().config().chain.layers();

@@ -286,7 +286,12 @@ impl Parts {
     }
 
     /// Currents into the outputs, `[T, O]`, from neurons of the pooled features.
-    fn currents_of_features(&mut self, config: &TextCnnConfig, neuron: &NeuronParameters, variant: &Variant) -> Vec<f32> {
+    fn currents_of_features(
+        &mut self,
+        config: &TextCnnConfig,
+        neuron: &NeuronParameters,
+        variant: &Variant,
+    ) -> Vec<f32> {
         let rows = self.fired.len() / config.steps;
         let mut first = 0;
         for ((own, counts), thresholds) in variant.widths.iter().zip(&self.counts).zip(&self.thresholds) {

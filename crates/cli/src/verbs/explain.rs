@@ -1,0 +1,239 @@
+//! `spiketext explain`: which words and n-grams pushed the decision, on a terminal, as JSON or as a page.
+
+mod html;
+mod json;
+mod lines;
+
+use std::{
+    io::{BufWriter, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use spiketext::{
+    data::{self, TextStream},
+    explain::{Deletion, Explainer, Explanation},
+    files::write_atomically,
+    model::Model,
+};
+
+use crate::support::{
+    reading,
+    stdin_batches::{BATCH_TEXTS, StdinBatches},
+    target, terminal,
+};
+
+/// Show which words pushed a model to its labels.
+///
+/// Every spike of the convolution has a window of words and a weight for each class. Where the outputs add up these
+/// spikes (recipe sparse), a score is a sum over n-grams, and the parts are exact. Where layers stand between, what
+/// is assumed is said. Beside it stands what no assumption is needed for: how far the score falls without a word,
+/// and the fewest words that keep the label.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  spiketext explain runs/reviews-en-sparse-0 \"a warm but not very funny film\"
+  spiketext explain MODEL --file reviews.csv --html reviews.html
+  spiketext explain MODEL --file reviews.csv --quick --json > parts.jsonl
+
+Words are coloured on a terminal: blue pushes to the label, orange to the runner-up (of a model of several labels:
+against the label). NO_COLOR and pipes get no colour.
+
+--json prints one object a text: text, label, runner_up, classes (the names in the order of all lists that follow),
+probabilities, scores (of which the rest are parts), base (what is said whatever the words are), approximations (none
+where n-grams are exact: shares-of-spikes, positive-weights, charge), tokens (text, known, parts: what it said for
+each class; drops: how far each score falls without it, null for the last known word and with --quick), ngrams (width,
+start and end among the tokens, parts, units: the same in whole units where they are exact, filters: filter and spikes),
+units (exponent, rounds, positions, base: score = 2^exponent / rounds * (base + sum of units / positions of the
+width)), correlation (of parts and drops over the words), fewest (words: places among the tokens; proven: whether all
+smaller sets were tried), both null with --quick. All from tokens on null for a text without a known word.")]
+pub struct Arguments {
+    /// The model directory.
+    model: PathBuf,
+    /// Texts to explain; `-` reads one text a line from standard input, and so does no text at all in a pipe.
+    #[arg(value_name = "TEXT")]
+    texts: Vec<String>,
+    /// A file of texts, read as by `predict`.
+    #[arg(long, value_name = "FILE", conflicts_with = "texts")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    reading: reading::Arguments,
+    /// Do not ask the network again: no scores without a word, no fewest words. Of long texts these take most of the time.
+    #[arg(long)]
+    quick: bool,
+    /// Print JSON, one object a text.
+    #[arg(long)]
+    json: bool,
+    /// Write a page instead: one HTML file, which needs nothing else.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    html: Option<PathBuf>,
+    /// Replace --html if it is there.
+    #[arg(long, requires = "html")]
+    force: bool,
+}
+
+/// The most texts of a page: a browser has to draw them.
+const MOST_ON_A_PAGE: usize = 1000;
+
+/// A text with its reasons.
+struct Explained {
+    text: String,
+    /// None for a text without a known word.
+    found: Option<(Explanation, Option<Deletion>)>,
+}
+
+/// Where explained texts go.
+enum Out<'a> {
+    Json,
+    Lines { columns: Option<usize>, colour: bool },
+    Page { path: &'a Path, texts: Vec<Explained>, left_out: usize },
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let from_pipe = arguments.texts.is_empty() && arguments.file.is_none();
+    if from_pipe && std::io::stdin().is_terminal() {
+        anyhow::bail!("no text to explain: give TEXT, --file FILE, or `-` to type or pipe one text a line");
+    }
+    if arguments.file.is_none() {
+        let texts = if from_pipe { "one text a line from standard input" } else { "texts as they stand" };
+        let labels = reading::LabelArguments::default();
+        reading::refuse_without_file(&arguments.reading, &labels, texts, "--file FILE (`-` is standard input)")?;
+    }
+    if let Some(file) = arguments.texts.iter().find(|text| Path::new(text).is_file()) {
+        anyhow::bail!(
+            "'{file}' is a file: `spiketext explain {} --file {file}` explains the texts in it",
+            arguments.model.display()
+        );
+    }
+    if let Some(page) = &arguments.html {
+        let read: Vec<&Path> =
+            [Some(&arguments.model), arguments.file.as_ref()].into_iter().flatten().map(AsRef::as_ref).collect();
+        target::check_place_apart("explain", "an --html", page, read)?;
+        target::check_outside_of_models("explain", page)?;
+        target::check_named("explain", "an --html", page, arguments.force)?;
+    }
+    let model = Model::load(&arguments.model)?;
+    let stdout = std::io::stdout();
+    let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let out = match &arguments.html {
+        Some(path) => Out::Page { path, texts: Vec::new(), left_out: 0 },
+        None if arguments.json => Out::Json,
+        None => Out::Lines { columns: terminal::terminal_columns(), colour },
+    };
+    let mut explaining = Explaining {
+        model: &model,
+        explainer: Explainer::new(&model),
+        quick: arguments.quick,
+        out,
+        print: BufWriter::new(stdout.lock()),
+    };
+    if let Some(file) = &arguments.file {
+        explaining.file(file, arguments)?;
+    } else if from_pipe {
+        explaining.standard_input()?;
+    }
+    for text in &arguments.texts {
+        if text == "-" {
+            explaining.standard_input()?;
+        } else {
+            explaining.texts(std::slice::from_ref(text))?;
+        }
+    }
+    explaining.finish(arguments)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// On the way through the texts.
+struct Explaining<'a, W: Write> {
+    model: &'a Model,
+    explainer: Explainer<'a>,
+    quick: bool,
+    out: Out<'a>,
+    print: W,
+}
+
+impl<W: Write> Explaining<'_, W> {
+    fn standard_input(&mut self) -> anyhow::Result<()> {
+        let waiting = StdinBatches::on(std::io::stdin(), "standard input");
+        loop {
+            let texts = waiting.batch()?;
+            if texts.is_empty() {
+                return Ok(());
+            }
+            self.texts(&texts)?;
+        }
+    }
+
+    fn file(&mut self, file: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+        let options = arguments.reading.options(&reading::LabelArguments::default(), Some(self.model));
+        if file.is_dir() {
+            let table = data::read_texts(file, &options)?;
+            told(&reading::told(&table.readings));
+            let texts: Vec<String> = table.rows.into_iter().map(|row| row.text).collect();
+            return self.texts(&texts);
+        }
+        let mut stream = TextStream::open(file, &options)?;
+        let at_first = stream.reading().notes.len();
+        told(&reading::told_at_first(stream.reading()));
+        loop {
+            let batch = stream.next_batch(BATCH_TEXTS)?;
+            if batch.is_empty() {
+                break;
+            }
+            let texts: Vec<String> = batch.into_iter().map(|record| record.text).collect();
+            self.texts(&texts)?;
+        }
+        told(&reading::told_later(stream.reading(), at_first));
+        if stream.reading().rows == 0 {
+            told(&[format!("note: {} has no texts", stream.reading().path.display())]);
+        }
+        Ok(())
+    }
+
+    fn texts(&mut self, texts: &[String]) -> anyhow::Result<()> {
+        for text in texts {
+            if let Out::Page { texts, left_out, .. } = &mut self.out
+                && texts.len() == MOST_ON_A_PAGE
+            {
+                *left_out += 1;
+                continue;
+            }
+            let found = self.explainer.explain(text).map(|explanation| {
+                let deletion = (!self.quick).then(|| self.explainer.delete(&explanation));
+                (explanation, deletion)
+            });
+            let explained = Explained { text: text.clone(), found };
+            match &mut self.out {
+                Out::Json => writeln!(self.print, "{}", json::object(self.model, &explained))?,
+                Out::Lines { columns, colour } => {
+                    lines::print(self.model, &explained, *columns, *colour, &mut self.print)?;
+                }
+                Out::Page { texts, .. } => texts.push(explained),
+            }
+        }
+        self.print.flush()?;
+        Ok(())
+    }
+
+    fn finish(mut self, arguments: &Arguments) -> anyhow::Result<()> {
+        let Out::Page { path, texts, left_out } = self.out else { return Ok(()) };
+        if texts.is_empty() {
+            anyhow::bail!("explain: expected a text or more for the page, got none");
+        }
+        write_atomically(path, html::page(self.model, &arguments.model, &texts, left_out).as_bytes())?;
+        writeln!(self.print, "{} texts -> {}", texts.len(), path.display())?;
+        if left_out > 0 {
+            told(&[format!(
+                "note: a page has at most {MOST_ON_A_PAGE} texts; {left_out} more are left out (--json takes all)"
+            )]);
+        }
+        self.print.flush()?;
+        Ok(())
+    }
+}
+
+/// Says lines on standard error, where nobody may be listening.
+fn told(lines: &[String]) {
+    for line in lines {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+}
