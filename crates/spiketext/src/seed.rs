@@ -33,6 +33,8 @@ pub enum Purpose {
     Attack = 9,
     /// More texts like those of a file.
     Augment = 10,
+    /// Words in an order without reason, which reasons are held against.
+    Explanation = 11,
 }
 
 /// Opens the stream (seed, purpose, first, second).

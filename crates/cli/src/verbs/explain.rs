@@ -3,6 +3,7 @@
 mod html;
 mod json;
 mod lines;
+mod measure;
 
 use std::{
     io::{BufWriter, IsTerminal, Write},
@@ -12,7 +13,7 @@ use std::{
 
 use spiketext::{
     data::{self, TextStream},
-    explain::{Deletion, Explainer, Explanation},
+    explain::{Deletion, Explainer, Explanation, faithfulness::Examination},
     files::write_atomically,
     model::Model,
 };
@@ -34,6 +35,7 @@ use crate::support::{
   spiketext explain runs/reviews-en-sparse-0 \"a warm but not very funny film\"
   spiketext explain MODEL --file reviews.csv --html reviews.html
   spiketext explain MODEL --file reviews.csv --quick --json > parts.jsonl
+  spiketext explain MODEL --file reviews.csv --measure
 
 Words are coloured on a terminal: blue pushes to the label, orange to the runner-up (of a model of several labels:
 against the label). NO_COLOR and pipes get no colour.
@@ -45,7 +47,14 @@ each class; drops: how far each score falls without it, null for the last known 
 start and end among the tokens, parts, units: the same in whole units where they are exact, filters: filter and spikes),
 units (exponent, rounds, positions, base: score = 2^exponent / rounds * (base + sum of units / positions of the
 width)), correlation (of parts and drops over the words), fewest (words: places among the tokens; proven: whether all
-smaller sets were tried), both null with --quick. All from tokens on null for a text without a known word.")]
+smaller sets were tried), both null with --quick. All from tokens on null for a text without a known word.
+
+--measure asks what reasons are worth: comprehensiveness is the probability of the label that is lost without the first
+words of an order, sufficiency what is lost when they stand alone, means over 1, 5, 10, 20 and 50 % of the words (ERASER);
+beside the order by parts stand those by what is lost without each word, by gradients, and a random one. With --json one
+object: model, data, texts, left_out (fewer than two known words), seed, correlation, fewest (share of the words), rankings (ranking,
+comprehensiveness, sufficiency, above_random: mean and standard error each, curve: the probability without the first
+0, 10, ... 100 % of the words).")]
 pub struct Arguments {
     /// The model directory.
     model: PathBuf,
@@ -66,6 +75,12 @@ pub struct Arguments {
     /// Write a page instead: one HTML file, which needs nothing else.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     html: Option<PathBuf>,
+    /// Measure how faithful the parts of words are on all texts of --file, beside other orders of the words.
+    #[arg(long, requires = "file", conflicts_with_all = ["html", "quick"])]
+    measure: bool,
+    /// With --measure: the seed of the random order.
+    #[arg(long, value_name = "SEED", requires = "measure", default_value_t = 0, hide_default_value = true)]
+    seed: u64,
     /// Replace --html if it is there.
     #[arg(long, requires = "html")]
     force: bool,
@@ -86,6 +101,7 @@ enum Out<'a> {
     Json,
     Lines { columns: Option<usize>, colour: bool },
     Page { path: &'a Path, texts: Vec<Explained>, left_out: usize },
+    Measure(Box<Examination<'a>>),
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -116,6 +132,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let out = match &arguments.html {
         Some(path) => Out::Page { path, texts: Vec::new(), left_out: 0 },
+        None if arguments.measure => Out::Measure(Box::new(Examination::new(Explainer::new(&model), arguments.seed))),
         None if arguments.json => Out::Json,
         None => Out::Lines { columns: terminal::terminal_columns(), colour },
     };
@@ -197,6 +214,10 @@ impl<W: Write> Explaining<'_, W> {
                 *left_out += 1;
                 continue;
             }
+            if let Out::Measure(examination) = &mut self.out {
+                examination.add(text);
+                continue;
+            }
             let found = self.explainer.explain(text).map(|explanation| {
                 let deletion = (!self.quick).then(|| self.explainer.delete(&explanation));
                 (explanation, deletion)
@@ -208,6 +229,7 @@ impl<W: Write> Explaining<'_, W> {
                     lines::print(self.model, &explained, *columns, *colour, &mut self.print)?;
                 }
                 Out::Page { texts, .. } => texts.push(explained),
+                Out::Measure(_) => unreachable!("measured above"),
             }
         }
         self.print.flush()?;
@@ -215,7 +237,13 @@ impl<W: Write> Explaining<'_, W> {
     }
 
     fn finish(mut self, arguments: &Arguments) -> anyhow::Result<()> {
-        let Out::Page { path, texts, left_out } = self.out else { return Ok(()) };
+        let (path, texts, left_out) = match self.out {
+            Out::Page { path, texts, left_out } => (path, texts, left_out),
+            Out::Measure(examination) => {
+                return measure::print(self.model, arguments, examination.finish(), &mut self.print);
+            }
+            Out::Json | Out::Lines { .. } => return Ok(()),
+        };
         if texts.is_empty() {
             anyhow::bail!("explain: expected a text or more for the page, got none");
         }

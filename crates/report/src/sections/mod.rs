@@ -6,6 +6,7 @@ mod confusion;
 mod costs;
 mod differences;
 mod energy;
+mod explanations;
 mod firing;
 mod front;
 mod goals;
@@ -75,6 +76,7 @@ pub fn all(
     robustness::section(study, page)?;
     settings::section(study, &spreads, page)?;
     selection::section(beside, page)?;
+    explanations::section(beside, page)?;
     choices::section(study, page);
     costs::section(study, page)?;
     Ok(missing)

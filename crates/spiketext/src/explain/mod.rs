@@ -1,8 +1,9 @@
 //! Why a text has its label: what its words and n-grams said for and against each class.
 //!
 //! ```text
-//! relevance   from the read-out back to the spikes of each window of words, and from there to the words
-//! deletion    the scores without a word, and the fewest words that keep the label
+//! relevance     from the read-out back to the spikes of each window of words, and from there to the words
+//! deletion      the scores without a word, and the fewest words that keep the label
+//! faithfulness  whether words that said much are those that the model goes by
 //! ```
 //!
 //! Where the outputs add up the spikes of the convolution, a score *is* a sum over windows and filters, and nothing is
@@ -11,6 +12,7 @@
 //! window's part is shared among its words is an assumption everywhere: by the currents with which they drove its spikes.
 
 mod deletion;
+pub mod faithfulness;
 mod relevance;
 
 use rustc_hash::FxHashMap;

@@ -204,3 +204,34 @@ fn the_strongest_places_come_first_and_push_their_way() {
     let layers = model.network().config().chain.layers();
     assert!(matches!(layers[1], LayerConfig::Pooling));
 }
+
+/// A word that alone decides is found by every order that has a reason, and by chance only sometimes.
+#[test]
+fn reasons_are_more_faithful_than_chance() {
+    use super::faithfulness::{Examination, Ranking, TENTHS};
+    let network = random(straight(vec![1], 4, Padding::Padded { length: 9 }), 11);
+    let model = model_of(without_bias(&network));
+    let mut examination = Examination::new(Explainer::new(&model), 1);
+    for text in [
+        "the film is not very good",
+        "dull story",
+        "a very bright end",
+        "xyzzy",
+        "good",
+        "bad film the story not end",
+    ] {
+        examination.add(text);
+    }
+    let examined = examination.finish();
+    assert_eq!((examined.texts, examined.left_out), (4, 2));
+    let of = |ranking| examined.rankings.iter().find(|own| own.ranking == ranking).expect("measured");
+    let (parts, deletion, chance) = (of(Ranking::Parts), of(Ranking::Deletion), of(Ranking::Random));
+    // Where a kernel sees one word, what it said and what is lost without it are one order.
+    assert_eq!((parts.comprehensiveness, parts.sufficiency), (deletion.comprehensiveness, deletion.sufficiency));
+    assert!(parts.comprehensiveness.mean > chance.comprehensiveness.mean);
+    assert!(parts.sufficiency.mean < chance.sufficiency.mean);
+    assert!(parts.above_random.expect("a difference").mean > 0.0 && chance.above_random.is_none());
+    assert_eq!(parts.curve.len(), TENTHS + 1);
+    assert_eq!(parts.curve[0], chance.curve[0]);
+    assert!((parts.curve[TENTHS] - chance.curve[TENTHS]).abs() < 1e-12, "without words all orders are the same");
+}
