@@ -5,6 +5,7 @@
     nir_peers.py make READER FOLDER                a small network of READER as a file, inputs, and its own spikes
     nir_peers.py tune FILE.nir FILE.npz OUT.nir    trains an export in snnTorch for a few steps and writes it again
     nir_peers.py neurobench FILE.nir FILE.npz      effective operations and sparsities by NeuroBench on the snnTorch network
+    nir_peers.py module MODEL COUNT DATASET [DIR]  `Model.to_torch` on test texts of a data set, beside `Model.trace` (no NIR)
 
 Readers need environments of their own, since sinabs is held to an older nir. Made with Python 3.11 and torch 2.15.0 (any
 recent one will do), in folders named after the readers beside each other (ENVIRONMENTS names the folder that holds them):
@@ -15,6 +16,8 @@ recent one will do), in folders named after the readers beside each other (ENVIR
     sinabs         pip install torch nir==1.0.4 'nirtorch<2' sinabs==3.1.3
     neurobench     pip install torch nir==1.0.8 nirtorch==2.6 snntorch==1.0.0 neurobench==2.3.0
     rockpool       pip install nir==1.0.8 rockpool==3.1.0
+
+`module` needs the Python package of spiketext beside torch and snnTorch; DIR has the files of the data set.
 """
 
 import json
@@ -367,13 +370,53 @@ def neurobench(network, arrays):
     }
 
 
+def module(model, count, dataset, data_dir=None):
+    """Every spike, current and membrane of the network in snnTorch, many texts at once, beside those of the model."""
+    import numpy as np
+    import torch
+    from spiketext import Model, datasets, torch_network
+
+    model = Model.load(model)
+    texts = datasets.load(dataset, data_dir=data_dir).test.texts[:int(count)]
+    texts = [text for text, unknown in zip(texts, model.unknown(texts)) if not unknown]
+    network = model.to_torch()
+    total = fired = differing = numbers = other_numbers = equal_texts = equal_labels = 0
+    for first_text in range(0, len(texts), 25):
+        batch = texts[first_text:first_text + 25]
+        with torch.no_grad():
+            outcome = network(*torch_network.inputs(model, batch))
+        answers = [model.labels[k] for k in outcome.labels().tolist()]
+        for b, text in enumerate(batch):
+            trace, before = model.trace(text), differing + other_numbers
+            for own, theirs in zip(outcome.layers, trace.layers, strict=True):
+                for name in ("spikes", "currents", "membranes"):
+                    wanted, got = getattr(theirs, name), getattr(own, name)
+                    if wanted is None:
+                        continue
+                    got = got[:, b].numpy()
+                    got = got if own.positions is None else got[:, :int(own.positions[b])]
+                    assert got.shape == wanted.shape, (own.name, got.shape, wanted.shape)
+                    unlike = int((got != wanted).sum())
+                    if name == "spikes":
+                        total, fired, differing = total + got.size, fired + int(wanted.sum()), differing + unlike
+                    else:
+                        numbers, other_numbers = numbers + got.size, other_numbers + unlike
+            equal_texts += differing + other_numbers == before
+            equal_labels += answers[b] == trace.label
+    return {
+        "texts": len(texts), "equal_texts": equal_texts, "equal_labels": equal_labels,
+        "neurons_times_steps": total, "spikes": fired, "differing_spikes": differing,
+        "currents_and_membranes": numbers, "that_differ": other_numbers,
+    }
+
+
 def main():
     warnings.filterwarnings("ignore")
     verb, arguments = sys.argv[1], sys.argv[2:]
     if verb == "all":
         all_of(*arguments)
         return
-    result = {"run": run, "make": make, "tune": tune, "neurobench": neurobench}[verb](*arguments)
+    result = {"run": run, "make": make, "tune": tune, "neurobench": neurobench, "module": module}[verb](*arguments)
     print(json.dumps(result))
 
 

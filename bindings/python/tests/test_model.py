@@ -149,6 +149,20 @@ def test_vectors_and_data_sets():
         datasets.load("reviews")
 
 
+def test_data_sets_are_found_where_the_program_finds_them(tmp_path, monkeypatch):
+    (tmp_path / "cache" / "data").mkdir(parents=True)
+    monkeypatch.setenv("SPIKETEXT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SPIKETEXT_DATA_DIR", str(tmp_path / "named"))
+    with pytest.raises(ValueError, match="named"):
+        datasets.load("sst2")
+    for name, texts in [("train", 6920), ("dev", 872), ("test", 1821)]:
+        lines = "".join(f"{number % 2} text number {number} of {name}\n" for number in range(texts))
+        (tmp_path / "cache" / "data" / f"stsa.binary.{name}").write_text(lines)
+    assert len(datasets.load("sst2").train) == 6920
+    with pytest.raises(ValueError, match="elsewhere"):
+        datasets.load("sst2", data_dir=tmp_path / "elsewhere")
+
+
 def test_import_is_quick_and_drags_nothing_in():
     code = (
         "import sys, time; began = time.perf_counter(); import numpy; middle = time.perf_counter(); import spiketext; "

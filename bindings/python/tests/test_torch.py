@@ -4,6 +4,7 @@ Compared are, without any tolerance: every spike, current and membrane of every 
 ``Model.trace``, scores with what docs/FORMAT.md makes of the trace's outputs, labels with ``Model.predict``.
 """
 
+import copy
 import json
 import subprocess
 import sys
@@ -46,6 +47,7 @@ CASES = {
                                               "words.unknown": "mean"}},
     "phase": {"steps": 8, "settings": {**SMALL, "network.encoder": "phase"}},
     "codebook": {"steps": 8, "settings": {**SMALL, "network.encoder": "codebook-green"}},
+    "codebook, binary": {"steps": 8, "settings": {**SMALL, "network.encoder": "codebook-binary"}},
     "paper": {"recipe": "paper", "steps": 6, "settings": {"network.filters": 6, "dnn.batch": 16, "words.also-first": 100,
                                                           "fine-tuning.epochs": 1}},
     "pooled": {"recipe": "pooled"},
@@ -213,6 +215,27 @@ def test_sums_that_single_precision_rounds():
         assert currents.item() == np.float32(weights.astype(np.float64).sum())
 
 
+def test_several_labels(texts, labels):
+    members = np.column_stack([labels == "good", labels == "bad", ["film" in text for text in texts]]).astype(int)
+    classifier = small().fit(texts, members)
+    network = classifier.model_.to_torch()
+    outcome = network(*torch_network.inputs(classifier, texts))
+    assert np.array_equal(outcome.labels().numpy(), classifier.predict(texts))
+    # The exponential function of a machine may differ in the last bit.
+    assert np.allclose(outcome.probabilities().detach().numpy(), classifier.predict_proba(texts), rtol=1e-6, atol=0)
+    again = Model.from_torch(network, like=classifier.model_)
+    assert again.multi_label and np.array_equal(again.predict(texts), classifier.predict(texts))
+
+
+def test_a_copy_and_a_processor(fitted, texts):
+    network = fitted.model_.to_torch()
+    inputs = torch_network.inputs(fitted, texts)
+    scores = network(*inputs).scores
+    scores.sum().backward()
+    again = copy.deepcopy(network)(*inputs.to("cpu")).scores
+    assert torch.equal(again, scores)
+
+
 def test_a_surrogate_of_ones_own(fitted, texts):
     from snntorch import surrogate
 
@@ -233,6 +256,9 @@ def test_what_is_refused(fitted, texts):
         torch_network.inputs(fitted.model_, [texts[0], "qqqqq"])
     with pytest.raises(ValueError, match="none"):
         torch_network.inputs(fitted.model_, [])
+    drive, presence, lengths = torch_network.inputs(fitted, texts[:2])
+    with pytest.raises(ValueError, match=r"\[T, B, L, D\]"):
+        fitted.model_.to_torch()(drive.transpose(2, 3), presence, lengths)
     with pytest.raises(ValueError, match="'attention'"):
         torch_network.SpikingNetwork(
             {**fitted.model_.config, "layers": [{"kind": "attention"}]}, fitted.model_.weights

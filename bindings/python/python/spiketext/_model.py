@@ -230,7 +230,7 @@ class Model:
         """
         from .torch_network import SpikingNetwork
 
-        return SpikingNetwork(self.config, self.weights, spike_grad)
+        return SpikingNetwork(self.config, self.weights, spike_grad, self._core.thresholds)
 
     @classmethod
     def from_torch(cls, network: SpikingNetwork, *, like: Model) -> Model:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -63,21 +63,27 @@ class Layer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Scores [B, K], for a cross-entropy times ``scale``; mean currents of the outputs [B, K]; and what each layer did."""
+    """Scores [B, K], whose softmax (of several labels: sigmoid) times ``scale`` are probabilities; mean currents of the outputs
+    [B, K]; what each layer did; and of a model of several labels from which probability on each is answered [K]."""
 
     scores: Tensor
     currents: Tensor
     scale: int
     layers: list[Layer]
+    thresholds: Tensor | None = None
 
     def labels(self) -> Tensor:
-        """The class of each text [B]: of equal scores the one with more current, of equal currents the first."""
+        """The class of each text [B]: of equal scores the one with more current, of equal currents the first. Of a model of
+        several labels, which of them each text has [B, K]."""
+        if self.thresholds is not None:
+            return self.probabilities() >= self.thresholds
         best = self.scores == self.scores.amax(dim=1, keepdim=True)
         return torch.where(best, self.currents, -torch.inf).argmax(dim=1)
 
     def probabilities(self) -> Tensor:
         """A probability for each text and class, [B, K]."""
-        return torch.softmax(self.scale * self.scores, dim=1)
+        scores = self.scale * self.scores
+        return torch.softmax(scores, dim=1) if self.thresholds is None else torch.sigmoid(scores)
 
 
 #: How many units a synapse may be large, by the bits that it is stored in (docs/FORMAT.md).
@@ -155,7 +161,7 @@ class TextConvolution(nn.Module):  # type: ignore[misc]
             self.widths, self.synapses, self.presence, self.neurons, positions, strict=True
         ):
             sums = _sums(synapses, rows, self.double) + _sums(constant, there, self.double)
-            currents = _with_bias(synapses, sums, self.double, -1).unflatten(0, (steps, texts)).transpose(2, 3)
+            currents = _with_bias(synapses, sums, self.double).unflatten(0, (steps, texts)).transpose(2, 3)
             spikes, membranes = neurons(currents)
             name = f"text-convolution, width {width}" if len(self.widths) > 1 else "text-convolution"
             told.append(Layer(name, "TBPC", spikes * _mask(own, spikes), currents, membranes, own))
@@ -188,7 +194,7 @@ class Convolution(nn.Module):  # type: ignore[misc]
         sums = _sums(self.synapses, rows, self.double)
         if self.shortcut is not None and around is not None:
             sums = sums + around.flatten(0, 1).transpose(1, 2) * self.shortcut[:, None]
-        currents = _with_bias(self.synapses, sums, self.double, -1).unflatten(0, spikes.shape[:2]).transpose(2, 3)
+        currents = _with_bias(self.synapses, sums, self.double).unflatten(0, spikes.shape[:2]).transpose(2, 3)
         fired, membranes = self.neurons(currents)
         return Layer("convolution", "TBPC", fired * _mask(positions, fired), currents, membranes, positions)
 
@@ -214,7 +220,7 @@ class Dense(nn.Module):  # type: ignore[misc]
         self.double = not _exact(1.0, self.synapses.weight, self.synapses.bias)
 
     def forward(self, spikes: Tensor) -> Layer:
-        return self._fired(_with_bias(self.synapses, _sums(self.synapses, spikes, self.double), self.double, 0))
+        return self._fired(_with_bias(self.synapses, _sums(self.synapses, spikes, self.double), self.double))
 
     def pooled(self, sums: Sequence[Tensor], positions: Sequence[Tensor], lengths: Tensor) -> Layer:
         """From sums [T, B, C] for each kernel width: in double precision and in this order, rounded once."""
@@ -245,8 +251,15 @@ class SpikingNetwork(nn.Module):  # type: ignore[misc]
     ``spike_grad`` is a surrogate gradient of ``snntorch.surrogate``; without it, that which each layer was trained with.
     """
 
-    def __init__(self, config: Mapping[str, Any], weights: Sequence[Mapping[str, Any]], spike_grad: Any = None) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        weights: Sequence[Mapping[str, Any]],
+        spike_grad: Any = None,
+        thresholds: Sequence[float] | None = None,
+    ) -> None:
         super().__init__()
+        self.register_buffer("label_thresholds", None if thresholds is None else torch.tensor(thresholds))
         self.padding: dict[str, Any] = config["padding"]
         by_tokens = self.padding["kind"] == "tokens"
         # The smallest weight of a spike decides what sums are whole numbers of.
@@ -280,6 +293,9 @@ class SpikingNetwork(nn.Module):  # type: ignore[misc]
 
     def forward(self, drive: Tensor, presence: Tensor, lengths: Tensor) -> Outcome:
         """Reads spike trains [T, B, L, D], presence [T, B, L] and the tokens of each text [B], as :func:`inputs` makes them."""
+        if drive.dim() != 4 or presence.shape != drive.shape[:3] or lengths.shape != drive.shape[1:2]:
+            got = ", ".join(str(list(tensor.shape)) for tensor in (drive, presence, lengths))
+            raise ValueError(f"network: expected spikes [T, B, L, D], presence [T, B, L] and lengths [B], got {got}")
         widths = self.text_convolution.widths
         padded = self.padding["kind"] == "padded"
         # A text that is shorter than a kernel has one position: all kernels find room.
@@ -309,7 +325,7 @@ class SpikingNetwork(nn.Module):  # type: ignore[misc]
             spikes = layers[-1].spikes
         charge = _means(layers[-1].currents, self.classes)
         scores = charge if layers[-1].spikes is None else _means(layers[-1].spikes, self.classes)
-        return Outcome(scores, charge, self.scale, layers)
+        return Outcome(scores, charge, self.scale, layers, self.label_thresholds)
 
 
 def inputs(model: Model, texts: Any) -> Inputs:
@@ -407,7 +423,7 @@ def _leaves(layers: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str,
     return found
 
 
-def _surrogate(neuron: Mapping[str, Any]) -> Callable[[Tensor], Tensor]:
+def _surrogate(neuron: Mapping[str, Any]) -> Any:
     """The surrogate gradient of equation (7) that a neuron was trained with."""
     of = neuron["surrogate"]
     if of["kind"] == "arctangent":
@@ -457,11 +473,11 @@ def _sums(layer: Any, signal: Tensor, double: bool) -> Tensor:
     return apply(signal.double(), layer.weight.double())
 
 
-def _with_bias(layer: Any, sums: Tensor, double: bool, behind: int) -> Tensor:
+def _with_bias(layer: Any, sums: Tensor, double: bool) -> Tensor:
     """Sums that were made in double precision, rounded once, and the bias; of others it is in them already."""
     if not double:
         return sums
-    return sums.float() + (layer.bias[:, None] if behind else layer.bias)
+    return sums.float() + (layer.bias if isinstance(layer, nn.Linear) else layer.bias[:, None])
 
 
 def _mask(positions: Tensor, spikes: Tensor) -> Tensor:
