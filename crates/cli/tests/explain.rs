@@ -95,6 +95,63 @@ fn words_are_told_on_a_terminal_as_json_and_as_a_page() {
 }
 
 #[test]
+fn filters_are_told_and_spared_and_reasons_measured() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let small = ["train", "--recipe", "sparse", "--set", "network.filters=10", "--out", "sparse"];
+    succeeds(folder, &small);
+    succeeds(folder, &["data", "split", "--dataset", "reviews-en", "--out", "parts"]);
+    let texts = "parts/development.csv";
+    let told = succeeds(folder, &["explain", "sparse", "--data", texts]);
+    assert!(told.contains("30 filters") && told.contains("listens to") && told.contains("votes for"), "{told}");
+    let heard = &objects(&succeeds(folder, &["explain", "sparse", "--data", texts, "--json"]))[0];
+    let filters = heard["filters"].as_array().expect("filters");
+    assert_eq!(filters.len(), 30);
+    for filter in filters.iter().filter(|filter| filter["spikes"] != 0) {
+        assert!(filter["strongest"].as_array().is_some_and(|heard| !heard.is_empty()), "{filter}");
+        assert_eq!(filter["slots"].as_array().map(Vec::len), filter["width"].as_u64().map(|width| width as usize));
+    }
+    let prune = ["explain", "sparse", "--data", texts, "--prune", "smaller", "--keep", "4"];
+    let pruned = &objects(&succeeds(folder, &[&prune[..], &["--json"]].concat()))[0]["pruned"];
+    assert_eq!((pruned["filters"].as_u64(), pruned["gone"].as_array().map(Vec::len)), (Some(4), Some(18)));
+    assert!(pruned["acs"].as_f64() < pruned["acs_before"].as_f64(), "{pruned}");
+    // What it says of itself is what others find.
+    let accuracy = objects(&succeeds(folder, &["evaluate", "smaller", texts, "--json"]))[0]["accuracy"].as_f64();
+    assert!(
+        accuracy.zip(pruned["accuracy"].as_f64()).is_some_and(|(a, b)| (a - b).abs() < 1e-9),
+        "{pruned} {accuracy:?}"
+    );
+    assert!(succeeds(folder, &["inspect", "smaller"]).contains("pruned to 4"));
+    assert!(fails(folder, &prune).contains("--force"));
+    succeeds(folder, &[&prune[..], &["--force"]].concat());
+    for (wrong, told) in [
+        (&["explain", "sparse", "--data", texts, "--prune", "none", "--keep", "10"][..], "1 to 9"),
+        (&["explain", "sparse", "--data", texts, "--prune", "sparse", "--force"], "--prune"),
+        (&["explain", "sparse", "--data", texts, "--force"], "--prune"),
+        (&["explain", "sparse", "--data", "nothing.csv"], "nothing.csv"),
+        (&["explain", "sparse", "--measure"], "--file"),
+    ] {
+        let said = fails(folder, wrong);
+        assert!(said.contains(told), "{said}");
+    }
+    let measure = ["explain", "sparse", "--file", texts, "--measure"];
+    let told = succeeds(folder, &measure);
+    assert!(told.contains("comprehensiveness") && told.contains("random"), "{told}");
+    let json = [&measure[..], &["--json", "--seed", "3"]].concat();
+    let measured = succeeds(folder, &json);
+    assert_eq!(succeeds(folder, &json), measured, "one seed, one result");
+    let rankings = objects(&measured)[0]["rankings"].as_array().cloned().expect("rankings");
+    let of = |name: &str| {
+        let own = rankings.iter().find(|own| own["ranking"] == name).expect(name);
+        own["comprehensiveness"]["mean"].as_f64().expect("a number")
+    };
+    assert!(
+        of("parts") > of("random") && of("deletion") > of("random") && of("gradient") > of("random"),
+        "{measured}"
+    );
+}
+
+#[test]
 fn several_labels_are_each_for_themselves() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();

@@ -31,7 +31,7 @@ const OLDEST: (u32, u32) = (3, 11);
 
 /// The most bytes of a wheel: half of it are word vectors, the dictionary that Chinese is cut by, and what attacks on Chinese
 /// know of characters, none of which can be packed further.
-const LARGEST: u64 = 19_000_000;
+const LARGEST: u64 = 15_000_000;
 
 /// A Python that is new enough and can make virtual environments.
 fn python() -> Option<String> {

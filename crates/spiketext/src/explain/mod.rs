@@ -3,6 +3,8 @@
 //! ```text
 //! relevance     from the read-out back to the spikes of each window of words, and from there to the words
 //! deletion      the scores without a word, and the fewest words that keep the label
+//! filters       what each filter listens to, over many texts
+//! prune         a model without the filters that it can spare
 //! faithfulness  whether words that said much are those that the model goes by
 //! ```
 //!
@@ -13,6 +15,8 @@
 
 mod deletion;
 pub mod faithfulness;
+pub mod filters;
+pub mod prune;
 mod relevance;
 
 use rustc_hash::FxHashMap;

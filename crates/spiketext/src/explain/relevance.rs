@@ -352,7 +352,7 @@ impl Units {
 }
 
 /// The first column of a tap of a kernel, `[M]`.
-fn column(shape: &ConvolutionShape, kernel: usize, tap: usize) -> usize {
+pub(super) fn column(shape: &ConvolutionShape, kernel: usize, tap: usize) -> usize {
     shape.first_product(kernel) + tap * shape.filters
 }
 

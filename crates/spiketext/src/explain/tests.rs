@@ -235,3 +235,136 @@ fn reasons_are_more_faithful_than_chance() {
     assert_eq!(parts.curve[0], chance.curve[0]);
     assert!((parts.curve[TENTHS] - chance.curve[TENTHS]).abs() < 1e-12, "without words all orders are the same");
 }
+
+/// What is told of filters is what a second way of counting finds: spikes of traces, and their windows by hand.
+#[test]
+fn filters_are_known_by_what_they_fire_at() {
+    use super::filters::{Filters, Listening};
+    let texts = [
+        "the film is not very good",
+        "dull story not bright",
+        "a very bright end",
+        "xyzzy",
+        "bad film the story not end",
+    ];
+    let network = random(straight(vec![1, 2], 3, Padding::Valid), 12);
+    // Filter 1 of width 1 is filter 0 once more, filter 2 never fires.
+    let mut weights = network.weights().clone();
+    let columns = 9 + 2 * 9;
+    for row in 0..12 {
+        let synapses = &mut weights.layers[0].synapses[row * columns..][..columns];
+        (synapses[1], synapses[2]) = (synapses[0], -1.0);
+    }
+    weights.layers[0].presence[1] = weights.layers[0].presence[0];
+    weights.layers[0].presence[2] = -1.0;
+    (weights.layers[0].bias[1], weights.layers[0].bias[2]) = (weights.layers[0].bias[0], -1.0);
+    let model = model_of(Network::new(network.config().clone(), weights).expect("a network"));
+    let mut listening = Listening::new(&model);
+    texts.iter().for_each(|text| listening.hear(text));
+    let Filters { texts: heard, unknown, filters } = listening.finish();
+    assert_eq!((heard, unknown, filters.len()), (5, 1, 18));
+    let mut spikes = [0u64; 18];
+    for text in texts {
+        let (_, trace, _) = model.trace(text);
+        if text == "xyzzy" {
+            continue;
+        }
+        for (kernel, train) in trace.convolution().iter().enumerate() {
+            for row in 0..train.rows() {
+                (0..9).filter(|&f| train.get(row, f)).for_each(|f| spikes[kernel * 9 + f] += 1);
+            }
+        }
+    }
+    assert_eq!(filters.iter().map(|filter| filter.spikes).collect::<Vec<_>>(), spikes);
+    let (first, twin, dead) = (&filters[0], &filters[1], &filters[2]);
+    assert!(first.spikes > 0 && dead.is_dead() && dead.strongest.is_empty() && dead.nearest.is_none());
+    assert_eq!((first.nearest, twin.nearest), (Some((1, 1.0)), Some((0, 1.0))));
+    assert_eq!((&first.strongest, &first.slots, first.rate), (&twin.strongest, &twin.slots, twin.rate));
+    for filter in filters.iter().filter(|filter| !filter.is_dead()) {
+        assert!(filter.strongest.windows(2).all(|pair| pair[0].current >= pair[1].current));
+        assert!(filter.strongest.iter().all(|heard| heard.words.len() <= filter.width && heard.times > 0));
+        let mean: f64 = filter.says.iter().sum::<f64>() / 3.0;
+        assert!((filter.weight - filter.spikes as f64 * (filter.says[filter.votes] - mean)).abs() < 1e-9);
+        if filter.width == 1 && filter.strongest.len() < 8 {
+            // One word is all of its window: what drives it is its slot and the bias.
+            let windows: u64 = filter.strongest.iter().map(|heard| heard.times).sum();
+            let all: f64 =
+                filter.strongest.iter().map(|heard| heard.times as f64 * (heard.current - filter.bias)).sum();
+            assert!((all / windows as f64 - filter.slots[0]).abs() < 1e-9, "{filter:?}");
+        }
+    }
+    let filters = Filters { texts: heard, unknown, filters };
+    assert!(filters.redundant().iter().filter(|(width, ..)| *width == 1).all(|&(_, filter, other)| filter != other));
+    let pair: Vec<_> =
+        filters.redundant().into_iter().filter(|&(width, filter, _)| width == 1 && filter < 2).collect();
+    assert_eq!(pair.len(), 1, "one of the twins is too many: {pair:?}");
+}
+
+/// Filters that never fire can go and nobody notices; twins leave the scores as they were, as far as the grid lets them.
+#[test]
+fn a_pruned_network_says_the_same_without_the_dead_and_the_twins() {
+    use super::{filters::Listening, prune};
+    let texts =
+        ["the film is not very good", "dull story not bright", "a very bright end", "bad film the story not end"];
+    for (features, padding) in [(false, Padding::Tokens), (false, Padding::Valid), (true, Padding::Valid)] {
+        let mut config = TextCnnConfig::of(&straight(vec![1, 2], 3, padding)).expect("flat");
+        config.synapse_bits = SynapseBits::Sixteen;
+        if features {
+            config.feature_neuron = Some(config.convolution_neuron);
+        }
+        let network = random(config.into_network().expect("a chain"), 12);
+        let mut weights = network.weights().clone();
+        let columns = 9 + 2 * 9;
+        // Filter 8 of each width never fires, filter 1 is filter 0 once more.
+        for row in weights.layers[0].synapses.chunks_exact_mut(columns) {
+            for first in [0, 9, 18] {
+                (row[first + 8], row[first + 1]) = (-1.0, row[first]);
+            }
+        }
+        let first = &mut weights.layers[0];
+        for start in [0, 9, 18] {
+            (first.presence[start + 8], first.presence[start + 1]) = (-1.0, first.presence[start]);
+        }
+        for start in [0, 9] {
+            (first.bias[start + 8], first.bias[start + 1]) = (-1.0, first.bias[start]);
+        }
+        // Twice the weights of a twin still lie on the grid.
+        weights
+            .layers
+            .last_mut()
+            .expect("a read-out")
+            .synapses
+            .iter_mut()
+            .for_each(|weight| *weight = (*weight * 64.0).round() / 64.0);
+        let model = model_of(Network::new(network.config().clone(), weights).expect("a network"));
+        let mut listening = Listening::new(&model);
+        texts.iter().for_each(|text| listening.hear(text));
+        let filters = listening.finish();
+        let keep = prune::spared(&filters, 9);
+        assert!(keep <= 7, "{keep}");
+        let pruned = prune::prune(&model, &filters, 7).expect("pruned");
+        assert_eq!(pruned.gone.len(), 4);
+        assert_eq!(pruned.model.network().config().convolution().filters, 7);
+        let scores = |model: &Model, text: &str| {
+            let (_, words) = model.words(text);
+            run(model.network(), model.noise(), &[words]).scores
+        };
+        // Dead ones and twins alone have gone.
+        let is_dead = |width: usize, number: usize| {
+            filters.filters.iter().any(|own| (own.width, own.filter) == (width, number) && own.is_dead())
+        };
+        assert!(
+            pruned.gone.iter().all(|&(width, number, twin)| is_dead(width, number) || twin.is_some()),
+            "{:?}",
+            pruned.gone
+        );
+        for text in texts {
+            let (before, after) = (scores(&model, text), scores(&pruned.model, text));
+            assert!(before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 1e-5), "{before:?} {after:?}");
+        }
+        assert!(pruned.model.training().readings.last().is_some_and(|told| told.contains("pruned to 7")));
+        for keep in [0, 9, 10] {
+            assert!(prune::prune(&model, &filters, keep).is_err(), "{keep}");
+        }
+    }
+}

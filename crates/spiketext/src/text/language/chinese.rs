@@ -54,7 +54,9 @@ impl LanguagePack for Chinese {
 
     #[cfg(feature = "built-in-vectors")]
     fn built_in_vectors(&self) -> &'static [u8] {
-        include_bytes!("../../../assets/vectors-zh.safetensors.zst")
+        // A constant would lie in the program once for each place that uses it.
+        static BYTES: &[u8] = include_bytes!("../../../assets/vectors-zh.safetensors.zst");
+        BYTES
     }
 }
 

@@ -70,7 +70,9 @@ impl LanguagePack for English {
 
     #[cfg(feature = "built-in-vectors")]
     fn built_in_vectors(&self) -> &'static [u8] {
-        include_bytes!("../../../assets/vectors-en.safetensors.zst")
+        // A constant would lie in the program once for each place that uses it.
+        static BYTES: &[u8] = include_bytes!("../../../assets/vectors-en.safetensors.zst");
+        BYTES
     }
 }
 
