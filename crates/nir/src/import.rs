@@ -80,38 +80,9 @@ pub fn import_like(model: &Model, graph: &Graph, target: Target, source: &str) -
         .flat_map(|((_, before), (_, after))| before.iter().zip(after))
         .filter(|(before, after)| before != after)
         .count();
-    let made = rebuilt(model, changed_network, (changed > 0).then_some(source))?;
+    let made = model.with_network(changed_network, (changed > 0).then(|| format!("weights from {source}")))?;
     compare(&links, &made, network, target, length)?;
     Ok(Import { numbers: count(network), model: made, changed })
-}
-
-/// The model with another network.
-fn rebuilt(model: &Model, network: Network, source: Option<&str>) -> Result<Model> {
-    let mut training = model.training().clone();
-    if let Some(source) = source {
-        training.readings.push(format!(
-            "weights from {source}: the figures here are those of the model before, `spiketext evaluate` has those of this one"
-        ));
-        // A run that is taken up again must not take this for its model.
-        training.run = None;
-    }
-    let made = Model::new(
-        model.language(),
-        model.labels().to_vec(),
-        model.priors().to_vec(),
-        model.seed(),
-        model.vocabulary().clone(),
-        network,
-        training,
-    )?;
-    let made = match model.thresholds() {
-        Some(thresholds) => made.with_thresholds(thresholds.to_vec())?,
-        None => made,
-    };
-    Ok(match model.seen() {
-        Ok(Some(seen)) => made.with_seen(seen.clone()),
-        _ => made,
-    })
 }
 
 /// A node of the file beside the one that the export writes in its place.

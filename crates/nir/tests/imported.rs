@@ -81,7 +81,7 @@ proptest! {
                 return Ok(());
             }
         };
-        prop_assert!(back.changed > 0 && back.model.training().readings.iter().any(|line| line.contains("a.nir")));
+        prop_assert!(back.changed > 0 && back.model.training().altered.iter().any(|line| line.contains("a.nir")));
         let networks = [model.network(), changed.network(), back.model.network()];
         for (at, ((leaf, got), (_, wanted))) in networks[2].layers().zip(networks[1].layers()).enumerate() {
             let units: f32 = networks.iter().map(|network| unit(network, at)).sum();

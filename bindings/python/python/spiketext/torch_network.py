@@ -379,6 +379,7 @@ def into_model(network: SpikingNetwork, like: Model) -> Model:
     config, tensors = json.loads(files["config.json"]), _tensors(files["model.safetensors"])
     layers = config["network"]["layers"]
     convolutions, dense = iter(network.convolutions), iter(network.dense)
+    changed = False
     for path, layer in _leaves(layers):
         kind = layer["kind"]
         if kind == "neurons" and network.features is not None:
@@ -395,12 +396,15 @@ def into_model(network: SpikingNetwork, like: Model) -> Model:
         # A coarser grid where a weight has grown beyond the old one.
         while np.rint(most / 2.0**exponent) > LARGEST[config["network"]["synapse_bits"]]:
             exponent += 1
+        changed = changed or config["exponents"][path] != exponent
         config["exponents"][path] = exponent
         for name, array in numbers.items():
             before = tensors.get(f"{path}.{name}")
             if before is None or before.size != array.size or not np.isfinite(array).all():
                 raise ValueError(f"from_torch: expected finite {name} of layer {path} in the shape that the model has")
-            tensors[f"{path}.{name}"] = np.rint(array / 2.0**exponent).astype(before.dtype).reshape(before.shape)
+            after = np.rint(array / 2.0**exponent).astype(before.dtype).reshape(before.shape)
+            changed = changed or not np.array_equal(after, before)
+            tensors[f"{path}.{name}"] = after
     for module in network.modules():
         if isinstance(module, Neurons):
             for name, value in module.made_of.items():
@@ -408,6 +412,9 @@ def into_model(network: SpikingNetwork, like: Model) -> Model:
                     raise ValueError(f"from_torch: expected neurons with the {name} of the model, {value}")
     # The sum of the file as it was.
     config.pop("sha256", None)
+    if changed:
+        config["training"].setdefault("altered", []).append("weights from a PyTorch module")
+        config["training"].pop("run", None)
     files = {**files, "config.json": json.dumps(config).encode(), "model.safetensors": _safetensors(tensors)}
     return Model(_core.Model.from_files(files))
 

@@ -119,6 +119,15 @@ fn print(folder: &Path, model: &Model, files: &[(&str, u64)], out: &mut impl Wri
     writeln!(out, "\nLayers, numbers at a time step\n")?;
     writeln!(out, "{}", layers(model.network()).trim_fmt())?;
     section("How it came about", &how_it_came_about(model), out)?;
+    if !t.altered.is_empty() {
+        let what: Vec<String> = t.altered.iter().map(|what| terminal::one_line(what, None)).collect();
+        writeln!(
+            out,
+            "\naltered after training: {}; the figures below are those of the network before (`spiketext evaluate` measures \
+             this one)",
+            what.join("; ")
+        )?;
+    }
     writeln!(out, "\nHow well it did\n")?;
     let several = t.micro_f1.is_some();
     let first = if several { "all labels right" } else { "accuracy" };

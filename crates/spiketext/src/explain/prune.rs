@@ -74,29 +74,8 @@ pub fn prune(model: &Model, filters: &Filters, keep: usize) -> Result<Pruned> {
     }
     gone.sort_unstable();
     let network = without(model.network(), &kept, &gone)?;
-    let mut training = model.training().clone();
-    training.readings.push(format!(
-        "pruned to {keep} filters a width, of {}: all figures are those of the model before",
-        shape.filters
-    ));
-    training.run = None;
-    let pruned = Model::new(
-        model.language(),
-        model.labels().to_vec(),
-        model.priors().to_vec(),
-        model.seed(),
-        model.vocabulary().clone(),
-        network,
-        training,
-    )?;
-    let pruned = match model.thresholds() {
-        Some(thresholds) => pruned.with_thresholds(thresholds.to_vec())?,
-        None => pruned,
-    };
-    let pruned = match model.seen() {
-        Ok(Some(seen)) => pruned.with_seen(seen.clone()),
-        _ => pruned,
-    };
+    let pruned =
+        model.with_network(network, Some(format!("pruned to {keep} filters a width, of {}", shape.filters)))?;
     Ok(Pruned { model: pruned, gone })
 }
 

@@ -362,7 +362,7 @@ fn a_pruned_network_says_the_same_without_the_dead_and_the_twins() {
             let (before, after) = (scores(&model, text), scores(&pruned.model, text));
             assert!(before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 1e-5), "{before:?} {after:?}");
         }
-        assert!(pruned.model.training().readings.last().is_some_and(|told| told.contains("pruned to 7")));
+        assert!(pruned.model.training().altered.last().is_some_and(|told| told.contains("pruned to 7")));
         for keep in [0, 9, 10] {
             assert!(prune::prune(&model, &filters, keep).is_err(), "{keep}");
         }

@@ -45,6 +45,13 @@ pub(super) fn write(model: &Model, folder: &Path) -> String {
     }
     line(String::new());
     line("## Results\n".into());
+    if !t.altered.is_empty() {
+        let what: Vec<String> = t.altered.iter().map(|what| plain(what)).collect();
+        line(format!(
+            "**Altered after training: {}.** All figures here are those of the network before; `spiketext evaluate` measures this one.\n",
+            what.join("; ")
+        ));
+    }
     line(format!(
         "On {} test texts, on which no choice of this run was made; choices were made on {} development texts.\n",
         t.texts[2], t.texts[1]

@@ -144,6 +144,27 @@ impl Model {
         Ok(self)
     }
 
+    /// The same model around another network, `what` says how that came about; nothing where it is the same network. Its report
+    /// stays that of this model, and says so ([`Training::altered`]).
+    ///
+    /// # Errors
+    /// If the network has other words or classes.
+    pub fn with_network(&self, network: Network, what: Option<String>) -> Result<Self> {
+        let mut training = self.training.clone();
+        if let Some(what) = what {
+            training.altered.push(what);
+            // A run that is taken up again must not take this for its model.
+            training.run = None;
+        }
+        let (labels, priors) = (self.labels.clone(), self.priors.clone());
+        let made = Self::new(self.language, labels, priors, self.seed, self.vocabulary.clone(), network, training)?;
+        let made = match &self.thresholds {
+            Some(thresholds) => made.with_thresholds(thresholds.clone())?,
+            None => made,
+        };
+        Ok(Self { seen: self.seen.clone(), ..made })
+    }
+
     /// The same model, which knows the texts that it was made of.
     #[must_use]
     pub fn with_seen(self, seen: SeenTexts) -> Self {
@@ -438,6 +459,7 @@ pub(crate) mod tests {
             source: "made up".into(),
             columns: None,
             readings: Vec::new(),
+            altered: Vec::new(),
             texts: [8, 1, 1],
             straddling: 0,
             tokens: None,

@@ -25,6 +25,10 @@ pub struct Training {
     /// How each of its files was read, and what was noticed, a line each. Older models do not have it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<String>,
+    /// What was done to the network after it was trained, a line each: all figures here are those of the network before. Most
+    /// models do not have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<String>,
     /// Texts of the training, development and test part.
     pub texts: [usize; 3],
     /// Development and test texts that stand in an earlier part, too, where the parts were given. Older models do not say.

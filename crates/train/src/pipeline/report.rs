@@ -66,6 +66,7 @@ impl Pipeline<'_> {
             source: dataset.source.clone(),
             columns: columns(dataset),
             readings: readings(dataset),
+            altered: Vec::new(),
             texts: [prepared.labelled().len(), prepared.development.len(), test.len()],
             straddling: dataset.report.straddling,
             tokens: Some(token_counts(&prepared.train)),
