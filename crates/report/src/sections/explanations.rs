@@ -65,7 +65,7 @@ pub fn section(beside: &Path, page: &mut Page) -> Result<()> {
         return Ok(());
     }
     page.heading(2, "Explanations");
-    let mut programs: Vec<&str> = all.iter().map(|measured| measured.program.as_str()).collect();
+    let mut programs: Vec<&str> = all.iter().map(|measured| short(&measured.program)).collect();
     programs.sort_unstable();
     programs.dedup();
     page.paragraph(&format!(
@@ -118,6 +118,12 @@ pub fn section(beside: &Path, page: &mut Page) -> Result<()> {
         Axis::linear("probability of the label (%)", values, (0.0, 100.0))
     };
     page.figure("explanations", words, draw_each(2, words, &panels, x, y))
+}
+
+/// A commit as people cite it; anything else as it is.
+fn short(program: &str) -> &str {
+    let is_commit = program.len() == 40 && program.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_commit { &program[..7] } else { program }
 }
 
 fn panel(measured: &Measured) -> Panel {

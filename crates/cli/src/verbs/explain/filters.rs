@@ -35,6 +35,12 @@ pub fn run(model: &Model, arguments: &Arguments, out: &mut impl Write) -> anyhow
             );
         }
     }
+    if let Some(keep) = arguments.keep.filter(|keep| !(1..filters_a_width).contains(keep)) {
+        anyhow::bail!(
+            "explain --keep: expected filters a width from 1 to {} of {filters_a_width}, got {keep}",
+            filters_a_width - 1
+        );
+    }
     let table = spiketext::data::read_texts(file, &options(model, arguments))?;
     told(&reading::told(&table.readings));
     let mut listening = Listening::new(model);
@@ -52,7 +58,7 @@ pub fn run(model: &Model, arguments: &Arguments, out: &mut impl Write) -> anyhow
             if keep == filters_a_width {
                 anyhow::bail!(
                     "explain --prune: every width needs a filter to spare, one that never fires or a twin of another, and one has none; \
-                     --keep N leaves N filters a width whatever they say"
+                     --keep N leaves N filters a width whatever the others say"
                 );
             }
             let pruned = prune(model, &heard, keep)?;
