@@ -213,9 +213,13 @@ fn few<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) -> Result<(
         labels.extend(labelled(entry).filter(|texts| !labels.contains(texts)));
     }
     labels.sort_unstable();
-    let head = labels.iter().map(|texts| format!("{texts} labels"));
-    let mut table =
-        Table::new(2, ["data set".to_owned(), "row".to_owned()].into_iter().chain(head).chain(["all".to_owned()]));
+    // Without a number all training texts are labelled.
+    let mut columns: Vec<Option<usize>> = labels.iter().copied().map(Some).collect();
+    if entries.iter().any(|entry| labelled(entry).is_none()) {
+        columns.push(None);
+    }
+    let head = columns.iter().map(|texts| texts.map_or_else(|| "all".to_owned(), |texts| format!("{texts} labels")));
+    let mut table = Table::new(2, ["data set".to_owned(), "row".to_owned()].into_iter().chain(head));
     for dataset in &datasets {
         for row in &rows {
             let of = |texts: Option<usize>| {
@@ -224,7 +228,7 @@ fn few<'a>(study: &'a Study, spreads: &Spreads<'a>, page: &mut Page) -> Result<(
                     .find(|entry| entry.dataset == *dataset && entry.key.row == *row && labelled(entry) == texts);
                 found.map_or_else(|| "–".to_owned(), |entry| shown_with_interval(entry, spreads, most))
             };
-            let cells = labels.iter().map(|&texts| of(Some(texts))).chain([of(None)]);
+            let cells = columns.iter().map(|&texts| of(texts));
             table.row([escaped(dataset_name(dataset)), escaped(row)].into_iter().chain(cells));
         }
     }
