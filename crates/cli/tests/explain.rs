@@ -129,7 +129,6 @@ fn filters_are_told_and_spared_and_reasons_measured() {
         (&["explain", "sparse", "--data", texts, "--prune", "sparse", "--force"], "--prune"),
         (&["explain", "sparse", "--data", texts, "--force"], "--prune"),
         (&["explain", "sparse", "--data", "nothing.csv"], "nothing.csv"),
-        (&["explain", "sparse", "--measure"], "--file"),
     ] {
         let said = fails(folder, wrong);
         assert!(said.contains(told), "{said}");

@@ -40,6 +40,7 @@ pub fn check_outside_of_models(verb: &str, out: &Path) -> anyhow::Result<()> {
 }
 
 /// Whether two places, be they there or not, are one.
+#[cfg(feature = "nir")]
 pub fn are_one(a: &Path, b: &Path) -> bool {
     let place = |path: &Path| Some(folder(path).canonicalize().ok()?.join(path.file_name()?));
     a == b || place(a).is_some() && place(a) == place(b)
