@@ -124,9 +124,20 @@ fn train(folder: &Path, out: &str, seed: &str) {
     succeeds(folder, &[&small[..], &["--seed", seed, "--out", out]].concat());
 }
 
+/// Says stop when it is dropped.
+struct Stopping<'a>(&'a AtomicBool);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The whole lines of the log.
 fn log(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("log")).expect("a log");
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
+    whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
 #[test]
@@ -212,6 +223,28 @@ fn answers_are_those_of_the_other_verbs_and_hostile_clients_harm_nobody() {
 }
 
 #[test]
+fn nobody_is_waited_for_past_the_deadline() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    train(folder, "model", "1");
+    let server = Server::start(folder, &["model", "--deadline", "0.5"]);
+    let head =
+        "POST /v1/classify HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n";
+    for (sent, status) in [("POST /v1/clas", None), (head, Some("HTTP/1.1 408")), ("", None)] {
+        let mut stream = server.connect();
+        stream.write_all(sent.as_bytes()).expect("sent");
+        let mut answered = String::new();
+        // The server ends it; the client would wait for ever.
+        let _ = stream.read_to_string(&mut answered);
+        match status {
+            Some(status) => assert!(answered.starts_with(status) && answered.contains("--deadline"), "{answered}"),
+            None => assert!(answered.is_empty() || answered.starts_with("HTTP/1.1 408"), "{answered}"),
+        }
+    }
+    assert_eq!(server.get("/healthz").0, 200);
+}
+
+#[test]
 fn what_does_not_fit_is_refused_at_the_start() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
@@ -283,6 +316,8 @@ fn a_model_is_replaced_damaged_and_removed_and_no_request_is_lost() {
     let first = version();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // Clients end whatever becomes of the test.
+        let stopping = Stopping(&stop);
         // Clients that ask all the while; each needs an answer to every question.
         let clients: Vec<_> = (0..4)
             .map(|_| {
@@ -301,19 +336,21 @@ fn a_model_is_replaced_damaged_and_removed_and_no_request_is_lost() {
         train(folder, "model", "2");
         until(&|| version() != first);
         let second = version();
-        let reloads = || {
-            let lines = log(folder);
-            lines.iter().filter(|line| line["event"] == "reload" && line["level"] == "warning").count()
+        let failed = |count: usize| {
+            let line = format!("model=\"model\",outcome=\"failed\"}} {count}\n");
+            server.get("/metrics").1.contains(&line)
         };
         fs::write(folder.join("model/config.json"), "{").expect("written");
-        until(&|| reloads() == 1);
+        until(&|| failed(1));
         assert_eq!((version(), server.get("/readyz").0), (second.clone(), 200));
         fs::remove_dir_all(folder.join("model")).expect("removed");
-        until(&|| reloads() == 2);
+        until(&|| failed(2));
         assert_eq!((version(), server.get("/readyz").0), (second.clone(), 200));
         fs::rename(&kept, folder.join("model")).expect("moved");
         until(&|| version() == first);
-        stop.store(true, Ordering::Relaxed);
+        // Each was told of once, however often the folder was looked at.
+        assert!(failed(2));
+        drop(stopping);
         let asked: u64 = clients.into_iter().map(|client| client.join().expect("all answered")).sum();
         assert!(asked > 0);
     });

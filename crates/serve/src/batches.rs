@@ -49,8 +49,8 @@ struct Job {
 }
 
 impl Job {
-    /// Whether somebody still waits for it; tells those who wait in vain.
-    fn is_wanted(self) -> Option<Self> {
+    /// Itself, if somebody still waits for it; tells those who wait in vain.
+    fn if_wanted(self) -> Option<Self> {
         if self.reply.is_closed() {
             return None;
         }
@@ -138,7 +138,7 @@ impl Worker {
         let mut version = self.current.load_full();
         let mut label = (self.make)(&version.model);
         while waiting.blocking_recv_many(&mut jobs, REQUESTS) > 0 {
-            let mut rest = jobs.drain(..).filter_map(Job::is_wanted).peekable();
+            let mut rest = jobs.drain(..).filter_map(Job::if_wanted).peekable();
             while rest.peek().is_some() {
                 let mut texts = 0;
                 let mut batch = Vec::new();

@@ -155,7 +155,7 @@ async fn every_spike_is_shown_with_the_names_of_its_axes() {
         assert_eq!((&layers[3]["axes"], &layers[3]["shape"]), (&json!(["step", "output"]), &json!([4, 6])));
         for (which, train) in trace.convolution().iter().enumerate() {
             let found = of(&layers[which]["spikes"]);
-            assert_eq!(found.len() as u64, train.count() as u64);
+            assert_eq!(found.len() as u64, train.count());
             let positions = train.rows() / 4;
             assert!(found.iter().all(|at| train.get(at[0] * positions + at[1], at[2])));
         }

@@ -96,7 +96,7 @@ pub async fn energy(
             model,
             version: version.name.clone(),
             texts: report.texts,
-            bytes: report.footprint.footprint as u64,
+            bytes: report.footprint.footprint,
             accumulations: report.work.acs(),
             multiply_accumulations: report.work.macs(),
             dnn_multiply_accumulations: report.dnn.macs(),
