@@ -96,9 +96,9 @@ fn inference_needs_no_training_framework_and_no_front_door() {
 }
 
 /// Modules of crates/spiketext in the order of a text's way; each may use those before it.
-const MODULES: [&str; 17] = [
+const MODULES: [&str; 18] = [
     "error", "files", "seed", "slices", "target", "metrics", "unpack", "text", "vectors", "encode", "network",
-    "loss", "engine", "energy", "dnn", "model", "score",
+    "loss", "engine", "energy", "dnn", "model", "score", "explain",
 ];
 
 #[test]

@@ -4,9 +4,8 @@ use std::{
     io::Write,
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    thread::JoinHandle,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -14,6 +13,9 @@ use serde_json::{Map, Value};
 
 /// Lines that may wait for the writer; those past it are counted and left out.
 const WAITING: usize = 16_384;
+
+/// How long the end waits for a reader that stalls.
+const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// Where lines go.
 #[derive(Clone, Debug)]
@@ -25,7 +27,8 @@ pub struct Log {
 struct Inner {
     lines: Mutex<Option<SyncSender<String>>>,
     left_out: Mutex<u64>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Closed when the last line is written.
+    written: Mutex<Option<Receiver<()>>>,
 }
 
 impl Log {
@@ -35,14 +38,16 @@ impl Log {
     /// If the system gives no thread.
     pub fn to(mut out: impl Write + Send + 'static) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel::<String>(WAITING);
-        let writer = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+        let (writes, written) = sync_channel::<()>(1);
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+            let _writes = writes;
             for line in receiver {
                 // Nobody may be listening there.
                 let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
             }
         })?;
         let inner =
-            Inner { lines: Mutex::new(Some(sender)), left_out: Mutex::new(0), writer: Mutex::new(Some(writer)) };
+            Inner { lines: Mutex::new(Some(sender)), left_out: Mutex::new(0), written: Mutex::new(Some(written)) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -70,11 +75,11 @@ impl Log {
         self.line(level, event, Map::from_iter([("message".to_owned(), message.into())]));
     }
 
-    /// Waits until all lines are written; what comes later is left out.
+    /// Waits until all lines are written, but not for long where nobody reads them; what comes later is left out.
     pub fn close(&self) {
         lock(&self.inner.lines).take();
-        if let Some(writer) = lock(&self.inner.writer).take() {
-            let _ = writer.join();
+        if let Some(written) = lock(&self.inner.written).take() {
+            let _ = written.recv_timeout(LAST_LINES);
         }
     }
 }

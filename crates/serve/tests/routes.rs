@@ -98,6 +98,12 @@ async fn texts_are_labelled_in_order_as_the_model_does() {
             assert!(name == "tags" || (sum - 1.0).abs() < 1e-6, "{sum}");
         }
     }
+    // Many texts, which are written elsewhere.
+    let many: Vec<&str> = TEXTS.into_iter().cycle().take(1000).collect();
+    let answer = post_json(&server.router, "/v1/classify", json!({ "texts": many })).await.json();
+    let (results, few) = (answer["results"].as_array().expect("results"), TEXTS.len());
+    assert_eq!(results.len(), 1000);
+    assert!((few..1000).all(|at| results[at] == results[at - few]));
     // One text, by the first model; few classes; no label where none is probable enough.
     let body = json!({ "text": "a good film", "top_k": 1, "threshold": 1.0 });
     let answer = post_json(&server.router, "/v1/classify", body).await.json();

@@ -129,12 +129,16 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         panics.message("error", "panic", &format!("a panic at {place}"));
     }));
     serve(options, log.clone(), |address, models| {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "listening on http://{address}")?;
+        let mut told = format!("listening on http://{address}\n");
         for (name, version) in models {
-            writeln!(out, "model {} {version}", terminal::one_line(name, None))?;
+            told += &format!("model {} {version}\n", terminal::one_line(name, None));
         }
-        out.flush()?;
+        let mut out = std::io::stdout().lock();
+        match out.write_all(told.as_bytes()).and_then(|()| out.flush()) {
+            // Who has read what it wanted may leave; the server goes on.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            written => written?,
+        }
         if warns {
             let message = format!(
                 "anyone who reaches {address} may ask: --token-file FILE asks for tokens, and there is no TLS without a proxy"

@@ -14,6 +14,9 @@ use crate::{
     problem::{Problem, Refusal, document},
 };
 
+/// So many probabilities are written where no connection waits meanwhile.
+const MANY: usize = 2048;
+
 /// Texts to label.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -110,10 +113,18 @@ pub async fn classify(
     let texts = asked::texts(text, texts, &application.options.limits)?;
     context.note_texts(&texts, application.options.log_texts);
     let answered = served.label(texts, context.deadline).await?;
-    let version = &answered.version;
-    context.note_model(&served.place.name, &version.name);
-    let results = answered.predictions.iter().map(|one| classified(&version.model, one, top_k, threshold)).collect();
-    Ok(document(&ClassifyAnswer { model: &served.place.name, version: &version.name, results }))
+    context.note_model(&served.place.name, &answered.version.name);
+    let numbers = answered.predictions.len() * answered.version.model.labels().len();
+    let name = served.place.name.clone();
+    let write = move || {
+        let model = &answered.version.model;
+        let results = answered.predictions.iter().map(|one| classified(model, one, top_k, threshold)).collect();
+        document(&ClassifyAnswer { model: &name, version: &answered.version.name, results })
+    };
+    if numbers < MANY {
+        return Ok(write());
+    }
+    tokio::task::spawn_blocking(write).await.map_err(|_| Problem::internal())
 }
 
 fn classified<'a>(
