@@ -10,7 +10,7 @@ use std::{io::Write, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 /// What this program was built from: a commit, or a version where there was no repository.
-#[cfg(feature = "attack")]
+#[cfg(any(feature = "attack", feature = "serve"))]
 const PROGRAM: &str = env!("SPIKETEXT_PROGRAM");
 
 /// Spiking neural networks that classify text: train, convert, fine-tune, run, measure.
@@ -52,6 +52,8 @@ enum Verb {
     Select(Box<verbs::select::Arguments>),
     #[cfg(feature = "report")]
     Report(verbs::report::Arguments),
+    #[cfg(feature = "serve")]
+    Serve(verbs::serve::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -81,6 +83,8 @@ fn main() -> ExitCode {
         Verb::Select(arguments) => verbs::select::run(&arguments),
         #[cfg(feature = "report")]
         Verb::Report(arguments) => verbs::report::run(&arguments),
+        #[cfg(feature = "serve")]
+        Verb::Serve(arguments) => verbs::serve::run(arguments),
     };
     match outcome {
         Ok(code) => code,

@@ -30,7 +30,7 @@ fn dependencies(folder: &str, all: bool) -> BTreeSet<String> {
 }
 
 /// Folders and names of the libraries; each may use those before it.
-const CRATES: [(&str, &str); 9] = [
+const CRATES: [(&str, &str); 10] = [
     ("embedded", "spiketext-embedded"),
     ("kernels", "spiketext-kernels"),
     ("spiketext", "spiketext"),
@@ -40,6 +40,7 @@ const CRATES: [(&str, &str); 9] = [
     ("train", "spiketext-train"),
     ("study", "spiketext-study"),
     ("report", "spiketext-report"),
+    ("serve", "spiketext-serve"),
 ];
 
 #[test]

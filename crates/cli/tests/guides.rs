@@ -7,12 +7,13 @@ use std::{collections::BTreeSet, fs, io::Write, path::Path};
 
 use common::succeeds;
 
-/// Beginnings of commands that need the network, data sets or hours.
-const NOT_RUN: [&str; 4] = [
+/// Beginnings of commands that need the network, data sets or hours, or do not end.
+const NOT_RUN: [&str; 5] = [
     "spiketext data fetch",
     "spiketext vectors fetch",
     "spiketext reproduce --quick",
     "spiketext reproduce --data-dir",
+    "spiketext serve",
 ];
 
 /// The report of the study in its usual place, which an empty folder does not have.

@@ -2,7 +2,6 @@
 
 mod filters;
 mod html;
-mod json;
 mod lines;
 mod measure;
 
@@ -14,7 +13,7 @@ use std::{
 
 use spiketext::{
     data::{self, TextStream},
-    explain::{Deletion, Explainer, Explanation, faithfulness::Examination},
+    explain::{Deletion, Explainer, Explanation, faithfulness::Examination, json},
     files::write_atomically,
     model::Model,
 };
@@ -254,7 +253,10 @@ impl<W: Write> Explaining<'_, W> {
             });
             let explained = Explained { text: text.clone(), found };
             match &mut self.out {
-                Out::Json => writeln!(self.print, "{}", json::object(self.model, &explained))?,
+                Out::Json => {
+                    let found = explained.found.as_ref().map(|(found, deletion)| (found, deletion.as_ref()));
+                    writeln!(self.print, "{}", json::object(self.model, text, found))?;
+                }
                 Out::Lines { columns, colour } => {
                     lines::print(self.model, &explained, *columns, *colour, &mut self.print)?;
                 }

@@ -20,6 +20,8 @@ pub mod report;
 pub mod reproduce;
 #[cfg(feature = "study")]
 pub mod select;
+#[cfg(feature = "serve")]
+pub mod serve;
 #[cfg(feature = "study")]
 pub mod teach;
 pub mod train;

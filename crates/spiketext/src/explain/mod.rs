@@ -5,6 +5,7 @@
 //! deletion      the scores without a word, and the fewest words that keep the label
 //! filters       what each filter listens to, over many texts
 //! prune         a model without the filters that it can spare
+//! json          an explained text for programs
 //! faithfulness  whether words that said much are those that the model goes by
 //! ```
 //!
@@ -16,6 +17,7 @@
 mod deletion;
 pub mod faithfulness;
 pub mod filters;
+pub mod json;
 pub mod prune;
 mod relevance;
 

@@ -1,26 +1,24 @@
-//! An explained text for programs.
+//! An explained text as JSON: one object, the same from the program and from the server.
 
 use serde_json::{Value, json};
-use spiketext::{
-    explain::{Deletion, Explanation},
-    model::Model,
-};
 
-use super::Explained;
+use super::{Deletion, Explanation, FilterPart};
+use crate::{model::Model, slices::argmax};
 
-/// One line of `--json`.
-pub fn object(model: &Model, explained: &Explained) -> Value {
+/// The object of a text; `found` is none for a text without a known word, the deletion none where it was not asked for.
+#[must_use]
+pub fn object(model: &Model, text: &str, found: Option<(&Explanation, Option<&Deletion>)>) -> Value {
     let labels = model.labels();
-    let Some((found, deletion)) = &explained.found else {
-        let label = spiketext::slices::argmax(model.priors());
+    let Some((found, deletion)) = found else {
+        let label = argmax(model.priors());
         return json!({
-            "text": explained.text, "label": labels[label], "runner_up": null, "classes": labels,
+            "text": text, "label": labels[label], "runner_up": null, "classes": labels,
             "probabilities": model.priors(), "scores": null, "base": null, "approximations": null, "tokens": null,
             "ngrams": null, "units": null, "correlation": null, "fewest": null,
         });
     };
     let mut object = json!({
-        "text": explained.text,
+        "text": text,
         "label": labels[found.label],
         "runner_up": (found.label != found.runner_up).then(|| &labels[found.runner_up]),
         "classes": labels,
@@ -28,11 +26,11 @@ pub fn object(model: &Model, explained: &Explained) -> Value {
         "scores": found.scores,
         "base": found.base,
         "approximations": found.approximations,
-        "tokens": tokens(found, deletion.as_ref()),
+        "tokens": tokens(found, deletion),
         "ngrams": ngrams(model, found),
         "units": found.units,
-        "correlation": deletion.as_ref().and_then(|deletion| deletion.correlation),
-        "fewest": deletion.as_ref().and_then(|deletion| deletion.fewest.as_ref()),
+        "correlation": deletion.and_then(|deletion| deletion.correlation),
+        "fewest": deletion.and_then(|deletion| deletion.fewest.as_ref()),
     });
     if let Some(classes) = &found.labels {
         object["labels"] = classes.iter().map(|&class| labels[class].clone()).collect();
@@ -56,8 +54,7 @@ fn ngrams(model: &Model, found: &Explanation) -> Vec<Value> {
         .ngrams
         .iter()
         .map(|ngram| {
-            let filter =
-                |part: &spiketext::explain::FilterPart| json!({ "filter": part.filter, "spikes": part.spikes });
+            let filter = |part: &FilterPart| json!({ "filter": part.filter, "spikes": part.spikes });
             json!({
                 "width": widths[ngram.kernel], "start": ngram.start, "end": ngram.end, "parts": ngram.parts,
                 "units": ngram.units, "filters": ngram.filters.iter().map(filter).collect::<Vec<_>>(),

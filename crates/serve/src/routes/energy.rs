@@ -1,0 +1,108 @@
+//! `POST /v1/energy`: what texts cost, beside the real-valued network of the same shape.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{Extension, body::Body, extract::State, http::Response};
+use serde::{Deserialize, Serialize};
+use spiketext::CostReport;
+use utoipa::ToSchema;
+
+use crate::{
+    accompany::Context,
+    application::Application,
+    asked::{self, Asked},
+    problem::{Problem, Refusal, document},
+};
+
+/// Texts whose costs are asked for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnergyRequest {
+    /// One text; this or `texts`.
+    text: Option<String>,
+    /// Many texts.
+    texts: Option<Vec<String>>,
+    /// The name of a model; the first one of the server where it is absent.
+    model: Option<String>,
+}
+
+/// What a text costs, means over the texts.
+#[derive(Serialize, ToSchema)]
+pub struct EnergyAnswer {
+    /// The name of the model.
+    model: String,
+    /// Its version.
+    version: String,
+    /// Texts.
+    texts: usize,
+    /// Bytes of the network.
+    bytes: u64,
+    /// Accumulations of the spiking network.
+    accumulations: f64,
+    /// Its multiply-accumulations.
+    multiply_accumulations: f64,
+    /// Multiply-accumulations of the real-valued network of the same shape.
+    dnn_multiply_accumulations: f64,
+    /// The share of neurons and steps without a spike.
+    activation_sparsity: f64,
+    /// Energy under every cost table.
+    tables: BTreeMap<&'static str, TableEnergy>,
+}
+
+/// Energy of a text under a cost table.
+#[derive(Serialize, ToSchema)]
+struct TableEnergy {
+    /// Of the spiking network, in microjoules.
+    snn_microjoules: f64,
+    /// Of the real-valued network of the same shape.
+    dnn_microjoules: f64,
+    /// The one divided by the other; null where nothing was run.
+    ratio: Option<f64>,
+}
+
+/// Tells what texts cost.
+#[utoipa::path(
+    post,
+    path = "/v1/energy",
+    request_body = EnergyRequest,
+    responses(
+        (status = 200, description = "Operations and energy, means over the texts", body = EnergyAnswer),
+        (status = 422, description = "A field is wrong; it is named", body = Refusal),
+        (status = 503, description = "No room; try again after `Retry-After` seconds", body = Refusal),
+        (status = 504, description = "No answer before the deadline", body = Refusal),
+    )
+)]
+pub async fn energy(
+    State(application): State<Arc<Application>>,
+    Extension(context): Extension<Context>,
+    Asked(request): Asked<EnergyRequest>,
+) -> Result<Response<Body>, Problem> {
+    let EnergyRequest { text, texts, model } = request;
+    let served = application.model(model.as_deref())?;
+    let texts = asked::texts(text, texts, &application.options.limits)?;
+    context.note_texts(&texts, application.options.log_texts);
+    let (model, version) = (served.place.name.clone(), served.version());
+    context.note_model(&model, &version.name);
+    let work = move || {
+        let (predictions, _) = version.model.predict(&texts);
+        let operations: Vec<_> = predictions.into_iter().map(|prediction| prediction.operations).collect();
+        let report = CostReport::spiking(version.model.network(), &operations);
+        let energy = |energy: &spiketext::energy::Energy| TableEnergy {
+            snn_microjoules: energy.network,
+            dnn_microjoules: energy.dnn,
+            ratio: energy.ratio(),
+        };
+        Ok(EnergyAnswer {
+            model,
+            version: version.name.clone(),
+            texts: report.texts,
+            bytes: report.footprint.footprint,
+            accumulations: report.work.acs(),
+            multiply_accumulations: report.work.macs(),
+            dnn_multiply_accumulations: report.dnn.macs(),
+            activation_sparsity: report.activation_sparsity(),
+            tables: report.energies.iter().map(|one| (one.table.name, energy(one))).collect(),
+        })
+    };
+    application.work(context.deadline, work).await.map(|answer| document(&answer))
+}

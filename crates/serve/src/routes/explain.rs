@@ -1,0 +1,82 @@
+//! `POST /v1/explain`: which words and n-grams pushed a text to its label.
+
+use std::sync::Arc;
+
+use axum::{Extension, body::Body, extract::State, http::Response};
+use serde::Deserialize;
+use spiketext::explain::{Explainer, json};
+use utoipa::ToSchema;
+
+use crate::{
+    accompany::Context,
+    application::Application,
+    asked::{Asked, check_text},
+    problem::{self, Problem, Refusal},
+};
+
+/// How many times as many tokens are explained where no word is taken out.
+const QUICK: usize = 16;
+
+/// A text to explain.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainRequest {
+    /// The text.
+    text: String,
+    /// The name of a model; the first one of the server where it is absent.
+    model: Option<String>,
+    /// Do not ask the network again without each word: no drops, no fewest words.
+    #[serde(default)]
+    quick: bool,
+}
+
+/// Tells why a text has its label.
+///
+/// The answer is the object of `spiketext explain --json`, with the name and the version of the model. Texts of many
+/// tokens are explained with `quick` only.
+#[utoipa::path(
+    post,
+    path = "/v1/explain",
+    request_body = ExplainRequest,
+    responses(
+        (status = 200, description = "The reasons, as `spiketext explain --json` has them", body = serde_json::Value),
+        (status = 422, description = "A field is wrong; it is named", body = Refusal),
+        (status = 503, description = "No room; try again after `Retry-After` seconds", body = Refusal),
+        (status = 504, description = "No answer before the deadline", body = Refusal),
+    )
+)]
+pub async fn explain(
+    State(application): State<Arc<Application>>,
+    Extension(context): Extension<Context>,
+    Asked(request): Asked<ExplainRequest>,
+) -> Result<Response<Body>, Problem> {
+    let ExplainRequest { text, model, quick } = request;
+    let served = application.model(model.as_deref())?;
+    let limits = application.options.limits;
+    check_text(&text, "text", &limits)?;
+    context.note_texts(std::slice::from_ref(&text), application.options.log_texts);
+    let (name, version) = (served.place.name.clone(), served.version());
+    context.note_model(&name, &version.name);
+    let work = move || {
+        let tokens = version.model.words(&text).0.len().min(version.model.network().config().padding.longest());
+        let most = if quick { limits.tokens.saturating_mul(QUICK) } else { limits.tokens };
+        if tokens > most {
+            let (field, helps) =
+                if quick { ("text", "") } else { ("quick", "; \"quick\": true leaves out what takes long") };
+            let message =
+                format!("expected at most {most} tokens (spiketext serve --max-tokens), got {tokens}{helps}");
+            return Err(Problem::invalid(field, message));
+        }
+        let mut explainer = Explainer::new(&version.model);
+        let found = explainer.explain(&text).map(|found| {
+            let deletion = (!quick).then(|| explainer.delete(&found));
+            (found, deletion)
+        });
+        let found = found.as_ref().map(|(found, deletion)| (found, deletion.as_ref()));
+        let mut object = json::object(&version.model, &text, found);
+        object["model"] = name.into();
+        object["version"] = version.name.clone().into();
+        Ok(object.to_string().into_bytes())
+    };
+    application.work(context.deadline, work).await.map(problem::json)
+}
