@@ -399,6 +399,37 @@ async fn models_are_listed_and_the_interface_described() {
     }
     let fields: Vec<&String> = schemas["ClassifyRequest"]["properties"].as_object().expect("fields").keys().collect();
     assert_eq!(fields, ["model", "text", "texts", "threshold", "top_k"]);
+    for (at, field) in ["text", "texts"].into_iter().enumerate() {
+        assert_eq!(schemas["EnergyRequest"]["oneOf"][at]["required"], json!([field]));
+    }
+    // Whatever a body asks for, it can be refused as one.
+    for path in ["/v1/classify", "/v1/trace", "/v1/explain", "/v1/energy"] {
+        let responses = document["paths"][path]["post"]["responses"].as_object().expect("responses");
+        for status in ["200", "400", "401", "404", "408", "413", "415", "422", "500", "503", "504"] {
+            assert!(responses.contains_key(status), "{path}: {status}");
+        }
+    }
+}
+
+/// In JSON a whole number may be written with a point.
+#[tokio::test]
+async fn whole_numbers_may_have_a_point() {
+    let server = Server::new(|_| {});
+    for (number, status) in [
+        ("1", 200),
+        ("2.0", 200),
+        ("1473471740361914656512615968145408", 200),
+        ("0", 422),
+        ("0.0", 422),
+        ("1.5", 422),
+        ("-1.0", 422),
+        ("\"1\"", 422),
+    ] {
+        let request = Request::post("/v1/classify").header(header::CONTENT_TYPE, "application/json");
+        let body = format!(r#"{{"text": "good", "top_k": {number}}}"#);
+        let answer = send(&server.router, request.body(Body::from(body)).expect("a request")).await;
+        assert_eq!(answer.status, status, "{number}");
+    }
 }
 
 #[tokio::test]

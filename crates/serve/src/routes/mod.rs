@@ -1,6 +1,7 @@
 //! What is served, a route or a few of a kind a file, and the document that lists it.
 
 mod classify;
+mod document;
 mod energy;
 mod explain;
 mod service;
@@ -69,7 +70,7 @@ pub fn router(application: Arc<Application>) -> Router {
         .routes(routes!(service::metrics))
         .split_for_parts();
     // It has the same bytes as long as the program runs.
-    let document = serde_json::to_vec(&document).unwrap_or_default();
+    let document = document::bytes(&document, &application.options.limits);
     router
         .route("/openapi.json", get(move || std::future::ready(problem::json(document.clone()))))
         .fallback(|| std::future::ready(Problem::not_found()))

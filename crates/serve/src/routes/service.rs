@@ -112,7 +112,12 @@ pub async fn readiness(State(application): State<Arc<Application>>) -> Result<Re
 #[utoipa::path(
     get,
     path = "/metrics",
-    responses((status = 200, description = "Counts in the OpenMetrics format", body = String))
+    responses((
+        status = 200,
+        description = "Counts in the OpenMetrics format",
+        body = String,
+        content_type = "application/openmetrics-text"
+    ))
 )]
 pub async fn metrics(State(application): State<Arc<Application>>) -> Response<Body> {
     let mut response = Response::new(Body::from(application.metrics.text()));

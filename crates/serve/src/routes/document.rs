@@ -1,0 +1,51 @@
+//! The OpenAPI document as it is served: what every route that reads a body has in common, and what its types cannot say.
+
+use serde_json::{Value, json};
+use utoipa::openapi::OpenApi;
+
+use crate::options::Limits;
+
+/// What may come of a request with a body, whatever it asks for.
+const REFUSALS: [(&str, &str); 7] = [
+    ("400", "No JSON, or it did not come whole"),
+    ("401", "No token of this server"),
+    ("404", "No such model"),
+    ("408", "The body did not come in time"),
+    ("413", "The body is too large"),
+    ("415", "The body is not said to be JSON"),
+    ("500", "A fault of the server"),
+];
+
+/// The document's bytes.
+pub fn bytes(document: &OpenApi, limits: &Limits) -> Vec<u8> {
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    let refusal = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}});
+    for path in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+        let Some(responses) = path.pointer_mut("/post/responses").and_then(Value::as_object_mut) else { continue };
+        for (status, description) in REFUSALS {
+            let own = || json!({"description": description, "content": refusal});
+            responses.entry(status).or_insert_with(own);
+        }
+    }
+    for schema in document["components"]["schemas"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+        let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { continue };
+        let either = properties.contains_key("text") && properties.contains_key("texts");
+        if !either {
+            continue;
+        }
+        if let Some(threshold) = properties.get_mut("threshold") {
+            (threshold["minimum"], threshold["maximum"]) = (0.into(), 1.into());
+        }
+        if let Some(top) = properties.get_mut("top_k") {
+            top["minimum"] = 1.into();
+        }
+        // A text or texts, which the types of fields that may be absent or null do not say.
+        let none = json!({"type": "null"});
+        let texts = json!({"type": "array", "minItems": 1, "maxItems": limits.texts.min(limits.queue)});
+        schema["oneOf"] = json!([
+            {"required": ["text"], "properties": {"text": {"type": "string"}, "texts": none}},
+            {"required": ["texts"], "properties": {"texts": texts, "text": none}},
+        ]);
+    }
+    serde_json::to_vec(&document).unwrap_or_default()
+}
