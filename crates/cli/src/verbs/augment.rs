@@ -134,13 +134,14 @@ fn form(name: &str) -> Result<TableForm, String> {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    // Before the place is tried, for which a file is begun, too.
+    interrupt::remove_begun_files()?;
     let options = options(arguments)?;
     let destination = NewTable::destination(&arguments.out, arguments.out_format, arguments.force)?;
     // Without sources there is still what may stand in its place.
     let sources = [PathBuf::new()].into_iter().chain(arguments.source.sources()).chain(arguments.vectors.clone());
     sources.into_iter().try_for_each(|source| destination.check(&source))?;
 
-    interrupt::remove_begun_files()?;
     let begun = Instant::now();
     let Source { texts, held_out, told: chosen } = Source::open(arguments)?;
     told(&chosen);
