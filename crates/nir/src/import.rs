@@ -49,15 +49,7 @@ pub fn import_like(model: &Model, graph: &Graph, target: Target, source: &str) -
         [_, length, 1] => length,
         _ => return refuse("inputs of shape (channels, tokens, 1), as exports have", shape_name(&links[0].output)),
     };
-    let exported = export(model, target, Some(length)).map_err(|error| match error {
-        // What an export would ask for, the file should have been made with.
-        Error::Invalid { expected, .. } => {
-            let expected =
-                format!("what an export of this model asks for ({})", expected.replace("--length", "length"));
-            Error::invalid("import", expected, format!("a file for texts of {length} tokens, for {}", target.name()))
-        }
-        other => other,
-    })?;
+    let exported = exported(model, target, length)?;
     let pairs = paired(&links, &exported)?;
     let network = model.network();
     let mut weights = Weights { codes: network.weights().codes.clone(), layers: Vec::new() };
@@ -292,17 +284,22 @@ fn layout_height(config: &spiketext::NetworkConfig, length: usize) -> usize {
     if further { length - config.convolution().widths[0] + 1 } else { length }
 }
 
-/// Lays the export of a model beside the file that it was made of; `before` is the network that was exported.
-fn compare(links: &[Link], model: &Model, before: &Network, target: Target, length: usize) -> Result<()> {
-    let exported = export(model, target, Some(length)).map_err(|error| match error {
-        // What an export would ask for, the file should have been made with.
+/// The export that a file for texts of this length was made with, or should have been.
+fn exported(model: &Model, target: Target, length: usize) -> Result<Export> {
+    export(model, target, Some(length)).map_err(|error| match error {
+        // What an export would ask for.
         Error::Invalid { expected, .. } => {
             let expected =
                 format!("what an export of this model asks for ({})", expected.replace("--length", "length"));
             Error::invalid("import", expected, format!("a file for texts of {length} tokens, for {}", target.name()))
         }
         other => other,
-    })?;
+    })
+}
+
+/// Lays the export of a model beside the file that it was made of; `before` is the network that was exported.
+fn compare(links: &[Link], model: &Model, before: &Network, target: Target, length: usize) -> Result<()> {
+    let exported = exported(model, target, length)?;
     let pairs = paired(links, &exported)?;
     // Rounding, and thresholds half a unit above a sum, are of the coarser grid of the two.
     let unit = |at: usize| [before, model.network()].map(|network| f64::from(network.synapses(at).grid.unit()));

@@ -17,7 +17,7 @@ use axum::{
 };
 use serde_json::{Map, Value};
 
-use crate::{application::Application, problem::Problem};
+use crate::{application::Application, problem::Problem, versions::Version};
 
 /// The header of a request's id, in both directions.
 const ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -52,6 +52,23 @@ impl Context {
     /// A request that came at `start` and has no route yet.
     fn new(start: Instant, deadline: Duration) -> Self {
         Self { deadline: start + deadline, notes: Arc::default() }
+    }
+
+    /// The name and the present version of the model that a request asks for. The log is told of both and of the texts.
+    ///
+    /// # Errors
+    /// As [`Application::model`].
+    pub fn begin(
+        &self,
+        application: &Application,
+        texts: &[String],
+        model: Option<&str>,
+    ) -> Result<(String, Arc<Version>), Problem> {
+        let served = application.model(model)?;
+        let (name, version) = (served.place.name.clone(), served.version());
+        self.note_texts(texts, application.options.log_texts);
+        self.note_model(&name, &version.name);
+        Ok((name, version))
     }
 
     /// So many texts came; `texts` are they, where the log may have them.

@@ -17,7 +17,7 @@ use spiketext::{
     vectors::{self, Familiarity, Neighbours, Selection},
 };
 
-use crate::support::{dataset::DatasetArgs, interrupt, reading, terminal};
+use crate::support::{dataset::DatasetArgs, given::say, interrupt, reading, terminal};
 use texts::{Source, Texts};
 
 /// So many texts are looked at for their language, at least.
@@ -144,14 +144,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
     let begun = Instant::now();
     let Source { texts, held_out, told: chosen } = Source::open(arguments)?;
-    told(&chosen);
+    say(&chosen);
     let (language, mut survey) = survey(arguments, &options, &texts, &held_out)?;
     if survey.texts() == 0 {
-        told(&["note: there is no text to vary".to_owned()]);
+        say(&["note: there is no text to vary".to_owned()]);
     }
     let frames = survey.take_frames().map(|frames| {
         if frames.is_full() {
-            told(&[format!(
+            say(&[format!(
                 "note: what replaces words comes from the first {} texts (of {MOST_TEXTS}, or ten million words, at \
                  most)",
                 frames.texts()
@@ -253,7 +253,7 @@ fn survey(
     let mut begun = arguments.language.map(|language| (language, begin(language)));
     // The texts before the language is known.
     let mut waiting: Vec<String> = Vec::new();
-    texts.each(told, |batch| {
+    texts.each(say, |batch| {
         if let Some((_, survey)) = &mut begun {
             survey.add(batch);
             return Ok(true);
@@ -276,8 +276,8 @@ fn of_waiting(waiting: &mut Vec<String>, begin: &impl Fn(Language) -> Survey) ->
     let looked_at = waiting.iter().take(LOOKED_AT);
     let tokens: Vec<Vec<String>> = looked_at.map(|text| language.tokenizer().tokenize(text)).collect();
     match Familiarity::with_built_in(language, &tokens)?.told_of_language(language) {
-        Some(note) => told(&[format!("note: {note}")]),
-        None => told(&[format!("language: {} (--language says another)", language.title())]),
+        Some(note) => say(&[format!("note: {note}")]),
+        None => say(&[format!("language: {} (--language says another)", language.title())]),
     }
     let mut survey = begin(language);
     survey.add(waiting);
@@ -302,8 +302,8 @@ fn neighbours(arguments: &Arguments, language: Language, nearest: usize) -> anyh
         }
     };
     let shown = terminal::one_line(&name, None);
-    told(&vectors.report.notes().iter().map(|note| format!("note: {shown}: {note}")).collect::<Vec<_>>());
-    told(&[format!("near words: {} words of {shown}", vectors.words.len())]);
+    say(&vectors.report.notes().iter().map(|note| format!("note: {shown}: {note}")).collect::<Vec<_>>());
+    say(&[format!("near words: {} words of {shown}", vectors.words.len())]);
     Ok((name, Neighbours::new(&vectors, nearest)))
 }
 
@@ -333,11 +333,4 @@ fn print(report: &Report, path: &Path, seconds: f64, out: &mut impl Write) -> st
         }
     }
     Ok(())
-}
-
-/// Says lines on standard error, where nobody may be listening.
-fn told(lines: &[String]) {
-    for line in lines {
-        let _ = writeln!(std::io::stderr(), "{line}");
-    }
 }

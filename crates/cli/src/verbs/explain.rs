@@ -12,16 +12,14 @@ use std::{
 };
 
 use spiketext::{
-    data::{self, TextStream},
     explain::{Deletion, Explainer, Explanation, faithfulness::Examination, json},
     files::write_atomically,
     model::Model,
 };
 
 use crate::support::{
-    reading,
-    stdin_batches::{BATCH_TEXTS, StdinBatches},
-    target, terminal,
+    given::{Given, say},
+    reading, target, terminal,
 };
 
 /// Show which words pushed a model to its labels.
@@ -134,21 +132,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return filters::run(&model, arguments, &mut BufWriter::new(std::io::stdout().lock()))
             .map(|()| ExitCode::SUCCESS);
     }
-    let from_pipe = arguments.texts.is_empty() && arguments.file.is_none();
-    if from_pipe && std::io::stdin().is_terminal() {
-        anyhow::bail!("no text to explain: give TEXT, --file FILE, or `-` to type or pipe one text a line");
-    }
-    if arguments.file.is_none() {
-        let texts = if from_pipe { "one text a line from standard input" } else { "texts as they stand" };
-        let labels = reading::LabelArguments::default();
-        reading::refuse_without_file(&arguments.reading, &labels, texts, "--file FILE (`-` is standard input)")?;
-    }
-    if let Some(file) = arguments.texts.iter().find(|text| Path::new(text).is_file()) {
-        anyhow::bail!(
-            "'{file}' is a file: `spiketext explain {} --file {file}` explains the texts in it",
-            arguments.model.display()
-        );
-    }
+    let given = Given {
+        verb: ["explain", "explain"],
+        model: &arguments.model,
+        texts: &arguments.texts,
+        file: arguments.file.as_deref(),
+        reading: &arguments.reading,
+    };
+    given.check()?;
     if let Some(page) = &arguments.html {
         let read: Vec<&Path> =
             [Some(&arguments.model), arguments.file.as_ref()].into_iter().flatten().map(AsRef::as_ref).collect();
@@ -172,18 +163,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         out,
         print: BufWriter::new(stdout.lock()),
     };
-    if let Some(file) = &arguments.file {
-        explaining.file(file, arguments)?;
-    } else if from_pipe {
-        explaining.standard_input()?;
-    }
-    for text in &arguments.texts {
-        if text == "-" {
-            explaining.standard_input()?;
-        } else {
-            explaining.texts(std::slice::from_ref(text))?;
-        }
-    }
+    given.each(&model, |texts| explaining.texts(texts))?;
     explaining.finish(arguments)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -198,43 +178,6 @@ struct Explaining<'a, W: Write> {
 }
 
 impl<W: Write> Explaining<'_, W> {
-    fn standard_input(&mut self) -> anyhow::Result<()> {
-        let waiting = StdinBatches::on(std::io::stdin(), "standard input");
-        loop {
-            let texts = waiting.batch()?;
-            if texts.is_empty() {
-                return Ok(());
-            }
-            self.texts(&texts)?;
-        }
-    }
-
-    fn file(&mut self, file: &Path, arguments: &Arguments) -> anyhow::Result<()> {
-        let options = arguments.reading.options(&reading::LabelArguments::default(), Some(self.model));
-        if file.is_dir() {
-            let table = data::read_texts(file, &options)?;
-            told(&reading::told(&table.readings));
-            let texts: Vec<String> = table.rows.into_iter().map(|row| row.text).collect();
-            return self.texts(&texts);
-        }
-        let mut stream = TextStream::open(file, &options)?;
-        let at_first = stream.reading().notes.len();
-        told(&reading::told_at_first(stream.reading()));
-        loop {
-            let batch = stream.next_batch(BATCH_TEXTS)?;
-            if batch.is_empty() {
-                break;
-            }
-            let texts: Vec<String> = batch.into_iter().map(|record| record.text).collect();
-            self.texts(&texts)?;
-        }
-        told(&reading::told_later(stream.reading(), at_first));
-        if stream.reading().rows == 0 {
-            told(&[format!("note: {} has no texts", stream.reading().path.display())]);
-        }
-        Ok(())
-    }
-
     fn texts(&mut self, texts: &[String]) -> anyhow::Result<()> {
         for text in texts {
             if let Out::Page { texts, left_out, .. } = &mut self.out
@@ -282,18 +225,11 @@ impl<W: Write> Explaining<'_, W> {
         write_atomically(path, html::page(self.model, &arguments.model, &texts, left_out).as_bytes())?;
         writeln!(self.print, "{} texts -> {}", texts.len(), path.display())?;
         if left_out > 0 {
-            told(&[format!(
+            say(&[format!(
                 "note: a page has at most {MOST_ON_A_PAGE} texts; {left_out} more are left out (--json takes all)"
             )]);
         }
         self.print.flush()?;
         Ok(())
-    }
-}
-
-/// Says lines on standard error, where nobody may be listening.
-fn told(lines: &[String]) {
-    for line in lines {
-        let _ = writeln!(std::io::stderr(), "{line}");
     }
 }

@@ -1,7 +1,7 @@
 //! `spiketext predict`: labels texts, and shows the spikes that led there, or writes a table of the answers.
 
 use std::{
-    io::{BufWriter, IsTerminal, Write},
+    io::{BufWriter, Write},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -10,17 +10,16 @@ use std::{
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use spiketext::{
-    data::{self, Appending, Destination, TableForm, TextStream},
+    data::{Appending, Destination, TableForm},
     model::{Abstention, Model, Prediction, Session},
 };
 
 use crate::support::{
     answer_columns::{AnswerColumns, answer},
+    given::{Given, say},
     interrupt,
     raster::{Raster, TraceAnswer},
-    reading,
-    stdin_batches::{BATCH_TEXTS, StdinBatches},
-    terminal,
+    reading, terminal,
 };
 
 /// Label texts with a trained model.
@@ -123,23 +122,14 @@ struct TableArguments {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let from_pipe = arguments.texts.is_empty() && arguments.file.is_none();
-    if from_pipe && std::io::stdin().is_terminal() {
-        anyhow::bail!("no text to label: give TEXT, --file FILE, or `-` to type or pipe one text a line");
-    }
-    if arguments.file.is_none() {
-        let texts = if from_pipe { "one text a line from standard input" } else { "texts as they stand" };
-        let labels = reading::LabelArguments::default();
-        reading::refuse_without_file(&arguments.reading, &labels, texts, "--file FILE (`-` is standard input)")?;
-    }
-    // A path is hardly ever what somebody wants to know the sentiment of.
-    if let Some(file) = arguments.texts.iter().find(|text| Path::new(text).is_file()) {
-        anyhow::bail!(
-            "'{file}' is a file: `spiketext predict {} --file {file}` labels the texts in it (`-` takes any text from \
-             standard input, one a line)",
-            arguments.model.display()
-        );
-    }
+    let given = Given {
+        verb: ["predict", "label"],
+        model: &arguments.model,
+        texts: &arguments.texts,
+        file: arguments.file.as_deref(),
+        reading: &arguments.reading,
+    };
+    given.check()?;
     let abstention = match &arguments.none_label {
         Some(label) => Some(Abstention::new(label.clone(), arguments.threshold, arguments.unknown_as_none)?),
         None => None,
@@ -156,7 +146,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         abstention.as_ref().filter(|rule| model.labels().iter().any(|name| name == rule.label()))
     {
         let label = terminal::one_line(abstention.label(), Some(40));
-        told(&[format!("note: '{label}' is a class of the model too; no one can tell its answers from no answer")]);
+        say(&[format!("note: '{label}' is a class of the model too; no one can tell its answers from no answer")]);
     }
     if let (Some(file), Some(out)) = (&arguments.file, &arguments.table.out) {
         return write_table(&model, abstention.as_ref(), arguments, file, out);
@@ -169,25 +159,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         out: BufWriter::new(std::io::stdout().lock()),
         columns: terminal::terminal_columns(),
     };
-    if let Some(file) = &arguments.file {
-        answers.write_file(file)?;
-    } else if from_pipe {
-        answers.write_standard_input()?;
-    }
-    for texts in arguments.texts.chunk_by(|a, b| a != "-" && b != "-") {
-        match texts {
-            [dash] if dash == "-" => answers.write_standard_input()?,
-            texts => answers.write(texts)?,
-        }
-    }
+    given.each(&model, |texts| answers.write(texts))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Says lines on standard error, where nobody may be listening.
-fn told(lines: &[String]) {
-    for line in lines {
-        let _ = writeln!(std::io::stderr(), "{line}");
-    }
 }
 
 /// Writes the table in `file` with the answers to its texts.
@@ -216,15 +189,15 @@ fn write_table(
     let options = arguments.reading.options(&reading::LabelArguments::default(), Some(model));
     let appending = Appending::open(file, &options, destination, answers.columns())?;
     let at_first = appending.reading().notes.len();
-    told(&reading::told_at_first(appending.reading()));
+    say(&reading::told_at_first(appending.reading()));
     if let Some(separator) = answers.separator {
-        told(&[format!(
+        say(&[format!(
             "note: labels of one text stand in the column '{}labels', as a list in JSON and else with '{}' between",
             table.prefix,
             separator.escape_debug()
         )]);
     }
-    told(&appending.notes().iter().map(|note| format!("note: {note}")).collect::<Vec<_>>());
+    say(&appending.notes().iter().map(|note| format!("note: {note}")).collect::<Vec<_>>());
     let mut session = Session::new(model.clone());
     let (mut unknown, mut none) = (0, 0);
     let read = appending.run(|texts| {
@@ -233,15 +206,15 @@ fn write_table(
         none += predictions.iter().filter(|&answer| abstention.is_some_and(|rule| rule.holds(answer))).count();
         Ok(predictions.iter().map(|prediction| answers.cells(prediction)).collect())
     })?;
-    told(&reading::told_later(&read, at_first));
+    say(&reading::told_later(&read, at_first));
     let replaced = if replaced { " (replaced)" } else { "" };
     let counts = abstention.map_or_else(String::new, |rule| {
         format!(", answered '{}': {none}", terminal::one_line(rule.label(), Some(40)))
     });
     if read.rows == 0 {
-        told(&[format!("note: {} has no texts", read.path.display())]);
+        say(&[format!("note: {} has no texts", read.path.display())]);
     }
-    told(&[format!("labelled {} texts -> {place}{replaced}; without a known word: {unknown}{counts}", read.rows)]);
+    say(&[format!("labelled {} texts -> {place}{replaced}; without a known word: {unknown}{counts}", read.rows)]);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -257,47 +230,6 @@ struct Answers<'a, W: Write> {
 }
 
 impl<W: Write> Answers<'_, W> {
-    fn write_standard_input(&mut self) -> anyhow::Result<()> {
-        let waiting = StdinBatches::on(std::io::stdin(), "standard input");
-        loop {
-            let texts = waiting.batch()?;
-            if texts.is_empty() {
-                return Ok(());
-            }
-            self.write(&texts)?;
-        }
-    }
-
-    /// Labels the texts of a file, or of the files of a folder, and says how they were read.
-    fn write_file(&mut self, file: &Path) -> anyhow::Result<()> {
-        let options = self.arguments.reading.options(&reading::LabelArguments::default(), Some(self.model));
-        if file.is_dir() {
-            let table = data::read_texts(file, &options)?;
-            told(&reading::told(&table.readings));
-            if table.rows.is_empty() {
-                told(&[format!("note: {} has no texts", file.display())]);
-            }
-            let texts: Vec<String> = table.rows.into_iter().map(|row| row.text).collect();
-            return texts.chunks(BATCH_TEXTS).try_for_each(|texts| self.write(texts));
-        }
-        let mut stream = TextStream::open(file, &options)?;
-        let at_first = stream.reading().notes.len();
-        told(&reading::told_at_first(stream.reading()));
-        loop {
-            let batch = stream.next_batch(BATCH_TEXTS)?;
-            if batch.is_empty() {
-                break;
-            }
-            let texts: Vec<String> = batch.into_iter().map(|record| record.text).collect();
-            self.write(&texts)?;
-        }
-        told(&reading::told_later(stream.reading(), at_first));
-        if stream.reading().rows == 0 {
-            told(&[format!("note: {} has no texts", stream.reading().path.display())]);
-        }
-        Ok(())
-    }
-
     /// Labels a batch and writes it out.
     fn write(&mut self, texts: &[String]) -> anyhow::Result<()> {
         let (predictions, _) = self.session.predict(texts);

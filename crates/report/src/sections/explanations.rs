@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use spiketext::Result;
 
+use super::json_files::json_files;
 use crate::{
     cells::dataset_name,
     figure::Mark,
@@ -48,13 +49,8 @@ struct Ranking {
 /// # Errors
 /// If a figure cannot be drawn.
 pub fn section(beside: &Path, page: &mut Page) -> Result<()> {
-    let folder = beside.with_file_name(FOLDER);
-    let Ok(found) = std::fs::read_dir(&folder) else { return Ok(()) };
-    let mut paths: Vec<_> = found.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
-    paths.sort();
     let mut all = Vec::new();
-    for path in &paths {
+    for path in &json_files(beside, FOLDER) {
         let read = std::fs::read(path).map_err(|error| error.to_string());
         match read.and_then(|bytes| serde_json::from_slice::<Measured>(&bytes).map_err(|error| error.to_string())) {
             Ok(measured) => all.push(measured),

@@ -10,6 +10,7 @@ mod explanations;
 mod firing;
 mod front;
 mod goals;
+mod json_files;
 mod learning_curve;
 mod provenance;
 mod raster;

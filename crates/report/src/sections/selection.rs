@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use spiketext::Result;
 use spiketext_study::selection::{Selection, TableSelection};
 
+use super::json_files::json_files;
 use crate::{
     cells::{axis_name, dataset_name, named, number},
     figure::Mark,
@@ -23,11 +24,7 @@ const FOLDER: &str = "selection";
 /// # Errors
 /// If a figure cannot be drawn.
 pub fn section(beside: &Path, page: &mut Page) -> Result<()> {
-    let folder = beside.with_file_name(FOLDER);
-    let Ok(found) = std::fs::read_dir(&folder) else { return Ok(()) };
-    let mut paths: Vec<_> = found.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
-    paths.sort();
+    let paths = json_files(beside, FOLDER);
     if paths.is_empty() {
         return Ok(());
     }

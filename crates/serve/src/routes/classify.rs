@@ -11,7 +11,7 @@ use crate::{
     accompany::Context,
     application::Application,
     asked::{self, Asked},
-    problem::{Problem, Refusal, document},
+    problem::{Problem, document},
 };
 
 /// So many probabilities are written where no connection waits meanwhile.
@@ -96,15 +96,6 @@ struct ClassProbability<'a> {
     request_body = ClassifyRequest,
     responses(
         (status = 200, description = "An answer for each text, in order", body = ClassifyAnswer),
-        (status = 400, description = "No JSON", body = Refusal),
-        (status = 401, description = "No token of this server", body = Refusal),
-        (status = 404, description = "No such model", body = Refusal),
-        (status = 408, description = "The body did not come in time", body = Refusal),
-        (status = 413, description = "The body is too large", body = Refusal),
-        (status = 415, description = "The body is not said to be JSON", body = Refusal),
-        (status = 422, description = "A field is wrong; it is named", body = Refusal),
-        (status = 503, description = "No room; try again after `Retry-After` seconds", body = Refusal),
-        (status = 504, description = "No answer before the deadline", body = Refusal),
     )
 )]
 pub async fn classify(

@@ -6,14 +6,17 @@ use utoipa::openapi::OpenApi;
 use crate::options::Limits;
 
 /// What may come of a request with a body, whatever it asks for.
-const REFUSALS: [(&str, &str); 7] = [
+const REFUSALS: [(&str, &str); 10] = [
     ("400", "No JSON, or it did not come whole"),
     ("401", "No token of this server"),
     ("404", "No such model"),
     ("408", "The body did not come in time"),
     ("413", "The body is too large"),
     ("415", "The body is not said to be JSON"),
+    ("422", "A field is wrong; it is named"),
     ("500", "A fault of the server"),
+    ("503", "No room; try again after `Retry-After` seconds"),
+    ("504", "No answer before the deadline"),
 ];
 
 /// The document's bytes.

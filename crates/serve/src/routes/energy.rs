@@ -11,7 +11,7 @@ use crate::{
     accompany::Context,
     application::Application,
     asked::{self, Asked},
-    problem::{Problem, Refusal, document},
+    problem::{Problem, document},
 };
 
 /// Texts whose costs are asked for.
@@ -67,9 +67,6 @@ struct TableEnergy {
     request_body = EnergyRequest,
     responses(
         (status = 200, description = "Operations and energy, means over the texts", body = EnergyAnswer),
-        (status = 422, description = "A field is wrong; it is named", body = Refusal),
-        (status = 503, description = "No room; try again after `Retry-After` seconds", body = Refusal),
-        (status = 504, description = "No answer before the deadline", body = Refusal),
     )
 )]
 pub async fn energy(
@@ -78,11 +75,8 @@ pub async fn energy(
     Asked(request): Asked<EnergyRequest>,
 ) -> Result<Response<Body>, Problem> {
     let EnergyRequest { text, texts, model } = request;
-    let served = application.model(model.as_deref())?;
     let texts = asked::texts(text, texts, &application.options.limits)?;
-    context.note_texts(&texts, application.options.log_texts);
-    let (model, version) = (served.place.name.clone(), served.version());
-    context.note_model(&model, &version.name);
+    let (model, version) = context.begin(&application, &texts, model.as_deref())?;
     let work = move || {
         let (predictions, _) = version.model.predict(&texts);
         let operations: Vec<_> = predictions.into_iter().map(|prediction| prediction.operations).collect();

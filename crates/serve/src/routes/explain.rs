@@ -11,7 +11,7 @@ use crate::{
     accompany::Context,
     application::Application,
     asked::{Asked, check_text},
-    problem::{self, Problem, Refusal},
+    problem::{self, Problem},
 };
 
 /// How many times as many tokens are explained where no word is taken out.
@@ -40,9 +40,6 @@ pub struct ExplainRequest {
     request_body = ExplainRequest,
     responses(
         (status = 200, description = "The reasons, as `spiketext explain --json` has them", body = serde_json::Value),
-        (status = 422, description = "A field is wrong; it is named", body = Refusal),
-        (status = 503, description = "No room; try again after `Retry-After` seconds", body = Refusal),
-        (status = 504, description = "No answer before the deadline", body = Refusal),
     )
 )]
 pub async fn explain(
@@ -51,12 +48,9 @@ pub async fn explain(
     Asked(request): Asked<ExplainRequest>,
 ) -> Result<Response<Body>, Problem> {
     let ExplainRequest { text, model, quick } = request;
-    let served = application.model(model.as_deref())?;
     let limits = application.options.limits;
     check_text(&text, "text", &limits)?;
-    context.note_texts(std::slice::from_ref(&text), application.options.log_texts);
-    let (name, version) = (served.place.name.clone(), served.version());
-    context.note_model(&name, &version.name);
+    let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
     let work = move || {
         let tokens = version.model.words(&text).0.len().min(version.model.network().config().padding.longest());
         let most = if quick { limits.tokens.saturating_mul(QUICK) } else { limits.tokens };

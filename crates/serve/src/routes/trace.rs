@@ -14,7 +14,7 @@ use crate::{
     accompany::Context,
     application::Application,
     asked::{Asked, check_text},
-    problem::{Problem, Refusal, document},
+    problem::{Problem, document},
     versions::Version,
 };
 
@@ -111,9 +111,6 @@ const OUTPUTS: &[&str] = &["step", "output"];
     request_body = TraceRequest,
     responses(
         (status = 200, description = "Every spike", body = TraceAnswer),
-        (status = 422, description = "A field is wrong; it is named", body = Refusal),
-        (status = 503, description = "No room; try again after `Retry-After` seconds", body = Refusal),
-        (status = 504, description = "No answer before the deadline", body = Refusal),
     )
 )]
 pub async fn trace(
@@ -122,12 +119,9 @@ pub async fn trace(
     Asked(request): Asked<TraceRequest>,
 ) -> Result<Response<Body>, Problem> {
     let TraceRequest { text, model, membranes } = request;
-    let served = application.model(model.as_deref())?;
     let limits = application.options.limits;
     check_text(&text, "text", &limits)?;
-    context.note_texts(std::slice::from_ref(&text), application.options.log_texts);
-    let (name, version) = (served.place.name.clone(), served.version());
-    context.note_model(&name, &version.name);
+    let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
     let work = move || {
         let (mut tokens, _) = version.model.words(&text);
         tokens.truncate(version.model.network().config().padding.longest());

@@ -12,8 +12,8 @@ use spiketext::{
     model::Model,
 };
 
-use super::{Arguments, told};
-use crate::support::{reading, tables, target, terminal};
+use super::Arguments;
+use crate::support::{given::say, reading, tables, target, terminal};
 
 /// Filters that are shown, those that say most.
 const SHOWN: usize = 20;
@@ -42,7 +42,7 @@ pub fn run(model: &Model, arguments: &Arguments, out: &mut impl Write) -> anyhow
         );
     }
     let table = spiketext::data::read_texts(file, &options(model, arguments))?;
-    told(&reading::told(&table.readings));
+    say(&reading::told(&table.readings));
     let mut listening = Listening::new(model);
     table.rows.iter().for_each(|row| listening.hear(&row.text));
     let heard = listening.finish();
