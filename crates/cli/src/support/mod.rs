@@ -1,8 +1,9 @@
 //! What several verbs share: `dataset` and `labelled` (texts to train and to examine a model on), `reading` (how files
-//! are read), `given` (texts of a command line, batch by batch), `fetching` (files from the network), `terminal` (text for a terminal), `tables`, `progress`, `classes`
-//! (how well each is told) and `costs` (operations and energy) in a report, `cells` (running those of a grid), `part` (splits
-//! and folds), `teacher` (its files), `target` (where a file may go); and parts of one verb that are a thing of
-//! their own: `raster`, `answer_columns` and `stdin_batches` (of `predict`). Nothing here knows a verb.
+//! are read), `given` (texts of a command line, batch by batch), `fetching` (files from the network), `terminal` (text
+//! for a terminal), `tables`, `progress`, `classes` (how well each is told) and `costs` (operations and energy) in a
+//! report, `cells` (running those of a grid), `part` (splits and folds), `teacher` (its files), `target` (where a file
+//! may go); and parts of one verb that are a thing of their own: `raster` and `answer_columns` (of `predict`),
+//! `stdin_batches` (of `given`). Nothing here knows a verb.
 
 pub mod answer_columns;
 #[cfg(feature = "study")]

@@ -85,7 +85,7 @@ impl Explainer<'_> {
         self.scores(&texts).into_iter().map(lead).collect()
     }
 
-    /// A set found greedily from the words whose deletion hurts most and thinned out; then all smaller sets, size by size, as
+    /// A set found greedily from the words that say most and are missed most, thinned out; then all smaller sets, size by size, as
     /// far as [`MOST_SETS`] goes.
     fn fewest(&mut self, explanation: &Explanation, drops: &[Option<Vec<f64>>]) -> Option<Fewest> {
         let pushes = explanation.pushes();
