@@ -38,7 +38,7 @@ pub struct Arguments {
     /// The model directories; their names are those of the folders, or given as NAME=DIR.
     #[arg(value_name = "[NAME=]DIR", required = true, value_parser = Place::parse)]
     models: Vec<Place>,
-    /// The address to listen on; port 0 takes a free one, and 0.0.0.0 or [::] lets other machines in.
+    /// The address to listen on; port 0 takes a free one, and 0.0.0.0 or `[::]` lets other machines in.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// Answer only requests with one of the tokens in this file, one a line [default: those in $SPIKETEXT_TOKENS, if set].
