@@ -112,6 +112,12 @@ impl AttackRecipe {
         }
     }
 
+    /// Whether it is for texts of a language.
+    #[must_use]
+    pub fn suits(self, protocol: Protocol, language: Language) -> bool {
+        self.language(protocol).is_none_or(|wanted| wanted == language)
+    }
+
     fn search(self) -> Search {
         match self {
             Self::DeepWordBug => Search::Greedy(Ranking::Unknown),

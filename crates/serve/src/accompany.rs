@@ -17,7 +17,7 @@ use axum::{
 };
 use serde_json::{Map, Value};
 
-use crate::{application::Application, problem::Problem, versions::Version};
+use crate::{application::Application, problem::Problem, routes::page, versions::Version};
 
 /// The header of a request's id, in both directions.
 const ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -143,7 +143,7 @@ pub async fn accompany(State(application): State<Arc<Application>>, mut request:
         start,
         status: 499,
     };
-    let is_open = matches!(record.route.as_str(), "/healthz" | "/readyz");
+    let is_open = matches!(record.route.as_str(), "/healthz" | "/readyz" | "/" | page::PART);
     let authorization = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     let mut response = if is_open || application.options.tokens.open(authorization) {
         request.extensions_mut().insert(context);

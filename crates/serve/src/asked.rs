@@ -8,7 +8,10 @@ use axum::{
     http::{HeaderMap, header},
 };
 use http_body_util::BodyExt;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use crate::{accompany::Context, application::Application, options::Limits, problem::Problem};
 
@@ -92,6 +95,18 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })?;
     deserializer.end().map_err(|error| Problem::malformed(format!("expected one JSON object, got {error}")))?;
     Ok(asked)
+}
+
+/// A whole number, which JSON may write as `2.0`.
+///
+/// # Errors
+/// If it is none.
+pub fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
+    // Of more than there can be there are as many as there are.
+    let exact = number.as_f64().filter(|value| value.fract() == 0.0 && *value >= 0.0);
+    let whole = number.as_u64().and_then(|value| usize::try_from(value).ok()).or(exact.map(|value| value as usize));
+    whole.map(Some).ok_or_else(|| serde::de::Error::custom(format!("expected a whole number, got {number}")))
 }
 
 /// The texts of a request, given as `text` or `texts`.

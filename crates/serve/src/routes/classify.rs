@@ -28,20 +28,11 @@ pub struct ClassifyRequest {
     /// The name of a model; the first one of the server where it is absent.
     model: Option<String>,
     /// Only the probabilities of so many classes, the most probable ones.
-    #[serde(default, deserialize_with = "whole")]
+    #[serde(default, deserialize_with = "asked::whole")]
     top_k: Option<usize>,
     /// No label is answered whose probability is below this, from 0 to 1; of a model of several labels a text it stands for
     /// the thresholds of the model.
     threshold: Option<f32>,
-}
-
-/// A whole number, which JSON may write as `2.0`.
-fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
-    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
-    // Of more than there can be there are as many as there are.
-    let exact = number.as_f64().filter(|value| value.fract() == 0.0 && *value >= 0.0);
-    let whole = number.as_u64().and_then(|value| usize::try_from(value).ok()).or(exact.map(|value| value as usize));
-    whole.map(Some).ok_or_else(|| serde::de::Error::custom(format!("expected a whole number, got {number}")))
 }
 
 /// The answers, in the order of the texts.

@@ -4,9 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Extension, body::Body, extract::State, http::Response};
 use serde::{Deserialize, Serialize};
-use spiketext::CostReport;
+use spiketext::{
+    CostReport, Model,
+    energy::{self, TABLES},
+    engine::known_words,
+};
 use utoipa::ToSchema;
 
+use super::changes::ChangesRequest;
 use crate::{
     accompany::Context,
     application::Application,
@@ -24,6 +29,8 @@ pub struct EnergyRequest {
     texts: Option<Vec<String>>,
     /// The name of a model; the first one of the server where it is absent.
     model: Option<String>,
+    /// Other settings of the model.
+    changes: Option<ChangesRequest>,
 }
 
 /// What a text costs, means over the texts.
@@ -47,6 +54,19 @@ pub struct EnergyAnswer {
     activation_sparsity: f64,
     /// Energy under every cost table.
     tables: BTreeMap<&'static str, TableEnergy>,
+    /// What other classifiers would cost that do the task of the project's study about as well.
+    rivals: Vec<RivalEnergy>,
+}
+
+/// Energy of a text for another classifier.
+#[derive(Serialize, ToSchema)]
+struct RivalEnergy {
+    /// What it is.
+    name: &'static str,
+    /// How it was measured to stand beside a spiking network.
+    about: &'static str,
+    /// Microjoules under every cost table.
+    microjoules: BTreeMap<&'static str, f64>,
 }
 
 /// Energy of a text under a cost table.
@@ -74,20 +94,21 @@ pub async fn energy(
     Extension(context): Extension<Context>,
     Asked(request): Asked<EnergyRequest>,
 ) -> Result<Response<Body>, Problem> {
-    let EnergyRequest { text, texts, model } = request;
+    let EnergyRequest { text, texts, model, changes } = request;
     let texts = asked::texts(text, texts, &application.options.limits)?;
-    let (model, version) = context.begin(&application, &texts, model.as_deref())?;
+    let (name, version) = context.begin(&application, &texts, model.as_deref())?;
     let work = move || {
-        let (predictions, _) = version.model.predict(&texts);
+        let model = ChangesRequest::apply(changes.as_ref(), &version)?;
+        let (predictions, _) = model.predict(&texts);
         let operations: Vec<_> = predictions.into_iter().map(|prediction| prediction.operations).collect();
-        let report = CostReport::spiking(version.model.network(), &operations);
-        let energy = |energy: &spiketext::energy::Energy| TableEnergy {
+        let report = CostReport::spiking(model.network(), &operations);
+        let energy = |energy: &energy::Energy| TableEnergy {
             snn_microjoules: energy.network,
             dnn_microjoules: energy.dnn,
             ratio: energy.ratio(),
         };
         Ok(EnergyAnswer {
-            model,
+            model: name,
             version: version.name.clone(),
             texts: report.texts,
             bytes: report.footprint.footprint,
@@ -95,8 +116,30 @@ pub async fn energy(
             multiply_accumulations: report.work.macs(),
             dnn_multiply_accumulations: report.dnn.macs(),
             activation_sparsity: report.activation_sparsity(),
+            rivals: rivals(&model, &texts)?,
             tables: report.energies.iter().map(|one| (one.table.name, energy(one))).collect(),
         })
     };
     application.work(context.deadline, work).await.map(|answer| document(&answer))
+}
+
+/// Means over the texts; one without a known word costs nothing, as of the network.
+fn rivals(model: &Model, texts: &[String]) -> Result<Vec<RivalEnergy>, Problem> {
+    let network = model.network();
+    let mut all: Vec<RivalEnergy> = Vec::new();
+    for text in texts {
+        let (_, ids) = model.words(text);
+        let of_text = energy::rivals(network, &ids).map_err(|_| Problem::internal())?;
+        let share = if known_words(network.config(), &ids) > 0 { 1.0 / texts.len() as f64 } else { 0.0 };
+        if all.is_empty() {
+            let none = || TABLES.iter().map(|table| (table.name, 0.0)).collect();
+            all.extend(of_text.iter().map(|one| RivalEnergy { name: one.name, about: one.about, microjoules: none() }));
+        }
+        for (sum, one) in all.iter_mut().zip(&of_text) {
+            for (table, microjoules) in TABLES.iter().zip(&one.microjoules) {
+                *sum.microjoules.entry(table.name).or_default() += share * microjoules;
+            }
+        }
+    }
+    Ok(all)
 }

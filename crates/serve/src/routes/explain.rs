@@ -7,6 +7,7 @@ use serde::Deserialize;
 use spiketext::explain::{Explainer, json};
 use utoipa::ToSchema;
 
+use super::changes::ChangesRequest;
 use crate::{
     accompany::Context,
     application::Application,
@@ -28,6 +29,8 @@ pub struct ExplainRequest {
     /// Do not ask the network again without each word: no drops, no fewest words.
     #[serde(default)]
     quick: bool,
+    /// Other settings of the model.
+    changes: Option<ChangesRequest>,
 }
 
 /// Tells why a text has its label.
@@ -47,12 +50,13 @@ pub async fn explain(
     Extension(context): Extension<Context>,
     Asked(request): Asked<ExplainRequest>,
 ) -> Result<Response<Body>, Problem> {
-    let ExplainRequest { text, model, quick } = request;
+    let ExplainRequest { text, model, quick, changes } = request;
     let limits = application.options.limits;
     check_text(&text, "text", &limits)?;
     let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
     let work = move || {
-        let tokens = version.model.words(&text).0.len().min(version.model.network().config().padding.longest());
+        let model = ChangesRequest::apply(changes.as_ref(), &version)?;
+        let tokens = model.words(&text).0.len().min(model.network().config().padding.longest());
         let most = if quick { limits.tokens.saturating_mul(QUICK) } else { limits.tokens };
         if tokens > most {
             let (field, helps) =
@@ -61,13 +65,13 @@ pub async fn explain(
                 format!("expected at most {most} tokens (spiketext serve --max-tokens), got {tokens}{helps}");
             return Err(Problem::invalid(field, message));
         }
-        let mut explainer = Explainer::new(&version.model);
+        let mut explainer = Explainer::new(&model);
         let found = explainer.explain(&text).map(|found| {
             let deletion = (!quick).then(|| explainer.delete(&found));
             (found, deletion)
         });
         let found = found.as_ref().map(|(found, deletion)| (found, deletion.as_ref()));
-        let mut object = json::object(&version.model, &text, found);
+        let mut object = json::object(&model, &text, found);
         object["model"] = name.into();
         object["version"] = version.name.clone().into();
         Ok(object.to_string().into_bytes())

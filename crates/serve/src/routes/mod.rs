@@ -1,9 +1,13 @@
 //! What is served, a route or a few of a kind a file, and the document that lists it.
 
+mod attack;
+mod changes;
 mod classify;
 mod document;
 mod energy;
 mod explain;
+mod filter;
+pub mod page;
 mod service;
 mod trace;
 
@@ -64,6 +68,8 @@ pub fn router(application: Arc<Application>) -> Router {
         .routes(routes!(trace::trace))
         .routes(routes!(explain::explain))
         .routes(routes!(energy::energy))
+        .routes(routes!(attack::attack))
+        .routes(routes!(filter::filter))
         .routes(routes!(service::models))
         .routes(routes!(service::health))
         .routes(routes!(service::readiness))
@@ -72,6 +78,7 @@ pub fn router(application: Arc<Application>) -> Router {
     // It has the same bytes as long as the program runs.
     let document = document::bytes(&document, &application.options.limits);
     router
+        .merge(page::routes())
         .route("/openapi.json", get(move || std::future::ready(problem::json(document.clone()))))
         .fallback(|| std::future::ready(Problem::not_found()))
         .method_not_allowed_fallback(|| std::future::ready(Problem::method()))

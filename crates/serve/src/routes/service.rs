@@ -43,6 +43,12 @@ struct ModelAnswer {
     words: usize,
     /// Time steps.
     steps: usize,
+    /// How words become spikes.
+    encoder: &'static str,
+    /// The words that each kernel of the text convolution sees.
+    widths: Vec<usize>,
+    /// Filters of each width.
+    filters: usize,
     /// The recipe that it was made by.
     recipe: String,
     /// The data set that it was made of.
@@ -71,6 +77,7 @@ pub async fn models(State(application): State<Arc<Application>>) -> Result<Respo
     let told = application.models().iter().enumerate().map(|(at, served)| {
         let version = served.version();
         let model = &version.model;
+        let config = model.network().config();
         ModelAnswer {
             name: served.place.name.clone(),
             version: version.name.clone(),
@@ -79,7 +86,10 @@ pub async fn models(State(application): State<Arc<Application>>) -> Result<Respo
             labels: model.labels().to_vec(),
             thresholds: model.thresholds().map(<[f32]>::to_vec),
             words: model.vocabulary().len(),
-            steps: model.network().config().steps,
+            steps: config.steps,
+            encoder: config.encoder.name(),
+            widths: config.convolution().widths.clone(),
+            filters: config.convolution().filters,
             recipe: model.training().recipe.clone(),
             dataset: model.training().dataset.clone(),
         }

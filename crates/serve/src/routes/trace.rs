@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 use spiketext::{
     Model, Network,
     engine::{LayerPotentials, LayerTrace, SpikeTrain, Trace},
+    network::LayerConfig,
 };
 use utoipa::ToSchema;
 
+use super::changes::ChangesRequest;
 use crate::{
     accompany::Context,
     application::Application,
     asked::{Asked, check_text},
     problem::{Problem, document},
-    versions::Version,
 };
 
 /// A text to trace.
@@ -29,6 +30,8 @@ pub struct TraceRequest {
     /// Also the current into each neuron and its membrane at each step.
     #[serde(default)]
     membranes: bool,
+    /// Other settings of the model.
+    changes: Option<ChangesRequest>,
 }
 
 /// What a network did with a text.
@@ -46,6 +49,8 @@ pub struct TraceAnswer {
     tokens: Vec<TraceToken>,
     /// Time steps.
     steps: Option<usize>,
+    /// How words became spikes.
+    encoder: &'static str,
     /// Spikes of the tokens: axes step, token, dimension.
     input: Option<Spikes>,
     /// The layers with neurons; one for each width of a convolution.
@@ -91,6 +96,11 @@ struct TraceLayer {
     shape: Vec<usize>,
     /// The indices of each spike, in the order of the axes; null where neurons only add up.
     spikes: Option<Vec<Vec<usize>>>,
+    /// The words that the kernel sees, of a layer that sees words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<usize>,
+    /// What a membrane has to pass; null where neurons have thresholds of their own, or none.
+    threshold: Option<f32>,
     /// The current into each neuron, all in the order of the axes.
     #[serde(skip_serializing_if = "Option::is_none")]
     currents: Option<Vec<f32>>,
@@ -98,6 +108,9 @@ struct TraceLayer {
     #[serde(skip_serializing_if = "Option::is_none")]
     membranes: Option<Vec<f32>>,
 }
+
+/// With as many tokens as may be traced, so many steps may be asked for; with fewer, more.
+const MOST_STEPS: usize = 8;
 
 const INPUT: &[&str] = &["step", "token", "dimension"];
 const POSITIONS: &[&str] = &["step", "position", "filter"];
@@ -118,34 +131,49 @@ pub async fn trace(
     Extension(context): Extension<Context>,
     Asked(request): Asked<TraceRequest>,
 ) -> Result<Response<Body>, Problem> {
-    let TraceRequest { text, model, membranes } = request;
+    let TraceRequest { text, model, membranes, changes } = request;
     let limits = application.options.limits;
     check_text(&text, "text", &limits)?;
     let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
     let work = move || {
-        let (mut tokens, _) = version.model.words(&text);
-        tokens.truncate(version.model.network().config().padding.longest());
-        if tokens.len() > limits.tokens {
-            let (most, got) = (limits.tokens, tokens.len());
+        let model = ChangesRequest::apply(changes.as_ref(), &version)?;
+        let config = model.network().config();
+        let (mut tokens, _) = model.words(&text);
+        tokens.truncate(config.padding.longest());
+        let (most, got) = (limits.tokens, tokens.len());
+        if got > most {
             let message = format!("expected at most {most} tokens (spiketext serve --max-tokens), got {got}");
             return Err(Problem::invalid("text", message));
         }
-        Ok(document(&traced(name, &version, &text, tokens, membranes)))
+        // What is answered grows with both.
+        let steps = most * MOST_STEPS.max(version.model.network().config().steps) / got.max(1);
+        if config.steps > steps {
+            let message = format!("expected at most {steps} steps for {got} tokens, got {}", config.steps);
+            return Err(Problem::invalid("changes.steps", message));
+        }
+        Ok(document(&traced(name, &version.name, &model, &text, tokens, membranes)))
     };
     application.work(context.deadline, work).await
 }
 
-fn traced(name: String, version: &Version, text: &str, tokens: Vec<String>, membranes: bool) -> TraceAnswer {
-    let model: &Model = &version.model;
+fn traced(
+    name: String,
+    version: &str,
+    model: &Model,
+    text: &str,
+    tokens: Vec<String>,
+    membranes: bool,
+) -> TraceAnswer {
     let known = |token: &String| model.vocabulary().id(token).is_some();
     let tokens = tokens.into_iter().map(|text| TraceToken { known: known(&text), text }).collect();
     let mut answer = TraceAnswer {
         model: name,
-        version: version.name.clone(),
+        version: version.to_owned(),
         classes: model.labels().to_vec(),
         unknown: true,
         tokens,
         steps: None,
+        encoder: model.network().config().encoder.name(),
         input: None,
         layers: None,
         scores: None,
@@ -201,6 +229,9 @@ fn layers(network: &Network, trace: &Trace, potentials: &[LayerPotentials], memb
         };
         let kind = leaf.layer.kind();
         let of_several = trains.len() > 1;
+        let of_text = matches!(leaf.layer, LayerConfig::TextConvolution { .. });
+        let shares = matches!(leaf.layer, LayerConfig::Neurons { .. });
+        let of_layer = leaf.layer.firing_neuron().filter(|_| !shares).map(|neuron| neuron.threshold);
         for (which, train) in trains.into_iter().enumerate() {
             let neurons = shown.currents[which].len() / steps;
             let (axes, shape) = match layer {
@@ -222,6 +253,8 @@ fn layers(network: &Network, trace: &Trace, potentials: &[LayerPotentials], memb
                 axes,
                 spikes,
                 shape,
+                width: of_text.then(|| widths[which]),
+                threshold: of_layer,
                 currents: membranes.then(|| shown.currents[which].clone()),
                 membranes: membranes.then(|| shown.membranes[which].clone()),
             });

@@ -8,6 +8,7 @@
 //! CostReport        all of it, means over texts, and its Energy under every table
 //! LookUp            operations of what adds up rows of a table, and their price
 //! Way               how it is computed, if not as it was counted
+//! Rival             what a text costs the cheapest networks that do the same task about as well
 //! ```
 
 mod counts;
@@ -16,6 +17,7 @@ pub mod lemaire;
 mod look_up;
 mod numbers;
 mod report;
+mod rivals;
 mod shape;
 mod tables;
 #[cfg(test)]
@@ -27,6 +29,7 @@ pub use footprint::Footprint;
 pub use look_up::LookUp;
 pub use numbers::Numbers;
 pub use report::{CostReport, Energy, ExactMeans};
+pub use rivals::{Rival, rivals};
 pub use shape::Shape;
 pub use tables::{
     CostTable, HOROWITZ_45NM_FP16, HOROWITZ_45NM_FP32, HOROWITZ_45NM_INT8, HOROWITZ_45NM_INT8_SUM32, Prices, TABLES,

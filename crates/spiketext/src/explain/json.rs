@@ -54,7 +54,7 @@ fn ngrams(model: &Model, found: &Explanation) -> Vec<Value> {
         .ngrams
         .iter()
         .map(|ngram| {
-            let filter = |part: &FilterPart| json!({ "filter": part.filter, "spikes": part.spikes });
+            let filter = |own: &FilterPart| json!({ "filter": own.filter, "spikes": own.spikes, "parts": own.parts });
             json!({
                 "width": widths[ngram.kernel], "start": ngram.start, "end": ngram.end, "parts": ngram.parts,
                 "units": ngram.units, "filters": ngram.filters.iter().map(filter).collect::<Vec<_>>(),

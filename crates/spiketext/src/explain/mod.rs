@@ -4,6 +4,7 @@
 //! relevance     from the read-out back to the spikes of each window of words, and from there to the words
 //! deletion      the scores without a word, and the fewest words that keep the label
 //! filters       what each filter listens to, over many texts
+//! favourites    the words that each place of a filter's window likes best, from its weights alone
 //! prune         a model without the filters that it can spare
 //! json          an explained text for programs
 //! faithfulness  whether words that said much are those that the model goes by
@@ -16,6 +17,7 @@
 
 mod deletion;
 pub mod faithfulness;
+pub mod favourites;
 pub mod filters;
 pub mod json;
 pub mod prune;

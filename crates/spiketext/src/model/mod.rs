@@ -2,10 +2,11 @@
 //!
 //! `directory` reads and writes it, `embedded` makes one image of bytes of it, `checksums` tell a damaged file, `report` is what it tells of its training, `card`
 //! writes its page for people, `texts` is what it keeps of the texts it has seen; `abstention` is when it had better
-//! not answer.
+//! not answer; `changed` runs it otherwise than it was trained.
 
 mod abstention;
 mod card;
+mod changed;
 mod checksums;
 mod directory;
 mod embedded;
@@ -20,6 +21,7 @@ use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 pub use abstention::Abstention;
+pub use changed::Changes;
 pub use directory::{CONFIG, MODEL_CARD, VOCABULARY, WEIGHTS};
 pub use embedded::EmbeddedModel;
 pub use report::{Accuracies, Adversarial, Choices, ClassReport, ColumnNames, Costs, Teacher, Training};

@@ -1,0 +1,179 @@
+//! `POST /v1/attack`: the few letters of a text that must change until the model answers otherwise.
+
+use std::sync::Arc;
+
+use axum::{Extension, body::Body, extract::State, http::Response};
+use serde::{Deserialize, Serialize};
+use spiketext::{Model, score::NoisePolicy, target::Target, text::Language};
+use spiketext_attack::{AttackRecipe, Origins, Protocol, Resources, Subject, Victim, trial};
+use utoipa::ToSchema;
+
+use super::changes::ChangesRequest;
+use crate::{
+    accompany::Context,
+    application::Application,
+    asked::{Asked, check_text},
+    problem::{Problem, document},
+};
+
+/// The attacks that need nothing but the program, as they are offered.
+const OFFERED: [AttackRecipe; 4] =
+    [AttackRecipe::DeepWordBug, AttackRecipe::Random, AttackRecipe::Homophones, AttackRecipe::LookAlikes];
+/// The seed of what is drawn: the same text is attacked alike every time.
+const SEED: u64 = 0;
+
+/// A text to attack.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttackRequest {
+    /// The text.
+    text: String,
+    /// The name of a model; the first one of the server where it is absent.
+    model: Option<String>,
+    /// `deepwordbug` or `random` (typing errors), or for Chinese `homophones` or `look-alikes` (characters that sound or
+    /// look alike); the first of those that suits the model's language where it is absent.
+    attack: Option<String>,
+    /// Other settings of the model.
+    changes: Option<ChangesRequest>,
+}
+
+/// What came of an attack.
+#[derive(Serialize, ToSchema)]
+pub struct AttackAnswer {
+    /// The name of the model.
+    model: String,
+    /// Its version.
+    version: String,
+    /// The attack.
+    attack: &'static str,
+    /// Whether the answer changed.
+    flipped: bool,
+    /// The text at the end: the first that is answered otherwise, or the worst that was found.
+    text: String,
+    /// The words that were changed.
+    changes: Vec<AttackChange>,
+    /// The answer before.
+    label: String,
+    /// The answer at the end.
+    label_after: String,
+    /// The probability of the first answer before.
+    probability: f32,
+    /// The same at the end.
+    probability_after: f32,
+    /// Texts that the model was asked for.
+    queries: u64,
+}
+
+/// A word that was changed.
+#[derive(Serialize, ToSchema)]
+struct AttackChange {
+    /// Which word of the text, from 0, as it is written.
+    place: usize,
+    /// What it was.
+    from: String,
+    /// What it became.
+    to: String,
+}
+
+/// Looks for the few letters that make the model answer otherwise.
+#[utoipa::path(
+    post,
+    path = "/v1/attack",
+    request_body = AttackRequest,
+    responses(
+        (status = 200, description = "The changed text, and whether it is answered otherwise", body = AttackAnswer),
+    )
+)]
+pub async fn attack(
+    State(application): State<Arc<Application>>,
+    Extension(context): Extension<Context>,
+    Asked(request): Asked<AttackRequest>,
+) -> Result<Response<Body>, Problem> {
+    let AttackRequest { text, model, attack, changes } = request;
+    let limits = application.options.limits;
+    check_text(&text, "text", &limits)?;
+    let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
+    let work = move || {
+        let model = ChangesRequest::apply(changes.as_ref(), &version)?;
+        if model.thresholds().is_some() {
+            let message = "expected a model of one label a text, got one of several labels";
+            return Err(Problem::invalid("model", message));
+        }
+        let recipe = recipe(attack.as_deref(), model.language())?;
+        let tokens = model.words(&text).0.len();
+        if tokens > limits.tokens {
+            let most = limits.tokens;
+            let message = format!("expected at most {most} tokens (spiketext serve --max-tokens), got {tokens}");
+            return Err(Problem::invalid("text", message));
+        }
+        attacked(name, &version.name, &model, recipe, text)
+    };
+    application.work(context.deadline, work).await.map(|answer| document(&answer))
+}
+
+fn recipe(asked: Option<&str>, language: Language) -> Result<AttackRecipe, Problem> {
+    let suits = |recipe: &AttackRecipe| recipe.suits(Protocol::Published, language);
+    let known: Vec<&str> = OFFERED.iter().filter(|recipe| suits(recipe)).map(|recipe| recipe.name()).collect();
+    let refused = || {
+        let got = asked.map_or_else(|| "none".to_owned(), |name| format!("'{name}'"));
+        let message = format!("expected one of {} for this model's language, got {got}", known.join(", "));
+        Problem::invalid("attack", message)
+    };
+    let found = match asked {
+        Some(name) => OFFERED.into_iter().find(|recipe| recipe.name() == name),
+        None if language == Language::Chinese => Some(AttackRecipe::Homophones),
+        None => Some(AttackRecipe::DeepWordBug),
+    };
+    found.filter(suits).ok_or_else(refused)
+}
+
+fn attacked(
+    name: String,
+    version: &str,
+    model: &Model,
+    recipe: AttackRecipe,
+    text: String,
+) -> Result<AttackAnswer, Problem> {
+    let label = |text: &str| model.predict(&[text]).0.into_iter().next().map_or(0, |prediction| prediction.label);
+    let before = label(&text);
+    let subjects = [Subject { index: 0, text, target: Target::of(before) }];
+    let (protocol, language) = (Protocol::Published, model.language());
+    let origins = Origins {
+        vectors: None,
+        lenient: false,
+        built_in: None,
+        wordnet: std::path::Path::new(""),
+        corpus: &[],
+    };
+    let gathered = Resources::gather(recipe.needs(protocol), language, &origins, &subjects);
+    let resources = gathered.map_err(|error| Problem::invalid("attack", error.to_string()))?;
+    let attack = recipe.build(protocol, language, &resources);
+    let attack = attack.map_err(|error| Problem::invalid("attack", error.to_string()))?;
+    let victim = Victim::Spiking { model, noise: NoisePolicy::Fixed, seed: model.seed(), judges: 1 };
+    let mut found = None;
+    let told = &mut |record| {
+        found = Some(record);
+        Ok::<(), Problem>(())
+    };
+    trial::attack(&attack, &victim, &subjects, SEED, told)?;
+    let attempt = found.ok_or_else(Problem::internal)?.attempt;
+    let after = label(&attempt.text);
+    let changed = |one: &spiketext_attack::Change| AttackChange {
+        place: one.place,
+        from: one.from.clone(),
+        to: one.to.clone(),
+    };
+    Ok(AttackAnswer {
+        model: name,
+        version: version.to_owned(),
+        attack: recipe.name(),
+        flipped: after != before,
+        changes: attempt.changes.iter().map(changed).collect(),
+        label: model.labels()[before].clone(),
+        label_after: model.labels()[after].clone(),
+        probability: attempt.before,
+        probability_after: attempt.after,
+        queries: attempt.queries,
+        text: attempt.text,
+    })
+}
