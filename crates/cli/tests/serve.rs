@@ -5,9 +5,9 @@ mod common;
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::{Shutdown, SocketAddr, TcpStream},
+    net::{Shutdown, TcpStream},
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,37 +15,13 @@ use std::{
     time::Duration,
 };
 
-use common::{fails, spiketext, succeeds};
+use common::{fails, server::Server, spiketext, succeeds};
 use serde_json::{Value, json};
 
 /// What hangs fails; nothing else is decided by time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A server that ends with the value.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    /// The lines after the first.
-    rest: BufReader<ChildStdout>,
-}
-
 impl Server {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
-        Self::of(spiketext(folder, &[&["serve", "--listen", "127.0.0.1:0"], arguments].concat()), folder)
-    }
-
-    /// The log goes to `log` in `folder`.
-    fn of(mut command: Command, folder: &Path) -> Self {
-        let log = fs::File::create(folder.join("log")).expect("a log");
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("started");
-        let mut rest = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut line = String::new();
-        rest.read_line(&mut line).expect("a line");
-        let address = line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("{line}: {:?}", fs::read_to_string(folder.join("log"))));
-        Self { child, address, rest }
-    }
-
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
@@ -75,13 +51,6 @@ impl Server {
     fn terminate(&self) {
         let killed = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().expect("kill");
         assert!(killed.success());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

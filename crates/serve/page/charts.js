@@ -5,6 +5,7 @@ import { colour, widthOf } from "./scene.js";
 /** Colours of lines, in order. */
 export const LINES = ["first", "second", "third", "fourth", "fifth", "sixth"];
 
+const tick = (value) => String(Number(value.toFixed(2)));
 const number = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(1) : value.toFixed(2));
 
 /** Round values between two bounds, about `count` of them. */
@@ -24,7 +25,7 @@ function axes(shapes, box, steps, low, high, unit) {
   const y = (value) => box.top + box.height - ((value - low) / (high - low || 1)) * box.height;
   for (const value of ticks(low, high, 3)) {
     shapes.push({ line: [box.left - 6, y(value), box.left + box.width + 6, y(value)], stroke: line, width: value === 0 ? 1.2 : 0.6 });
-    shapes.push({ text: number(value), at: [box.left - 10, y(value) + 4], anchor: "end", size: 11, fill: quiet });
+    shapes.push({ text: tick(value), at: [box.left - 10, y(value) + 4], anchor: "end", size: 11, fill: quiet });
   }
   const every = Math.ceil(steps / 10);
   for (let step = 0; step < steps; step += every) shapes.push({ text: String(step + 1), at: [x(step), box.top + box.height + 18], anchor: "middle", size: 11, fill: quiet });
@@ -133,19 +134,23 @@ export function energy(bars, table, width) {
   const positive = bars.map((bar) => bar.microjoules).filter((value) => value > 0);
   const low = Math.floor(Math.log10(Math.min(...positive)) - 0.3);
   const high = Math.ceil(Math.log10(Math.max(...positive)));
-  const left = Math.min(width * 0.42, 12 + Math.max(...bars.map((bar) => widthOf(bar.name, 12.5))));
+  const names = 12 + Math.max(...bars.map((bar) => widthOf(bar.name, 12.5)));
+  // Where there is no room beside the bars, names stand above them.
+  const above = names > width * 0.42;
+  const left = above ? 4 : names;
+  const each = above ? 44 : 30;
   const room = Math.max(60, width - left - 72);
   const x = (microjoules) => left + (microjoules > 0 ? ((Math.log10(microjoules) - low) / (high - low || 1)) * room : 0);
   const [ink, quiet, line] = ["ink", "quiet", "line"].map(colour);
-  const bottom = 8 + bars.length * 30;
+  const bottom = 8 + bars.length * each;
   for (let power = low; power <= high; power += 1) {
     shapes.push({ line: [x(10 ** power), 4, x(10 ** power), bottom], stroke: line, width: 0.7 });
     if (room / (high - low || 1) > 44 || (power - low) % 2 === 0) shapes.push({ text: joules(10 ** power).replace(".0 ", " "), at: [x(10 ** power), bottom + 16], anchor: "middle", size: 10.5, fill: quiet });
   }
   bars.forEach((bar, at) => {
-    const y = 8 + at * 30;
+    const y = 8 + at * each + (above ? 14 : 0);
     shapes.push({ rect: [left, y + 3, Math.max(1.5, x(bar.microjoules) - left), 18], fill: colour(bar.colour), round: 3 });
-    shapes.push({ text: bar.name, at: [left - 8, y + 16.5], anchor: "end", size: 12.5, fill: ink });
+    shapes.push({ text: bar.name, at: above ? [left, y - 2] : [left - 8, y + 16.5], anchor: above ? "start" : "end", size: 12.5, fill: ink });
     shapes.push({ text: joules(bar.microjoules), at: [x(bar.microjoules) + 6, y + 16.5], size: 12, fill: ink, bold: at === 0 });
   });
   const told = bars.map((bar) => `${bar.name} ${joules(bar.microjoules)}`).join(", ");

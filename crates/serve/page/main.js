@@ -13,6 +13,12 @@ import { fewest, push, words } from "./words.js";
 const ENCODERS = ["regular", "bernoulli", "latency", "direct", "phase", "burst", "codebook-binary", "codebook-green", "winners"];
 const ATTACKS = { zh: ["homophones", "look-alikes"], other: ["deepwordbug", "random"] };
 const ATTACK_NAMES = { deepwordbug: "typing errors (DeepWordBug)", random: "random typing errors", homophones: "characters that sound alike", "look-alikes": "characters that look alike" };
+/** What explanations assume, by the names that the server has for it. */
+const ESTIMATES = {
+  "shares-of-spikes": "What a neuron of the whole text said is shared among the words by their spikes, which is an estimate",
+  "positive-weights": "What a neuron of a further layer said is shared by the weights that drove it, which is an estimate",
+  charge: "Words are weighed by the charge of the outputs, not by the spikes that they made of it",
+};
 const TABLE = "45 nm, int8 with 32-bit sums (Horowitz 2014)";
 /** Milliseconds after the last key before what takes longer is asked for. */
 const PAUSE = 350;
@@ -115,13 +121,14 @@ function draw() {
 function drawCards() {
   const cards = $("cards");
   cards.replaceChildren();
-  const told = [];
+  const said = [];
+  const charts = [];
   [0, 1].forEach((at) => {
     const { trace } = views[at];
     const model = modelOf(at);
     if (!trace || !model) return;
     const card = element("article", { class: "card" });
-    if (modelOf(1)) card.append(element("h3", {}, `${model.name}, ${trace.steps ?? model.steps} steps, ${trace.encoder}`));
+    if (modelOf(1)) card.append(element("h3", {}, `${model.name}, ${trace.steps ?? model.steps} ${(trace.steps ?? model.steps) === 1 ? "step" : "steps"}, ${trace.encoder}`));
     const left = element("div");
     const right = element("div", { class: "figure" });
     card.append(left, right);
@@ -129,18 +136,22 @@ function drawCards() {
     if (trace.unknown) {
       left.append(element("div", { class: "label" }, "no known word"));
       left.append(element("p", { class: "hint" }, state.text.trim() ? `${model.name} knows none of these words; nothing was run.` : "Type a text, or pick one."));
-      told.push(`${model.name} knows no word of the text`);
+      said.push(`${model.name} knows no word of the text`);
       return;
     }
     const answered = labelsOf(model, trace);
     left.append(element("div", { class: "label" }, answered.join(", ") || "none"));
     left.append(classBars(model, trace));
-    const scene = scores(trace, Math.max(240, right.clientWidth || 440));
-    figures[`scores ${at}`] = scene;
-    right.append(toSvg(scene), saves(`scores ${at}`));
-    told.push(`${modelOf(1) ? `${model.name}: ` : ""}${answered.join(", ") || "none"}, ${percent(Math.max(...trace.probabilities))}`);
+    charts.push([at, right]);
+    said.push(`${modelOf(1) ? `${model.name}: ` : ""}${answered.join(", ") || "none"}, ${percent(Math.max(...trace.probabilities))}`);
   });
-  $("status").textContent = told.join("; ");
+  // Once all cards have their widths.
+  for (const [at, box] of charts) {
+    const scene = scores(views[at].trace, Math.max(240, box.clientWidth));
+    figures[`scores ${at}`] = scene;
+    box.append(toSvg(scene), saves(`scores ${at}`));
+  }
+  $("status").textContent = said.join("; ");
 }
 
 /** The label, or of a model of several labels all that reach their threshold. */
@@ -189,7 +200,7 @@ function drawWords() {
     box.append(words(explained, explained.classes.indexOf(name), Boolean(model.thresholds), who, (place) => chooseWord(at, place)));
     const kept = fewest(explained);
     if (kept) sentences.push(modelOf(1) ? `${model.name}: ${kept}` : kept);
-    if (explained.approximations && explained.approximations.length) sentences.push(`${modelOf(1) ? `${model.name}: ` : ""}shares are estimated here (${explained.approximations.join(", ")}).`);
+    if (explained.approximations && explained.approximations.length) sentences.push(`${modelOf(1) ? `${model.name}: ` : ""}${explained.approximations.map((name) => ESTIMATES[name] || name).join("; ")}.`);
   });
   if (!box.childElementCount) box.append(element("p", { class: "hint" }, "No known word yet."));
   $("fewest").textContent = sentences.join(" ");

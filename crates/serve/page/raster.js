@@ -86,8 +86,8 @@ export function raster(trace, room, chosen, speaks) {
       shapes.push({ text: token.text, at: [x, y + 4], anchor: "middle", size: WORD_SIZE, fill });
     }
   });
-  if (whole) shapes.push({ text: "whole text", at: [right + GAP + Math.max(28, steps * 3) / 2, y + 4], anchor: "middle", size: 10.5, fill: quiet });
   const width = Math.max(LEFT + cell * tokens.length + wholeWidth + RIGHT, Math.min(room, 320));
+  if (whole) shapes.push({ text: "whole text", at: [width - RIGHT + 4, y + 4], anchor: "end", size: 10.5, fill: quiet });
   const height = y + wordRoom;
   const count = bands.map((band) => `${band.name}: ${band.spikes.length} spikes`).join(", ");
   return { scene: { width, height, title: `Spike raster of ${tokens.length} words over ${steps} steps. ${count}.`, shapes }, spots };

@@ -43,8 +43,7 @@ impl Gated {
         change(&mut options);
         let place = options.models[0].clone();
         let application = Application::new(options, Log::to(std::io::sink()).expect("a log"));
-        let version =
-            Version::new(Arc::new(model(1.0, Readout::SpikeCount)), "1".to_owned(), None);
+        let version = Version::new(Arc::new(model(1.0, Readout::SpikeCount)), "1".to_owned(), None);
         let make = || -> MakeLabeller {
             let (begins, words) = (begins.clone(), Arc::clone(&words));
             Box::new(move |model| {

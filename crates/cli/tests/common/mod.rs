@@ -3,6 +3,8 @@
 // Each test file is a program that uses its own part of this.
 #![allow(dead_code)]
 
+pub mod server;
+
 use std::{
     collections::BTreeMap,
     path::Path,

@@ -138,13 +138,8 @@ fn attacked(
     let before = label(&text);
     let subjects = [Subject { index: 0, text, target: Target::of(before) }];
     let (protocol, language) = (Protocol::Published, model.language());
-    let origins = Origins {
-        vectors: None,
-        lenient: false,
-        built_in: None,
-        wordnet: std::path::Path::new(""),
-        corpus: &[],
-    };
+    let origins =
+        Origins { vectors: None, lenient: false, built_in: None, wordnet: std::path::Path::new(""), corpus: &[] };
     let gathered = Resources::gather(recipe.needs(protocol), language, &origins, &subjects);
     let resources = gathered.map_err(|error| Problem::invalid("attack", error.to_string()))?;
     let attack = recipe.build(protocol, language, &resources);

@@ -133,7 +133,11 @@ fn rivals(model: &Model, texts: &[String]) -> Result<Vec<RivalEnergy>, Problem> 
         let share = if known_words(network.config(), &ids) > 0 { 1.0 / texts.len() as f64 } else { 0.0 };
         if all.is_empty() {
             let none = || TABLES.iter().map(|table| (table.name, 0.0)).collect();
-            all.extend(of_text.iter().map(|one| RivalEnergy { name: one.name, about: one.about, microjoules: none() }));
+            all.extend(of_text.iter().map(|one| RivalEnergy {
+                name: one.name,
+                about: one.about,
+                microjoules: none(),
+            }));
         }
         for (sum, one) in all.iter_mut().zip(&of_text) {
             for (table, microjoules) in TABLES.iter().zip(&one.microjoules) {

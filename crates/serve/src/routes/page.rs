@@ -109,6 +109,9 @@ mod tests {
             }
         }
         assert!(PARTS.iter().map(|part| part.bytes.len()).sum::<usize>() < 200_000);
-        assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("style="), "offline, by policy");
+        assert!(
+            !page.contains("http://") && !page.contains("https://") && !page.contains("style="),
+            "offline, by policy"
+        );
     }
 }

@@ -105,7 +105,10 @@ mod tests {
         let additions = (4 + 3) * FILTERS + 3;
         let wanted = [macs * 0.3e-6, (macs * 0.3 + additions as f64 * 0.1) * 1e-6];
         let got = dnn.microjoules[fp32];
-        assert!(wanted.iter().any(|wanted| (got - wanted).abs() < 1e-9 * wanted), "{got}, expected one of {wanted:?}");
+        assert!(
+            wanted.iter().any(|wanted| (got - wanted).abs() < 1e-9 * wanted),
+            "{got}, expected one of {wanted:?}"
+        );
         assert!((bag.microjoules[fp32] - 12.0 * 0.9e-6).abs() < 1e-12, "four known words, three classes");
         assert_eq!((dnn.microjoules.len(), bag.microjoules.len()), (TABLES.len(), TABLES.len()));
     }

@@ -113,8 +113,10 @@ fn alone(network: &Network, kernel: usize, filter: usize) -> Network {
         output_neuron: *neuron,
         synapse_bits: config.synapse_bits,
     };
-    let weights =
-        Weights { codes: network.weights().codes.clone(), layers: vec![convolution, LayerWeights::default(), output] };
+    let weights = Weights {
+        codes: network.weights().codes.clone(),
+        layers: vec![convolution, LayerWeights::default(), output],
+    };
     alone.into_network().and_then(|config| Network::new(config, weights)).expect("part of a network is one")
 }
 

@@ -98,7 +98,9 @@ mod tests {
     fn spikes(model: &Model) -> usize {
         let (_, trace, _) = model.watch(TEXT).expect("known words");
         let LayerTrace::Positions(trains) = &trace.layers[0] else { panic!("spikes at positions") };
-        let places = |rows: usize, columns: usize| (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column)));
+        let places = |rows: usize, columns: usize| {
+            (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column)))
+        };
         let of = |train: &SpikeTrain| {
             places(train.rows(), train.dimension()).filter(|&(row, column)| train.get(row, column)).count()
         };
