@@ -58,6 +58,18 @@ impl Problem {
         Self { field, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message) }
     }
 
+    /// A field has a value that would do, but not for this model or beside the other fields.
+    pub fn unsuitable(field: impl Into<String>, message: impl Into<String>) -> Self {
+        let field = Some(field.into());
+        Self { field, ..Self::new(StatusCode::CONFLICT, "unsuitable", message) }
+    }
+
+    /// The model has no such filter.
+    pub fn unknown_filter(field: impl Into<String>, message: impl Into<String>) -> Self {
+        let field = Some(field.into());
+        Self { field, ..Self::new(StatusCode::NOT_FOUND, "unknown_filter", message) }
+    }
+
     /// No model has this name.
     pub fn unknown_model(name: &str, known: &[&str]) -> Self {
         let message = format!("expected a model that is served ({}), got '{name}'", known.join(", "));

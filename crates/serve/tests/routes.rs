@@ -5,53 +5,17 @@ mod common;
 use std::sync::Arc;
 
 use axum::{
-    Router,
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
-use common::{Lines, get, model, post, post_json, send};
+use common::{Server, get, model, post, post_json, send};
 use serde_json::{Value, json};
 use spiketext::{
-    CostReport, Model,
+    CostReport,
     explain::{Explainer, json as explained},
     network::Readout,
 };
-use spiketext_serve::{Application, Log, Options, Place, Tokens, Watch, router};
-
-/// A server of three models: one whose outputs fire, one whose outputs add up, and one of several labels.
-struct Server {
-    folder: tempfile::TempDir,
-    application: Arc<Application>,
-    router: Router,
-    log: Log,
-    lines: Lines,
-}
-
-impl Server {
-    fn new(change: impl FnOnce(&mut Options)) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let several =
-            model(1.5, Readout::Membrane).with_thresholds(vec![0.4, 0.5, 0.6]).expect("a model of several labels");
-        let models =
-            [("first", model(1.0, Readout::SpikeCount)), ("adds", model(1.0, Readout::Membrane)), ("tags", several)];
-        let mut places = Vec::new();
-        for (name, model) in models {
-            model.save(&folder.path().join(name)).expect("saved");
-            places.push(Place { name: name.to_owned(), folder: folder.path().join(name) });
-        }
-        let mut options = Options::new(places);
-        change(&mut options);
-        let lines = Lines::default();
-        let log = Log::to(lines.clone()).expect("a log");
-        let application = Application::new(options, log.clone());
-        application.load().expect("models");
-        Self { folder, router: router(Arc::clone(&application)), application, log, lines }
-    }
-
-    fn model(&self, name: &str) -> Model {
-        Model::load(&self.folder.path().join(name)).expect("a model")
-    }
-}
+use spiketext_serve::{Tokens, Watch};
 
 /// Numbers as they come back from a document.
 fn written(values: &[f32]) -> Value {
@@ -266,6 +230,18 @@ async fn refusals_have_one_shape_and_name_the_field() {
         ("/v1/explain", r#"{"text": "a", "quick": 1}"#, 422, "quick", "boolean"),
         ("/v1/explain", &format!(r#"{{"text": "{long}"}}"#), 422, "text", "--max-text"),
         ("/v1/energy", r#"{"text": null}"#, 422, "text", "neither"),
+        ("/v1/trace", r#"{"text": "good", "changes": {"steps": 0}}"#, 422, "changes.steps", "1 to 64"),
+        ("/v1/trace", r#"{"text": "good", "changes": {"steps": 65}}"#, 422, "changes.steps", "65"),
+        ("/v1/explain", r#"{"text": "good", "changes": {"threshold": 0}}"#, 422, "changes.threshold", "0.01"),
+        ("/v1/energy", r#"{"text": "good", "changes": {"encoder": "morse"}}"#, 422, "changes.encoder", "regular"),
+        ("/v1/energy", r#"{"text": "good", "changes": {"step": 1}}"#, 422, "changes.step", "`steps`"),
+        ("/v1/trace", r#"{"text": "good", "changes": {"encoder": "phase", "steps": 3}}"#, 409, "changes", "8"),
+        ("/v1/attack", r#"{"text": "good", "attack": "textfooler"}"#, 422, "attack", "deepwordbug"),
+        ("/v1/attack", r#"{"text": "good", "attack": "homophones"}"#, 409, "attack", "random"),
+        ("/v1/attack", r#"{"text": "good", "model": "tags"}"#, 409, "model", "several labels"),
+        ("/v1/filter", r#"{"width": 3, "filter": 0}"#, 404, "width", "(1, 2)"),
+        ("/v1/filter", r#"{"width": 1, "filter": 2}"#, 404, "filter", "0 to 1"),
+        ("/v1/filter", r#"{"width": 1}"#, 422, "body", "filter"),
     ] {
         let answer = post(&server.router, path, body.to_owned()).await;
         let (named, _, message) = answer.refusal();
@@ -292,7 +268,7 @@ async fn refusals_have_one_shape_and_name_the_field() {
     let request = Request::post("/v1/classify").header(header::CONTENT_TYPE, "application/JSON; charset=utf-8");
     let answer = send(&server.router, request.body(Body::from(r#"{"text": "a"}"#)).expect("a request")).await;
     assert_eq!(answer.status, StatusCode::OK);
-    for path in ["/", "/v1", "/v1/classify/", "/.env", "/v2/models"] {
+    for path in ["/page", "/v1", "/v1/classify/", "/.env", "/v2/models"] {
         assert_eq!(get(&server.router, path).await.refusal().1, "not_found");
     }
     for (method, path, allowed) in [
@@ -388,9 +364,18 @@ async fn models_are_listed_and_the_interface_described() {
     let document = get(&server.router, "/openapi.json").await.json();
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.")), "{document}");
     let paths: Vec<&String> = document["paths"].as_object().expect("paths").keys().collect();
-    for path in
-        ["/v1/classify", "/v1/trace", "/v1/explain", "/v1/energy", "/v1/models", "/healthz", "/readyz", "/metrics"]
-    {
+    for path in [
+        "/v1/classify",
+        "/v1/trace",
+        "/v1/explain",
+        "/v1/energy",
+        "/v1/attack",
+        "/v1/filter",
+        "/v1/models",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ] {
         assert!(paths.iter().any(|own| *own == path), "{path}");
     }
     let schemas = document["components"]["schemas"].as_object().expect("schemas");
@@ -403,7 +388,7 @@ async fn models_are_listed_and_the_interface_described() {
         assert_eq!(schemas["EnergyRequest"]["oneOf"][at]["required"], json!([field]));
     }
     // Whatever a body asks for, it can be refused as one.
-    for path in ["/v1/classify", "/v1/trace", "/v1/explain", "/v1/energy"] {
+    for path in ["/v1/classify", "/v1/trace", "/v1/explain", "/v1/energy", "/v1/attack", "/v1/filter"] {
         let responses = document["paths"][path]["post"]["responses"].as_object().expect("responses");
         for status in ["200", "400", "401", "404", "408", "413", "415", "422", "500", "503", "504"] {
             assert!(responses.contains_key(status), "{path}: {status}");

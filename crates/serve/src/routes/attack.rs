@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The attacks that need nothing but the program, as they are offered.
-const OFFERED: [AttackRecipe; 4] =
+pub const OFFERED: [AttackRecipe; 4] =
     [AttackRecipe::DeepWordBug, AttackRecipe::Random, AttackRecipe::Homophones, AttackRecipe::LookAlikes];
 /// The seed of what is drawn: the same text is attacked alike every time.
 const SEED: u64 = 0;
@@ -97,7 +97,7 @@ pub async fn attack(
         let model = ChangesRequest::apply(changes.as_ref(), &version)?;
         if model.thresholds().is_some() {
             let message = "expected a model of one label a text, got one of several labels";
-            return Err(Problem::invalid("model", message));
+            return Err(Problem::unsuitable("model", message));
         }
         let recipe = recipe(attack.as_deref(), model.language())?;
         let tokens = model.words(&text).0.len();
@@ -112,19 +112,24 @@ pub async fn attack(
 }
 
 fn recipe(asked: Option<&str>, language: Language) -> Result<AttackRecipe, Problem> {
+    let names = |recipes: &[AttackRecipe]| recipes.iter().map(|recipe| recipe.name()).collect::<Vec<_>>().join(", ");
+    let Some(asked) = asked else {
+        let of_language =
+            if language == Language::Chinese { AttackRecipe::Homophones } else { AttackRecipe::DeepWordBug };
+        return Ok(of_language);
+    };
+    let found = OFFERED
+        .into_iter()
+        .find(|recipe| recipe.name() == asked)
+        .ok_or_else(|| Problem::invalid("attack", format!("expected one of {}, got '{asked}'", names(&OFFERED))))?;
     let suits = |recipe: &AttackRecipe| recipe.suits(Protocol::Published, language);
-    let known: Vec<&str> = OFFERED.iter().filter(|recipe| suits(recipe)).map(|recipe| recipe.name()).collect();
-    let refused = || {
-        let got = asked.map_or_else(|| "none".to_owned(), |name| format!("'{name}'"));
-        let message = format!("expected one of {} for this model's language, got {got}", known.join(", "));
-        Problem::invalid("attack", message)
-    };
-    let found = match asked {
-        Some(name) => OFFERED.into_iter().find(|recipe| recipe.name() == name),
-        None if language == Language::Chinese => Some(AttackRecipe::Homophones),
-        None => Some(AttackRecipe::DeepWordBug),
-    };
-    found.filter(suits).ok_or_else(refused)
+    if suits(&found) {
+        return Ok(found);
+    }
+    let known: Vec<AttackRecipe> = OFFERED.into_iter().filter(suits).collect();
+    let language = language.name();
+    let message = format!("expected one of {} for a model of the language {language}, got '{asked}'", names(&known));
+    Err(Problem::unsuitable("attack", message))
 }
 
 fn attacked(

@@ -57,6 +57,6 @@ impl ChangesRequest {
             encoder: encoder.filter(|&encoder| encoder != config.encoder),
             threshold: threshold.filter(|&factor| factor != 1.0),
         };
-        version.with_changes(&changes).map_err(|error| Problem::invalid("changes", error.to_string()))
+        version.with_changes(&changes).map_err(|error| Problem::unsuitable("changes", error.to_string()))
     }
 }

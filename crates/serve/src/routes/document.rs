@@ -1,16 +1,20 @@
 //! The OpenAPI document as it is served: what every route that reads a body has in common, and what its types cannot say.
 
 use serde_json::{Value, json};
+use spiketext::Encoder;
+use spiketext_attack::AttackRecipe;
 use utoipa::openapi::OpenApi;
 
+use super::attack::OFFERED;
 use crate::options::Limits;
 
 /// What may come of a request with a body, whatever it asks for.
-const REFUSALS: [(&str, &str); 10] = [
+const REFUSALS: [(&str, &str); 11] = [
     ("400", "No JSON, or it did not come whole"),
     ("401", "No token of this server"),
-    ("404", "No such model"),
+    ("404", "No such model, or filter of it"),
     ("408", "The body did not come in time"),
+    ("409", "A field does not suit this model, or the other fields; it is named"),
     ("413", "The body is too large"),
     ("415", "The body is not said to be JSON"),
     ("422", "A field is wrong; it is named"),
@@ -30,8 +34,17 @@ pub fn bytes(document: &OpenApi, limits: &Limits) -> Vec<u8> {
             responses.entry(status).or_insert_with(own);
         }
     }
+    let encoders = Encoder::ALL.map(Encoder::name);
+    let attacks = OFFERED.map(AttackRecipe::name);
     for schema in document["components"]["schemas"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
         let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { continue };
+        for (field, names) in [("encoder", &encoders[..]), ("attack", &attacks[..])] {
+            // Answers have such fields, too, whose type is plainly a string.
+            let may_be_absent = |field: &&mut Value| field["type"].is_array();
+            if let Some(field) = properties.get_mut(field).filter(may_be_absent) {
+                field["enum"] = names.iter().map(|name| json!(name)).chain([Value::Null]).collect();
+            }
+        }
         let either = properties.contains_key("text") && properties.contains_key("texts");
         if !either {
             continue;

@@ -78,7 +78,7 @@ pub async fn filter(
         let shape = version.model.network().config().convolution();
         let refused = |field: &str, expected: String, got: Option<usize>| {
             let got = got.map_or_else(|| "null".to_owned(), |got| got.to_string());
-            Err(Problem::invalid(field, format!("expected {expected}, got {got}")))
+            Err(Problem::unknown_filter(field, format!("expected {expected}, got {got}")))
         };
         let Some(kernel) = shape.widths.iter().position(|&own| Some(own) == width) else {
             let widths: Vec<String> = shape.widths.iter().map(ToString::to_string).collect();

@@ -149,7 +149,7 @@ pub async fn trace(
         let steps = most * MOST_STEPS.max(version.model.network().config().steps) / got.max(1);
         if config.steps > steps {
             let message = format!("expected at most {steps} steps for {got} tokens, got {}", config.steps);
-            return Err(Problem::invalid("changes.steps", message));
+            return Err(Problem::unsuitable("changes.steps", message));
         }
         Ok(document(&traced(name, &version.name, &model, &text, tokens, membranes)))
     };
