@@ -11,7 +11,7 @@ use crate::{asked, problem::Problem, versions::Version};
 /// The most time steps that may be asked for.
 const MOST_STEPS: usize = 64;
 /// The largest factor of thresholds, and one divided by the smallest.
-const MOST_FACTOR: f32 = 100.0;
+const MOST_FACTOR: f64 = 100.0;
 
 /// Settings that differ from those of the model, which is not trained again for them.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -25,7 +25,7 @@ pub struct ChangesRequest {
     encoder: Option<String>,
     /// By what the thresholds of all neurons before the read-out are multiplied, from 0.01 to 100.
     #[schema(minimum = 0.01, maximum = 100.0)]
-    threshold: Option<f32>,
+    threshold: Option<f64>,
 }
 
 impl ChangesRequest {
@@ -55,7 +55,7 @@ impl ChangesRequest {
         let changes = Changes {
             steps: own.steps.filter(|&steps| steps != config.steps),
             encoder: encoder.filter(|&encoder| encoder != config.encoder),
-            threshold: threshold.filter(|&factor| factor != 1.0),
+            threshold: threshold.map(|factor| factor as f32).filter(|&factor| factor != 1.0),
         };
         version.with_changes(&changes).map_err(|error| Problem::unsuitable("changes", error.to_string()))
     }

@@ -32,7 +32,7 @@ pub struct ClassifyRequest {
     top_k: Option<usize>,
     /// No label is answered whose probability is below this, from 0 to 1; of a model of several labels a text it stands for
     /// the thresholds of the model.
-    threshold: Option<f32>,
+    threshold: Option<f64>,
 }
 
 /// The answers, in the order of the texts.
@@ -99,6 +99,8 @@ pub async fn classify(
     if let Some(threshold) = threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
         return Err(Problem::invalid("threshold", format!("expected a probability from 0 to 1, got {threshold}")));
     }
+    // Looked at as it came: what is a little more than 1 would be 1 in single precision.
+    let threshold = threshold.map(|threshold| threshold as f32);
     if top_k == Some(0) {
         return Err(Problem::invalid("top_k", "expected 1 or more, got 0"));
     }
