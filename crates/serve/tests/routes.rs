@@ -1,6 +1,8 @@
 //! Every route, what it refuses, and what stands around its answers.
 
 mod common;
+#[path = "common/server.rs"]
+mod server;
 
 use std::sync::Arc;
 
@@ -8,8 +10,9 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
-use common::{Server, get, model, post, post_json, send};
+use common::{get, model, post, post_json, send};
 use serde_json::{Value, json};
+use server::Server;
 use spiketext::{
     CostReport,
     explain::{Explainer, json as explained},

@@ -1,13 +1,16 @@
 //! What is asked about one text: other settings, letters that flip an answer, what a filter likes; and the page that asks it.
 
 mod common;
+#[path = "common/server.rs"]
+mod server;
 
 use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
-use common::{Server, get, post_json, send};
+use common::{get, post_json, send};
 use serde_json::{Value, json};
+use server::Server;
 use spiketext::{
     encode::Encoder,
     explain::{Explainer, favourites::favourites, json as explained},

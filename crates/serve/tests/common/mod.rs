@@ -23,7 +23,6 @@ use spiketext::{
     text::Vocabulary,
 };
 use spiketext_kernels::{ConvolutionShape, NeuronParameters};
-use spiketext_serve::{Application, Log, Options, Place, router};
 use tower::ServiceExt;
 
 /// A model of three words and three classes; another `shift` is another model, and outputs fire or add up.
@@ -69,41 +68,6 @@ pub fn model(shift: f32, readout: Readout) -> Model {
         Training { program: "test".into(), ..Training::default() },
     )
     .expect("a model")
-}
-
-/// A server of three models: one whose outputs fire, one whose outputs add up, and one of several labels.
-pub struct Server {
-    pub folder: tempfile::TempDir,
-    pub application: Arc<Application>,
-    pub router: Router,
-    pub log: Log,
-    pub lines: Lines,
-}
-
-impl Server {
-    pub fn new(change: impl FnOnce(&mut Options)) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let several =
-            model(1.5, Readout::Membrane).with_thresholds(vec![0.4, 0.5, 0.6]).expect("a model of several labels");
-        let models =
-            [("first", model(1.0, Readout::SpikeCount)), ("adds", model(1.0, Readout::Membrane)), ("tags", several)];
-        let mut places = Vec::new();
-        for (name, model) in models {
-            model.save(&folder.path().join(name)).expect("saved");
-            places.push(Place { name: name.to_owned(), folder: folder.path().join(name) });
-        }
-        let mut options = Options::new(places);
-        change(&mut options);
-        let lines = Lines::default();
-        let log = Log::to(lines.clone()).expect("a log");
-        let application = Application::new(options, log.clone());
-        application.load().expect("models");
-        Self { folder, router: router(Arc::clone(&application)), application, log, lines }
-    }
-
-    pub fn model(&self, name: &str) -> Model {
-        Model::load(&self.folder.path().join(name)).expect("a model")
-    }
 }
 
 /// A log that can be read.
