@@ -288,6 +288,7 @@ def answer(options):
         "developed_on": f"{FOLDS} folds of the texts it is fitted to", "seconds_of_reading": round(seconds, 1),
         "seconds": round(time.perf_counter() - began, 1),
     }
+    record.setdefault("development_accuracy", record["head"]["development_accuracy"])  # an encoder as it comes has none
     # Beside the encoder's own texts, as far as they are named, stand those of the split.
     of_encoder = record.get("fitted_on", {}).get("least", [])
     record["fitted_on"] = teacher.fitted_on(train_texts, of_encoder)
