@@ -142,7 +142,9 @@ class Teacher(nn.Module):
 
     def pooled(self, words):
         """What the head reads of each text."""
-        states, real = self.encoder(words)
+        return self.pool(*self.encoder(words))
+
+    def pool(self, states, real):
         if self.pooling == "first":
             return states[:, 0].float()
         real = real.unsqueeze(2).float()
