@@ -7,7 +7,7 @@ mod document;
 mod energy;
 mod explain;
 mod filter;
-pub mod page;
+mod page;
 mod service;
 mod trace;
 

@@ -10,15 +10,12 @@ use axum::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::problem::Problem;
+use crate::{accompany::PAGE_PART, problem::Problem};
 
 /// What a browser may do with the page: run and show what this server sends, and ask this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
-
-/// The route of a part; it says nothing that is not in the program, so it needs no token.
-pub const PART: &str = "/page/{part}";
 
 /// A part of the page.
 struct Part {
@@ -54,7 +51,7 @@ parts! {
 /// The routes of the page.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let page = |headers: HeaderMap| std::future::ready(answer(&PARTS[0], &headers));
-    Router::new().route("/", get(page)).route(PART, get(part))
+    Router::new().route("/", get(page)).route(PAGE_PART, get(part))
 }
 
 async fn part(Path(name): Path<String>, headers: HeaderMap) -> Response<Body> {
