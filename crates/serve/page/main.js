@@ -69,6 +69,8 @@ async function refresh() {
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     trouble(error);
+    // What was answered before is no answer to this text.
+    views.fill({});
   }
   attacked = null;
   draw();
