@@ -50,5 +50,8 @@ export async function ask(kind, path, body) {
   }
 }
 
+/** The question of a kind that is still open, if there is one, is void. */
+export const drop = (kind) => open.get(kind)?.abort();
+
 /** The models of the server. */
 export const models = () => send("v1/models").then((answer) => answer.models);

@@ -156,3 +156,21 @@ export function energy(bars, table, width) {
   const told = bars.map((bar) => `${bar.name} ${joules(bar.microjoules)}`).join(", ");
   return { width, height: bottom + 24, title: `Energy of this text, priced by ${table}: ${told}.`, shapes };
 }
+
+/** The bars of one account or of two beside each other, as the server gives them, under a cost table. */
+export function energyBars(accounts, table) {
+  const bars = accounts.map((costs, at) => ({ name: costs.model, colour: at ? "bar-beside" : "bar", microjoules: costs.tables[table].snn_microjoules }));
+  for (const costs of accounts) {
+    const name = accounts.length > 1 ? `DNN shaped as ${costs.model}` : "DNN of the same shape";
+    bars.push({ name, colour: "bar-rival", microjoules: costs.tables[table].dnn_microjoules });
+  }
+  for (const rival of accounts[0].rivals) bars.push({ name: rival.name, colour: "bar-rival", microjoules: rival.microjoules[table] });
+  return bars;
+}
+
+/** What was counted, and who the rivals are. */
+export function operations(costs) {
+  const whole = (value) => Math.round(value).toLocaleString("en");
+  const rivals = costs.rivals.map((rival) => `${rival.name}: ${rival.about}.`).join(" ");
+  return `${costs.model}: ${whole(costs.accumulations)} additions and ${whole(costs.multiply_accumulations)} multiplications; the DNN of its shape ${whole(costs.dnn_multiply_accumulations)} multiplications. ${rivals}`;
+}

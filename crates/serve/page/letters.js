@@ -1,5 +1,6 @@
-// Two texts beside each other: which letters went and which came.
+// Two texts beside each other: which letters went and which came, after an attack or by hand.
 
+import { percent } from "./card.js";
 import { element } from "./scene.js";
 
 /** More letters than this are compared word by word. */
@@ -26,7 +27,7 @@ function changes(a, b) {
 }
 
 /** A paragraph that shows what became of a text. */
-export function compared(before, after) {
+function compared(before, after) {
   let parts = [[...before], [...after]];
   if (parts.some((letters) => letters.length > MOST)) parts = [before, after].map((text) => text.split(/(?<=\s)/));
   if (parts.some((items) => items.length > MOST)) return element("p", { class: "texts" }, after);
@@ -46,4 +47,37 @@ export function compared(before, after) {
   }
   flush();
   return line;
+}
+
+function button(name, press) {
+  const made = element("button", { type: "button" }, name);
+  made.addEventListener("click", press);
+  return made;
+}
+
+/** What an attack found; `put` takes a text over, with the answer to the text before it. */
+export function attackTold(attacked, put) {
+  const { asked: text, label, probability } = attacked;
+  const told = attacked.flipped
+    ? `${label} ${percent(probability)} becomes ${attacked.label_after}; ${attacked.changes.length} of the words changed, ${attacked.queries} texts asked for.`
+    : `Still ${label} after ${attacked.queries} texts; the worst that was found leaves it ${percent(attacked.probability_after)} instead of ${percent(probability)}.`;
+  const use = button("Put it above", () => put(attacked.text, { text, label, probability }));
+  return [element("p", {}, told), compared(text, attacked.text), use];
+}
+
+/** What became of the answer to a text that was kept. */
+export function editsTold(kept, text, answer, put) {
+  const label = answer.unknown ? "no known word" : answer.label;
+  const share = answer.unknown ? "" : ` ${percent(Math.max(...answer.probabilities))}`;
+  const told = element("p", {}, `It was ${kept.label} ${percent(kept.probability)}; ${label === kept.label ? "it is still" : "now it is"} ${label}${share}.`);
+  return kept.text === text ? [told] : [told, compared(kept.text, text), button("Back to the first text", () => put(kept.text))];
+}
+
+const ATTACKS = { zh: ["homophones", "look-alikes"], other: ["deepwordbug", "random"] };
+const ATTACK_NAMES = { deepwordbug: "typing errors (DeepWordBug)", random: "random typing errors", homophones: "characters that sound alike", "look-alikes": "characters that look alike" };
+
+/** The attacks for texts of a language, as the options of a list. */
+export function offerAttacks(select, language) {
+  const names = ATTACKS[language] || ATTACKS.other;
+  select.replaceChildren(...names.map((name) => element("option", { value: name }, ATTACK_NAMES[name])));
 }

@@ -1,24 +1,19 @@
 // The page: what is typed and set goes to the server, what comes back is drawn. State is in one object, a link holds it.
 
-import { Refused, ask, models as askModels, useToken } from "./ask.js";
-import { LINES, energy, membranes, scores } from "./charts.js";
+import { Refused, ask, drop, models as askModels, useToken } from "./ask.js";
+import { LINES, energy, energyBars, membranes, operations, scores } from "./charts.js";
+import { classBars, labelsOf, percent } from "./card.js";
 import { EXAMPLES } from "./examples.js";
+import { addSaves, figures, saves } from "./figures.js";
 import * as filters from "./filters.js";
-import { compared } from "./letters.js";
-import { describe, raster, spotAt } from "./raster.js";
-import { colour, element, save, toCanvas, toSvg } from "./scene.js";
-import { changes, fromFragment, toFragment } from "./state.js";
-import { fewest, push, words } from "./words.js";
+import { attackTold, editsTold, offerAttacks } from "./letters.js";
+import { isThere, outputs, seriesOf } from "./neurons.js";
+import { describe, raster, spikeCounts, spotAt } from "./raster.js";
+import { element, toCanvas, toSvg } from "./scene.js";
+import { ENCODERS, changes, fromFragment, toFragment } from "./state.js";
+import { setTheme } from "./theme.js";
+import { estimates, fewest, push, words } from "./words.js";
 
-const ENCODERS = ["regular", "bernoulli", "latency", "direct", "phase", "burst", "codebook-binary", "codebook-green", "winners"];
-const ATTACKS = { zh: ["homophones", "look-alikes"], other: ["deepwordbug", "random"] };
-const ATTACK_NAMES = { deepwordbug: "typing errors (DeepWordBug)", random: "random typing errors", homophones: "characters that sound alike", "look-alikes": "characters that look alike" };
-/** What explanations assume, by the names that the server has for it. */
-const ESTIMATES = {
-  "shares-of-spikes": "What a neuron of the whole text said is shared among the words by their spikes, which is an estimate",
-  "positive-weights": "What a neuron of a further layer said is shared by the weights that drove it, which is an estimate",
-  charge: "Words are weighed by the charge of the outputs, not by the spikes that they made of it",
-};
 const TABLE = "45 nm, int8 with 32-bit sums (Horowitz 2014)";
 /** Milliseconds after the last key before what takes longer is asked for. */
 const PAUSE = 350;
@@ -38,7 +33,6 @@ let spots = [];
 let cursor = -1;
 let pinned = null;
 let attacked = null;
-const figures = {};
 
 const modelOf = (at) => known.find((one) => one.name === (at ? state.beside : state.model));
 
@@ -58,6 +52,7 @@ let later = 0;
 async function refresh() {
   keep();
   clearTimeout(later);
+  drop("attack");
   const text = state.text;
   const jobs = [0, 1].filter((at) => modelOf(at)).map((at) => load(at, text));
   if (!modelOf(1)) views[1] = {};
@@ -68,6 +63,8 @@ async function refresh() {
     trouble(null);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    // Another server answers at this address now.
+    if (error.status === 404 && error.field === "model") return start();
     trouble(error);
     // What was answered before is no answer to this text.
     views.fill({});
@@ -79,20 +76,27 @@ async function refresh() {
 
 async function load(at, text) {
   const body = { text, model: modelOf(at).name, changes: changes(state) };
+  // A text too long for a raster still has an answer.
+  const traced = ask(`trace ${at}`, "v1/trace", { ...body, membranes: true }).catch((error) => {
+    if (error instanceof Refused && error.field === "text") return { refused: error.message };
+    throw error;
+  });
   const [trace, explained, costs] = await Promise.all([
-    ask(`trace ${at}`, "v1/trace", { ...body, membranes: true }),
+    traced,
     ask(`explain ${at}`, "v1/explain", { ...body, quick: true }),
     ask(`energy ${at}`, "v1/energy", body),
   ]);
   if (!trace || !explained || !costs) return null;
-  views[at] = { trace, explained, costs };
+  const { classes, label, probabilities, tokens } = explained;
+  const answer = trace.refused ? { classes, label, probabilities, unknown: tokens === null } : trace;
+  views[at] = { text, answer, trace: trace.refused ? null : trace, refused: trace.refused, explained, costs };
   return at;
 }
 
 /** Asks for what words do when they are left out, once typing has paused. */
 async function reasons(text) {
   for (const at of [0, 1]) {
-    if (!modelOf(at) || !views[at].trace || views[at].trace.unknown) continue;
+    if (!modelOf(at) || !views[at].trace || views[at].answer.unknown) continue;
     try {
       const explained = await ask(`explain ${at}`, "v1/explain", { text, model: modelOf(at).name, changes: changes(state) });
       if (!explained || text !== state.text) return;
@@ -126,26 +130,30 @@ function drawCards() {
   const said = [];
   const charts = [];
   [0, 1].forEach((at) => {
-    const { trace } = views[at];
+    const { answer, trace } = views[at];
     const model = modelOf(at);
-    if (!trace || !model) return;
+    if (!answer || !model) return;
     const card = element("article", { class: "card" });
-    if (modelOf(1)) card.append(element("h3", {}, `${model.name}, ${trace.steps ?? model.steps} ${(trace.steps ?? model.steps) === 1 ? "step" : "steps"}, ${trace.encoder}`));
+    if (modelOf(1)) {
+      const steps = state.steps ?? model.steps;
+      card.append(element("h3", {}, `${model.name}, ${steps} ${steps === 1 ? "step" : "steps"}, ${state.encoder ?? model.encoder}`));
+    }
     const left = element("div");
     const right = element("div", { class: "figure" });
     card.append(left, right);
     cards.append(card);
-    if (trace.unknown) {
+    if (answer.unknown) {
       left.append(element("div", { class: "label" }, "no known word"));
       left.append(element("p", { class: "hint" }, state.text.trim() ? `${model.name} knows none of these words; nothing was run.` : "Type a text, or pick one."));
       said.push(`${model.name} knows no word of the text`);
       return;
     }
-    const answered = labelsOf(model, trace);
+    const answered = labelsOf(model, answer);
     left.append(element("div", { class: "label" }, answered.join(", ") || "none"));
-    left.append(classBars(model, trace));
-    charts.push([at, right]);
-    said.push(`${modelOf(1) ? `${model.name}: ` : ""}${answered.join(", ") || "none"}, ${percent(Math.max(...trace.probabilities))}`);
+    left.append(classBars(model, answer));
+    if (trace) charts.push([at, right]);
+    const shares = answered.map((name) => `${name}, ${percent(answer.probabilities[answer.classes.indexOf(name)])}`);
+    said.push(`${modelOf(1) ? `${model.name}: ` : ""}${shares.join(", ") || "none"}`);
   });
   // Once all cards have their widths.
   for (const [at, box] of charts) {
@@ -156,32 +164,9 @@ function drawCards() {
   $("status").textContent = said.join("; ");
 }
 
-/** The label, or of a model of several labels all that reach their threshold. */
-function labelsOf(model, trace) {
-  if (!model.thresholds) return [trace.label];
-  return trace.classes.filter((_, at) => trace.probabilities[at] >= model.thresholds[at]);
-}
-
-const percent = (share) => `${(100 * share).toFixed(share > 0.995 && share < 1 ? 2 : 1)} %`;
-
-function classBars(model, trace) {
-  const list = element("ul", { class: "classes" });
-  const order = trace.classes.map((_, at) => at).sort((a, b) => trace.probabilities[b] - trace.probabilities[a]);
-  for (const at of order.slice(0, 8)) {
-    const share = trace.probabilities[at];
-    const row = element("li");
-    row.append(element("span", { class: "name", title: trace.classes[at] }, trace.classes[at]));
-    row.append(element("meter", { min: 0, max: 1, value: share, "aria-label": `probability of ${trace.classes[at]}` }));
-    row.append(element("span", { class: "number" }, percent(share)));
-    list.append(row);
-  }
-  if (order.length > 8) list.append(element("li", { class: "hint" }, `and ${order.length - 8} more`));
-  return list;
-}
-
 function drawClasses() {
   const select = $("for-class");
-  const classes = views[0].trace ? views[0].trace.classes : [];
+  const classes = views[0].answer ? views[0].answer.classes : [];
   if (select.dataset.classes === JSON.stringify(classes)) return;
   select.dataset.classes = JSON.stringify(classes);
   select.replaceChildren(element("option", { value: "" }, "the answer"), ...classes.map((name) => element("option", { value: name }, name)));
@@ -202,7 +187,8 @@ function drawWords() {
     box.append(words(explained, explained.classes.indexOf(name), Boolean(model.thresholds), who, (place) => chooseWord(at, place)));
     const kept = fewest(explained);
     if (kept) sentences.push(modelOf(1) ? `${model.name}: ${kept}` : kept);
-    if (explained.approximations && explained.approximations.length) sentences.push(`${modelOf(1) ? `${model.name}: ` : ""}${explained.approximations.map((name) => ESTIMATES[name] || name).join("; ")}.`);
+    const estimated = estimates(explained);
+    if (estimated) sentences.push(modelOf(1) ? `${model.name}: ${estimated}` : estimated);
   });
   if (!box.childElementCount) box.append(element("p", { class: "hint" }, "No known word yet."));
   $("fewest").textContent = sentences.join(" ");
@@ -234,7 +220,7 @@ function drawRaster() {
   if (empty) {
     spots = [];
     figures.raster = null;
-    $("under").textContent = "Nothing was run.";
+    $("under").textContent = views[drawn].refused ? `No raster: ${views[drawn].refused}.` : "Nothing was run.";
     $("counts").textContent = "";
     return;
   }
@@ -248,17 +234,15 @@ function drawRaster() {
   canvas.style.height = `${made.scene.height}px`;
   $("raster-frame").setAttribute("aria-label", made.scene.title);
   $("under").textContent = "";
-  const sites = (shape) => shape.reduce((product, size) => product * size, 1);
-  const share = (spikes, shape) => `${spikes.length.toLocaleString("en")} of ${sites(shape).toLocaleString("en")}`;
-  const parts = [`words in ${share(trace.input.spikes, trace.input.shape)}`];
-  for (const layer of trace.layers) if (layer.spikes) parts.push(`${layer.width ? `width ${layer.width}` : layer.name} ${share(layer.spikes, layer.shape)}`);
-  $("counts").textContent = `Spikes of all that could be: ${parts.join("; ")}.`;
+  $("counts").textContent = spikeCounts(trace);
   cursor = -1;
 }
 
 /** The class that is looked at. */
 function lookedAt(explained) {
-  return state.forClass && explained.classes.includes(state.forClass) ? state.forClass : explained.label;
+  if (state.forClass && explained.classes.includes(state.forClass)) return state.forClass;
+  // Of several labels the first that is answered.
+  return (explained.labels && explained.labels[0]) || explained.label;
 }
 
 /** How far a filter at a place pushes to the class that is looked at. */
@@ -274,17 +258,6 @@ function speaker() {
   return (layer, place, neuron) => (layer < 0 ? undefined : all.get(`${trace.layers[layer].width} ${place} ${neuron}`));
 }
 
-function neuronName(trace, one) {
-  const layer = trace.layers[one.layer];
-  if (layer.axes.length === 3) {
-    const span = layer.width || 1;
-    const at = trace.tokens.slice(one.place, one.place + span).map((token) => token.text).join(" ");
-    return `filter ${one.neuron}${layer.width ? ` of width ${layer.width}` : ` of ${layer.name}`} at “${at}”`;
-  }
-  const per = layer.shape[1] / trace.classes.length;
-  return layer.axes[1] === "output" ? `output ${one.neuron} (${trace.classes[Math.floor(one.neuron / per)]})` : `${layer.name}, neuron ${one.neuron}`;
-}
-
 function drawMembranes() {
   const box = $("membranes");
   box.replaceChildren();
@@ -295,23 +268,8 @@ function drawMembranes() {
     box.append(element("p", { class: "none" }, "Nothing was run."));
     return;
   }
-  const fits = (one) => one.layer < trace.layers.length && one.place < (trace.layers[one.layer].axes.length === 3 ? trace.layers[one.layer].shape[1] : 1) && one.neuron < trace.layers[one.layer].shape.at(-1);
-  neurons = neurons.filter(fits);
-  // Without a choice, the outputs: what the answer is made of.
-  let shown = neurons;
-  if (!shown.length) {
-    const last = trace.layers.length - 1;
-    const outputs = trace.layers[last].shape[1];
-    shown = Array.from({ length: Math.min(outputs, 3) }, (_, neuron) => ({ layer: last, place: 0, neuron, colour: LINES[neuron] }));
-  }
-  const series = shown.map((one) => {
-    const layer = trace.layers[one.layer];
-    const [steps, positions, filters] = layer.axes.length === 3 ? layer.shape : [layer.shape[0], 1, layer.shape[1]];
-    const values = Array.from({ length: steps }, (_, t) => layer.membranes[(t * positions + one.place) * filters + one.neuron]);
-    const spikes = layer.spikes || [];
-    const own = layer.axes.length === 3 ? spikes.filter(([, place, neuron]) => place === one.place && neuron === one.neuron) : spikes.filter(([, neuron]) => neuron === one.neuron);
-    return { name: neuronName(trace, one), colour: one.colour, values, fired: new Set(own.map(([t]) => t)), threshold: layer.spikes ? layer.threshold : null };
-  });
+  neurons = neurons.filter((one) => isThere(trace, one));
+  const series = (neurons.length ? neurons : outputs(trace)).map((one) => seriesOf(trace, one));
   const scene = membranes(series, trace.steps, box.clientWidth || 520);
   figures.membranes = scene;
   box.append(toSvg(scene));
@@ -346,30 +304,30 @@ async function drawFilters(focus) {
 }
 
 function drawEnergy() {
-  const { costs, trace } = views[0];
+  const { costs, answer } = views[0];
   const box = $("energy");
   box.replaceChildren();
   figures.energy = null;
   const select = $("table");
   if (costs && !select.childElementCount) {
     select.append(...Object.keys(costs.tables).map((name) => element("option", { value: name }, name)));
-    if (!costs.tables[state.table]) state.table = "";
-    select.value = state.table || (costs.tables[TABLE] ? TABLE : select.options[0].value);
   }
-  if (!costs || !trace || trace.unknown) {
+  if (costs && state.table && !costs.tables[state.table]) {
+    state.table = "";
+    keep();
+  }
+  if (costs) select.value = state.table || (costs.tables[TABLE] ? TABLE : select.options[0].value);
+  if (!costs || answer.unknown) {
     box.append(element("p", { class: "none" }, "Nothing was run."));
     $("operations").textContent = "";
     return;
   }
   const table = select.value;
-  const bars = [0, 1].filter((at) => views[at].costs && modelOf(at)).map((at) => ({ name: modelOf(at).name, colour: at ? "bar-beside" : "bar", microjoules: views[at].costs.tables[table].snn_microjoules }));
-  bars.push({ name: "DNN of the same shape", colour: "bar-rival", microjoules: costs.tables[table].dnn_microjoules });
-  for (const rival of costs.rivals) bars.push({ name: rival.name, colour: "bar-rival", microjoules: rival.microjoules[table] });
-  const scene = energy(bars, table, box.clientWidth || 520);
+  const all = views.map((view) => view.costs).filter(Boolean);
+  const scene = energy(energyBars(all, table), table, box.clientWidth || 520);
   figures.energy = scene;
   box.append(toSvg(scene));
-  const whole = (value) => Math.round(value).toLocaleString("en");
-  $("operations").textContent = `${modelOf(0).name}: ${whole(costs.accumulations)} additions and ${whole(costs.multiply_accumulations)} multiplications; the DNN of its shape ${whole(costs.dnn_multiply_accumulations)} multiplications. ${costs.rivals.map((rival) => `${rival.name}: ${rival.about}.`).join(" ")}`;
+  $("operations").textContent = operations(costs);
 }
 
 function drawSettings() {
@@ -386,55 +344,33 @@ function drawSettings() {
   $("reset").disabled = !changed;
 }
 
-function drawAttacks() {
-  const model = modelOf(0);
-  const names = model && model.language === "zh" ? ATTACKS.zh : ATTACKS.other;
-  const select = $("attack");
-  if (select.dataset.names === names.join()) return;
-  select.dataset.names = names.join();
-  select.replaceChildren(...names.map((name) => element("option", { value: name }, ATTACK_NAMES[name])));
-}
-
 function drawLetters() {
   const box = $("letters");
   box.replaceChildren();
   const model = modelOf(0);
   if (!model) return;
-  $("find").disabled = Boolean(model.thresholds) || !views[0].trace || views[0].trace.unknown;
+  $("find").disabled = Boolean(model.thresholds) || !views[0].trace || views[0].answer.unknown;
   $("pin").setAttribute("aria-pressed", pinned ? "true" : "false");
-  if (attacked) {
-    const told = attacked.flipped
-      ? `${attacked.label} ${percent(attacked.probability)} becomes ${attacked.label_after}; ${attacked.changes.length} of the words changed, ${attacked.queries} texts asked for.`
-      : `Still ${attacked.label} after ${attacked.queries} texts; the worst that was found leaves it ${percent(attacked.probability_after)} instead of ${percent(attacked.probability)}.`;
-    box.append(element("p", {}, told), compared(state.text, attacked.text));
-    const use = element("button", { type: "button" }, "Put it above");
-    use.addEventListener("click", () => {
-      pinned = { text: state.text, label: attacked.label, probability: attacked.probability };
-      setText(attacked.text);
-    });
-    box.append(use);
-  } else if (pinned && views[0].trace) {
-    const { trace } = views[0];
-    const label = trace.unknown ? "no known word" : trace.label;
-    const share = trace.unknown ? "" : ` ${percent(Math.max(...trace.probabilities))}`;
-    const flipped = label !== pinned.label;
-    box.append(element("p", {}, `It was ${pinned.label} ${percent(pinned.probability)}; ${flipped ? "now it is" : "it is still"} ${label}${share}.`));
-    if (pinned.text !== state.text) {
-      box.append(compared(pinned.text, state.text));
-      const back = element("button", { type: "button" }, "Back to the first text");
-      back.addEventListener("click", () => setText(pinned.text));
-      box.append(back);
-    }
-  }
+  const put = (text, kept) => {
+    pinned = kept || pinned;
+    setText(text);
+  };
+  if (attacked) box.append(...attackTold(attacked, put));
+  else if (pinned && views[0].answer) box.append(...editsTold(pinned, views[0].text, views[0].answer, put));
 }
 
 async function find() {
   const button = $("find");
   button.disabled = true;
   button.textContent = "Looking…";
+  const asked = state.text;
   try {
-    attacked = await ask("attack", "v1/attack", { text: state.text, model: modelOf(0).name, attack: $("attack").value, changes: changes(state) });
-    trouble(null);
+    const answer = await ask("attack", "v1/attack", { text: asked, model: modelOf(0).name, attack: $("attack").value, changes: changes(state) });
+    // Nothing where the text has changed meanwhile.
+    if (answer) {
+      attacked = { ...answer, asked };
+      trouble(null);
+    }
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     trouble(error);
@@ -500,27 +436,6 @@ function keep() {
   if (fragment !== location.hash) history.replaceState(null, "", fragment);
 }
 
-function saves(name) {
-  const box = element("span", { class: "save" });
-  addSaves(box, name);
-  return box;
-}
-
-function addSaves(box, name) {
-  for (const kind of ["svg", "png"]) {
-    const button = element("button", { type: "button", "aria-label": `Save the figure of ${name.replace(/ \d/, "")} as ${kind.toUpperCase()}` }, kind.toUpperCase());
-    button.addEventListener("click", () => figures[name] && save(figures[name], kind, `spiketext-${name.replace(" ", "-")}`));
-    box.append(button);
-  }
-}
-
-function setTheme(theme) {
-  const dark = theme === "dark" || (theme === "system" && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.documentElement.dataset.theme = dark ? "dark" : "light";
-  $("theme").textContent = `Theme: ${theme}`;
-  $("theme").dataset.theme = theme;
-}
-
 function fillModels() {
   const option = (one) => element("option", { value: one.name }, one.name);
   $("model").replaceChildren(...known.map(option));
@@ -538,9 +453,9 @@ function fillModels() {
     button.addEventListener("click", () => setText(text));
     return button;
   }));
-  if (!state.text) state.text = texts[0];
+  if (state.text === null) state.text = texts[0];
   $("text").value = state.text;
-  drawAttacks();
+  offerAttacks($("attack"), language);
 }
 
 async function start() {
@@ -570,8 +485,10 @@ $("model").addEventListener("change", (event) => {
   state.model = event.target.value;
   neurons = [];
   chosenFilter = null;
+  // What was kept is an answer of the other model.
+  pinned = null;
   if (modelOf(0).language !== before) {
-    state.text = "";
+    state.text = null;
     state.beside = "";
   }
   fillModels();
@@ -612,8 +529,8 @@ $("reset").addEventListener("click", () => {
 });
 $("find").addEventListener("click", find);
 $("pin").addEventListener("click", () => {
-  const { trace } = views[0];
-  pinned = pinned || !trace || trace.unknown ? null : { text: state.text, label: trace.label, probability: Math.max(...trace.probabilities) };
+  const { answer, text } = views[0];
+  pinned = pinned || !answer || answer.unknown ? null : { text, label: answer.label, probability: Math.max(...answer.probabilities) };
   attacked = null;
   drawLetters();
 });

@@ -123,3 +123,12 @@ export function describe(trace, spot, name) {
   const side = spot.push === undefined ? "" : `, speaks ${spot.push > 0 ? "for" : "against"} ${name}`;
   return `filter ${spot.neuron} of ${layer.width ? `width ${layer.width}` : layer.name} at “${words}”, ${step}${side}`;
 }
+
+/** How many spikes there were, of all that could have been. */
+export function spikeCounts(trace) {
+  const sites = (shape) => shape.reduce((product, size) => product * size, 1);
+  const share = (spikes, shape) => `${spikes.length.toLocaleString("en")} of ${sites(shape).toLocaleString("en")}`;
+  const parts = [`words in ${share(trace.input.spikes, trace.input.shape)}`];
+  for (const layer of trace.layers) if (layer.spikes) parts.push(`${layer.width ? `width ${layer.width}` : layer.name} ${share(layer.spikes, layer.shape)}`);
+  return `Spikes of all that could be: ${parts.join("; ")}.`;
+}

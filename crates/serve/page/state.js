@@ -1,28 +1,37 @@
 // What the page shows, and its form as the fragment of a link.
 
-/** Nothing chosen: what a plain address means. */
+/** The encoders, by the names that the server has for them. */
+export const ENCODERS = ["regular", "bernoulli", "latency", "direct", "phase", "burst", "codebook-binary", "codebook-green", "winners"];
+/** The bounds of the sliders; a link says nothing that they cannot show. */
+export const MOST_STEPS = 32;
+const MOST_FACTOR = 4;
+
+/** Nothing chosen: what a plain address means. A text may be chosen to be empty. */
 export const empty = () => ({
-  text: "", model: "", beside: "", steps: null, threshold: 1, encoder: null, table: "", forClass: null,
+  text: null, model: "", beside: "", steps: null, threshold: 1, encoder: null, table: "", forClass: null,
 });
 
-const NAMES = { text: "text", model: "model", beside: "beside", encoder: "encoder", table: "table" };
+const NAMES = ["model", "beside", "table"];
 
 /** The state that a fragment holds; what it does not know or cannot be is left out. */
 export function fromFragment(fragment) {
   const state = empty();
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
-  for (const [field, name] of Object.entries(NAMES)) if (given.get(name)) state[field] = given.get(name);
+  for (const name of NAMES) if (given.get(name)) state[name] = given.get(name);
+  if (given.has("text")) state.text = given.get("text");
+  if (ENCODERS.includes(given.get("encoder"))) state.encoder = given.get("encoder");
   const steps = Number(given.get("steps"));
-  if (Number.isInteger(steps) && steps >= 1 && steps <= 64) state.steps = steps;
+  if (Number.isInteger(steps) && steps >= 1 && steps <= MOST_STEPS) state.steps = steps;
   const threshold = Number(given.get("threshold"));
-  if (threshold >= 0.01 && threshold <= 100) state.threshold = threshold;
+  if (threshold >= 1 / MOST_FACTOR && threshold <= MOST_FACTOR) state.threshold = threshold;
   return state;
 }
 
 /** The fragment of a state. */
 export function toFragment(state) {
   const given = new URLSearchParams();
-  for (const [field, name] of Object.entries(NAMES)) if (state[field]) given.set(name, state[field]);
+  if (state.text !== null) given.set("text", state.text);
+  for (const name of [...NAMES, "encoder"]) if (state[name]) given.set(name, state[name]);
   if (state.steps) given.set("steps", state.steps);
   if (state.threshold !== 1) given.set("threshold", state.threshold);
   return `#${given}`;

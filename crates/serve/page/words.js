@@ -39,3 +39,13 @@ export function fewest(explained) {
   const told = kept.map((at) => explained.tokens[at].text).join(" … ");
   return `Enough for ${explained.label}: “${told}”, ${kept.length} of ${explained.tokens.length} words${proven ? "; no smaller set is" : ""}.`;
 }
+
+/** What explanations assume, by the names that the server has for it. */
+const ESTIMATES = {
+  "shares-of-spikes": "What a neuron of the whole text said is shared among the words by their spikes, which is an estimate",
+  "positive-weights": "What a neuron of a further layer said is shared by the weights that drove it, which is an estimate",
+  charge: "Words are weighed by the charge of the outputs, not by the spikes that they made of it",
+};
+
+/** What the shares of the words assume, as a sentence; nothing where they are exact. */
+export const estimates = (explained) => (explained.approximations?.length ? `${explained.approximations.map((name) => ESTIMATES[name] || name).join("; ")}.` : "");

@@ -68,6 +68,12 @@ async fn work_grows_no_further_than_tokens_and_steps_allow() {
     assert!(field == "changes.steps" && message.contains("at most 8 steps for 4 tokens"), "{message}");
     assert_eq!(ask("good bad", 16).await.status, StatusCode::OK);
     assert_eq!(ask("good bad", 17).await.status, StatusCode::CONFLICT);
+    for path in ["/v1/explain", "/v1/energy", "/v1/attack"] {
+        let body =
+            |steps: usize| json!({ "text": "good bad film good", "model": "adds", "changes": { "steps": steps } });
+        assert_eq!(post_json(&server.router, path, body(8)).await.status, StatusCode::OK, "{path}");
+        assert_eq!(post_json(&server.router, path, body(9)).await.refusal().0, "changes.steps", "{path}");
+    }
     let body = json!({ "text": "good bad film good bad", "model": "adds" });
     assert_eq!(post_json(&server.router, "/v1/attack", body).await.refusal().0, "text");
 }

@@ -88,6 +88,27 @@ fn the_page_shows_what_the_program_says() {
     assert_eq!(browser.value("window.hurt === undefined && !document.querySelector('main img, main script')"), true);
     assert_eq!(browser.value("new URLSearchParams(location.hash.slice(1)).get('text')"), hostile);
 
+    // A text too long for a raster has an answer, and nothing of the text before is left; of a link that says nonsense, what
+    // makes sense.
+    let long = "good ".repeat(300);
+    browser.value("document.querySelector('#text').select(), document.querySelector('#text').focus()");
+    browser.write(long.trim_end());
+    browser.until("document.querySelector('#under').textContent.includes('256 tokens')");
+    assert_eq!(browser.value("document.querySelector('.card .label').textContent"), label(folder, "other", &long));
+    assert_eq!(browser.value("document.querySelectorAll('.word').length"), 300);
+    assert_eq!(
+        browser.value("document.querySelector('#raster-frame').hidden && document.querySelector('#find').disabled"),
+        true
+    );
+    // What a browser says of a refusal, of which there was one, or none if it came too late.
+    assert!(browser.complaints.drain(..).all(|complaint| complaint.contains("422")));
+    browser.open(&page(&server, "#text=a+warm+film&encoder=morse&steps=0&threshold=x&table=none&model=nobody&%ff=%"));
+    browser.until(SHOWN);
+    assert_eq!(
+        browser.value("[encoder.value, model.value, document.querySelector('#reset').disabled]"),
+        json!(["regular", "steps", true])
+    );
+
     // Settings run the same weights otherwise.
     browser.open(&page(&server, "#text=a+warm+and+funny+film&model=steps"));
     browser.until(SHOWN);

@@ -94,18 +94,18 @@ pub async fn attack(
     check_text(&text, "text", &limits)?;
     let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
     let work = move || {
-        let model = ChangesRequest::apply(changes.as_ref(), &version)?;
-        if model.thresholds().is_some() {
+        let own = &version.model;
+        if own.thresholds().is_some() {
             let message = "expected a model of one label a text, got one of several labels";
             return Err(Problem::unsuitable("model", message));
         }
-        let recipe = recipe(attack.as_deref(), model.language())?;
-        let tokens = model.words(&text).0.len();
-        if tokens > limits.tokens {
-            let most = limits.tokens;
+        let recipe = recipe(attack.as_deref(), own.language())?;
+        let (most, tokens) = (limits.tokens, own.words(&text).0.len());
+        if tokens > most {
             let message = format!("expected at most {most} tokens (spiketext serve --max-tokens), got {tokens}");
             return Err(Problem::invalid("text", message));
         }
+        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, tokens)?;
         attacked(name, &version.name, &model, recipe, text)
     };
     application.work(context.deadline, work).await.map(|answer| document(&answer))

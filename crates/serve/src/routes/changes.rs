@@ -6,10 +6,12 @@ use serde::Deserialize;
 use spiketext::{Encoder, Model, model::Changes};
 use utoipa::ToSchema;
 
-use crate::{asked, problem::Problem, versions::Version};
+use crate::{asked, options::Limits, problem::Problem, versions::Version};
 
 /// The most time steps that may be asked for.
 const MOST_STEPS: usize = 64;
+/// With as many tokens as may be traced, so many steps may be asked for; with fewer, more.
+const USUAL_STEPS: usize = 8;
 /// The largest factor of thresholds, and one divided by the smallest.
 const MOST_FACTOR: f64 = 100.0;
 
@@ -29,14 +31,26 @@ pub struct ChangesRequest {
 }
 
 impl ChangesRequest {
-    /// The model of a version with these changes, if there are any.
+    /// The model of a version with these changes, if there are any, for a text of so many `tokens`, or for several.
     ///
     /// # Errors
     /// Names the field that does not do.
-    pub fn apply(own: Option<&Self>, version: &Version) -> Result<Arc<Model>, Problem> {
+    pub fn apply(
+        own: Option<&Self>,
+        version: &Version,
+        limits: &Limits,
+        tokens: usize,
+    ) -> Result<Arc<Model>, Problem> {
         let Some(own) = own else { return Ok(Arc::clone(&version.model)) };
         if let Some(steps) = own.steps.filter(|steps| !(1..=MOST_STEPS).contains(steps)) {
             return Err(Problem::invalid("changes.steps", format!("expected 1 to {MOST_STEPS} steps, got {steps}")));
+        }
+        // Work and answers grow with steps and tokens; what the model does anyway is never too much.
+        let usual = version.model.network().config().steps;
+        let most = (limits.tokens * USUAL_STEPS.max(usual) / tokens.max(1)).max(usual);
+        if let Some(steps) = own.steps.filter(|&steps| steps > most) {
+            let message = format!("expected at most {most} steps for {tokens} tokens, got {steps}");
+            return Err(Problem::unsuitable("changes.steps", message));
         }
         let threshold = own.threshold;
         if let Some(factor) = threshold.filter(|factor| !(1.0 / MOST_FACTOR..=MOST_FACTOR).contains(factor)) {

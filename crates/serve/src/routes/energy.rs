@@ -95,10 +95,13 @@ pub async fn energy(
     Asked(request): Asked<EnergyRequest>,
 ) -> Result<Response<Body>, Problem> {
     let EnergyRequest { text, texts, model, changes } = request;
-    let texts = asked::texts(text, texts, &application.options.limits)?;
+    let limits = application.options.limits;
+    let texts = asked::texts(text, texts, &limits)?;
     let (name, version) = context.begin(&application, &texts, model.as_deref())?;
     let work = move || {
-        let model = ChangesRequest::apply(changes.as_ref(), &version)?;
+        let words = |text: &String| version.model.words(text).0.len();
+        let tokens = if changes.is_some() { texts.iter().map(words).sum() } else { 0 };
+        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, tokens)?;
         let (predictions, _) = model.predict(&texts);
         let operations: Vec<_> = predictions.into_iter().map(|prediction| prediction.operations).collect();
         let report = CostReport::spiking(model.network(), &operations);

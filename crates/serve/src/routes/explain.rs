@@ -55,8 +55,8 @@ pub async fn explain(
     check_text(&text, "text", &limits)?;
     let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
     let work = move || {
-        let model = ChangesRequest::apply(changes.as_ref(), &version)?;
-        let tokens = model.words(&text).0.len().min(model.network().config().padding.longest());
+        let own = &version.model;
+        let tokens = own.words(&text).0.len().min(own.network().config().padding.longest());
         let most = if quick { limits.tokens.saturating_mul(QUICK) } else { limits.tokens };
         if tokens > most {
             let (field, helps) =
@@ -65,6 +65,7 @@ pub async fn explain(
                 format!("expected at most {most} tokens (spiketext serve --max-tokens), got {tokens}{helps}");
             return Err(Problem::invalid(field, message));
         }
+        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, tokens)?;
         let mut explainer = Explainer::new(&model);
         let found = explainer.explain(&text).map(|found| {
             let deletion = (!quick).then(|| explainer.delete(&found));

@@ -38,13 +38,17 @@ parts! {
     "icon.svg": "image/svg+xml";
     "main.js": SCRIPT;
     "ask.js": SCRIPT;
+    "card.js": SCRIPT;
     "charts.js": SCRIPT;
     "examples.js": SCRIPT;
+    "figures.js": SCRIPT;
     "filters.js": SCRIPT;
     "letters.js": SCRIPT;
+    "neurons.js": SCRIPT;
     "raster.js": SCRIPT;
     "scene.js": SCRIPT;
     "state.js": SCRIPT;
+    "theme.js": SCRIPT;
     "words.js": SCRIPT;
 }
 

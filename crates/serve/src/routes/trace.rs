@@ -109,9 +109,6 @@ struct TraceLayer {
     membranes: Option<Vec<f32>>,
 }
 
-/// With as many tokens as may be traced, so many steps may be asked for; with fewer, more.
-const MOST_STEPS: usize = 8;
-
 const INPUT: &[&str] = &["step", "token", "dimension"];
 const POSITIONS: &[&str] = &["step", "position", "filter"];
 const NEURONS: &[&str] = &["step", "neuron"];
@@ -136,21 +133,14 @@ pub async fn trace(
     check_text(&text, "text", &limits)?;
     let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
     let work = move || {
-        let model = ChangesRequest::apply(changes.as_ref(), &version)?;
-        let config = model.network().config();
-        let (mut tokens, _) = model.words(&text);
-        tokens.truncate(config.padding.longest());
+        let (mut tokens, _) = version.model.words(&text);
+        tokens.truncate(version.model.network().config().padding.longest());
         let (most, got) = (limits.tokens, tokens.len());
         if got > most {
             let message = format!("expected at most {most} tokens (spiketext serve --max-tokens), got {got}");
             return Err(Problem::invalid("text", message));
         }
-        // What is answered grows with both.
-        let steps = most * MOST_STEPS.max(version.model.network().config().steps) / got.max(1);
-        if config.steps > steps {
-            let message = format!("expected at most {steps} steps for {got} tokens, got {}", config.steps);
-            return Err(Problem::unsuitable("changes.steps", message));
-        }
+        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, got)?;
         Ok(document(&traced(name, &version.name, &model, &text, tokens, membranes)))
     };
     application.work(context.deadline, work).await
