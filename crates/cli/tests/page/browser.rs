@@ -1,15 +1,14 @@
 //! A headless Chromium, driven over its debugging protocol: whatever a page does is looked at where people look at it.
 
 use std::{
-    io::{BufRead, BufReader},
-    net::TcpStream,
+    io::{BufRead, BufReader, Write},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
-use tungstenite::{Message, WebSocket, stream::MaybeTlsStream};
 
 /// What hangs fails; nothing else is decided by time.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -26,14 +25,15 @@ const FLAGS: [&str; 11] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--remote-debugging-port=0",
+    "--remote-debugging-pipe",
     "about:blank",
 ];
 
 /// A browser with one page; it ends with the value.
 pub struct Browser {
     child: Child,
-    socket: WebSocket<MaybeTlsStream<TcpStream>>,
+    to: ChildStdin,
+    from: Receiver<Vec<u8>>,
     session: String,
     next: u64,
     /// What the page complained of, and addresses that it asked for.
@@ -45,27 +45,28 @@ impl Browser {
     /// The browser of this machine, if it has one; its files go to `folder`.
     pub fn start(folder: &Path) -> Option<Self> {
         let named = std::env::var("CHROMIUM").ok();
-        let mut child = named.iter().map(String::as_str).chain(NAMES).find_map(|name| {
-            let mut command = Command::new(name);
-            command.args(FLAGS).arg(format!("--user-data-dir={}", folder.join("browser").display()));
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().ok()
+        let name = named.iter().map(String::as_str).chain(NAMES).find(|name| {
+            let mut asked = Command::new(name);
+            asked.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            asked.status().is_ok_and(|status| status.success())
         })?;
-        let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
-        let address = loop {
-            let mut line = String::new();
-            assert!(lines.read_line(&mut line).expect("a line") > 0, "the browser ended");
-            if let Some(address) = line.trim().strip_prefix("DevTools listening on ") {
-                break address.to_owned();
+        // The browser reads what is asked from file 3 and answers on file 4; a shell puts our two pipes there.
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>&2"#, name]).args(FLAGS);
+        command.arg(format!("--user-data-dir={}", folder.join("browser").display()));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("a shell");
+        let (to, mut answers) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let (sender, from) = channel();
+        std::thread::spawn(move || {
+            for message in BufReader::new(&mut answers).split(0).map_while(Result::ok) {
+                if sender.send(message).is_err() {
+                    break;
+                }
             }
-        };
-        // It goes on to complain, and would wait for a reader.
-        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        let (socket, _) = tungstenite::connect(&address).expect("a connection to the browser");
-        if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
-            stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-        }
+        });
         let session = String::new();
-        let mut browser = Self { child, socket, session, next: 0, complaints: Vec::new(), asked: Vec::new() };
+        let mut browser = Self { child, to, from, session, next: 0, complaints: Vec::new(), asked: Vec::new() };
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
         let attached = browser.call("Target.attachToTarget", json!({ "targetId": target, "flatten": true }));
         browser.session = attached["sessionId"].as_str().expect("a session").to_owned();
@@ -82,7 +83,8 @@ impl Browser {
         if !self.session.is_empty() {
             message["sessionId"] = self.session.as_str().into();
         }
-        self.socket.send(Message::text(message.to_string())).expect("sent");
+        // Every message ends with a zero byte.
+        self.to.write_all(format!("{message}\0").as_bytes()).expect("sent");
         loop {
             let answer = self.read();
             if answer["id"] == self.next {
@@ -93,8 +95,8 @@ impl Browser {
     }
 
     fn read(&mut self) -> Value {
-        let message = self.socket.read().expect("a message of the browser");
-        let value: Value = serde_json::from_str(message.to_text().expect("text")).unwrap_or_default();
+        let message = self.from.recv_timeout(PATIENCE).expect("a message of the browser");
+        let value: Value = serde_json::from_slice(&message).unwrap_or_default();
         let parameters = &value["params"];
         match value["method"].as_str().unwrap_or_default() {
             "Runtime.exceptionThrown" => self.complaints.push(parameters["exceptionDetails"].to_string()),
