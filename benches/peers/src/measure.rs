@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use spiketext::{
-    data::Dataset,
+    data::{Dataset, IN_MEMORY},
     encode::Noise,
     engine,
     model::{Model, Session},
@@ -154,8 +154,8 @@ fn object(value: Value) -> Map<String, Value> {
 fn on_word_ids(arguments: &Arguments) -> Result<Map<String, Value>> {
     let recipe = Recipe::named(&arguments.recipe)?;
     let seed = arguments.source.seed;
-    let prepared =
-        prepare(&arguments.source.dataset()?, None, None, &arguments.source.vectors(), &recipe.words, seed)?;
+    let (dataset, vectors) = (arguments.source.dataset()?, arguments.source.vectors());
+    let prepared = prepare(&dataset, None, None, &vectors, &recipe.words, seed, IN_MEMORY)?;
     let model = model(arguments)?;
     let network = model.network();
     // Preparing is repeatable, so ids mean the same in both, if the model is of this data.

@@ -78,8 +78,8 @@ pub fn texts(kind: Kind, prepared: &PreparedData, config: &NetworkConfig, seed: 
     let mut rng = stream(seed, Purpose::Shuffle, u64::MAX, 0);
     let texts: Vec<EncodedText> = match kind {
         Kind::Real => {
-            let known = |text: &&EncodedText| known_words(config, &text.words) > 0;
-            let mut texts: Vec<EncodedText> = prepared.train.iter().filter(known).cloned().collect();
+            let mut texts = prepared.train.several(0..prepared.train.len())?;
+            texts.retain(|text| known_words(config, &text.words) > 0);
             shuffle(&mut rng, &mut texts);
             texts
         }

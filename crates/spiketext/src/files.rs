@@ -157,6 +157,23 @@ pub fn remove_begun() {
     std::mem::forget(begun);
 }
 
+/// The names of the temporary files that this process is writing in the folder of `path`.
+#[must_use]
+pub fn begun_beside(path: &Path) -> Vec<String> {
+    let folder = folder_of(path);
+    let beside = |begun: &&PathBuf| folder_of(begun) == folder;
+    begun().iter().filter(beside).filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
+}
+
+/// Takes away files that a killed process was writing in the folder of `path`, by the names that it had noted.
+pub fn remove_begun_beside(path: &Path, names: &[String]) {
+    let is_name = |name: &&String| name.starts_with(TEMPORARY) && !name.contains(['/', '\\']);
+    for name in names.iter().filter(is_name) {
+        // What cannot be removed is in nobody's way.
+        let _ = fs::remove_file(folder_of(path).join(name));
+    }
+}
+
 /// The folder in which `path` lies.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))

@@ -286,7 +286,7 @@ impl<'a> Gathered<'a> {
     fn nothing(&self) -> Measurements {
         let prepared = &self.prepared;
         Measurements {
-            texts: [prepared.labelled, prepared.development.len(), prepared.test.len()],
+            texts: [prepared.train.labelled(), prepared.development.len(), prepared.test.len()],
             labels: self.dataset.labels.clone(),
             unknown_share: prepared.unknown_share,
             ..Measurements::default()

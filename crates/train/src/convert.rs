@@ -28,6 +28,7 @@ use crate::{
     dnn::DnnWeights,
     prepare::EncodedText,
     recipe::{ConversionChoices, Normalisation, Recipe, Scope},
+    texts::TrainingTexts,
 };
 
 /// A DNN layer's numbers over rates in [0, 1] instead of centred codes (equation 10).
@@ -253,10 +254,12 @@ fn balance(
     }
 }
 
-/// The calibration texts: evenly spread over the training texts.
-#[must_use]
-pub fn calibration_texts<'a>(choices: &ConversionChoices, train: &'a [EncodedText]) -> Vec<&'a EncodedText> {
-    evenly_spread(train.len(), choices.calibration_texts).map(|i| &train[i]).collect()
+/// The calibration texts: evenly spread over the labelled training texts.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn calibration_texts(choices: &ConversionChoices, train: &TrainingTexts) -> Result<Vec<EncodedText>> {
+    train.several(evenly_spread(train.labelled(), choices.calibration_texts))
 }
 
 /// What a word gives the DNN: its code, or what its spikes make of it.

@@ -40,7 +40,14 @@ use crate::{
     schedule::{Batches, Trainable},
     score::Score,
     store::Store,
+    texts::TrainingTexts,
 };
+
+/// Texts that go forward together.
+const FORWARD: usize = 256;
+
+/// Texts that are in memory at once, where they are more than that: so many of the above.
+const BLOCK: usize = 16 * FORWARD;
 
 /// A real-valued network with what its training needs.
 pub struct TextCnn {
@@ -175,6 +182,20 @@ impl TextCnn {
         self.answers(&words).scores
     }
 
+    /// What it says of the texts that are trained on, `[N, K]`, which are not in memory all at once.
+    ///
+    /// # Errors
+    /// If texts cannot be read.
+    pub fn logits_of_training(&self, texts: &TrainingTexts) -> Result<Vec<f32>> {
+        let mut logits = Vec::with_capacity(texts.len() * self.config.classes());
+        for start in (0..texts.len()).step_by(BLOCK) {
+            let block = start..texts.len().min(start + BLOCK);
+            let words = block.map(|text| texts.words(text)).collect::<Result<Vec<_>>>()?;
+            logits.extend(self.answers(&words).scores);
+        }
+        Ok(logits)
+    }
+
     /// The label that the network finds for each of `texts`, and its probability.
     #[must_use]
     pub fn likely_labels_of(&self, texts: &[EncodedText]) -> LikelyLabels {
@@ -252,7 +273,7 @@ impl TextCnn {
         let view = DnnView { config: &self.config, pooling: self.choices.pooling, layers: &layers };
         let leaves = self.config.chain.leaves();
         let mut outputs = Vec::with_capacity(texts.len() * self.config.outputs());
-        for texts in texts.chunks(256) {
+        for texts in texts.chunks(FORWARD) {
             let (batch, rows) = batch_of(&self.config, texts);
             let codes = self.codes.gather(&rows);
             outputs
@@ -475,12 +496,13 @@ mod tests {
         for padding in [Padding::Valid, Padding::Padded { length: 30 }] {
             recipe.network.averaging = padding;
             let words = &recipe.words;
-            let prepared = prepare(&reviews, None, Some(Language::English), &VectorSource::BuiltIn(None), words, 3)
-                .expect("prepared texts");
+            let prepared =
+                prepare(&reviews, None, Some(Language::English), &VectorSource::BuiltIn(None), words, 3, 0)
+                    .expect("prepared texts");
             let prepared = Arc::new(prepared);
             let config = crate::network_config(&recipe, prepared.dimension, 2).expect("a network");
             let network = TextCnn::new(&recipe, &config, &prepared, 3);
-            let mut texts: Vec<Vec<u32>> = prepared.train.iter().map(|text| text.words.clone()).collect();
+            let mut texts: Vec<Vec<u32>> = (0..70).map(|text| prepared.train.words(text).expect("words")).collect();
             texts.push(vec![1]);
             let numbers = network.weights();
             let (shape, m) = (config.convolution(), config.convolution().products());

@@ -6,7 +6,10 @@
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use spiketext::data::{Dataset, Split};
+use spiketext::{
+    Result,
+    data::{LabelledTexts, Split},
+};
 
 use crate::{
     prepare::PreparedData,
@@ -27,9 +30,13 @@ impl Identity {
     /// With bytes behind their length: parts cannot run into each other.
     #[must_use]
     pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.add(bytes);
+        self
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
-        self
     }
 
     /// With every field of a value.
@@ -38,7 +45,7 @@ impl Identity {
     /// If JSON cannot hold it; choices and names are made of what it can.
     #[must_use]
     pub fn value(self, value: &impl Serialize) -> Self {
-        self.bytes(&serde_json::to_vec(value).expect("choices have only values that JSON can hold"))
+        self.bytes(&json(value))
     }
 
     /// With what `step` looks at of a recipe.
@@ -48,15 +55,21 @@ impl Identity {
     }
 
     /// With the texts of a data set and their classes.
-    #[must_use]
-    pub fn texts(mut self, dataset: &Dataset) -> Self {
+    ///
+    /// # Errors
+    /// If texts cannot be read again.
+    pub fn texts(mut self, texts: &dyn LabelledTexts) -> Result<Self> {
         for part in Split::ALL {
-            for example in dataset.part(part) {
-                self = self.bytes(example.text.as_bytes()).value(&example.target);
-            }
+            texts.each_block(part, &mut |block| {
+                for example in block {
+                    self.add(example.text.as_bytes());
+                    self.add(&json(&example.target));
+                }
+                Ok(())
+            })?;
             self = self.bytes(&[]);
         }
-        self.value(&dataset.labels)
+        Ok(self.value(&texts.labels()))
     }
 
     /// With the words that were looked up and their rates.
@@ -71,6 +84,10 @@ impl Identity {
     pub fn name(self) -> String {
         self.0.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("choices have only values that JSON can hold")
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ pub mod steps;
 mod stop;
 mod store;
 pub mod teaching;
+pub mod texts;
 mod thresholds;
 
 pub use cache::{Classifier, StepCache};

@@ -16,7 +16,7 @@ use std::{
 
 use spiketext::{
     Error, Result,
-    data::Dataset,
+    data::{IN_MEMORY, LabelledTexts, Split},
     dnn::Dnn,
     engine::Extremes,
     model::{Accuracies, Adversarial, Model},
@@ -67,6 +67,9 @@ pub struct Options {
     pub teaching: Option<Arc<Teaching>>,
     /// By what the loss of each training text of the data set is multiplied, in their order; by nothing without.
     pub text_weights: Option<Arc<[f32]>>,
+    /// Bytes of the tokens of training texts that stay in memory; more wait in a temporary file. 64 MiB if nothing is
+    /// said.
+    pub in_memory: Option<usize>,
     /// Who may end training before its time.
     pub stop: Stop,
 }
@@ -76,7 +79,7 @@ pub struct Options {
 /// # Errors
 /// As [`Pipeline::new`] and [`Pipeline::model`].
 pub fn train(
-    dataset: &Dataset,
+    dataset: &dyn LabelledTexts,
     vectors: &VectorSource,
     recipe: &Recipe,
     options: &Options,
@@ -91,7 +94,7 @@ pub fn train(
 /// # Errors
 /// As [`train`].
 pub fn train_with_dnn(
-    dataset: &Dataset,
+    dataset: &dyn LabelledTexts,
     vectors: &VectorSource,
     recipe: &Recipe,
     options: &Options,
@@ -155,7 +158,7 @@ impl SpikingNetwork {
 
 /// One run over one data set by one recipe and seed.
 pub struct Pipeline<'a> {
-    dataset: &'a Dataset,
+    dataset: &'a dyn LabelledTexts,
     vectors: VectorSource,
     recipe: Recipe,
     options: Options,
@@ -171,7 +174,7 @@ impl<'a> Pipeline<'a> {
     /// If the data set lacks training or development texts or a second class, a choice cannot be, or there is not a weight a
     /// training text.
     pub fn new(
-        dataset: &'a Dataset,
+        dataset: &'a dyn LabelledTexts,
         vectors: &VectorSource,
         recipe: &Recipe,
         options: &Options,
@@ -180,12 +183,12 @@ impl<'a> Pipeline<'a> {
         let started = Instant::now();
         recipe.check()?;
         check(dataset)?;
-        recipe.class_weights.check_names(&dataset.labels)?;
-        network_config(recipe, 1, dataset.labels.len())?;
+        recipe.class_weights.check_names(dataset.labels())?;
+        network_config(recipe, 1, dataset.labels().len())?;
         if let Some(weights) = &options.text_weights {
-            check_weights(weights, dataset.train.len())?;
+            check_weights(weights, dataset.texts_of(Split::Train))?;
         }
-        if dataset.multi_label && recipe.network.readout == Readout::SpikeCount {
+        if dataset.is_multi_label() && recipe.network.readout == Readout::SpikeCount {
             let expected = "network.readout=membrane for texts of several labels (counts of spikes are never below \
                             0, so that no class could be less probable than 1/2; --recipe lean has it)";
             return Err(Error::invalid("train", expected, "spike-count"));
@@ -213,7 +216,7 @@ impl<'a> Pipeline<'a> {
         if let Some(words) = &self.words {
             return Ok(Arc::clone(words));
         }
-        let mut texts = Identity::of("texts").texts(self.dataset);
+        let mut texts = Identity::of("texts").texts(self.dataset)?;
         if let Some(teaching) = &self.options.teaching {
             texts = texts.bytes(&teaching.identity());
         }
@@ -230,21 +233,21 @@ impl<'a> Pipeline<'a> {
                 let started = Instant::now();
                 self.cache.make_room();
                 let (language, seed) = (self.options.language, self.options.seed);
+                let in_memory = self.options.in_memory.unwrap_or(IN_MEMORY);
                 let mut data = {
                     let teaching = self.options.teaching.as_deref();
-                    prepare(self.dataset, teaching, language, &self.vectors, &self.recipe.words, seed)?
+                    let words = &self.recipe.words;
+                    prepare(self.dataset, teaching, language, &self.vectors, words, seed, in_memory)?
                 };
-                for (text, &weight) in
-                    data.train.iter_mut().zip(self.options.text_weights.iter().flat_map(|w| w.iter()))
-                {
-                    text.weight = weight;
+                if let Some(weights) = &self.options.text_weights {
+                    data.train = data.train.weighed(Arc::clone(weights));
                 }
                 observer(&Event::Prepared {
-                    train: data.labelled().len(),
-                    unlabelled: data.train.len() - data.labelled().len(),
+                    train: data.train.labelled(),
+                    unlabelled: data.train.len() - data.train.labelled(),
                     development: data.development.len(),
                     test: data.test.len(),
-                    classes: self.dataset.labels.len(),
+                    classes: self.dataset.labels().len(),
                     language: data.language.name().to_owned(),
                     language_given: self.options.language.is_some(),
                     vectors: data.vectors.clone(),
@@ -295,13 +298,13 @@ impl<'a> Pipeline<'a> {
     /// As [`Self::prepare`], or if there can be no such network.
     pub fn config(&mut self, observer: &mut Observer<'_>) -> Result<NetworkConfig> {
         let dimension = self.prepare(observer)?.dimension;
-        network_config(&self.recipe, dimension, self.dataset.labels.len())
+        network_config(&self.recipe, dimension, self.dataset.labels().len())
     }
 
     /// What a step reads, by the recipe as it is for the step.
     fn context(&mut self, recipe: Recipe, observer: &mut Observer<'_>) -> Result<StepContext> {
         let prepared = self.prepare(observer)?;
-        let config = network_config(&recipe, prepared.dimension, self.dataset.labels.len())?;
+        let config = network_config(&recipe, prepared.dimension, self.dataset.labels().len())?;
         Ok(StepContext { recipe, config, prepared, seed: self.options.seed, stop: self.options.stop.clone() })
     }
 

@@ -1,7 +1,7 @@
 //! From a data set and word vectors to numbers: the vocabulary, its rates, and every text as word ids.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,19 +9,24 @@ use std::{
 use rayon::prelude::*;
 use spiketext::{
     Result,
-    data::{Dataset, Example, Split},
+    data::{Example, LabelledTexts, Split},
     engine::known_words,
     loss::{sigmoid, softmax},
     metrics::LabelCounts,
     network::NetworkConfig,
     slices::argmax,
     target::{Target, class_counts, reached},
-    text::{Language, UNKNOWN, Vocabulary, candidate_words, detect_language},
+    text::{Language, LetterCounts, UNKNOWN, Vocabulary, candidate_words},
     vectors::{self, Familiarity, Selection},
 };
 
 use crate::{
-    class_weights::ClassWeights, objective::Objective, recipe::WordChoices, score::Score, teaching::Teaching,
+    class_weights::ClassWeights,
+    objective::Objective,
+    recipe::WordChoices,
+    score::Score,
+    teaching::Teaching,
+    texts::{NumberLists, Spellings, Targets, Tokens, TrainingTexts},
     thresholds,
 };
 
@@ -123,9 +128,7 @@ pub struct PreparedData {
     /// Whether a text may be of several classes, or of none.
     pub multi_label: bool,
     /// Texts to train on, the labelled ones first.
-    pub train: Vec<EncodedText>,
-    /// How many of them are labelled.
-    pub labelled: usize,
+    pub train: TrainingTexts,
     /// Development texts.
     pub development: Vec<EncodedText>,
     /// Test texts.
@@ -144,40 +147,156 @@ pub struct PreparedData {
     pub notes: Vec<String>,
 }
 
+/// The texts of a data set, cut into tokens.
+struct Cut {
+    language: Language,
+    tokens: Tokens,
+    /// How often each token occurs in the training texts, and in the first [`Familiarity::MOST_TEXTS`] of them.
+    in_training: Vec<u64>,
+    in_first: Vec<u64>,
+    /// How many different tokens the training and development texts have: those are the first.
+    chosen: usize,
+    train: NumberLists,
+    targets: Targets,
+    /// What a teacher says of each training text; empty without one.
+    taught: Vec<Option<Arc<[f32]>>>,
+    labelled: usize,
+    shortened: usize,
+    /// The texts of the other parts.
+    development: Vec<(Vec<u32>, Target)>,
+    test: Vec<(Vec<u32>, Target)>,
+}
+
+impl Cut {
+    /// Cuts all texts once, the training texts at `longest` tokens; `in_memory` bytes of theirs may stay in memory.
+    fn of(
+        texts: &dyn LabelledTexts,
+        teaching: Option<&Teaching>,
+        language: Option<Language>,
+        longest: usize,
+        in_memory: usize,
+    ) -> Result<Self> {
+        let mut cut = Self {
+            language: match language {
+                Some(language) => language,
+                None => language_of(texts)?,
+            },
+            tokens: Tokens::default(),
+            in_training: Vec::new(),
+            in_first: Vec::new(),
+            chosen: 0,
+            train: NumberLists::with_limit(in_memory),
+            targets: Targets::default(),
+            taught: Vec::new(),
+            labelled: 0,
+            shortened: 0,
+            development: Vec::new(),
+            test: Vec::new(),
+        };
+        let tokenizer = cut.language.tokenizer();
+        let longest = if longest > 0 { longest } else { usize::MAX };
+        texts.each_block(Split::Train, &mut |block| {
+            let tokens: Vec<Vec<String>> =
+                block.par_iter().map(|example| tokenizer.tokenize(&example.text)).collect();
+            for (Example { text, target }, tokens) in block.iter().zip(&tokens) {
+                let taught = teaching.map(|teaching| teaching.of(text));
+                cut.add(tokens, longest, target, taught)?;
+            }
+            Ok(())
+        })?;
+        cut.labelled = cut.train.len();
+        for text in teaching.map_or(&[][..], |teaching| &teaching.unlabelled) {
+            let Some(taught) = teaching.and_then(|teaching| teaching.of(text)) else { continue };
+            let target = if texts.is_multi_label() { Target::several([]) } else { Target::of(argmax(&taught)) };
+            cut.add(&tokenizer.tokenize(text), longest, &target, Some(Some(taught)))?;
+        }
+        let other = |part: Split, tokens: &mut Tokens| -> Result<Vec<(Vec<u32>, Target)>> {
+            let mut all = Vec::with_capacity(texts.texts_of(part));
+            texts.each_block(part, &mut |block| {
+                let cut: Vec<Vec<String>> =
+                    block.par_iter().map(|example| tokenizer.tokenize(&example.text)).collect();
+                let numbered = cut.iter().map(|text| text.iter().map(|token| tokens.number(token)).collect());
+                all.extend(numbered.zip(block.iter().map(|example| example.target.clone())));
+                Ok(())
+            })?;
+            Ok(all)
+        };
+        cut.development = other(Split::Development, &mut cut.tokens)?;
+        cut.chosen = cut.tokens.iter().len();
+        cut.test = other(Split::Test, &mut cut.tokens)?;
+        Ok(cut)
+    }
+
+    /// Adds a training text; what is said of it where there is a teacher.
+    fn add(
+        &mut self,
+        tokens: &[String],
+        longest: usize,
+        target: &Target,
+        taught: Option<Option<Arc<[f32]>>>,
+    ) -> Result<()> {
+        self.shortened += usize::from(tokens.len() > longest);
+        let numbers: Vec<u32> = tokens.iter().take(longest).map(|token| self.tokens.number(token)).collect();
+        self.in_training.resize(self.tokens.iter().len(), 0);
+        self.in_first.resize(self.tokens.iter().len(), 0);
+        let is_first = self.train.len() < Familiarity::MOST_TEXTS;
+        for &number in &numbers {
+            self.in_training[number as usize] += 1;
+            self.in_first[number as usize] += u64::from(is_first);
+        }
+        self.train.push(&numbers)?;
+        self.targets.push(target);
+        self.taught.extend(taught);
+        Ok(())
+    }
+
+    /// The tokens of the training texts, each once, with how often they occur in them.
+    fn of_training(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.tokens.iter().zip(self.in_training.iter().copied()).filter(|(_, count)| *count > 0)
+    }
+
+    /// The same of the first training texts.
+    fn of_first(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.tokens.iter().zip(self.in_first.iter().copied()).filter(|(_, count)| *count > 0)
+    }
+}
+
+/// The language of the training texts, by their letters.
+fn language_of(texts: &dyn LabelledTexts) -> Result<Language> {
+    let mut letters = LetterCounts::default();
+    texts.each_block(Split::Train, &mut |block| {
+        let of_text = |mut letters: LetterCounts, example: &Example| {
+            letters.add(&example.text);
+            letters
+        };
+        let counts = block.par_iter().fold(LetterCounts::default, of_text);
+        letters = counts.reduce(LetterCounts::default, |a, b| a.plus(&b)).plus(&letters);
+        Ok(())
+    })?;
+    Ok(letters.language())
+}
+
 /// Cuts the texts, chooses the vocabulary from the training and development texts and the head of the vectors, and
-/// looks up its rates.
+/// looks up its rates. Of the tokens of training texts `in_memory` bytes may stay in memory.
 ///
 /// The test texts have no say in the vocabulary. Texts that only a teacher has labelled are training texts like others.
 ///
 /// # Errors
-/// If the vectors cannot be read.
+/// If the vectors cannot be read, or texts cannot be read again.
 pub fn prepare(
-    dataset: &Dataset,
+    texts: &dyn LabelledTexts,
     teaching: Option<&Teaching>,
     language: Option<Language>,
     source: &VectorSource,
     choices: &WordChoices,
     seed: u64,
+    in_memory: usize,
 ) -> Result<PreparedData> {
     let asked = language;
-    let language =
-        asked.unwrap_or_else(|| detect_language(dataset.train.iter().map(|example| example.text.as_str())));
-    let tokenizer = language.tokenizer();
-    let cut = |part: Split| -> Vec<Vec<String>> {
-        dataset.part(part).par_iter().map(|Example { text, .. }| tokenizer.tokenize(text)).collect()
-    };
-    let (mut train, development, test) = (cut(Split::Train), cut(Split::Development), cut(Split::Test));
-    let unlabelled = teaching.map_or(&[][..], |teaching| &teaching.unlabelled);
-    train.par_extend(unlabelled.par_iter().map(|text| tokenizer.tokenize(text)));
-    let mut shortened = 0;
-    if choices.longest > 0 {
-        for text in train.iter_mut().filter(|text| text.len() > choices.longest) {
-            text.truncate(choices.longest);
-            shortened += 1;
-        }
-    }
+    let cut = Cut::of(texts, teaching, language, choices.longest, in_memory)?;
+    let language = cut.language;
     let mut needed = HashSet::new();
-    for token in train.iter().chain(&development).flatten() {
+    for token in cut.tokens.iter().take(cut.chosen) {
         needed.extend(candidate_words(token).map(str::to_owned));
     }
     let selection = Selection { needed, also_first: choices.also_first, lenient: source.is_lenient() };
@@ -185,24 +304,24 @@ pub fn prepare(
         VectorSource::BuiltIn(own) => vectors::built_in(own.unwrap_or(language))?,
         VectorSource::File(path) | VectorSource::FileLeniently(path) => vectors::read(path, &selection)?,
         VectorSource::Random => {
-            let mut words: Vec<String> =
-                train.iter().flatten().cloned().collect::<HashSet<_>>().into_iter().collect();
+            let mut words: Vec<String> = cut.of_training().map(|(token, _)| token.to_owned()).collect();
             words.sort_unstable();
             vectors::random(words, choices.random_dimension, seed)?
         }
     };
+    drop(selection);
     let dimension = vectors.dimension;
     // Before words get vectors of their own: afterwards every text seems to be known.
-    let familiarity = Familiarity::with_built_in(language, &train)?;
+    let familiarity = Familiarity::counted_with_built_in(language, cut.of_first())?;
     let mut notes = Vec::new();
     if let Some(path) = source.file() {
         let told = vectors.report.notes();
         notes.extend(told.into_iter().map(|note| format!("{}: {note}", path.display())));
-        notes.extend(Familiarity::of(&vectors.words, &train).told_of_file(path));
+        notes.extend(Familiarity::counted(&vectors.words, cut.of_first()).told_of_file(path));
     } else if matches!(source, VectorSource::BuiltIn(_)) && asked.is_none() {
         notes.extend(familiarity.told_of_language(language));
     }
-    let (order, fresh) = order_of(&vectors.words, &train, choices);
+    let (order, fresh) = order_of(&vectors.words, cut.of_training(), choices);
     let training_words = order.training.len() + fresh.len();
     let mut rates = Vec::with_capacity((order.training.len() + fresh.len() + order.others.len()) * dimension);
     let mut words = Vec::new();
@@ -220,47 +339,31 @@ pub fn prepare(
     take(&order.others, &mut words, &mut rates);
     drop(vectors);
     let vocabulary = Vocabulary::from_words(words)?;
-    let words_of = |tokens: Vec<String>| {
-        let mut words = Vec::with_capacity(tokens.len());
-        vocabulary.encode(&tokens, &mut words);
-        words
+    let spellings = Spellings::of(&cut.tokens, &vocabulary);
+    let encode = |texts: Vec<(Vec<u32>, Target)>| -> Vec<EncodedText> {
+        let texts = texts.into_iter();
+        texts.map(|(tokens, target)| EncodedText::labelled(spellings.words(&tokens), target)).collect()
     };
-    let encode = |texts: Vec<Vec<String>>, part: Split| -> Vec<EncodedText> {
-        let texts = texts.into_iter().zip(dataset.part(part)).map(|(tokens, example)| {
-            let of_training = teaching.filter(|_| part == Split::Train);
-            let taught = of_training.and_then(|teaching| teaching.of(&example.text));
-            EncodedText { taught, ..EncodedText::labelled(words_of(tokens), example.target.clone()) }
-        });
-        texts.collect()
-    };
-    let others = train.split_off(dataset.train.len());
-    let mut train = encode(train, Split::Train);
-    let labelled = train.len();
-    train.extend(others.into_iter().zip(unlabelled).filter_map(|(tokens, text)| {
-        let taught = teaching.and_then(|teaching| teaching.of(text))?;
-        let target = if dataset.multi_label { Target::several([]) } else { Target::of(argmax(&taught)) };
-        Some(EncodedText { words: words_of(tokens), target, is_labelled: false, taught: Some(taught), weight: 1.0 })
-    }));
-    let (development, test) = (encode(development, Split::Development), encode(test, Split::Test));
+    let (development, test) = (encode(cut.development), encode(cut.test));
     let tokens: usize = test.iter().map(|text| text.words.len()).sum();
     let unknown: usize = test.iter().map(|text| text.words.iter().filter(|&&w| w == UNKNOWN).count()).sum();
+    let train = TrainingTexts::new(cut.train, spellings, cut.targets, cut.labelled, cut.taught);
     Ok(PreparedData {
         language,
         training_words,
         dimension,
         rates: Arc::new(rates),
         unknown_share: unknown as f64 / tokens.max(1) as f64,
-        priors: class_counts(dataset.labels.len(), train[..labelled].iter().map(|text| text.target.clone()))
+        priors: class_counts(texts.labels().len(), train.labelled_targets())
             .into_iter()
-            .map(|count| count as f32 / labelled.max(1) as f32)
+            .map(|count| count as f32 / train.labelled().max(1) as f32)
             .collect(),
-        labelled,
         vectors: source.name(language),
-        shortened,
+        shortened: cut.shortened,
         familiarity,
         notes,
-        labels: dataset.labels.clone(),
-        multi_label: dataset.multi_label,
+        labels: texts.labels().to_vec(),
+        multi_label: texts.is_multi_label(),
         vocabulary,
         train,
         development,
@@ -269,17 +372,11 @@ pub fn prepare(
 }
 
 impl PreparedData {
-    /// The training texts that have labels.
-    #[must_use]
-    pub fn labelled(&self) -> &[EncodedText] {
-        &self.train[..self.labelled]
-    }
-
     /// The weight of each class in the loss, `[K]`; none where nothing is weighed.
     #[must_use]
     pub fn class_weights(&self, weights: &ClassWeights) -> Option<Vec<f32>> {
-        let texts = class_counts(self.labels.len(), self.labelled().iter().map(|text| text.target.clone()));
-        weights.of_classes(&self.labels, &texts, self.multi_label.then_some(self.labelled))
+        let texts = class_counts(self.labels.len(), self.train.labelled_targets());
+        weights.of_classes(&self.labels, &texts, self.multi_label.then_some(self.train.labelled()))
     }
 
     /// The objective of training on these texts.
@@ -430,26 +527,25 @@ struct Order {
 }
 
 /// Sorts the known words, and finds training words without a vector that occur often enough for a code of their own.
-fn order_of(known: &Vocabulary, train: &[Vec<String>], choices: &WordChoices) -> (Order, Vec<String>) {
+/// `tokens` are those of the training texts, each with how often it occurs.
+fn order_of<'t>(
+    known: &Vocabulary,
+    tokens: impl Iterator<Item = (&'t str, u64)>,
+    choices: &WordChoices,
+) -> (Order, Vec<String>) {
     let mut seen = vec![false; known.len()];
-    let mut missing: HashMap<&str, usize> = HashMap::new();
+    let mut fresh = Vec::new();
     let mut ids = Vec::new();
-    for tokens in train {
+    for (token, count) in tokens {
         ids.clear();
-        known.encode(tokens, &mut ids);
+        known.encode_token(token, &mut ids);
         ids.iter().filter(|&&id| id != UNKNOWN).for_each(|&id| seen[id as usize] = true);
-        if choices.trained && choices.fresh_from > 0 {
-            for token in tokens.iter().filter(|token| candidate_words(token).all(|word| known.id(word).is_none())) {
-                *missing.entry(token).or_default() += 1;
-            }
+        let is_often = choices.trained && choices.fresh_from > 0 && count >= choices.fresh_from as u64;
+        if is_often && candidate_words(token).all(|word| known.id(word).is_none()) {
+            fresh.push(token.to_owned());
         }
     }
     let (training, others) = (0..known.len() as u32).partition(|&id| seen[id as usize]);
-    let mut fresh: Vec<String> = missing
-        .into_iter()
-        .filter(|&(_, count)| count >= choices.fresh_from)
-        .map(|(word, _)| word.to_owned())
-        .collect();
     fresh.sort_unstable();
     (Order { training, others }, fresh)
 }

@@ -15,6 +15,7 @@ use crate::{
     score::Score,
     stop::Stop,
     store::Store,
+    texts::TrainingTexts,
 };
 
 /// Makes batches out of texts, all that a step needs but the weights: so the next one can be made while one trains.
@@ -143,7 +144,7 @@ impl Schedule {
     pub fn run(
         &self,
         network: &mut impl Trainable,
-        texts: &[EncodedText],
+        texts: &TrainingTexts,
         saving: Saving<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<TrainingHistory> {
@@ -209,7 +210,7 @@ impl Schedule {
     fn epoch(
         &self,
         network: &mut impl Trainable,
-        texts: &[EncodedText],
+        texts: &TrainingTexts,
         epoch: usize,
         observer: &mut Observer<'_>,
     ) -> Result<f64> {
@@ -219,12 +220,13 @@ impl Schedule {
         let (steps, batches) = (parts.len(), network.batches());
         let step_of_all = |step: usize| (epoch - 1) * steps + step;
         let batch_of = |step: usize, members: &[usize]| {
-            let texts: Vec<&EncodedText> = members.iter().map(|&i| &texts[i]).collect();
-            batches.batch(&texts, members, step_of_all(step) as u64)
+            let texts = texts.several(members.iter().copied())?;
+            let texts: Vec<&EncodedText> = texts.iter().collect();
+            Ok(batches.batch(&texts, members, step_of_all(step) as u64))
         };
         let (mut loss, mut next) = (0.0, None);
         for (step, &members) in parts.iter().enumerate() {
-            let batch = next.take().unwrap_or_else(|| batch_of(step, members));
+            let batch = next.take().unwrap_or_else(|| batch_of(step, members))?;
             let lr_scale = if self.cosine {
                 let done = step_of_all(step) as f64 / (self.epochs * steps) as f64;
                 0.5 * (1.0 + (std::f64::consts::PI * done).cos())

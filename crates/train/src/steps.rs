@@ -23,6 +23,7 @@ use crate::{
     sparse::SparseTextCnn,
     stop::Stop,
     store::Store,
+    texts::TrainingTexts,
 };
 
 /// What every step reads.
@@ -155,8 +156,9 @@ impl ConvertedNetwork {
     /// If the DNN's weights are not finite.
     pub fn of(context: &StepContext, weights: &DnnWeights, observer: &mut Observer<'_>) -> Result<Self> {
         let (recipe, prepared) = (&context.recipe, &context.prepared);
-        let calibration = calibration_texts(&recipe.conversion, prepared.labelled());
-        let network = convert(recipe, &context.config, weights, &calibration)?;
+        let calibration = calibration_texts(&recipe.conversion, &prepared.train)?;
+        let texts: Vec<&EncodedText> = calibration.iter().collect();
+        let network = convert(recipe, &context.config, weights, &texts)?;
         let noise = Noise::inference(context.seed);
         let words: Vec<Vec<u32>> = calibration.iter().map(|text| text.words.clone()).collect();
         let extremes = engine::run(&network, noise, &words).firing.extremes();
@@ -255,7 +257,7 @@ impl TrainedNetwork {
     /// If a checkpoint cannot be written, or training leaves the finite numbers.
     pub fn sparse(
         context: &StepContext,
-        texts: &[EncodedText],
+        texts: &TrainingTexts,
         teacher: Distillation,
         saving: Saving<'_>,
         observer: &mut Observer<'_>,

@@ -67,6 +67,11 @@ impl<'a> AnswerColumns<'a> {
         columns
     }
 
+    /// The place of the column that says whether a text has no known word.
+    pub fn unknown(&self) -> usize {
+        2
+    }
+
     /// What stands in them for one text.
     pub fn cells(&self, prediction: &Prediction) -> Vec<Cell> {
         let probabilities = &prediction.probabilities;

@@ -50,17 +50,19 @@ pub fn watch(_last: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     Ok(())
 }
 
-/// From now on, an interruption takes files away that were begun and not finished, and says so.
+/// From now on, an interruption takes files away that were begun and not finished, and says so, or says `kept`: what is kept
+/// of the work, if something is.
 ///
 /// # Errors
 /// If the system refuses.
-pub fn remove_begun_files() -> std::io::Result<()> {
-    watch(|| {
+pub fn remove_begun_files(kept: impl FnOnce() -> Option<String> + Send + 'static) -> std::io::Result<()> {
+    watch(move || {
         remove_begun();
         let mut out = std::io::stderr();
         // Below the bar of a terminal.
         let line_end = if out.is_terminal() { "\n" } else { "" };
-        let _ = writeln!(out, "{line_end}spiketext: interrupted: nothing is written");
+        let told = kept().unwrap_or_else(|| "nothing is written".to_owned());
+        let _ = writeln!(out, "{line_end}spiketext: interrupted: {told}");
     })
 }
 

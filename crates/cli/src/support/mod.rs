@@ -2,7 +2,7 @@
 //! are read), `given` (texts of a command line, batch by batch), `fetching` (files from the network), `terminal` (text
 //! for a terminal), `tables`, `progress`, `classes` (how well each is told) and `costs` (operations and energy) in a
 //! report, `cells` (running those of a grid), `part` (splits and folds), `teacher` (its files), `target` (where a file
-//! may go); and parts of one verb that are a thing of their own: `raster` and `answer_columns` (of `predict`),
+//! may go); and parts of one verb that are a thing of their own: `raster`, `answer_columns` and `table_progress` (of `predict`),
 //! `stdin_batches` (of `given`). Nothing here knows a verb.
 
 pub mod answer_columns;
@@ -22,6 +22,7 @@ pub mod progress;
 pub mod raster;
 pub mod reading;
 pub mod stdin_batches;
+pub mod table_progress;
 pub mod tables;
 pub mod target;
 pub mod teacher;

@@ -135,7 +135,7 @@ fn form(name: &str) -> Result<TableForm, String> {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // Before the place is tried, for which a file is begun, too.
-    interrupt::remove_begun_files()?;
+    interrupt::remove_begun_files(|| None)?;
     let options = options(arguments)?;
     let destination = NewTable::destination(&arguments.out, arguments.out_format, arguments.force)?;
     // Without sources there is still what may stand in its place.

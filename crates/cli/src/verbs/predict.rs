@@ -5,13 +5,17 @@ use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use sha2::{Digest, Sha256};
 use spiketext::{
-    data::{Appending, Destination, TableForm},
-    model::{Abstention, Model, Prediction, Session},
+    data::{Appending, Cell, Destination, EarlierRun, KeptAnswers, TableForm},
+    model::{Abstention, CONFIG, Model, Prediction, Session},
 };
 
 use crate::support::{
@@ -19,7 +23,9 @@ use crate::support::{
     given::{Given, say},
     interrupt,
     raster::{Raster, TraceAnswer},
-    reading, terminal,
+    reading,
+    table_progress::TableProgress,
+    terminal,
 };
 
 /// Label texts with a trained model.
@@ -36,6 +42,7 @@ use crate::support::{
   spiketext predict MODEL --file reviews.csv --text-column body --json
   spiketext predict MODEL --file reviews.csv --out labelled.csv
   spiketext predict MODEL --file in.parquet --out out.parquet --top 3 --threshold 0.8 --none-label unsure
+  spiketext predict MODEL --file ten-million.parquet --out labelled.parquet --resume
   spiketext predict MODEL --file - --format csv --out - < in.csv > out.csv
   spiketext predict MODEL \"not bad at all\" --trace
 
@@ -61,8 +68,9 @@ UTF-8), columns of Parquet to the byte. From one form to another:
   JSON to Parquet      refused: JSON has no types of columns
   Parquet to others    numbers, strings, booleans, dates and times; nested columns only to JSON; what has no
                        counterpart (bytes, NaN in JSON, nanoseconds) is refused
-The file is written beside its place and moved there when it is whole: any error leaves nothing. `-` writes to
-standard output as it goes, CSV for CSV, TSV for TSV and JSON lines for all else unless --out-format says otherwise.
+The file is written beside its place and moved there when it is whole: any error leaves nothing there. Answers to more
+than 8,192 texts are kept until then in a file called as --out with .answers behind it; after a kill, a full disk or a
+broken row, --resume goes on from there, and the table is that of an uninterrupted run. `-` writes to standard output as it goes, CSV for CSV, TSV for TSV and JSON lines for all else unless --out-format says otherwise.
 Memory does not grow with the file; Parquet from standard input lies in a temporary file, and so do the answers to
 large row groups.")]
 pub struct Arguments {
@@ -119,6 +127,9 @@ struct TableArguments {
     /// Replace --out if it is there.
     #[arg(long, requires = "out")]
     force: bool,
+    /// Go on from the answers that an interrupted run with the same arguments has kept beside --out.
+    #[arg(long, requires = "out")]
+    resume: bool,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -181,9 +192,9 @@ fn write_table(
     let answers = AnswerColumns::of(model, abstention, table.top.map_or(0, NonZeroUsize::get), &table.prefix)?;
     let destination = Destination::of(out, table.out_format, table.force)?;
     destination.check(&arguments.model)?;
-    // What went to standard output has gone.
-    if out.as_os_str() != "-" {
-        interrupt::remove_begun_files()?;
+    let to_file = out.as_os_str() != "-";
+    if table.resume && !to_file {
+        anyhow::bail!("--resume: expected a file as --out, got standard output, where what went has gone");
     }
     let (place, replaced) = (destination.path().display().to_string(), destination.replaces());
     let options = arguments.reading.options(&reading::LabelArguments::default(), Some(model));
@@ -198,14 +209,38 @@ fn write_table(
         )]);
     }
     say(&appending.notes().iter().map(|note| format!("note: {note}")).collect::<Vec<_>>());
+    let mut kept = if to_file { Some(Kept::beside(out, arguments, abstention)?) } else { None };
     let mut session = Session::new(model.clone());
+    let mut progress = TableProgress::new(appending.extent());
     let (mut unknown, mut none) = (0, 0);
     let read = appending.run(|texts| {
-        let (predictions, _) = session.predict(texts);
-        unknown += predictions.iter().filter(|prediction| prediction.unknown).count();
-        none += predictions.iter().filter(|&answer| abstention.is_some_and(|rule| rule.holds(answer))).count();
-        Ok(predictions.iter().map(|prediction| answers.cells(prediction)).collect())
-    })?;
+        let mut make = |texts: &[&str]| {
+            let (predictions, _) = session.predict(texts);
+            Ok(predictions.iter().map(|prediction| answers.cells(prediction)).collect())
+        };
+        let (cells, is_old) = match &mut kept {
+            Some(kept) => kept.answer(texts, make)?,
+            None => (make(texts)?, false),
+        };
+        for row in &cells {
+            let said = |cell: &Cell| abstention.is_some_and(|rule| *cell == Cell::Text(rule.label().to_owned()));
+            unknown += usize::from(row[answers.unknown()] == Cell::Truth(true));
+            none += usize::from(row.first().is_some_and(said));
+        }
+        progress.add(texts.len(), is_old);
+        Ok(cells)
+    });
+    progress.finish();
+    let read = match (read, &kept) {
+        (Err(error), Some(kept)) => {
+            say(&kept.told().into_iter().map(|told| format!("note: {told}")).collect::<Vec<_>>());
+            return Err(error.into());
+        }
+        (read, _) => read?,
+    };
+    if let Some(kept) = kept {
+        kept.remove()?;
+    }
     say(&reading::told_later(&read, at_first));
     let replaced = if replaced { " (replaced)" } else { "" };
     let counts = abstention.map_or_else(String::new, |rule| {
@@ -216,6 +251,76 @@ fn write_table(
     }
     say(&[format!("labelled {} texts -> {place}{replaced}; without a known word: {unknown}{counts}", read.rows)]);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Answers that are kept until the table is whole.
+struct Kept {
+    answers: KeptAnswers,
+    /// How many of them are in the file, for whoever is interrupted.
+    in_file: Arc<AtomicUsize>,
+}
+
+impl Kept {
+    /// Beside the table at `out`, and says what was found there. From now on an interruption says what is kept.
+    fn beside(out: &Path, arguments: &Arguments, abstention: Option<&Abstention>) -> anyhow::Result<Self> {
+        let config = arguments.model.join(CONFIG);
+        let description = std::fs::read(&config).map_err(spiketext::Error::read(&config))?;
+        // The description has the hashes of all that the model is.
+        let mut identity = Sha256::new();
+        identity.update(Sha256::digest(&description));
+        identity.update(env!("CARGO_PKG_VERSION"));
+        identity.update(format!("{abstention:?} {:?} {:?}", arguments.table.top, arguments.table.prefix));
+        let (answers, earlier) = KeptAnswers::beside(out, identity.finalize().into(), arguments.table.resume)?;
+        let path = answers.path().display().to_string();
+        match (earlier, arguments.table.resume) {
+            (EarlierRun::None, true) => {
+                say(&["note: no answers of an interrupted run are there: starting anew".to_owned()]);
+            }
+            (EarlierRun::Removed, _) => {
+                say(&[format!(
+                    "note: answers of an interrupted run were in {path} and are removed; --resume would have gone on from them"
+                )]);
+            }
+            (EarlierRun::TakenUp, _) => say(&[format!("going on from the answers in {path}")]),
+            (EarlierRun::None, false) => {}
+        }
+        let in_file = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&in_file);
+        interrupt::remove_begun_files(move || {
+            let kept = counted.load(Ordering::Relaxed);
+            (kept > 0).then(|| {
+                format!(
+                    "the answers to {kept} texts are kept in {path}; to go on: {}",
+                    interrupt::command_with("--resume")
+                )
+            })
+        })?;
+        Ok(Self { answers, in_file })
+    }
+
+    /// The answers to the next texts, and whether an earlier run had made them.
+    fn answer(
+        &mut self,
+        texts: &[&str],
+        make: impl FnOnce(&[&str]) -> spiketext::Result<Vec<Vec<Cell>>>,
+    ) -> spiketext::Result<(Vec<Vec<Cell>>, bool)> {
+        let before = self.answers.taken_up();
+        let cells = self.answers.answer(texts, make)?;
+        self.in_file.store(if self.answers.is_in_file() { self.answers.answered() } else { 0 }, Ordering::Relaxed);
+        Ok((cells, self.answers.taken_up() > before))
+    }
+
+    /// What is kept of a run that cannot go on.
+    fn told(&self) -> Option<String> {
+        let (kept, path) = (self.answers.answered(), self.answers.path().display());
+        self.answers
+            .is_in_file()
+            .then(|| format!("the answers to {kept} texts are kept in {path}; --resume goes on from there"))
+    }
+
+    fn remove(self) -> spiketext::Result<()> {
+        self.answers.remove()
+    }
 }
 
 /// Where answers go.

@@ -89,7 +89,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
              '{class}': another name for it in the labelled texts helps"
         );
     }
-    interrupt::remove_begun_files()?;
+    interrupt::remove_begun_files(|| None)?;
     let mut progress = Progress::new(arguments.json);
     reading::told(&dataset.readings).iter().for_each(|line| progress.line(line));
     let others = others(arguments, &dataset, &mut progress)?;

@@ -14,7 +14,7 @@ use checkpoints::{CheckpointFolder, Run};
 use output::Output;
 use serde_json::json;
 use spiketext::{
-    data::Dataset,
+    data::{Corpus, Dataset, LabelledTexts, Report},
     dnn::{self, Dnn},
     energy::Numbers,
     model::{Accuracies, Model},
@@ -169,20 +169,23 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let read = || arguments.source.files.iter().chain(&arguments.test).chain(arguments.teacher.files());
     teacher::check_standard_input(read(), "FILE, --test, --teacher and --unlabelled")?;
-    let dataset = dataset(&arguments)?;
+    let given = dataset(&arguments)?;
+    // Who compares texts with others has all of them in memory.
+    let given = if has_comparison(&arguments) { given.in_memory()? } else { given };
+    let dataset = given.texts();
     #[cfg(feature = "study")]
-    if dataset.multi_label && arguments.adversarial.is_some() {
+    if dataset.is_multi_label() && arguments.adversarial.is_some() {
         anyhow::bail!(
             "--adversarial: expected texts of one label each, got --multi-label: no attack knows sets of labels"
         );
     }
     if let Some(WeightChoice::File(file)) = &weights {
-        file.check_names(&dataset.labels)?;
+        file.check_names(dataset.labels())?;
     }
     let folder = arguments
         .out
         .clone()
-        .unwrap_or_else(|| Path::new("runs").join(format!("{}-{}-{}", dataset.name, recipe.name, arguments.seed)));
+        .unwrap_or_else(|| Path::new("runs").join(format!("{}-{}-{}", dataset.name(), recipe.name, arguments.seed)));
     let read = arguments.source.sources();
     let beside = [&arguments.test, &arguments.vectors, &arguments.config, &arguments.class_weights];
     target::check_apart("train", &folder, read.iter().chain(beside.into_iter().flatten()))?;
@@ -190,7 +193,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // Better now than after an hour of training.
     let replaces = Model::check_target(&folder)?;
     if replaces && arguments.out.is_none() {
-        check_same_data(&folder, &dataset)?;
+        check_same_data(&folder, dataset)?;
     }
     let checkpoints = CheckpointFolder::beside(&folder)?;
     Model::remove_left_over(&folder)?;
@@ -211,9 +214,18 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     });
     let vectors = vectors(&arguments);
     let mut output = Output::new(arguments.json);
-    output.readings(&dataset.readings);
-    notes(&dataset).into_iter().for_each(|note| output.note(note));
-    let teaching = arguments.teacher.read(&dataset, arguments.labels.skip_bad())?;
+    output.readings(dataset.readings());
+    notes(dataset.report()).into_iter().for_each(|note| output.note(note));
+    let teaching = match &given {
+        Given::Set(set) => arguments.teacher.read(set, arguments.labels.skip_bad())?,
+        Given::Files(corpus) => {
+            if corpus.is_in_file() {
+                let folder = std::env::temp_dir();
+                output.note(format!("more texts than stay in memory: they wait in {} ($TMPDIR)", folder.display()));
+            }
+            None
+        }
+    };
     if let Some(teaching) = &teaching {
         output.readings(&teaching.readings);
         teacher::notes(teaching).into_iter().for_each(|note| output.note(note));
@@ -238,14 +250,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut observer = |event: &Event| output.event(event);
     let trained: spiketext::Result<Outcome> = (|| {
         #[cfg(feature = "study")]
-        let (mut dataset, mut options) = (dataset, options);
+        let (mut given, mut options) = (given, options);
         #[cfg(feature = "study")]
-        if let Some(hardening) = &hardening {
-            let (augmented, adversarial) = harden(&dataset, &vectors, &recipe, &options, hardening, &mut observer)?;
-            (dataset, options.adversarial) = (augmented, Some(adversarial));
+        if let (Some(hardening), Given::Set(set)) = (&hardening, &given) {
+            let (augmented, adversarial) = harden(set, &vectors, &recipe, &options, hardening, &mut observer)?;
+            (given, options.adversarial) = (Given::Set(augmented), Some(adversarial));
         }
         let mut cache = StepCache::default();
-        let mut pipeline = Pipeline::new(&dataset, &vectors, &recipe, &options, &mut cache)?;
+        let mut pipeline = Pipeline::new(given.texts(), &vectors, &recipe, &options, &mut cache)?;
         if let Some(there) = there {
             if ended == Some(pipeline.run(&mut observer)?) {
                 let message = format!("this run has ended already, and its model lies in {}", folder.display());
@@ -329,10 +341,10 @@ fn fate(arguments: &Arguments, checkpoints: &CheckpointFolder, replaced: Option<
 
 /// Refuses to replace a model of other data in a folder that nobody named: files in different folders may have one
 /// name.
-fn check_same_data(folder: &Path, dataset: &Dataset) -> anyhow::Result<()> {
+fn check_same_data(folder: &Path, dataset: &dyn LabelledTexts) -> anyhow::Result<()> {
     let other = match Model::load(folder) {
         // What came from standard input may have been anything.
-        Ok(model) if model.training().source == dataset.source && dataset.source != "-" => {
+        Ok(model) if model.training().source == dataset.source() && dataset.source() != "-" => {
             let columns = spiketext_train::columns(dataset);
             match &model.training().columns {
                 trained if *trained == columns => return Ok(()),
@@ -346,9 +358,8 @@ fn check_same_data(folder: &Path, dataset: &Dataset) -> anyhow::Result<()> {
 }
 
 /// What a person should know before training begins.
-fn notes(dataset: &Dataset) -> Vec<String> {
+fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
-    let report = &dataset.report;
     notes.extend(reading::alike(report));
     for (texts, what) in [
         (report.contradictory, "texts that have more than one label in different places"),
@@ -434,18 +445,51 @@ fn recipe(arguments: &Arguments, weights: Option<&WeightChoice>) -> anyhow::Resu
     Ok(recipe)
 }
 
-fn dataset(arguments: &Arguments) -> anyhow::Result<Dataset> {
+/// The labelled texts of a run.
+enum Given {
+    /// All in memory.
+    Set(Dataset),
+    /// Of files, of any number.
+    Files(Corpus),
+}
+
+impl Given {
+    fn texts(&self) -> &dyn LabelledTexts {
+        match self {
+            Self::Set(set) => set,
+            Self::Files(corpus) => corpus,
+        }
+    }
+
+    fn in_memory(self) -> spiketext::Result<Self> {
+        match self {
+            Self::Files(corpus) => Ok(Self::Set(corpus.into_dataset()?)),
+            set => Ok(set),
+        }
+    }
+}
+
+/// Whether texts are compared with those of others, or attacked.
+fn has_comparison(arguments: &Arguments) -> bool {
+    #[cfg(feature = "study")]
+    if arguments.adversarial.is_some() {
+        return true;
+    }
+    !arguments.teacher.is_none()
+}
+
+fn dataset(arguments: &Arguments) -> anyhow::Result<Given> {
     match (arguments.source.files.as_slice(), &arguments.source.dataset) {
         ([], name) => {
             let name = name.as_deref().unwrap_or("reviews-en");
             let texts = format!("the data set {name}");
             reading::refuse_without_file(&arguments.reading, &arguments.labels, &texts, "FILE")?;
-            dataset::load(name, arguments.source.data_dir.as_deref())
+            Ok(Given::Set(dataset::load(name, arguments.source.data_dir.as_deref())?))
         }
         (files, _) => {
             arguments.labels.check(arguments.labels.multi_label())?;
             let options = arguments.reading.options(&arguments.labels, None);
-            Ok(Dataset::from_files(files, arguments.test.as_deref(), &options)?)
+            Ok(Given::Files(Corpus::from_files(files, arguments.test.as_deref(), &options)?))
         }
     }
 }

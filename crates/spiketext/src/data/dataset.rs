@@ -1,26 +1,17 @@
 //! [`Dataset`]: texts with their classes, divided into training, development and test, and what was noticed on the
 //! way.
 
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    path::Path,
-};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::{
-    lines::shown,
+    corpus::Corpus,
     options::ReadOptions,
-    read::{read_file, read_files},
     reading::Reading,
-    split::{Split, SplitRule, divide_examples, text_hash},
-    table::{Row, Table},
+    split::{Split, SplitRule},
 };
-use crate::{
-    Error, Result,
-    target::{Target, class_counts},
-};
+use crate::{Result, target::Target};
 
 /// A text and the class it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -88,101 +79,7 @@ impl Dataset {
     /// Those of [`read_files`]; fewer than two classes; a class among development or test texts that training lacks;
     /// too few texts for three parts.
     pub fn from_files(train: &[impl AsRef<Path>], test: Option<&Path>, options: &ReadOptions) -> Result<Self> {
-        let mut table = read_files(train, options)?;
-        let name = train.first().map(|path| name_of(path.as_ref())).unwrap_or_default();
-        let mut source = train.iter().map(|path| path.as_ref().display().to_string()).collect::<Vec<_>>().join(", ");
-        let mut unused = 0;
-        if let Some(test) = test {
-            let mut test_table = read_file(test, options)?;
-            if test_table.rows.iter().any(|row| row.part == Some(Split::Test)) {
-                unused += keep(&mut test_table.rows, |row| row.part == Some(Split::Test));
-            }
-            unused += keep(&mut table.rows, |row| row.part != Some(Split::Test));
-            check_classes(&test_table, &classes(&table.rows))?;
-            test_table.rows.iter_mut().for_each(|row| row.part = Some(Split::Test));
-            table = Table::joined([table, test_table]);
-            source = format!("{source}, test {}", test.display());
-        }
-        let mut dataset = Self::assemble(name, source, table, None, options.multi_label)?;
-        dataset.report.unused = unused;
-        Ok(dataset)
-    }
-
-    /// Divides a table and orders its classes, by `labels` where given.
-    pub(crate) fn assemble(
-        name: String,
-        source: String,
-        table: Table,
-        labels: Option<Vec<String>>,
-        multi_label: bool,
-    ) -> Result<Self> {
-        let trained = classes(&table.rows);
-        let place = table.readings.first().map_or(Path::new(""), |reading| reading.path.as_path()).to_owned();
-        let how =
-            table.readings.first().map(|reading| format!(" (read as {})", reading.explained())).unwrap_or_default();
-        let refuse =
-            |expected: &str, got: String| Err(Error::malformed(&place, None, expected, format!("{got}{how}")));
-        if !table.rows.iter().any(in_training) {
-            return refuse("training texts", "texts marked for other parts only".to_owned());
-        }
-        check_classes(&table, &trained)?;
-        if trained.is_empty() {
-            return refuse("texts of two classes or more", "no label at all".to_owned());
-        }
-        if let (1, Some(only)) = (trained.len(), trained.first()) {
-            return refuse("texts of two classes or more", format!("one class only, '{}'", shown(only)));
-        }
-        let labels = labels.unwrap_or_else(|| ordered(&trained));
-        let index: HashMap<&str, usize> =
-            labels.iter().enumerate().map(|(index, label)| (label.as_str(), index)).collect();
-        let class_of = |label: &String| index.get(label.as_str()).copied().unwrap_or(0);
-        let target = |row: &Row| match multi_label {
-            true => Target::several(row.labels.iter().map(class_of)),
-            false => Target::of(row.labels.first().map_or(0, class_of)),
-        };
-        let targets: Vec<Target> = table.rows.iter().map(target).collect();
-        let hashes: Vec<u64> = table.rows.iter().map(|row| text_hash(&row.text)).collect();
-        let counts = class_counts(labels.len(), targets.iter().cloned());
-        let keys: Vec<(u64, &Target)> = hashes.into_iter().zip(&targets).collect();
-
-        // Parts that were given stay; what is missing comes from the training texts.
-        let given = |part: Split| table.rows.iter().any(|row| row.part == Some(part));
-        let wanted: Vec<Split> = [Split::Development, Split::Test].into_iter().filter(|&part| !given(part)).collect();
-        let rule = match wanted.len() {
-            0 => SplitRule::Official,
-            2 if !given(Split::Train) => SplitRule::Hash,
-            _ => SplitRule::Partial,
-        };
-        let pool: Vec<usize> = (0..keys.len()).filter(|&row| in_training(&table.rows[row])).collect();
-        let pool_keys: Vec<(u64, &Target)> = pool.iter().map(|&row| keys[row]).collect();
-        let Some(divided) = divide_examples(&pool_keys, &counts, multi_label, &wanted) else {
-            let parts = wanted.iter().map(|part| part.name()).collect::<Vec<_>>().join(" and ");
-            let different = pool_keys.iter().map(|key| key.0).collect::<HashSet<_>>().len();
-            let expected =
-                format!("enough texts to set some apart for {parts}, two for each of two classes at least");
-            return refuse(&expected, format!("{different} different ones of {} classes", labels.len()));
-        };
-        let mut parts: Vec<Split> = table.rows.iter().map(|row| row.part.unwrap_or(Split::Train)).collect();
-        for (row, part) in pool.into_iter().zip(divided) {
-            parts[row] = part;
-        }
-        let report = Report { empty: table.left_out().empty, alike: alike(&labels), ..compare(&keys, &parts) };
-        let mut dataset = Self {
-            name,
-            labels,
-            multi_label,
-            train: Vec::new(),
-            development: Vec::new(),
-            test: Vec::new(),
-            source,
-            rule,
-            readings: table.readings,
-            report,
-        };
-        for ((row, target), part) in table.rows.into_iter().zip(targets).zip(parts) {
-            dataset.part_mut(part).push(Example { text: row.text, target });
-        }
-        Ok(dataset)
+        Corpus::from_files(train, test, options)?.into_dataset()
     }
 
     /// The examples of one part.
@@ -194,98 +91,6 @@ impl Dataset {
             Split::Test => &self.test,
         }
     }
-
-    fn part_mut(&mut self, part: Split) -> &mut Vec<Example> {
-        match part {
-            Split::Train => &mut self.train,
-            Split::Development => &mut self.development,
-            Split::Test => &mut self.test,
-        }
-    }
-}
-
-/// A short name for the data of a file: its own without its extension and that of packing.
-fn name_of(path: &Path) -> String {
-    if path.as_os_str() == "-" {
-        return "standard-input".to_owned();
-    }
-    let packed =
-        path.extension().is_some_and(|extension| super::input::PACKED.iter().any(|&packed| extension == packed));
-    let path = if packed { path.with_extension("") } else { path.to_owned() };
-    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-/// Whether a row can be trained on.
-fn in_training(row: &Row) -> bool {
-    matches!(row.part, None | Some(Split::Train))
-}
-
-/// Keeps the rows that `wanted` takes; returns how many went.
-fn keep(rows: &mut Vec<Row>, wanted: impl Fn(&Row) -> bool) -> usize {
-    let before = rows.len();
-    rows.retain(wanted);
-    before - rows.len()
-}
-
-/// The classes that can be trained.
-fn classes(rows: &[Row]) -> BTreeSet<String> {
-    rows.iter().filter(|row| in_training(row)).flat_map(|row| row.labels.iter().cloned()).collect()
-}
-
-/// Refuses the first row whose class is not among `trained`.
-fn check_classes(table: &Table, trained: &BTreeSet<String>) -> Result<()> {
-    let unknown = |label: &&String| !trained.contains(*label);
-    match table.rows.iter().find_map(|row| Some((row, row.labels.iter().find(unknown)?))) {
-        None => Ok(()),
-        Some((row, label)) => {
-            let known = super::lines::listed(trained.iter().map(String::as_str));
-            let expected = format!("a label that training has ({known})");
-            Err(Error::malformed(table.path(row), row.line, expected, format!("'{}'", shown(label))))
-        }
-    }
-}
-
-/// Labels in their order: by value if all are numbers, otherwise alphabetical.
-fn ordered(labels: &BTreeSet<String>) -> Vec<String> {
-    let mut ordered: Vec<String> = labels.iter().cloned().collect();
-    let number = |label: &str| label.parse::<f64>().ok().filter(|number| number.is_finite());
-    if ordered.iter().all(|label| number(label).is_some()) {
-        // The sort is stable, so equal numbers (1, 1.0) stay in alphabetical order.
-        ordered.sort_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(Ordering::Equal));
-    }
-    ordered
-}
-
-/// Labels that are the same but for case and blanks, in groups.
-fn alike(labels: &[String]) -> Vec<Vec<String>> {
-    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for label in labels {
-        let folded = label.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        groups.entry(folded).or_default().push(label.clone());
-    }
-    groups.into_values().filter(|group| group.len() > 1).collect()
-}
-
-/// Counts equal texts, given by (hash, target) and part.
-fn compare(keys: &[(u64, &Target)], parts: &[Split]) -> Report {
-    let mut report = Report::default();
-    // The earliest part, the target first seen, and whether another one came.
-    let mut seen: HashMap<u64, (Split, &Target, bool)> = HashMap::new();
-    for part in Split::ALL {
-        for (&(hash, target), _) in keys.iter().zip(parts).filter(|pair| *pair.1 == part) {
-            let Some(first) = seen.get_mut(&hash) else {
-                seen.insert(hash, (part, target, false));
-                continue;
-            };
-            report.duplicates += 1;
-            report.straddling += usize::from(first.0 != part);
-            if first.1 != target && !first.2 {
-                first.2 = true;
-                report.contradictory += 1;
-            }
-        }
-    }
-    report
 }
 
 #[cfg(test)]

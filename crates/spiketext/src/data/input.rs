@@ -4,6 +4,10 @@ use std::{
     fs::File,
     io::{self, BufRead, Read, Write},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tempfile::NamedTempFile;
@@ -91,7 +95,10 @@ impl Input {
     /// [`Input::open`], with what it was.
     pub(crate) fn content(&self) -> Result<Content> {
         let file = File::open(&self.place).map_err(Error::read(&self.name))?;
-        Content::of(file, &self.name)
+        let bytes = file.metadata().map_err(Error::read(&self.name))?.len();
+        let read = Arc::new(AtomicU64::new(0));
+        let content = Content::of(Counted { file, read: Arc::clone(&read) }, &self.name)?;
+        Ok(Content { extent: Extent::Bytes { all: bytes, read }, ..content })
     }
 
     /// The first bytes of the content.
@@ -112,6 +119,51 @@ pub(crate) struct Content {
     pub(crate) reader: Box<dyn Read>,
     /// Whether it was in UTF-16.
     pub(crate) was_utf_16: bool,
+    /// How far it was read.
+    pub(crate) extent: Extent,
+}
+
+/// How much of a source there is, and how far it was read.
+#[derive(Clone, Debug)]
+pub enum Extent {
+    /// So many rows.
+    Rows(u64),
+    /// So many bytes as they lie in the file, of which some were read.
+    Bytes {
+        /// All of them.
+        all: u64,
+        /// Those that were read.
+        read: Arc<AtomicU64>,
+    },
+    /// It may never end.
+    Unknown,
+}
+
+impl Extent {
+    /// The share of the source that was read when `rows` were done; none where nobody knows.
+    #[must_use]
+    pub fn share(&self, rows: u64) -> Option<f64> {
+        let (part, all) = match self {
+            Self::Rows(all) => (rows, *all),
+            Self::Bytes { all, read } => (read.load(Ordering::Relaxed), *all),
+            Self::Unknown => return None,
+        };
+        (all > 0).then(|| (part as f64 / all as f64).min(1.0))
+    }
+}
+
+/// A file that counts what is read of it.
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
 }
 
 impl Content {
@@ -130,8 +182,10 @@ impl Content {
         let whole = unpack::opened(&magic, whole).map_err(Error::read(name))?;
         let (mark, whole) = marked(whole).map_err(Error::read(name))?;
         Ok(match mark {
-            Some(encoding) => Self { reader: Box::new(Utf16::new(whole, encoding)), was_utf_16: true },
-            None => Self { reader: Box::new(whole), was_utf_16: false },
+            Some(encoding) => {
+                Self { reader: Box::new(Utf16::new(whole, encoding)), was_utf_16: true, extent: Extent::Unknown }
+            }
+            None => Self { reader: Box::new(whole), was_utf_16: false, extent: Extent::Unknown },
         })
     }
 

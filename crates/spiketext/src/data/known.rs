@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    corpus::Corpus,
     dataset::Dataset,
     delimited,
     input::{Input, is_standard_input},
@@ -11,7 +12,6 @@ use super::{
     read::read_file,
     rows::Rows,
     split::{Split, SplitRule},
-    table::Table,
 };
 use crate::{Error, Result};
 
@@ -241,7 +241,7 @@ impl KnownDataset {
                 let lines = Lines::new(Path::new(self.name), csv.as_bytes());
                 let mut rows = Rows::new(Path::new(self.name), Format::Csv, &options, true);
                 delimited::read(lines, &mut rows)?;
-                rows.finish()?
+                rows.gathered()?
             }
             Form::ClassFiles(files) => {
                 for ((file, texts), class) in files.iter().zip(self.classes) {
@@ -249,7 +249,7 @@ impl KnownDataset {
                     let read = read_class(&path, class, &mut rows)?;
                     check_count(&path, read, *texts)?;
                 }
-                rows.finish()?
+                rows.gathered()?
             }
             Form::PartFiles(files) => {
                 for ((file, texts), part) in files.iter().zip(Split::ALL) {
@@ -257,7 +257,7 @@ impl KnownDataset {
                     let read = self.read_part(&path, part, &mut rows)?;
                     check_count(&path, read, *texts)?;
                 }
-                rows.finish()?
+                rows.gathered()?
             }
             Form::Reviews((file, texts)) => {
                 let path = self.find(file, data_dir)?;
@@ -273,13 +273,14 @@ impl KnownDataset {
                 for row in &table.rows {
                     rows.push(row.line, &row.text, Some(self.class(&path, row.line, row.label())?), None)?;
                 }
-                rows.finish()?
+                rows.gathered()?
             }
         };
-        let mut table: Table = table;
+        let mut table = table;
         table.readings.iter_mut().for_each(|reading| reading.left_out.empty += empty);
         let labels = self.classes.iter().map(|&class| class.to_owned()).collect();
-        let dataset = Dataset::assemble(self.name.to_owned(), self.source.to_owned(), table, Some(labels), false)?;
+        let dataset = Corpus::assemble(self.name.to_owned(), self.source.to_owned(), table, Some(labels), false)?;
+        let dataset = dataset.into_dataset()?;
         // How its files are to be read is known.
         Ok(Dataset { readings: Vec::new(), ..dataset })
     }

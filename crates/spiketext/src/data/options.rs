@@ -38,6 +38,9 @@ pub struct ReadOptions {
     pub skip_bad: bool,
     /// Classes whose columns, where they have one, hold numbers: none of them is taken for the text.
     pub classes: Vec<String>,
+    /// Bytes of texts that stay in memory, where they are kept for training; more wait in a temporary file. 64 MiB if
+    /// nothing is said.
+    pub in_memory: Option<usize>,
 }
 
 impl ReadOptions {

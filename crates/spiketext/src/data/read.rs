@@ -9,6 +9,7 @@ use std::{
 use super::parquet_file;
 use super::{
     columns, delimited, fasttext, folder,
+    gathered::Gathered,
     input::{Input, PACKED},
     json,
     lines::{self, Lines, listed, shown},
@@ -29,7 +30,7 @@ use crate::{Error, Result};
 /// are), another encoding, a line longer than 64 MiB; and, unless they are to be left out, records that break the form
 /// and texts without a label: each with the file, and the line where there is one.
 pub fn read_file(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table> {
-    read(path.as_ref(), options, true)
+    read(path.as_ref(), options, true)?.into_table()
 }
 
 /// Reads the labelled texts of several files as of one, each as [`read_file`] does.
@@ -37,20 +38,28 @@ pub fn read_file(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
 /// # Errors
 /// Those of [`read_file`]; no files.
 pub fn read_files(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Table> {
+    gather(paths, options)?.into_table()
+}
+
+/// The rows of [`read_files`], wherever their texts are.
+pub(super) fn gather(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<Gathered> {
     if paths.is_empty() {
         return Err(Error::invalid("read labelled texts", "one file or more", "none"));
     }
-    let mut table = Table::joined(paths.iter().map(|path| read_file(path, options)).collect::<Result<Vec<_>>>()?);
+    let mut rows = Gathered::default();
+    for path in paths {
+        rows.append(read(path.as_ref(), options, true)?)?;
+    }
     let names: Vec<&str> = paths.iter().filter_map(|path| path.as_ref().file_name()?.to_str()).collect();
     let called: Vec<&str> = names.iter().copied().filter(|name| folder::part_of(name).is_some()).collect();
-    if let ([_, _, ..], true, Some(first)) = (paths, called.len() > 1, table.readings.first_mut()) {
+    if let ([_, _, ..], true, Some(first)) = (paths, called.len() > 1, rows.readings.first_mut()) {
         first.notes.push(format!(
             "called like a part: {}; files that are named one by one are taken alike (a folder of them is divided so, and \
              --test FILE says which are to test on)",
             listed(called)
         ));
     }
-    Ok(table)
+    Ok(rows)
 }
 
 /// Reads texts for prediction: one a line from a plain text file, or the text column of a CSV, TSV, JSON or Parquet
@@ -59,7 +68,7 @@ pub fn read_files(paths: &[impl AsRef<Path>], options: &ReadOptions) -> Result<T
 /// # Errors
 /// As for [`read_file`]; labels are not needed.
 pub fn read_texts(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table> {
-    read(path.as_ref(), options, false)
+    read(path.as_ref(), options, false)?.into_table()
 }
 
 /// Reads one text a line; `name` (for example `standard input`) is what errors call the source.
@@ -83,7 +92,8 @@ pub fn text_lines(reader: impl Read, name: impl AsRef<Path>) -> impl Iterator<It
     })
 }
 
-fn read(path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
+/// Reads a file or folder, with labels or without.
+fn read(path: &Path, options: &ReadOptions, labelled: bool) -> Result<Gathered> {
     if !path.is_dir() {
         return read_input(&Input::of(path)?, path, options, labelled);
     }
@@ -93,27 +103,27 @@ fn read(path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
         let mut rows = Rows::new(path, Format::Folder, options, labelled);
         let is_table = |file: &Path| format_by_extension(file).is_some();
         folder::read(path, &mut rows, is_table)?;
-        return rows.finish();
+        return rows.gathered();
     }
-    let tables = found.files.into_iter().map(|(file, part)| {
-        let mut table = read_input(&Input::of(&file)?, &file, options, labelled)?;
+    let mut rows = Gathered::default();
+    for (file, part) in found.files {
+        let mut of_file = read_input(&Input::of(&file)?, &file, options, labelled)?;
         if let Some(part) = part {
-            table.rows.iter_mut().for_each(|row| row.part = Some(part));
-            table.readings.iter_mut().for_each(|reading| {
+            of_file.parts.fill(Some(part));
+            of_file.readings.iter_mut().for_each(|reading| {
                 reading.notes.push(format!("all texts belong to the part '{}', as the file is called", part.name()));
             });
         }
-        Ok(table)
-    });
-    let mut table = Table::joined(tables.collect::<Result<Vec<_>>>()?);
-    if let Some(first) = table.readings.first_mut() {
+        rows.append(of_file)?;
+    }
+    if let Some(first) = rows.readings.first_mut() {
         first.notes.extend(found.notes);
     }
-    Ok(table)
+    Ok(rows)
 }
 
 /// Reads one file; `path` is what it was called.
-fn read_input(input: &Input, path: &Path, options: &ReadOptions, labelled: bool) -> Result<Table> {
+fn read_input(input: &Input, path: &Path, options: &ReadOptions, labelled: bool) -> Result<Gathered> {
     let format = match options.format {
         Some(format) => format,
         None => format_of(&input.head()?, &input.name, path, labelled, options)?,
@@ -143,7 +153,7 @@ fn read_input(input: &Input, path: &Path, options: &ReadOptions, labelled: bool)
         }
         Format::Folder => return rows.refuse(None, "a folder", "a file"),
     }
-    rows.finish()
+    rows.gathered()
 }
 
 /// The form that an extension promises, that of packing left aside.

@@ -7,12 +7,14 @@ use std::{
 
 use super::{
     columns::ColumnIndices,
+    gathered::{Distinct, Gathered},
     labels,
     lines::{self, shown},
     options::{Format, ReadOptions},
     reading::{LeftOut, Reading},
     split::Split,
-    table::{Row, Table},
+    spool::IN_MEMORY,
+    table::Row,
 };
 use crate::{Error, Result};
 
@@ -36,11 +38,16 @@ pub(crate) struct Rows<'a> {
     pub(crate) labelled: bool,
     pub(crate) options: &'a ReadOptions,
     pub(crate) reading: Reading,
-    rows: Vec<Row>,
-    /// The part of each row as the file has it; empty where it has none.
-    parts: Vec<Option<String>>,
-    /// Where a text may have several labels: the cell of each row, until all are known; none for a row with a list.
-    cells: Vec<Option<String>>,
+    rows: Gathered,
+    /// How many of them were taken already.
+    taken: usize,
+    /// The part of each row as the file has it, by its number; none where it has none.
+    parts: Vec<Option<u32>>,
+    part_words: Distinct<String>,
+    /// Where a text may have several labels: the cell of each row, by its number, until all are known; none for a row with
+    /// a list.
+    cells: Vec<Option<u32>>,
+    cell_words: Distinct<String>,
     /// The first row that cannot be kept.
     refused: Option<Error>,
     /// Texts with more labels than one, where one was asked for.
@@ -54,9 +61,12 @@ impl<'a> Rows<'a> {
             labelled,
             options,
             reading: Reading::new(path.to_owned(), format),
-            rows: Vec::new(),
+            rows: Gathered::with_limit(options.in_memory.unwrap_or(IN_MEMORY)),
+            taken: 0,
             parts: Vec::new(),
+            part_words: Distinct::default(),
             cells: Vec::new(),
+            cell_words: Distinct::default(),
             refused: None,
             several: 0,
         }
@@ -156,10 +166,10 @@ impl<'a> Rows<'a> {
             self.refused.get_or_insert_with(|| Error::malformed(&self.path, line, "a label", got()));
             return Ok(());
         }
-        self.rows.push(Row { text: text.to_owned(), labels: labels.unwrap_or_default(), part: None, line, file: 0 });
-        self.parts.push(part.map(|part| part.trim().to_owned()));
+        self.rows.push(line, text, labels.unwrap_or_default())?;
+        self.parts.push(part.map(|part| self.part_words.number(part.trim().to_owned())));
         if self.several() {
-            self.cells.push(cell.map(str::to_owned));
+            self.cells.push(cell.map(|cell| self.cell_words.number(cell.to_owned())));
         }
         Ok(())
     }
@@ -181,20 +191,32 @@ impl<'a> Rows<'a> {
         self.refused.take().map_or(Ok(()), Err)
     }
 
-    /// The first of the rows that were pushed, which is kept here no longer; a row that cannot be kept is an error.
+    /// The first of the rows that were pushed and not taken yet; a row that cannot be kept is an error. Rows that were all
+    /// taken are kept here no longer.
     pub(crate) fn take(&mut self) -> Result<Option<Row>> {
         self.check()?;
-        if self.rows.is_empty() {
+        if self.taken == self.rows.len() {
             return Ok(None);
         }
-        self.parts.remove(0);
+        let row = self.rows.row(self.taken)?;
+        self.taken += 1;
         self.reading.rows += 1;
-        Ok(Some(self.rows.remove(0)))
+        if self.taken == self.rows.len() {
+            (self.rows, self.taken) = (Gathered::default(), 0);
+            (self.parts, self.part_words) = (Vec::new(), Distinct::default());
+        }
+        Ok(Some(row))
     }
 
-    /// The table; one without any labelled text is an error where labels were asked for, and so is one with rows that
+    /// The table in memory.
+    #[cfg(test)]
+    pub(crate) fn finish(self) -> Result<super::table::Table> {
+        self.gathered()?.into_table()
+    }
+
+    /// All rows, wherever their texts are; none with a label is an error where labels were asked for, and so are rows that
     /// cannot be kept unless they are to be left out.
-    pub(crate) fn finish(mut self) -> Result<Table> {
+    pub(super) fn gathered(mut self) -> Result<Gathered> {
         let left_out = self.reading.left_out;
         if let (Some(error), false) = (self.refused.take(), self.options.skip_bad) {
             return Err(counted(error, left_out, self.several, self.options, self.labelled));
@@ -210,7 +232,8 @@ impl<'a> Rows<'a> {
             return self.refuse(None, "labelled texts", got);
         }
         self.reading.rows = self.rows.len();
-        Ok(Table { rows: self.rows, readings: vec![self.reading] })
+        self.rows.readings = vec![self.reading];
+        Ok(self.rows)
     }
 
     /// Divides the cells of labels, once all are known.
@@ -219,14 +242,15 @@ impl<'a> Rows<'a> {
             return Ok(());
         }
         let cells = std::mem::take(&mut self.cells);
-        let filled: Vec<&str> =
-            cells.iter().flatten().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect();
+        let words = std::mem::take(&mut self.cell_words);
+        let is_filled = |cell: &&String| !cell.trim().is_empty();
+        let filled: Vec<&str> = words.values().iter().filter(is_filled).map(|cell| cell.trim()).collect();
         let lists: Vec<Option<Vec<String>>> = filled.iter().map(|cell| labels::bracketed(cell)).collect();
         if !lists.is_empty() && lists.iter().all(Option::is_some) {
-            let lists = lists.into_iter().flatten();
-            let rows = self.rows.iter_mut().zip(&cells);
-            let rows = rows.filter(|(_, cell)| cell.as_ref().is_some_and(|cell| !cell.trim().is_empty()));
-            rows.zip(lists).for_each(|((row, _), list)| row.labels = list);
+            let mut lists = lists.into_iter().flatten();
+            let of_words = words.values().iter().map(|cell| if is_filled(&cell) { lists.next() } else { None });
+            let numbers: Vec<Option<u32>> = of_words.map(|list| Some(self.rows.lists.number(list?))).collect();
+            self.relabel(&cells, &numbers);
             self.tell_without_label();
             return Ok(());
         }
@@ -244,11 +268,10 @@ impl<'a> Rows<'a> {
                 Err(both) => return self.refuse(None, labels::QUESTION, both),
             },
         };
-        for (row, cell) in self.rows.iter_mut().zip(&cells) {
-            if let Some(cell) = cell {
-                row.labels = labels::split(cell, separator);
-            }
-        }
+        let split = |cell: &String| labels::split(cell, separator);
+        let numbers: Vec<Option<u32>> =
+            words.values().iter().map(|cell| Some(self.rows.lists.number(split(cell)))).collect();
+        self.relabel(&cells, &numbers);
         if let (Some(separator), None) = (separator, &self.options.label_separator) {
             self.reading.notes.push(format!(
                 "labels of one text are divided at '{}'; --label-separator changes that",
@@ -266,9 +289,16 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
+    /// Gives each row with a cell the list of labels that the cell means, by its number in `lists`.
+    fn relabel(&mut self, cells: &[Option<u32>], lists: &[Option<u32>]) {
+        for (labels, cell) in self.rows.labels.iter_mut().zip(cells) {
+            *labels = cell.and_then(|cell| lists[cell as usize]).unwrap_or(*labels);
+        }
+    }
+
     /// Says how many texts have no label.
     fn tell_without_label(&mut self) {
-        let none = self.rows.iter().filter(|row| row.labels.is_empty()).count();
+        let none = (0..self.rows.len()).filter(|&row| self.rows.labels_of(row).is_empty()).count();
         if none > 0 {
             self.reading.notes.push(format!("texts with no label, which belong to none of the classes: {none}"));
         }
@@ -276,17 +306,16 @@ impl<'a> Rows<'a> {
 
     /// Reads the column of parts. Texts with another word there belong to no part, and it is said.
     fn read_parts(&mut self) {
-        let (mut others, mut example) = (0, None);
-        let mut known = 0;
-        for (row, word) in self.rows.iter_mut().zip(&self.parts) {
+        let known_parts: Vec<Option<Split>> =
+            self.part_words.values().iter().map(|word| Split::parse(word)).collect();
+        let (mut known, mut others) = (0, 0);
+        for (part, word) in self.rows.parts.iter_mut().zip(&self.parts) {
             let Some(word) = word else { continue };
-            row.part = Split::parse(word);
-            known += usize::from(row.part.is_some());
-            if row.part.is_none() {
-                others += 1;
-                example.get_or_insert(word);
-            }
+            *part = known_parts[*word as usize];
+            known += usize::from(part.is_some());
+            others += usize::from(part.is_none());
         }
+        let example = known_parts.iter().position(Option::is_none).map(|word| &self.part_words.values()[word]);
         let Some(example) = example else { return };
         let column = shown(self.reading.split.as_deref().unwrap_or("split"));
         let example = shown(example);
@@ -326,6 +355,7 @@ fn counted(error: Error, left_out: LeftOut, several: usize, options: &ReadOption
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Table;
 
     fn rows(labels: &[&str], parts: &[&str], options: &ReadOptions) -> Result<Table> {
         let mut rows = Rows::new(Path::new("f.csv"), Format::Csv, options, true);

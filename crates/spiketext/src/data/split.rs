@@ -3,7 +3,7 @@
 //! The hash is SHA-256 of the text in its [`canonical_form`], its first eight bytes as a big-endian number; modulo
 //! ten, 0 to 7 is training, 8 development, 9 test. It depends on the text alone: not on its line, its file or a seed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -111,19 +111,18 @@ fn split_of_hash(hash: u64) -> Split {
 /// classes keep their assignment. Equal texts always go together. `None` where a part would still be empty.
 fn divide(texts: &[(u64, usize)], wanted: &[Split]) -> Option<Vec<Split>> {
     // Equal texts with different labels count for the first class, so that they have one place.
-    let mut class_of = BTreeMap::new();
-    for &(hash, class) in texts {
-        class_of.entry(hash).and_modify(|first: &mut usize| *first = class.min(*first)).or_insert(class);
-    }
+    let mut different = texts.to_vec();
+    different.sort_unstable();
+    different.dedup_by_key(|text| text.0);
     let mut classes: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-    for (&hash, &class) in &class_of {
+    for &(hash, class) in &different {
         classes.entry(class).or_default().push(hash);
     }
     let by_hash = |hash: u64| match split_of_hash(hash) {
         part if wanted.contains(&part) => part,
         _ => Split::Train,
     };
-    let mut assignment = Assignment::default();
+    let mut assignment = Assignment::of(different.into_iter().map(|(hash, _)| hash).collect());
     for hashes in classes.values() {
         let covered = |part: Split| hashes.iter().any(|&hash| by_hash(hash) == part);
         if covered(Split::Train) && wanted.iter().all(|&part| covered(part)) {
@@ -132,17 +131,18 @@ fn divide(texts: &[(u64, usize)], wanted: &[Split]) -> Option<Vec<Split>> {
             cut(hashes, wanted, &mut assignment);
         }
     }
-    let mut part_of = assignment.of;
+    drop(classes);
     // A class whose every text also stands under another class may have missed training.
     let mut untrained: BTreeMap<usize, Option<u64>> = BTreeMap::new();
     for &(hash, class) in texts {
         let least = untrained.entry(class).or_insert(Some(hash));
-        *least = if part_of[&hash] == Split::Train { None } else { least.map(|other| other.min(hash)) };
+        let trained = assignment.part(hash) == Split::Train;
+        *least = if trained { None } else { least.map(|other| other.min(hash)) };
     }
     for least in untrained.into_values().flatten() {
-        part_of.insert(least, Split::Train);
+        assignment.put(least, Split::Train);
     }
-    let divided: Vec<Split> = texts.iter().map(|(hash, _)| part_of[hash]).collect();
+    let divided: Vec<Split> = texts.iter().map(|&(hash, _)| assignment.part(hash)).collect();
     let filled = |part| divided.contains(&part);
     (filled(Split::Train) && wanted.iter().all(|&part| filled(part))).then_some(divided)
 }
@@ -187,15 +187,30 @@ pub(super) fn divide_examples(
 }
 
 /// Where each different text goes, and how many went to each part.
-#[derive(Default)]
 struct Assignment {
-    of: HashMap<u64, Split>,
+    /// In order, each once.
+    hashes: Vec<u64>,
+    parts: Vec<Split>,
     counts: [usize; 3],
 }
 
 impl Assignment {
+    /// Of texts that have no place yet.
+    fn of(hashes: Vec<u64>) -> Self {
+        Self { parts: vec![Split::Train; hashes.len()], hashes, counts: [0; 3] }
+    }
+
+    fn place(&self, hash: u64) -> usize {
+        self.hashes.binary_search(&hash).expect("one of the texts that are divided")
+    }
+
+    fn part(&self, hash: u64) -> Split {
+        self.parts[self.place(hash)]
+    }
+
     fn put(&mut self, hash: u64, part: Split) {
-        self.of.insert(hash, part);
+        let place = self.place(hash);
+        self.parts[place] = part;
         self.counts[part as usize] += 1;
     }
 }
@@ -217,6 +232,8 @@ fn cut(hashes: &[u64], wanted: &[Split], assignment: &mut Assignment) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use proptest::prelude::*;
 
     use super::*;

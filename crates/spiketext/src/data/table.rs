@@ -40,17 +40,6 @@ pub struct Table {
 }
 
 impl Table {
-    /// All rows of several tables.
-    pub(crate) fn joined(tables: impl IntoIterator<Item = Self>) -> Self {
-        let mut joined = Self { rows: Vec::new(), readings: Vec::new() };
-        for table in tables {
-            let before = joined.readings.len();
-            joined.readings.extend(table.readings);
-            joined.rows.extend(table.rows.into_iter().map(|row| Row { file: before + row.file, ..row }));
-        }
-        joined
-    }
-
     /// The file of a row.
     #[must_use]
     pub fn path(&self, row: &Row) -> &Path {

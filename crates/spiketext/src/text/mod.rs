@@ -11,7 +11,7 @@ mod spans;
 mod vocabulary;
 
 pub(crate) use encoding_cache::EncodingCache;
-pub use language::{LEAST_LANGUAGE_SHARE, Language, Tokenizer, detect_language};
+pub use language::{LEAST_LANGUAGE_SHARE, Language, LetterCounts, Tokenizer, detect_language};
 pub use normalise::fold;
 #[cfg(feature = "data")]
 pub(crate) use normalise::is_han;

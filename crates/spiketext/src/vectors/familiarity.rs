@@ -17,9 +17,6 @@ use crate::{
 /// So many words must be counted before anything can be said.
 const LEAST_WORDS: u64 = 20;
 
-/// So many texts are looked at; more say the same.
-const MOST_TEXTS: usize = 20_000;
-
 /// Letters by which languages can be told apart.
 struct Script {
     name: &'static str,
@@ -61,19 +58,28 @@ pub struct Familiarity {
 }
 
 impl Familiarity {
+    /// So many texts are looked at; more say the same.
+    pub const MOST_TEXTS: usize = 20_000;
+
     /// That of texts, given as their tokens, with the words of `list`.
     #[must_use]
     pub fn of(list: &Vocabulary, texts: &[Vec<String>]) -> Self {
+        Self::counted(list, texts.iter().take(Self::MOST_TEXTS).flatten().map(|token| (token.as_str(), 1)))
+    }
+
+    /// That of texts, given as their tokens and how often each of them occurs, with the words of `list`.
+    #[must_use]
+    pub fn counted<'t>(list: &Vocabulary, tokens: impl IntoIterator<Item = (&'t str, u64)>) -> Self {
         let mut found = Self { words: 0, known: 0, letters: [0; SCRIPTS.len()] };
-        for token in texts.iter().take(MOST_TEXTS).flatten().filter(|token| token.chars().all(char::is_alphabetic)) {
+        for (token, count) in tokens.into_iter().filter(|(token, _)| token.chars().all(char::is_alphabetic)) {
             let is_latin = token.chars().all(SCRIPTS[0].is_own);
             for letter in token.chars() {
                 let script = SCRIPTS.iter().position(|script| (script.is_own)(letter));
-                script.into_iter().for_each(|script| found.letters[script] += 1);
+                script.into_iter().for_each(|script| found.letters[script] += count);
             }
             if !is_latin || token.chars().nth(3).is_some() {
-                found.words += 1;
-                found.known += u64::from(candidate_words(token).any(|word| list.id(word).is_some()));
+                found.words += count;
+                found.known += count * u64::from(candidate_words(token).any(|word| list.id(word).is_some()));
             }
         }
         found
@@ -85,6 +91,17 @@ impl Familiarity {
     /// None in a program that was built whole.
     pub fn with_built_in(language: Language, texts: &[Vec<String>]) -> Result<Self> {
         Ok(Self::of(&built_in(language)?.words, texts))
+    }
+
+    /// The same for tokens with how often each of them occurs.
+    ///
+    /// # Errors
+    /// None in a program that was built whole.
+    pub fn counted_with_built_in<'t>(
+        language: Language,
+        tokens: impl IntoIterator<Item = (&'t str, u64)>,
+    ) -> Result<Self> {
+        Ok(Self::counted(&built_in(language)?.words, tokens))
     }
 
     /// The share of the words that are known; none where there are too few to tell.

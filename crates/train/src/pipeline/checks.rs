@@ -2,35 +2,39 @@
 
 use spiketext::{
     Error, Result,
-    data::{Dataset, Split},
+    data::{Example, LabelledTexts, Split},
 };
 
 /// Refuses what cannot be trained on. The readers of [`spiketext::data`] let none of it through; a data set put
 /// together by hand may hold it.
 ///
 /// # Errors
-/// If there are fewer than two classes, no training or development texts, or a text has a class that is not there. Test
-/// texts may be lacking: then nothing says how good the model is on new texts.
-pub fn check(dataset: &Dataset) -> Result<()> {
-    let classes = dataset.labels.len();
+/// If there are fewer than two classes, no training or development texts, or a text has a class that is not there, or texts
+/// cannot be read again. Test texts may be lacking: then nothing says how good the model is on new texts.
+pub fn check(dataset: &dyn LabelledTexts) -> Result<()> {
+    let classes = dataset.labels().len();
     if classes < 2 {
         return Err(Error::invalid("train", "texts of two classes or more", classes.to_string()));
     }
     for (part, name) in [(Split::Train, "training"), (Split::Development, "development"), (Split::Test, "test")] {
-        let examples = dataset.part(part);
-        if examples.is_empty() && part != Split::Test {
+        if dataset.texts_of(part) == 0 && part != Split::Test {
             return Err(Error::invalid("train", format!("{name} texts"), "none"));
         }
-        if let Some(example) = examples.iter().find(|example| !example.target.fits(classes)) {
+        let multi_label = dataset.is_multi_label();
+        let refuse = |expected: &str, example: &Example| {
             let got = format!("{:?} for a {name} text", example.target.classes());
-            return Err(Error::invalid("train", format!("classes from 0 to {}", classes - 1), got));
-        }
-        if let Some(example) = examples.iter().find(|example| example.target.class().is_none() != dataset.multi_label)
-        {
-            let expected = if dataset.multi_label { "a set of classes for each text" } else { "one class a text" };
-            let got = format!("{:?} for a {name} text", example.target.classes());
-            return Err(Error::invalid("train", expected, got));
-        }
+            Err(Error::invalid("train", expected, got))
+        };
+        dataset.each_block(part, &mut |block| {
+            if let Some(example) = block.iter().find(|example| !example.target.fits(classes)) {
+                return refuse(&format!("classes from 0 to {}", classes - 1), example);
+            }
+            match block.iter().find(|example| example.target.class().is_none() != multi_label) {
+                Some(example) if multi_label => refuse("a set of classes for each text", example),
+                Some(example) => refuse("one class a text", example),
+                None => Ok(()),
+            }
+        })?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::{
     checkpoint::CheckpointPlace,
     events::{Observer, Phase},
     network::network_config,
-    prepare::{EncodedText, PreparedData},
+    prepare::PreparedData,
     recipe::Step,
     schedule::Saving,
     steps::{StepContext, TrainedDnn, TrainedNetwork},
@@ -33,11 +33,8 @@ impl Pipeline<'_> {
         let Some(dnn) = dnn else {
             return TrainedNetwork::sparse(context, texts, context.recipe.teacher, saving, observer);
         };
-        let logits = dnn.network.logits(texts);
-        let logits = logits.chunks_exact(context.config.classes());
-        let taught =
-            |(text, logits): (&EncodedText, &[f32])| EncodedText { taught: Some(logits.into()), ..text.clone() };
-        let texts: Vec<EncodedText> = texts.iter().zip(logits).map(taught).collect();
+        let logits = dnn.network.logits_of_training(texts)?;
+        let texts = texts.clone().taught(logits, context.config.classes());
         TrainedNetwork::sparse(context, &texts, context.recipe.sparse.teacher, saving, observer)
     }
 
@@ -63,7 +60,7 @@ impl Pipeline<'_> {
         let prepared = self.prepare(observer)?;
         let rates = (0..prepared.vocabulary.len()).flat_map(rates).collect();
         let prepared = PreparedData { dimension, rates: Arc::new(rates), ..(*prepared).clone() };
-        let config = network_config(&recipe, dimension, self.dataset.labels.len())?;
+        let config = network_config(&recipe, dimension, self.dataset.labels().len())?;
         let prepared = Arc::new(prepared);
         let context = StepContext {
             recipe,

@@ -2,10 +2,9 @@
 
 use std::iter;
 
-use rayon::prelude::*;
 use spiketext::{
     Result,
-    data::{Dataset, Split, text_hash},
+    data::{LabelledTexts, Split, text_hash},
     encode::Noise,
     metrics::LabelCounts,
     model::{Accuracies, Choices, ClassReport, ColumnNames, Costs, Model, SeenTexts, Training},
@@ -18,6 +17,7 @@ use crate::{
     fine_tune::label_counts,
     prepare::EncodedText,
     teaching::Teaching,
+    texts::TrainingTexts,
 };
 
 impl Pipeline<'_> {
@@ -54,22 +54,22 @@ impl Pipeline<'_> {
             (accuracies.converted, macro_f1.converted) =
                 (percent(of_converted.accuracy()), macro_f1_of(&of_converted));
         }
-        let texts = [prepared.labelled(), &prepared.development, test].map(|part| {
-            let targets = part.iter().map(|text| text.target.clone());
-            class_counts(prepared.labels.len(), targets)
-        });
+        let counts =
+            |part: &[EncodedText]| class_counts(prepared.labels.len(), part.iter().map(|text| text.target.clone()));
+        let of_training = class_counts(prepared.labels.len(), prepared.train.labelled_targets());
+        let texts = [of_training, counts(&prepared.development), counts(test)];
         let run = self.run(observer)?;
         let dataset = self.dataset;
         let mut training = Training {
             program: PROGRAM.to_owned(),
-            dataset: dataset.name.clone(),
-            source: dataset.source.clone(),
+            dataset: dataset.name().to_owned(),
+            source: dataset.source().to_owned(),
             columns: columns(dataset),
             readings: readings(dataset),
             altered: Vec::new(),
-            texts: [prepared.labelled().len(), prepared.development.len(), test.len()],
-            straddling: dataset.report.straddling,
-            tokens: Some(token_counts(&prepared.train)),
+            texts: [prepared.train.labelled(), prepared.development.len(), test.len()],
+            straddling: dataset.report().straddling,
+            tokens: Some(token_counts(&prepared.train)?),
             vectors: prepared.vectors.clone(),
             recipe: self.recipe.name.clone(),
             choices: Choices::Fields(self.recipe.to_choices()),
@@ -101,44 +101,48 @@ impl Pipeline<'_> {
         training.test_interval = training.interval(training.test.snn);
         let model = Model::new(
             prepared.language,
-            dataset.labels.clone(),
+            dataset.labels().to_vec(),
             prepared.priors.clone(),
             self.options.seed,
             prepared.vocabulary.clone(),
             spiking.network,
             training,
         )?;
-        let model = model.with_seen(seen(dataset, self.options.teaching.as_deref()));
+        let model = model.with_seen(seen(dataset, self.options.teaching.as_deref())?);
         if prepared.multi_label { model.with_thresholds(spiking.score.thresholds) } else { Ok(model) }
     }
 }
 
 /// Tokens of the middle text, of the longest but for one in a hundred, and of the longest.
-fn token_counts(texts: &[EncodedText]) -> [usize; 3] {
-    let mut counts: Vec<usize> = texts.iter().map(|text| text.words.len()).collect();
+fn token_counts(texts: &TrainingTexts) -> Result<[usize; 3]> {
+    let mut counts = (0..texts.len()).map(|text| Ok(texts.words(text)?.len() as u32)).collect::<Result<Vec<_>>>()?;
     counts.sort_unstable();
     let last = counts.len().saturating_sub(1);
-    [last / 2, last * 99 / 100, last].map(|place| counts.get(place).copied().unwrap_or(0))
+    Ok([last / 2, last * 99 / 100, last].map(|place| counts.get(place).map_or(0, |&count| count as usize)))
 }
 
 /// What the model is to know of its texts.
-fn seen(dataset: &Dataset, teaching: Option<&Teaching>) -> SeenTexts {
-    let hashes = |part| dataset.part(part).par_iter().map(|example| text_hash(&example.text)).collect();
-    let mut train: Vec<u64> = hashes(Split::Train);
+fn seen(dataset: &dyn LabelledTexts, teaching: Option<&Teaching>) -> Result<SeenTexts> {
+    let mut train = dataset.hashes(Split::Train)?;
     train.extend(teaching.map_or(&[][..], |teaching| &teaching.unlabelled).iter().map(|text| text_hash(text)));
-    SeenTexts::new(train, hashes(Split::Development))
+    Ok(SeenTexts::new(train, dataset.hashes(Split::Development)?))
 }
 
 /// The names of the columns that the texts were read from, for whoever reads more of such files.
 #[must_use]
-pub fn columns(dataset: &Dataset) -> Option<ColumnNames> {
-    let named = dataset.readings.iter().find(|reading| reading.header != Some(false) && !reading.text.is_empty())?;
+pub fn columns(dataset: &dyn LabelledTexts) -> Option<ColumnNames> {
+    let named =
+        dataset.readings().iter().find(|reading| reading.header != Some(false) && !reading.text.is_empty())?;
     Some(ColumnNames { text: named.text.clone(), label: named.label.clone() })
 }
 
 /// How each file was read, and what was noticed, a line each.
-fn readings(dataset: &Dataset) -> Vec<String> {
-    dataset.readings.iter().flat_map(|reading| iter::once(reading.to_string()).chain(reading.notes.clone())).collect()
+fn readings(dataset: &dyn LabelledTexts) -> Vec<String> {
+    dataset
+        .readings()
+        .iter()
+        .flat_map(|reading| iter::once(reading.to_string()).chain(reading.notes.clone()))
+        .collect()
 }
 
 pub(super) fn percent(share: f64) -> f64 {

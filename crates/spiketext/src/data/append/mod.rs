@@ -5,6 +5,7 @@
 //! to lose; where the forms differ, `value` says what a value becomes, and what has no counterpart is refused.
 
 mod destination;
+mod kept;
 mod new_table;
 #[cfg(feature = "parquet")]
 mod parquet_table;
@@ -19,10 +20,12 @@ pub(super) mod values;
 use std::path::Path;
 
 pub use destination::{Destination, TableForm};
+pub use kept::{EarlierRun, KeptAnswers};
 pub use new_table::NewTable;
 
 use super::{
     columns::same,
+    input::Extent,
     lines::{listed, shown},
     options::{Format, ReadOptions},
     reading::Reading,
@@ -118,6 +121,12 @@ impl<'a> Appending<'a> {
     #[must_use]
     pub fn reading(&self) -> &Reading {
         self.stream.reading()
+    }
+
+    /// How much of the table there is, and how far it was read, see [`TextStream::extent`].
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        self.stream.extent().clone()
     }
 
     /// What is not quite as it was in the copy, a sentence each.

@@ -16,7 +16,7 @@ pub use again::TextFile;
 use super::parquet_file::{RowsOfFile, Values, sound};
 use super::{
     fasttext,
-    input::{Content, Input, TextLines, is_standard_input},
+    input::{Content, Extent, Input, TextLines, is_standard_input},
     lines::Lines,
     options::{Format, ReadOptions},
     read::format_of,
@@ -37,6 +37,7 @@ pub struct TextStream<'a> {
     /// The error that comes after the texts that were read before it.
     failure: Option<crate::Error>,
     ended: bool,
+    extent: Extent,
     /// What was read, kept as long as it is.
     #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
     pub(super) input: Option<Input>,
@@ -128,6 +129,7 @@ impl<'a> TextStream<'a> {
             None => format_of(&head, &name, path, false, options)?,
         };
         let mut rows = Rows::new(&name, format, options, false);
+        let mut extent = content.extent.clone();
         let marked = content.was_utf_16 || head.starts_with(b"\xef\xbb\xbf");
         let source = match format {
             Format::Csv | Format::Tsv => {
@@ -147,7 +149,9 @@ impl<'a> TextStream<'a> {
                     none => none.insert(Input::copied(content.reader, &name)?).place(),
                 };
                 let open = || RowsOfFile::open(place, &mut rows, whole);
-                Source::Parquet(Box::new(sound(&name, open)?))
+                let file = sound(&name, open)?;
+                extent = Extent::Rows(file.metadata.file_metadata().num_rows().max(0) as u64);
+                Source::Parquet(Box::new(file))
             }
             #[cfg(not(feature = "parquet"))]
             Format::Parquet => {
@@ -158,7 +162,7 @@ impl<'a> TextStream<'a> {
         };
         // Which part a text belongs to is for those who train.
         rows.reading.split = None;
-        Ok(Self { rows, source, marked, failure: None, ended: false, input })
+        Ok(Self { rows, source, marked, failure: None, ended: false, extent, input })
     }
 
     /// How the file is read: its form and columns from the beginning; the number of texts, and what else was noticed,
@@ -166,6 +170,12 @@ impl<'a> TextStream<'a> {
     #[must_use]
     pub fn reading(&self) -> &Reading {
         &self.rows.reading
+    }
+
+    /// How much of it there is, and how far it was read.
+    #[must_use]
+    pub fn extent(&self) -> &Extent {
+        &self.extent
     }
 
     /// How the file was to be read.

@@ -161,20 +161,53 @@ impl FromStr for Language {
 /// Tells the language of texts from their script: the share of a language's own letters among all letters. English
 /// where there are no letters at all.
 pub fn detect_language<'a>(texts: impl IntoIterator<Item = &'a str>) -> Language {
-    let scripts = Language::ALL.map(|language| language.pack().script());
-    let mut own = Language::ALL.map(|_| 0u64);
-    let mut letters = 0u64;
-    for letter in texts.into_iter().flat_map(str::chars).filter(|c| c.is_alphabetic()) {
-        letters += 1;
-        for (own, script) in own.iter_mut().zip(&scripts) {
-            *own += u64::from(script.as_ref().is_some_and(|script| (script.is_own)(letter)));
+    let mut letters = LetterCounts::default();
+    texts.into_iter().for_each(|text| letters.add(text));
+    letters.language()
+}
+
+/// The letters of texts that come one after the other, for [`detect_language`].
+#[derive(Clone, Debug, Default)]
+pub struct LetterCounts {
+    letters: u64,
+    /// Those of each language's own script.
+    own: [u64; Language::ALL.len()],
+}
+
+impl LetterCounts {
+    /// Counts the letters of a text.
+    pub fn add(&mut self, text: &str) {
+        let scripts = Language::ALL.map(|language| language.pack().script());
+        for letter in text.chars().filter(|c| c.is_alphabetic()) {
+            self.letters += 1;
+            for (own, script) in self.own.iter_mut().zip(&scripts) {
+                *own += u64::from(script.as_ref().is_some_and(|script| (script.is_own)(letter)));
+            }
         }
     }
-    let claims = |(own, script): (u64, &Option<Script>)| {
-        script.as_ref().is_some_and(|script| letters > 0 && own as f64 >= script.share * letters as f64)
-    };
-    let claimant = own.into_iter().zip(&scripts).position(claims);
-    claimant.map_or(Language::English, |place| Language::ALL[place])
+
+    /// Both counts together.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Self {
+        self.letters += other.letters;
+        self.own.iter_mut().zip(other.own).for_each(|(own, other)| *own += other);
+        self
+    }
+
+    /// The language of the texts that were counted.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        let letters = self.letters;
+        let claims = |(language, &own): (&Language, &u64)| {
+            let script = language.pack().script();
+            script.is_some_and(|script| letters > 0 && own as f64 >= script.share * letters as f64)
+        };
+        Language::ALL
+            .iter()
+            .zip(&self.own)
+            .find(|&(language, own)| claims((language, own)))
+            .map_or(Language::English, |(language, _)| *language)
+    }
 }
 
 #[cfg(test)]
