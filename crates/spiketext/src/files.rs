@@ -160,8 +160,9 @@ pub fn remove_begun() {
 /// The names of the temporary files that this process is writing in the folder of `path`.
 #[must_use]
 pub fn begun_beside(path: &Path) -> Vec<String> {
-    let folder = folder_of(path);
-    let beside = |begun: &&PathBuf| folder_of(begun) == folder;
+    // The same folder may have several names.
+    let folder = fs::canonicalize(folder_of(path)).ok();
+    let beside = |begun: &&PathBuf| folder.is_some() && fs::canonicalize(folder_of(begun)).ok() == folder;
     begun().iter().filter(beside).filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
 }
 
@@ -240,6 +241,9 @@ mod tests {
         let listed = || begun().iter().filter(|path| path.starts_with(folder.path())).count();
         let file = NewFile::at(&path).expect("begun");
         assert_eq!(listed(), 1);
+        let beside =
+            begun_beside(&folder.path().join("../").join(folder.path().file_name().expect("a name")).join("b"));
+        assert_eq!(beside.len(), 1, "under another name of the folder");
         file.commit(false).expect("in its place");
         assert_eq!((listed(), path.exists()), (0, true));
         drop(NewFile::at(&path).expect("begun"));

@@ -6,6 +6,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use spiketext::text::LEAST_LANGUAGE_SHARE;
 use spiketext_train::events::Event;
 
+use super::table_progress::resident;
+
+/// Steps after which the bar looks at the memory that is held.
+const STEPS_A_LOOK: usize = 64;
+
 /// Shows events on standard error.
 pub struct Progress {
     quiet: bool,
@@ -74,7 +79,8 @@ impl Progress {
                 if self.terminal && !self.quiet {
                     let bar = self.bar.get_or_insert_with(|| {
                         let bar = ProgressBar::new(0);
-                        let style = "{msg:<23} [{bar:30}] {pos}/{len} texts, {eta} left";
+                        let style =
+                            "{msg:<23} [{bar:30}] {human_pos}/{human_len} texts, {per_sec}, {eta} left{prefix}";
                         if let Ok(style) = ProgressStyle::with_template(style) {
                             bar.set_style(style.progress_chars("=> "));
                         }
@@ -86,6 +92,11 @@ impl Progress {
                         bar.set_message(format!("{:<11} epoch {epoch:>3}/{epochs}", phase.name()));
                     }
                     bar.inc(*texts as u64);
+                    if step % STEPS_A_LOOK == 0
+                        && let Some(memory) = resident()
+                    {
+                        bar.set_prefix(format!(", {} MB", memory / 1_000_000));
+                    }
                 }
             }
             Event::Epoch {

@@ -1,8 +1,10 @@
-//! How far a long table is: rows, rows a second, what is left and the memory it takes; a line that changes on a terminal,
-//! elsewhere a line now and then.
+//! How far long work on a table is: rows, rows a second, what is left and the memory it takes; a line that changes on a
+//! terminal, elsewhere a line now and then.
 
 use std::{
     io::IsTerminal,
+    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -63,11 +65,10 @@ impl TableProgress {
 
     fn told(&self) -> String {
         let seconds = self.started.elapsed().as_secs_f64();
-        let mut told = format!(
-            "{} texts, {} a second",
-            HumanCount(self.rows),
-            HumanCount(((self.rows - self.free) as f64 / seconds.max(1e-3)) as u64)
-        );
+        let mut told = rows_and_rate(self.rows, seconds);
+        if self.free > 0 {
+            told = format!("{}, {} of them by an earlier run", told, HumanCount(self.free));
+        }
         // What an earlier run had done says nothing of how long the rest takes.
         let before = self.extent.share(self.free).filter(|_| matches!(self.extent, Extent::Rows(_))).unwrap_or(0.0);
         if let Some(share) = self.extent.share(self.rows).filter(|&share| share - before > 0.01) {
@@ -90,6 +91,59 @@ impl TableProgress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Says what goes on while this value lives, where nobody else does.
+pub struct Waiting {
+    end: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Waiting {
+    /// `what` goes on: it is given the seconds that have gone, and told from time to time with the memory that is held.
+    /// Nothing is said to those who are `quiet`.
+    pub fn on(quiet: bool, what: impl Fn(f64) -> String + Send + 'static) -> Self {
+        if quiet {
+            return Self { end: None, thread: None };
+        }
+        let (end, ended) = channel::<()>();
+        let show = move || {
+            let (started, terminal) = (Instant::now(), std::io::stderr().is_terminal());
+            let told = || {
+                let memory = resident().map(|bytes| format!(", {} MB of memory", bytes / 1_000_000));
+                what(started.elapsed().as_secs_f64()) + &memory.unwrap_or_default()
+            };
+            let every = if terminal { REFRESHED } else { EVERY };
+            let mut bar = None;
+            while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                if terminal {
+                    bar.get_or_insert_with(ProgressBar::new_spinner).set_message(told());
+                    bar.iter().for_each(ProgressBar::tick);
+                } else {
+                    super::given::say(&[told()]);
+                }
+            }
+            bar.iter().for_each(ProgressBar::finish_and_clear);
+        };
+        // Who cannot be shown anything is no worse off.
+        let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(show).ok();
+        Self { end: Some(end), thread }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.end.take();
+        if let Some(thread) = self.thread.take() {
+            // A display that broke is gone already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Rows of a count and how many came a second, in `seconds`.
+pub fn rows_and_rate(rows: u64, seconds: f64) -> String {
+    format!("{} texts, {} a second", HumanCount(rows), HumanCount((rows as f64 / seconds.max(1e-3)) as u64))
 }
 
 /// Bytes of memory that this process holds, where the system says it.

@@ -32,7 +32,9 @@ use spiketext_train::{
 use crate::support::{
     classes, costs,
     dataset::{self, DatasetArgs},
-    reading, tables, target, teacher,
+    reading,
+    table_progress::{Waiting, rows_and_rate},
+    tables, target, teacher,
 };
 
 /// Classes in the closing table.
@@ -247,7 +249,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if there.is_none() {
         fate.iter().for_each(|line| output.note(line));
     }
-    let mut observer = |event: &Event| output.event(event);
+    let preparing = |seconds: f64| format!("preparing the texts for {seconds:.0} s");
+    let mut waiting = Some(Waiting::on(arguments.json, preparing));
+    let mut observer = |event: &Event| {
+        // Whatever happens is told by itself.
+        waiting = None;
+        output.event(event);
+    };
     let trained: spiketext::Result<Outcome> = (|| {
         #[cfg(feature = "study")]
         let (mut given, mut options) = (given, options);
@@ -489,6 +497,9 @@ fn dataset(arguments: &Arguments) -> anyhow::Result<Given> {
         (files, _) => {
             arguments.labels.check(arguments.labels.multi_label())?;
             let options = arguments.reading.options(&arguments.labels, None);
+            let count = options.count.clone();
+            let reading = move |seconds| format!("reading: {}", rows_and_rate(count.rows(), seconds));
+            let _told = Waiting::on(arguments.json, reading);
             Ok(Given::Files(Corpus::from_files(files, arguments.test.as_deref(), &options)?))
         }
     }

@@ -45,7 +45,7 @@ pub use dataset::{Dataset, Example, Report};
 pub use in_memory::InMemory;
 pub use input::Extent;
 pub use known::{KnownDataset, known, load, open};
-pub use options::{Escape, Familiar, FamiliarOf, Format, ReadOptions};
+pub use options::{Escape, Familiar, FamiliarOf, Format, ReadOptions, RowCount};
 #[cfg(feature = "parquet")]
 pub use parquet_file::catches_panics;
 pub use read::{read_file, read_files, read_texts, read_texts_from, text_lines};

@@ -1,6 +1,13 @@
 //! How a file is to be read, as far as its reader was told.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use serde::{Serialize, Serializer};
 
@@ -41,7 +48,33 @@ pub struct ReadOptions {
     /// Bytes of texts that stay in memory, where they are kept for training; more wait in a temporary file. 64 MiB if
     /// nothing is said.
     pub in_memory: Option<usize>,
+    /// Counts the rows that are read.
+    pub count: RowCount,
 }
+
+/// How many rows were read, for whoever shows it while they are. As it chooses nothing, all are equal.
+#[derive(Clone, Debug, Default)]
+pub struct RowCount(Arc<AtomicU64>);
+
+impl RowCount {
+    /// Those that were read so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_row(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl PartialEq for RowCount {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for RowCount {}
 
 impl ReadOptions {
     /// Whether a column was asked for by a name, not by a number alone.

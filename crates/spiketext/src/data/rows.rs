@@ -167,6 +167,7 @@ impl<'a> Rows<'a> {
             return Ok(());
         }
         self.rows.push(line, text, labels.unwrap_or_default())?;
+        self.options.count.add_row();
         self.parts.push(part.map(|part| self.part_words.number(part.trim().to_owned())));
         if self.several() {
             self.cells.push(cell.map(|cell| self.cell_words.number(cell.to_owned())));
