@@ -64,11 +64,13 @@ impl Serving {
     ///
     /// # Errors
     /// If models have one name, or the address cannot be had.
-    pub async fn bind(options: Options, log: Log) -> Result<Self, ServeError> {
+    pub async fn bind(mut options: Options, log: Log) -> Result<Self, ServeError> {
         crate::options::Place::check_names(&options.models).map_err(ServeError::Models)?;
         let refused = |address| move |cause| ServeError::Listen { address, cause };
         let listener = TcpListener::bind(options.listen).await.map_err(refused(options.listen))?;
         let address = listener.local_addr().map_err(refused(options.listen))?;
+        // The one that was free, where any would do: pages name it.
+        options.listen = address;
         Ok(Self { listener, address, application: Application::new(options, log) })
     }
 

@@ -8,7 +8,7 @@ use spiketext::{Model, score::NoisePolicy, target::Target, text::Language};
 use spiketext_attack::{AttackRecipe, Origins, Protocol, Resources, Subject, Victim, trial};
 use utoipa::ToSchema;
 
-use super::changes::ChangesRequest;
+use super::changes::{ChangesField, ChangesRequest};
 use crate::{
     accompany::Context,
     application::Application,
@@ -25,6 +25,7 @@ const SEED: u64 = 0;
 /// A text to attack.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "a warm and funny film"}))]
 pub struct AttackRequest {
     /// The text.
     text: String,
@@ -34,7 +35,8 @@ pub struct AttackRequest {
     /// look alike); the first of those that suits the model's language where it is absent.
     attack: Option<String>,
     /// Other settings of the model.
-    changes: Option<ChangesRequest>,
+    #[schema(value_type = Option<ChangesRequest>)]
+    changes: ChangesField,
 }
 
 /// What came of an attack.
@@ -105,7 +107,7 @@ pub async fn attack(
             let message = format!("expected at most {most} tokens (spiketext serve --max-tokens), got {tokens}");
             return Err(Problem::invalid("text", message));
         }
-        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, tokens)?;
+        let model = ChangesRequest::apply(&changes, &version, &limits, tokens)?;
         attacked(name, &version.name, &model, recipe, text)
     };
     application.work(context.deadline, work).await.map(|answer| document(&answer))

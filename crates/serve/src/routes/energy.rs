@@ -11,7 +11,7 @@ use spiketext::{
 };
 use utoipa::ToSchema;
 
-use super::changes::ChangesRequest;
+use super::changes::{ChangesField, ChangesRequest};
 use crate::{
     accompany::Context,
     application::Application,
@@ -22,6 +22,7 @@ use crate::{
 /// Texts whose costs are asked for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "a warm and funny film"}))]
 pub struct EnergyRequest {
     /// One text; this or `texts`.
     text: Option<String>,
@@ -30,7 +31,8 @@ pub struct EnergyRequest {
     /// The name of a model; the first one of the server where it is absent.
     model: Option<String>,
     /// Other settings of the model.
-    changes: Option<ChangesRequest>,
+    #[schema(value_type = Option<ChangesRequest>)]
+    changes: ChangesField,
 }
 
 /// What a text costs, means over the texts.
@@ -101,7 +103,7 @@ pub async fn energy(
     let work = move || {
         let words = |text: &String| version.model.words(text).0.len();
         let tokens = if changes.is_some() { texts.iter().map(words).sum() } else { 0 };
-        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, tokens)?;
+        let model = ChangesRequest::apply(&changes, &version, &limits, tokens)?;
         let (predictions, _) = model.predict(&texts);
         let operations: Vec<_> = predictions.into_iter().map(|prediction| prediction.operations).collect();
         let report = CostReport::spiking(model.network(), &operations);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use spiketext::explain::{Explainer, json};
 use utoipa::ToSchema;
 
-use super::changes::ChangesRequest;
+use super::changes::{ChangesField, ChangesRequest};
 use crate::{
     accompany::Context,
     application::Application,
@@ -16,11 +16,12 @@ use crate::{
 };
 
 /// How many times as many tokens are explained where no word is taken out.
-const QUICK: usize = 16;
+pub const QUICK: usize = 16;
 
 /// A text to explain.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "not the worst film, but close"}))]
 pub struct ExplainRequest {
     /// The text.
     text: String,
@@ -30,7 +31,8 @@ pub struct ExplainRequest {
     #[serde(default)]
     quick: bool,
     /// Other settings of the model.
-    changes: Option<ChangesRequest>,
+    #[schema(value_type = Option<ChangesRequest>)]
+    changes: ChangesField,
 }
 
 /// Tells why a text has its label.
@@ -65,7 +67,7 @@ pub async fn explain(
                 format!("expected at most {most} tokens (spiketext serve --max-tokens), got {tokens}{helps}");
             return Err(Problem::invalid(field, message));
         }
-        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, tokens)?;
+        let model = ChangesRequest::apply(&changes, &version, &limits, tokens)?;
         let mut explainer = Explainer::new(&model);
         let found = explainer.explain(&text).map(|found| {
             let deletion = (!quick).then(|| explainer.delete(&found));

@@ -10,22 +10,21 @@ use utoipa::ToSchema;
 use crate::{
     accompany::Context,
     application::Application,
-    asked::{self, Asked},
+    asked::{Asked, Whole},
     problem::{Problem, document},
 };
 
 /// A filter of the text convolution.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"width": 3, "filter": 0}))]
 pub struct FilterRequest {
     /// The words that its kernel sees.
-    #[serde(deserialize_with = "asked::whole")]
     #[schema(value_type = usize)]
-    width: Option<usize>,
+    width: Whole,
     /// Its number among those of its width, from 0.
-    #[serde(deserialize_with = "asked::whole")]
     #[schema(value_type = usize)]
-    filter: Option<usize>,
+    filter: Whole,
     /// The name of a model; the first one of the server where it is absent.
     model: Option<String>,
 }
@@ -76,17 +75,17 @@ pub async fn filter(
     let (name, version) = context.begin(&application, &[], model.as_deref())?;
     let work = move || {
         let shape = version.model.network().config().convolution();
-        let refused = |field: &str, expected: String, got: Option<usize>| {
-            let got = got.map_or_else(|| "null".to_owned(), |got| got.to_string());
+        let refused = |field: &str, expected: String, got: &Whole| {
             Err(Problem::unknown_filter(field, format!("expected {expected}, got {got}")))
         };
-        let Some(kernel) = shape.widths.iter().position(|&own| Some(own) == width) else {
+        let Some(kernel) = shape.widths.iter().position(|&own| own == width.value) else {
             let widths: Vec<String> = shape.widths.iter().map(ToString::to_string).collect();
-            return refused("width", format!("a width of this model ({})", widths.join(", ")), width);
+            return refused("width", format!("a width of this model ({})", widths.join(", ")), &width);
         };
-        let Some(number) = filter.filter(|&number| number < shape.filters) else {
-            return refused("filter", format!("a filter from 0 to {}", shape.filters - 1), filter);
-        };
+        let number = filter.value;
+        if number >= shape.filters {
+            return refused("filter", format!("a filter from 0 to {}", shape.filters - 1), &filter);
+        }
         let found = version.favourites(kernel, number);
         let Favourites { width, filter, bias, threshold, places } = &*found;
         let word = |one: &Favourite| FilterWord { word: one.word.clone(), current: one.current };

@@ -11,7 +11,7 @@ use spiketext::{
 };
 use utoipa::ToSchema;
 
-use super::changes::ChangesRequest;
+use super::changes::{ChangesField, ChangesRequest};
 use crate::{
     accompany::Context,
     application::Application,
@@ -22,6 +22,7 @@ use crate::{
 /// A text to trace.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "a warm and funny film", "changes": {"steps": 4}}))]
 pub struct TraceRequest {
     /// The text.
     text: String,
@@ -31,7 +32,8 @@ pub struct TraceRequest {
     #[serde(default)]
     membranes: bool,
     /// Other settings of the model.
-    changes: Option<ChangesRequest>,
+    #[schema(value_type = Option<ChangesRequest>)]
+    changes: ChangesField,
 }
 
 /// What a network did with a text.
@@ -140,7 +142,7 @@ pub async fn trace(
             let message = format!("expected at most {most} tokens (spiketext serve --max-tokens), got {got}");
             return Err(Problem::invalid("text", message));
         }
-        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, got)?;
+        let model = ChangesRequest::apply(&changes, &version, &limits, got)?;
         Ok(document(&traced(name, &version.name, &model, &text, tokens, membranes)))
     };
     application.work(context.deadline, work).await
