@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{application::Application, log::Log, options::Options, routes::router, watch::Watch};
+use crate::{application::Application, log::Log, options::Options, patience::Patient, routes::router, watch::Watch};
 
 /// How long connections are still taken after the word to stop: `/readyz` says no meanwhile, and requests that are on their
 /// way arrive.
@@ -140,6 +140,7 @@ async fn take_connections(
             Ok((stream, _)) => {
                 // Answers are written whole; without it the second of a connection waits for the client's acknowledgement.
                 let _ = stream.set_nodelay(true);
+                let stream = Patient::new(stream, application.options.limits.deadline);
                 let connection = http.serve_connection(TokioIo::new(stream), service.clone());
                 tokio::spawn(keep(graceful.watch(connection), Arc::clone(application), permit));
             }

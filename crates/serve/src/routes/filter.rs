@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{
     accompany::Context,
-    application::Application,
+    application::{Application, Pace, Until},
     asked::{Asked, Whole},
     problem::{Problem, document},
 };
@@ -73,7 +73,7 @@ pub async fn filter(
 ) -> Result<Response<Body>, Problem> {
     let FilterRequest { width, filter, model } = request;
     let (name, version) = context.begin(&application, &[], model.as_deref())?;
-    let work = move || {
+    let work = move |_: &Until| {
         let shape = version.model.network().config().convolution();
         let refused = |field: &str, expected: String, got: &Whole| {
             Err(Problem::unknown_filter(field, format!("expected {expected}, got {got}")))
@@ -99,5 +99,5 @@ pub async fn filter(
             places: places.iter().map(|place| place.iter().map(word).collect()).collect(),
         })
     };
-    application.work(context.deadline, work).await.map(|answer| document(&answer))
+    application.work(Pace::Quick, context.deadline, work).await.map(|answer| document(&answer))
 }

@@ -166,7 +166,8 @@ impl<'a> Page<'a> {
             let _ = write!(
                 self.html,
                 "<div class=\"depth-{depth}\"><dt><code><span class=\"within\">{}</span>{}</code>",
-                escaped(&within),
+                // A line may end between two names.
+                escaped(&within).replace('.', ".<wbr>"),
                 escaped(name)
             );
             if !told.is_empty() {

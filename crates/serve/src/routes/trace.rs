@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::changes::{ChangesField, ChangesRequest};
 use crate::{
     accompany::Context,
-    application::Application,
+    application::{Application, Pace, Until},
     asked::{Asked, check_text},
     problem::{Problem, document},
 };
@@ -134,7 +134,7 @@ pub async fn trace(
     let limits = application.options.limits;
     check_text(&text, "text", &limits)?;
     let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
-    let work = move || {
+    let work = move |_: &Until| {
         let (mut tokens, _) = version.model.words(&text);
         tokens.truncate(version.model.network().config().padding.longest());
         let (most, got) = (limits.tokens, tokens.len());
@@ -145,7 +145,7 @@ pub async fn trace(
         let model = ChangesRequest::apply(&changes, &version, &limits, got)?;
         Ok(document(&traced(name, &version.name, &model, &text, tokens, membranes)))
     };
-    application.work(context.deadline, work).await
+    application.work(Pace::Quick, context.deadline, work).await
 }
 
 fn traced(
