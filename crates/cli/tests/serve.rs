@@ -6,8 +6,6 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpStream},
-    path::Path,
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,83 +13,12 @@ use std::{
     time::Duration,
 };
 
-use common::{fails, server::Server, spiketext, succeeds};
+use common::{
+    fails,
+    server::{Server, answer, log, request, train},
+    spiketext, succeeds,
+};
 use serde_json::{Value, json};
-
-/// What hangs fails; nothing else is decided by time.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-impl Server {
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-        stream
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = self.connect();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").expect("sent");
-        answer(&mut BufReader::new(stream)).expect("an answer")
-    }
-
-    fn post(&self, path: &str, body: impl AsRef<[u8]>) -> (u16, String) {
-        let mut stream = self.connect();
-        request(&mut stream, path, body.as_ref(), "Connection: close\r\n").expect("sent");
-        answer(&mut BufReader::new(stream)).expect("an answer")
-    }
-
-    fn post_json(&self, path: &str, body: &Value) -> Value {
-        let (status, text) = self.post(path, body.to_string());
-        assert_eq!(status, 200, "{text}");
-        serde_json::from_str(&text).expect("JSON")
-    }
-
-    /// Asks the server to end.
-    #[cfg(unix)]
-    fn terminate(&self) {
-        let killed = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().expect("kill");
-        assert!(killed.success());
-    }
-}
-
-fn request(stream: &mut TcpStream, path: &str, body: &[u8], more: &str) -> std::io::Result<()> {
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n{more}Content-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(&[head.as_bytes(), body].concat())
-}
-
-/// The next answer of a connection; an error where it does not come whole.
-fn answer(stream: &mut BufReader<TcpStream>) -> std::io::Result<(u16, String)> {
-    let ends = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-    let (mut status, mut length) = (None, 0);
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line)? == 0 {
-            return Err(ends());
-        }
-        let line = line.trim_end().to_ascii_lowercase();
-        if line.is_empty() {
-            break;
-        }
-        if status.is_none() {
-            status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
-        }
-        if let Some(value) = line.strip_prefix("content-length: ") {
-            length = value.parse().map_err(|_| ends())?;
-        }
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body)?;
-    Ok((status.ok_or_else(ends)?, String::from_utf8_lossy(&body).into_owned()))
-}
-
-/// A small model of built-in reviews.
-fn train(folder: &Path, out: &str, seed: &str) {
-    let small = ["train", "--set", "network.filters=8", "--set", "dnn.epochs=2", "--set", "fine-tuning.epochs=0"];
-    succeeds(folder, &[&small[..], &["--seed", seed, "--out", out]].concat());
-}
 
 /// Says stop when it is dropped.
 struct Stopping<'a>(&'a AtomicBool);
@@ -102,19 +29,15 @@ impl Drop for Stopping<'_> {
     }
 }
 
-/// The whole lines of the log.
-fn log(folder: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(folder.join("log")).expect("a log");
-    let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
-    whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
-}
-
 #[test]
 fn answers_are_those_of_the_other_verbs_and_hostile_clients_harm_nobody() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
     train(folder, "model", "1");
-    let mut server = Server::start(folder, &["model", "again=model", "--max-body", "1000000", "--max-texts", "50"]);
+    let mut server = Server::start(
+        folder,
+        &["model", "again=model", "--max-body", "1000000", "--max-text", "900000", "--max-texts", "50"],
+    );
     let mut models = String::new();
     server.rest.read_line(&mut models).expect("a line");
     server.rest.read_line(&mut models).expect("a line");
@@ -147,11 +70,37 @@ fn answers_are_those_of_the_other_verbs_and_hostile_clients_harm_nobody() {
     let long = vec!["film"; 100_000].join(" ");
     let answer = server.post_json("/v1/classify", &json!({ "text": long }));
     assert_eq!(answer["results"][0]["tokens"], 100_000);
-    let (status, told) = server.post("/v1/explain", json!({ "text": long }).to_string());
-    assert!(status == 422 && told.contains("quick"), "{told}");
+    // A text of so many words is answered, or refused by the name of its field and the flag that bounds it.
+    for (path, more, field) in [
+        ("/v1/trace", json!({}), Some("text")),
+        ("/v1/explain", json!({}), Some("quick")),
+        ("/v1/explain", json!({ "quick": true }), Some("text")),
+        ("/v1/attack", json!({}), Some("text")),
+        ("/v1/energy", json!({}), None),
+        ("/v1/energy", json!({ "changes": { "steps": 64 } }), Some("changes.steps")),
+    ] {
+        let mut body = more;
+        body["text"] = long.as_str().into();
+        let (status, told) = server.post(path, body.to_string());
+        let Some(field) = field else {
+            assert_eq!(status, 200, "{path}: {told}");
+            continue;
+        };
+        assert!(matches!(status, 409 | 422) && told.contains(&format!("\"field\":\"{field}\"")), "{path}: {told}");
+        assert!(status == 409 || told.contains("--max-tokens"), "{path}: {told}");
+    }
+    // One that is longer in bytes than texts may be, wherever it is sent.
+    let longer = json!({ "text": "film ".repeat(190_000) }).to_string();
+    for path in ["/v1/classify", "/v1/trace", "/v1/explain", "/v1/energy", "/v1/attack"] {
+        let (status, told) = server.post(path, &longer);
+        assert!(status == 422 && told.contains("--max-text") && told.contains("\"text\""), "{path}: {told}");
+    }
     assert_eq!(server.post("/v1/classify", vec![b'x'; 1_000_001]).0, 413);
     assert_eq!(server.post("/v1/classify", b"{\"text\": \"\xff\"}").0, 400);
-    assert_eq!(server.post("/v1/classify", vec![b'['; 500_000]).0 / 100, 4);
+    for count in [100_000, 500_000] {
+        let (status, told) = server.post("/v1/classify", vec![b'['; count]);
+        assert!(status == 400 && told.contains("malformed"), "{told}");
+    }
     assert_eq!(server.post("/v1/classify", b"").0, 400);
     for garbage in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
@@ -334,20 +283,28 @@ fn an_end_under_load_loses_nothing_that_was_taken() {
     // Room for few texts, so that some are refused: that is an answer, too, and not a loss.
     let mut server = Server::start(folder, &["model", "--queue", "20", "--max-texts", "20"]);
     let texts: Vec<String> = (0..8).map(|i| format!("a warm and funny film, number {i}")).collect();
-    let body = json!({ "texts": texts }).to_string();
+    let kinds = [
+        ("/v1/classify", json!({ "texts": texts })),
+        ("/v1/classify", json!({ "texts": texts })),
+        ("/v1/trace", json!({ "text": texts[0], "membranes": true })),
+        ("/v1/explain", json!({ "text": texts[1] })),
+        ("/v1/attack", json!({ "text": texts[2] })),
+    ];
     let begun = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> = (0..8)
-        .map(|_| {
-            let (stream, body, begun) = (server.connect(), body.clone(), Arc::clone(&begun));
+    let clients: Vec<_> = (0..10)
+        .map(|which| {
+            let (path, body) = kinds[which % kinds.len()].clone();
+            let (stream, body, begun) = (server.connect(), body.to_string(), Arc::clone(&begun));
             std::thread::spawn(move || {
                 let mut stream = BufReader::new(stream);
                 let (mut answered, mut refused) = (0, 0);
                 // Until the server closes the connection.
-                while request(stream.get_mut(), "/v1/classify", body.as_bytes(), "").is_ok() {
+                while request(stream.get_mut(), path, body.as_bytes(), "").is_ok() {
                     match answer(&mut stream) {
                         Ok((200, text)) => {
                             let answer: Value = serde_json::from_str(&text).expect("a whole answer");
-                            assert_eq!(answer["results"].as_array().map(Vec::len), Some(8));
+                            let results = answer["results"].as_array().map(Vec::len);
+                            assert!(path != "/v1/classify" || results == Some(8));
                             answered += 1;
                         }
                         Ok((status, text)) => {

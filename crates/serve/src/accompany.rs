@@ -23,6 +23,8 @@ use crate::{application::Application, problem::Problem, versions::Version};
 const ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The route of the page's parts, which say nothing that is not in the program: they need no token, nor does the page.
 pub const PAGE_PART: &str = "/page/{part}";
+/// The route of the interface's page: a browser that follows a link gives no token.
+pub const REFERENCE: &str = "/reference";
 /// Longer ids of others are not taken over.
 const LONGEST_ID: usize = 128;
 
@@ -145,7 +147,7 @@ pub async fn accompany(State(application): State<Arc<Application>>, mut request:
         start,
         status: 499,
     };
-    let is_open = matches!(record.route.as_str(), "/healthz" | "/readyz" | "/" | PAGE_PART);
+    let is_open = matches!(record.route.as_str(), "/healthz" | "/readyz" | "/" | PAGE_PART | REFERENCE);
     let authorization = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     let mut response = if is_open || application.options.tokens.open(authorization) {
         request.extensions_mut().insert(context);

@@ -20,8 +20,69 @@ use crate::{
     versions::{self, Version},
 };
 
-/// Requests for traces, reasons and costs that may wait for each processor.
+/// Requests that may wait for each place where work runs.
 const WAITING: usize = 16;
+
+/// How long work may take: what takes long never waits before what is quick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Traces, reasons, filters and costs of texts of usual length.
+    Quick,
+    /// Attacks, which ask a model again and again, and costs of long texts.
+    Long,
+}
+
+/// Room for work of one pace.
+#[derive(Debug)]
+struct Room {
+    /// Of what waits or runs.
+    all: Arc<Semaphore>,
+    /// Of what runs.
+    places: Arc<Semaphore>,
+}
+
+impl Room {
+    fn new(places: usize) -> Self {
+        let all = Arc::new(Semaphore::new(places * (WAITING + 1)));
+        Self { all, places: Arc::new(Semaphore::new(places)) }
+    }
+}
+
+/// Tells work whether somebody still waits for it.
+#[derive(Debug)]
+pub struct Until {
+    deadline: Instant,
+    left: Arc<AtomicBool>,
+}
+
+impl Until {
+    /// Somebody waits until then, unless they say otherwise.
+    pub fn new(deadline: Instant) -> Self {
+        Self { deadline, left: Arc::default() }
+    }
+
+    /// Whether nobody waits any more.
+    pub fn is_over(&self) -> bool {
+        self.left.load(Ordering::Relaxed) || Instant::now() >= self.deadline
+    }
+
+    /// Asked between steps of work that takes long, so that its place is free soon after.
+    ///
+    /// # Errors
+    /// If nobody waits any more.
+    pub fn check(&self) -> Result<(), Problem> {
+        if self.is_over() { Err(Problem::late()) } else { Ok(()) }
+    }
+}
+
+/// Says when it is dropped that nobody waits.
+struct Waits(Arc<AtomicBool>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// A server without its network.
 #[derive(Debug)]
@@ -34,10 +95,8 @@ pub struct Application {
     pub metrics: Arc<Metrics>,
     models: OnceLock<Vec<Served>>,
     draining: AtomicBool,
-    /// Room for long work that waits or runs.
-    room: Arc<Semaphore>,
-    /// Room for long work that runs.
-    processors: Arc<Semaphore>,
+    quick: Room,
+    long: Room,
 }
 
 impl Application {
@@ -52,8 +111,9 @@ impl Application {
             metrics,
             models: OnceLock::new(),
             draining: AtomicBool::new(false),
-            room: Arc::new(Semaphore::new(processors * (WAITING + 1))),
-            processors: Arc::new(Semaphore::new(processors)),
+            quick: Room::new(processors),
+            // It may use a processor each, too, but of other work there is always some that runs beside it.
+            long: Room::new((processors / 2).max(1)),
         })
     }
 
@@ -133,25 +193,34 @@ impl Application {
         })
     }
 
-    /// Does work that takes long beside all other requests, as soon as a processor is free for it.
+    /// Does work beside all other requests, as soon as there is a place for it.
     ///
     /// # Errors
     /// If there is no room for it, it does not end before the deadline, it panics, or it says so itself.
     pub async fn work<T: Send + 'static>(
         &self,
+        pace: Pace,
         deadline: Instant,
-        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+        work: impl FnOnce(&Until) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
-            return Err(Problem::overloaded("expected room for one more trace, explanation or account: try again"));
+        let (room, what) = match pace {
+            Pace::Quick => (&self.quick, "trace, explanation, filter or account"),
+            Pace::Long => (&self.long, "attack or account of long texts"),
         };
-        let processors = Arc::clone(&self.processors);
+        let Ok(held) = Arc::clone(&room.all).try_acquire_owned() else {
+            return Err(Problem::overloaded(format!("expected room for one more {what}: try again")));
+        };
+        let places = Arc::clone(&room.places);
+        let until = Until::new(deadline);
+        let waits = Waits(Arc::clone(&until.left));
         let done = tokio::time::timeout_at(deadline.into(), async move {
-            let processor = processors.acquire_owned().await;
-            // What runs goes on when its client leaves, and so does the room that it takes.
+            let _waits = waits;
+            let place = places.acquire_owned().await;
+            // What runs holds its place until it sees that its client has left.
             let run = tokio::task::spawn_blocking(move || {
-                let _held = (room, processor);
-                work()
+                let _held = (held, place);
+                until.check()?;
+                work(&until)
             });
             run.await
         });

@@ -1,6 +1,6 @@
 //! The body of a request: read within its limits, and taken apart so that errors name the field.
 
-use std::{error::Error as _, sync::Arc};
+use std::{error::Error as _, fmt, marker::PhantomData, sync::Arc};
 
 use axum::{
     body::Body,
@@ -9,9 +9,10 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use serde::{
-    Deserialize,
-    de::{DeserializeOwned, IgnoredAny},
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
 };
+use serde_json::error::Category;
 
 use crate::{accompany::Context, application::Application, options::Limits, problem::Problem};
 
@@ -75,38 +76,94 @@ async fn read(mut body: Body, headers: &HeaderMap, limit: usize, waits: bool) ->
 
 /// Takes a body apart.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // A list would be taken for the fields in their order.
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|&byte| byte != b'{')
-        && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
-    {
-        return Err(Problem::invalid("body", "expected a JSON object, got another JSON value"));
-    }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let asked = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        Problem::malformed(format!("expected UTF-8, got the byte 0x{:02x} at offset {at}", bytes[at]))
+    })?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let asked: Object<T> = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        match error.classify() {
-            serde_json::error::Category::Data => match path.as_str() {
-                "." | "?" => Problem::invalid("body", error.to_string()),
-                _ => Problem::invalid(path, error.to_string()),
-            },
-            _ => Problem::malformed(format!("expected JSON, got {error}")),
+        // What is no JSON at all is refused as that, whatever was wrong with it first.
+        let malformed = match error.classify() {
+            Category::Data => serde_json::from_str::<IgnoredAny>(text).err().map(|error| not_json(&error)),
+            _ => Some(not_json(&error)),
+        };
+        if let Some(malformed) = malformed {
+            return malformed;
+        }
+        match path.as_str() {
+            "." | "?" => Problem::invalid("body", error.to_string()),
+            _ => Problem::invalid(path, error.to_string()),
         }
     })?;
     deserializer.end().map_err(|error| Problem::malformed(format!("expected one JSON object, got {error}")))?;
-    Ok(asked)
+    Ok(asked.0)
 }
 
-/// A whole number, which JSON may write as `2.0`.
-///
-/// # Errors
-/// If it is none.
-pub fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
-    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
-    // Of more than there can be there are as many as there are.
-    let exact = number.as_f64().filter(|value| value.fract() == 0.0 && *value >= 0.0);
-    let whole = number.as_u64().and_then(|value| usize::try_from(value).ok()).or(exact.map(|value| value as usize));
-    whole.map(Some).ok_or_else(|| serde::de::Error::custom(format!("expected a whole number, got {number}")))
+/// The refusal of what is no JSON.
+fn not_json(error: &serde_json::Error) -> Problem {
+    let told = error.to_string();
+    // Its own words for this are about hexadecimal digits, which are all right.
+    if told.contains("surrogate") || told.contains("end of hex escape") {
+        let (line, column) = (error.line(), error.column());
+        return Problem::malformed(format!(
+            "expected JSON whose strings are text, got half a surrogate pair, such as \\ud83d without \\ude00 behind it, at line \
+             {line} column {column}"
+        ));
+    }
+    Problem::malformed(format!("expected JSON, got {told}"))
+}
+
+/// What only an object is taken for; a list would else be taken for its fields in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// Takes fields by their names.
+struct Fields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
+/// A whole number, which JSON may write as `2.0` or `1e300`. It is told as it was written.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// Of more than there can be as many as there can be.
+    pub value: usize,
+    written: serde_json::Number,
+}
+
+impl fmt::Display for Whole {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.written.fmt(formatter)
+    }
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = serde_json::Number::deserialize(deserializer)?;
+        let exact = written.as_f64().filter(|value| value.fract() == 0.0 && *value >= 0.0);
+        let whole = written.as_u64().and_then(|value| usize::try_from(value).ok());
+        match whole.or(exact.map(|value| value as usize)) {
+            Some(value) => Ok(Self { value, written }),
+            None => Err(serde::de::Error::custom(format!("expected a whole number, got {written}"))),
+        }
+    }
 }
 
 /// The texts of a request, given as `text` or `texts`.

@@ -10,12 +10,14 @@ use arc_swap::ArcSwap;
 use spiketext::{Model, Prediction, Session};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use crate::{metrics::Metrics, problem::Problem, versions::Version};
+use crate::{metrics::Metrics, portions::portions, problem::Problem, versions::Version};
 
 /// Requests that are taken from the queue at once.
 const REQUESTS: usize = 256;
 /// Texts that are labelled at once, unless one request has more: so that a short one behind it does not wait for long.
 const TEXTS: usize = 256;
+/// Bytes of the texts of several requests that are labelled at once, likewise.
+const BYTES: usize = 64 << 10;
 
 /// Labels texts of one version of a model.
 pub type Labeller = Box<dyn FnMut(&[&str]) -> Vec<Prediction>>;
@@ -41,6 +43,7 @@ pub struct Answered {
 
 struct Job {
     texts: Vec<String>,
+    bytes: usize,
     deadline: Instant,
     since: Instant,
     reply: oneshot::Sender<Result<Answered, Problem>>,
@@ -49,16 +52,23 @@ struct Job {
 }
 
 impl Job {
+    /// Whether somebody still waits for it.
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed() && Instant::now() < self.deadline
+    }
+
     /// Itself, if somebody still waits for it; tells those who wait in vain.
     fn if_wanted(self) -> Option<Self> {
-        if self.reply.is_closed() {
-            return None;
+        if self.is_wanted() {
+            return Some(self);
         }
-        if Instant::now() >= self.deadline {
-            let _ = self.reply.send(Err(Problem::late()));
-            return None;
-        }
-        Some(self)
+        self.late();
+        None
+    }
+
+    /// Tells whoever still waits that there is no answer in time.
+    fn late(self) {
+        let _ = self.reply.send(Err(Problem::late()));
     }
 }
 
@@ -110,7 +120,8 @@ impl Batches {
         };
         self.metrics.in_flight(&self.model, self.in_flight());
         let (reply, answer) = oneshot::channel();
-        let job = Job { texts, deadline, since: Instant::now(), reply, _room: room };
+        let bytes = texts.iter().map(String::len).sum();
+        let job = Job { texts, bytes, deadline, since: Instant::now(), reply, _room: room };
         let answer = match self.jobs.send(job) {
             Ok(()) => tokio::time::timeout_at(deadline.into(), answer).await,
             // The thread ends with its sender only.
@@ -123,6 +134,13 @@ impl Batches {
             Err(_) => Err(Problem::late()),
         }
     }
+}
+
+/// Why there are no answers.
+enum Without {
+    /// Nobody waits for them any more.
+    Unwanted,
+    Panicked,
 }
 
 struct Worker {
@@ -140,16 +158,23 @@ impl Worker {
         while waiting.blocking_recv_many(&mut jobs, REQUESTS) > 0 {
             let mut rest = jobs.drain(..).filter_map(Job::if_wanted).peekable();
             while rest.peek().is_some() {
-                let mut texts = 0;
+                let (mut texts, mut bytes) = (0, 0);
                 let mut batch = Vec::new();
-                while let Some(job) = rest.next_if(|job| texts == 0 || texts + job.texts.len() <= TEXTS) {
+                let fits = |job: &Job, texts: usize, bytes: usize| {
+                    texts == 0 || (texts + job.texts.len() <= TEXTS && bytes + job.bytes <= BYTES)
+                };
+                while let Some(job) = rest.next_if(|job| fits(job, texts, bytes)) {
                     texts += job.texts.len();
+                    bytes += job.bytes;
                     batch.push(job);
                 }
                 let newest = self.current.load_full();
                 if !Arc::ptr_eq(&newest, &version) {
                     version = newest;
                     label = (self.make)(&version.model);
+                }
+                for job in &batch {
+                    self.metrics.waited(&self.model, job.since.elapsed());
                 }
                 self.answer(batch, &version, &mut label);
             }
@@ -158,41 +183,46 @@ impl Worker {
 
     /// Answers requests together. Where that panics, each is asked alone, so that only those fail who are to blame.
     fn answer(&self, batch: Vec<Job>, version: &Arc<Version>, label: &mut Labeller) {
-        for job in &batch {
-            self.metrics.waited(&self.model, job.since.elapsed());
-        }
-        let texts: Vec<&str> = batch.iter().flat_map(|job| &job.texts).map(String::as_str).collect();
-        if let Some(predictions) = self.label(&texts, version, label) {
-            let mut predictions = predictions.into_iter();
-            for job in batch {
-                let predictions = predictions.by_ref().take(job.texts.len()).collect();
-                // The room is free before the client can ask again.
-                let Job { reply, _room, .. } = job;
-                drop(_room);
-                let _ = reply.send(Ok(Answered { version: Arc::clone(version), predictions }));
+        match self.label(&batch, version, label) {
+            Ok(predictions) => {
+                let mut predictions = predictions.into_iter();
+                for job in batch {
+                    let predictions = predictions.by_ref().take(job.texts.len()).collect();
+                    // The room is free before the client can ask again.
+                    let Job { reply, _room, .. } = job;
+                    drop(_room);
+                    let _ = reply.send(Ok(Answered { version: Arc::clone(version), predictions }));
+                }
             }
-            return;
-        }
-        let alone = batch.len() == 1;
-        for job in batch {
-            let texts: Vec<&str> = job.texts.iter().map(String::as_str).collect();
-            let predictions = if alone { None } else { self.label(&texts, version, label) };
-            let answered = predictions.map(|predictions| Answered { version: Arc::clone(version), predictions });
-            let _ = job.reply.send(answered.ok_or_else(Problem::internal));
+            Err(Without::Unwanted) => batch.into_iter().for_each(Job::late),
+            Err(Without::Panicked) if batch.len() == 1 => {
+                for job in batch {
+                    let _ = job.reply.send(Err(Problem::internal()));
+                }
+            }
+            Err(Without::Panicked) => batch.into_iter().for_each(|job| self.answer(vec![job], version, label)),
         }
     }
 
-    /// Labels texts; none where that panicked, after which nothing of the old labeller is used.
-    fn label(&self, texts: &[&str], version: &Arc<Version>, label: &mut Labeller) -> Option<Vec<Prediction>> {
-        match catch_unwind(AssertUnwindSafe(|| label(texts))) {
-            Ok(predictions) => {
-                self.metrics.labelled(&self.model, &predictions);
-                Some(predictions)
+    /// Labels the texts of requests, in portions, as long as one of them is wanted.
+    fn label(&self, batch: &[Job], version: &Arc<Version>, label: &mut Labeller) -> Result<Vec<Prediction>, Without> {
+        let texts: Vec<&str> = batch.iter().flat_map(|job| &job.texts).map(String::as_str).collect();
+        let mut predictions = Vec::with_capacity(texts.len());
+        for portion in portions(&texts) {
+            // The first was wanted a moment ago.
+            if !predictions.is_empty() && !batch.iter().any(Job::is_wanted) {
+                return Err(Without::Unwanted);
             }
-            Err(_) => {
-                *label = (self.make)(&version.model);
-                None
+            match catch_unwind(AssertUnwindSafe(|| label(portion))) {
+                Ok(some) => predictions.extend(some),
+                Err(_) => {
+                    // Nothing of the old one is used any more.
+                    *label = (self.make)(&version.model);
+                    return Err(Without::Panicked);
+                }
             }
         }
+        self.metrics.labelled(&self.model, &predictions);
+        Ok(predictions)
     }
 }

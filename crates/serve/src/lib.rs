@@ -10,12 +10,14 @@
 //! served       a model that is served
 //! versions     a model at one moment
 //! batches      texts of all requests through one thread a model
+//! patience     a client that reads nothing is cut
+//! portions     texts that are computed at once
 //! problem, metrics, log, tokens, options
 //! ```
 //!
 //! Work on texts never runs where connections are served: labelling has a thread a model, all else a bounded pool, so that
 //! `/healthz` answers whatever the models do. What a client can make the server hold is bounded everywhere: bytes of a body,
-//! texts of a request, texts in flight, requests that take long, connections, and time.
+//! texts of a request, texts in flight, texts computed at once, requests that take long, connections, and time.
 
 mod accompany;
 mod application;
@@ -24,6 +26,8 @@ mod batches;
 mod log;
 mod metrics;
 mod options;
+mod patience;
+mod portions;
 mod problem;
 mod routes;
 mod served;

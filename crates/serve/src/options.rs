@@ -1,7 +1,7 @@
 //! What a server is told when it starts: models and their names, limits, tokens.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -43,6 +43,19 @@ impl Options {
             log_texts: false,
             build: format!("version {}", env!("CARGO_PKG_VERSION")),
         }
+    }
+
+    /// The beginning of the server's addresses, as they are from this machine.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        let mut address = self.listen;
+        // What listens everywhere listens here.
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        format!("http://{address}")
     }
 }
 
@@ -140,6 +153,18 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_listens_everywhere_listens_here() {
+        for (listen, origin) in [
+            ("192.0.2.7:80", "http://192.0.2.7:80"),
+            ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+            ("[::]:8080", "http://[::1]:8080"),
+        ] {
+            let options = Options { listen: listen.parse().expect("an address"), ..Options::new(Vec::new()) };
+            assert_eq!(options.origin(), origin);
+        }
+    }
 
     #[test]
     fn names_are_those_of_folders_or_given() {

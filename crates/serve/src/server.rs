@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{application::Application, log::Log, options::Options, routes::router, watch::Watch};
+use crate::{application::Application, log::Log, options::Options, patience::Patient, routes::router, watch::Watch};
 
 /// How long connections are still taken after the word to stop: `/readyz` says no meanwhile, and requests that are on their
 /// way arrive.
@@ -64,11 +64,13 @@ impl Serving {
     ///
     /// # Errors
     /// If models have one name, or the address cannot be had.
-    pub async fn bind(options: Options, log: Log) -> Result<Self, ServeError> {
+    pub async fn bind(mut options: Options, log: Log) -> Result<Self, ServeError> {
         crate::options::Place::check_names(&options.models).map_err(ServeError::Models)?;
         let refused = |address| move |cause| ServeError::Listen { address, cause };
         let listener = TcpListener::bind(options.listen).await.map_err(refused(options.listen))?;
         let address = listener.local_addr().map_err(refused(options.listen))?;
+        // The one that was free, where any would do: pages name it.
+        options.listen = address;
         Ok(Self { listener, address, application: Application::new(options, log) })
     }
 
@@ -138,6 +140,7 @@ async fn take_connections(
             Ok((stream, _)) => {
                 // Answers are written whole; without it the second of a connection waits for the client's acknowledgement.
                 let _ = stream.set_nodelay(true);
+                let stream = Patient::new(stream, application.options.limits.deadline);
                 let connection = http.serve_connection(TokioIo::new(stream), service.clone());
                 tokio::spawn(keep(graceful.watch(connection), Arc::clone(application), permit));
             }

@@ -18,10 +18,11 @@ use spiketext::network::Readout;
 use tokio::task::JoinHandle;
 
 use crate::{
-    application::Application,
+    application::{Application, Pace, Until},
     batches::MakeLabeller,
     log::Log,
     options::{Options, Place},
+    problem::Problem,
     routes::router,
     versions::Version,
 };
@@ -192,11 +193,11 @@ async fn long_work_has_room_of_its_own_and_may_panic() {
         let (application, mut closed) = (Arc::clone(application), closed.clone());
         let runtime = tokio::runtime::Handle::current();
         let work = async move {
-            let work = move || {
+            let work = move |_: &Until| {
                 let _ = runtime.block_on(closed.changed());
                 Ok(())
             };
-            application.work(deadline, work).await
+            application.work(Pace::Long, deadline, work).await
         };
         let mut work = Box::pin(work);
         match std::future::poll_fn(|context| std::task::Poll::Ready(work.as_mut().poll(context))).await {
@@ -206,11 +207,82 @@ async fn long_work_has_room_of_its_own_and_may_panic() {
         assert!(waiting.len() < 100_000, "there is no end");
     };
     assert_eq!(refused.expect_err("no room").code, "overloaded");
+    // What is quick does not wait behind it.
+    application.work(Pace::Quick, deadline, |_| Ok(())).await.expect("a place of its own");
+    let trace = post_json(&gated.router, "/v1/trace", json!({ "text": "good" })).await;
+    assert_eq!(trace.status, StatusCode::OK);
     drop(open);
     for work in waiting {
         work.await.expect("done");
     }
-    let panicked = application.work::<()>(deadline, || panic!("asked for")).await;
+    let panicked = application.work::<()>(Pace::Long, deadline, |_| panic!("asked for")).await;
     assert_eq!(panicked.expect_err("a panic").code, "internal");
-    application.work(deadline, || Ok(())).await.expect("room again");
+    application.work(Pace::Long, deadline, |_| Ok(())).await.expect("room again");
+}
+
+/// Work that would never end by itself frees its place once nobody waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn work_ends_when_its_time_is_over_or_its_client_leaves() {
+    let gated = Gated::new(|_| {});
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let endless = |tell: tokio::sync::mpsc::UnboundedSender<&'static str>| {
+        move |until: &Until| -> Result<(), Problem> {
+            let _ = tell.send("begun");
+            loop {
+                if let Err(over) = until.check() {
+                    let _ = tell.send("ended");
+                    return Err(over);
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    };
+    let soon = std::time::Instant::now() + Duration::from_millis(300);
+    let late = gated.application.work(Pace::Long, soon, endless(tell.clone())).await;
+    assert_eq!(late.expect_err("no end").code, "late");
+    let far = soon + Duration::from_secs(600);
+    let (application, work) = (Arc::clone(&gated.application), endless(tell));
+    let left = tokio::spawn(async move { application.work(Pace::Long, far, work).await });
+    // The first ends in its own time; the second begins, perhaps in its place.
+    let mut events = Vec::new();
+    while events.iter().filter(|event| **event == "begun").count() < 2 {
+        events.push(told.recv().await.expect("an event"));
+    }
+    left.abort();
+    while let Some(event) = told.recv().await {
+        events.push(event);
+    }
+    assert_eq!(events.iter().filter(|event| **event == "ended").count(), 2, "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_texts_are_labelled_in_portions_and_only_as_long_as_somebody_waits() {
+    let gated = Gated::new(|_| {});
+    let long = "good ".repeat(40_000);
+    let asked = gated.ask(&[&long, &long, &long]);
+    for _ in 0..3 {
+        assert_eq!(gated.next().len(), 1);
+        gated.go();
+    }
+    let answer = asked.await.expect("an answer").json();
+    assert_eq!(answer["results"].as_array().map(Vec::len), Some(3));
+    assert_eq!(answer["results"][0], answer["results"][2]);
+    let left = gated.ask(&[&long, &long]);
+    assert_eq!(gated.next().len(), 1);
+    left.abort();
+    // Its end is told by and by.
+    let _ = left.await;
+    gated.go();
+    gated.in_flight(0).await;
+    gated.go();
+    assert_eq!(gated.ask(&["good"]).await.expect("an answer").status, StatusCode::OK);
+    assert_eq!(gated.next(), labelled(&["good"]));
+}
+
+/// A search is cut short, and its place is free, when nobody waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attack_gives_up_after_its_deadline() {
+    let gated = Gated::new(|options| options.limits.deadline = Duration::ZERO);
+    let answer = post_json(&gated.router, "/v1/attack", json!({ "text": "a good film and a bad film" })).await;
+    assert_eq!((answer.status, answer.refusal().1.as_str()), (StatusCode::GATEWAY_TIMEOUT, "late"));
 }

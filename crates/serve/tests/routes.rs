@@ -170,7 +170,8 @@ async fn reasons_are_those_of_the_program_and_costs_those_of_the_library() {
             let mut explainer = Explainer::new(&model);
             let found = explainer.explain(text);
             let deletion = found.as_ref().filter(|_| !quick).map(|found| explainer.delete(found));
-            let expected = explained::object(&model, text, found.as_ref().map(|found| (found, deletion.as_ref())));
+            let found = found.as_ref().map(|found| (found, deletion.as_ref()));
+            let expected = serde_json::to_value(explained::object(&model, text, found)).expect("JSON");
             let own = answer.as_object_mut().expect("an object");
             assert_eq!(own.remove("model"), Some(json!(name)));
             assert!(own.remove("version").is_some());
@@ -245,6 +246,22 @@ async fn refusals_have_one_shape_and_name_the_field() {
         ("/v1/filter", r#"{"width": 3, "filter": 0}"#, 404, "width", "(1, 2)"),
         ("/v1/filter", r#"{"width": 1, "filter": 2}"#, 404, "filter", "0 to 1"),
         ("/v1/filter", r#"{"width": 1}"#, 422, "body", "filter"),
+        ("/v1/filter", r#"{"width": 1, "filter": 1e300}"#, 404, "filter", "got 1e+300"),
+        ("/v1/filter", r#"{"width": null, "filter": 0}"#, 422, "width", "null"),
+        // A list is not taken for fields in their order, and numbers are told as they were written.
+        ("/v1/trace", r#"{"text": "good", "changes": [4]}"#, 422, "changes", "expected a JSON object"),
+        ("/v1/explain", r#"{"text": "good", "changes": [4, "regular", 1]}"#, 422, "changes", "sequence"),
+        ("/v1/energy", r#"{"text": "good", "changes": "none"}"#, 422, "changes", "expected a JSON object"),
+        ("/v1/trace", r#"{"text": "good", "changes": {"steps": 1e300}}"#, 422, "changes.steps", "got 1e+300"),
+        ("/v1/trace", r#"{"text": "good", "changes": {"steps": 1.5}}"#, 422, "changes.steps", "got 1.5"),
+        // Halves of pairs are told as such, whichever half came.
+        ("/v1/trace", r#"{"text": "\ud83d"}"#, 400, "", "half a surrogate pair"),
+        ("/v1/trace", r#"{"text": "\ud83d\ud83d"}"#, 400, "", "half a surrogate pair"),
+        ("/v1/trace", r#"{"text": "a \ude00 b"}"#, 400, "", "half a surrogate pair"),
+        // What is no JSON is that before all else.
+        ("/v1/classify", "[[[[", 400, "", "JSON"),
+        ("/v1/classify", r#"{"text": ["#, 400, "", "JSON"),
+        ("/v1/classify", r#"[] []"#, 400, "", "JSON"),
     ] {
         let answer = post(&server.router, path, body.to_owned()).await;
         let (named, _, message) = answer.refusal();
@@ -253,10 +270,15 @@ async fn refusals_have_one_shape_and_name_the_field() {
     }
     // Bytes that are no text, and nesting without an end.
     let bytes = [&b"{\"text\": \""[..], &[0xff, 0xfe], b"\"}"].concat();
-    assert_eq!(post(&server.router, "/v1/classify", bytes).await.status, StatusCode::BAD_REQUEST);
-    let deep = format!("{{\"text\": {}", "[".repeat(1500));
-    let deep = post(&server.router, "/v1/classify", deep).await;
-    assert!(matches!(deep.status.as_u16(), 400 | 422), "{}", deep.text());
+    let answer = post(&server.router, "/v1/classify", bytes).await;
+    assert_eq!((answer.status, answer.refusal().1.as_str()), (StatusCode::BAD_REQUEST, "malformed"));
+    assert!(answer.refusal().2.contains("the byte 0xff at offset 10"), "{}", answer.text());
+    for deep in [format!("{{\"text\": {}", "[".repeat(1500)), "[".repeat(1500)] {
+        let deep = post(&server.router, "/v1/classify", deep).await;
+        assert_eq!(deep.status, StatusCode::BAD_REQUEST, "{}", deep.text());
+    }
+    let deep = format!("{{\"text\": {}{}}}", "[".repeat(900), "]".repeat(900));
+    assert_eq!(post(&server.router, "/v1/classify", deep).await.refusal().0, "text");
     // A body that is too large, be its length said or not.
     for body in [Body::from("x".repeat(2001)), Body::from_stream_of(&["x".repeat(1500), "x".repeat(1500)])] {
         let answer = post(&server.router, "/v1/classify", body).await;
@@ -515,4 +537,87 @@ async fn a_changed_folder_is_the_next_version_and_a_damaged_one_is_not() {
             && told.contains(r#"model="first",outcome="replaced"} 2"#)
     );
     assert_eq!(told.matches("spiketext_model{").count(), 3, "old versions have no series");
+}
+
+/// The fields of a body, as the document has them, with those within them; `above` are the schemas they lie in.
+fn fields_of(document: &Value, schema: &Value, above: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    let parts = ["items", "additionalProperties"].into_iter().filter_map(|part| schema.get(part));
+    for part in parts.chain(schema["oneOf"].as_array().into_iter().flatten()) {
+        found.extend(fields_of(document, part, above));
+    }
+    if let Some(name) = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next())
+        && !above.contains(&name)
+    {
+        found.extend(fields_of(document, &document["components"]["schemas"][name], &[above, &[name]].concat()));
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        found.push(name.clone());
+        found.extend(fields_of(document, property, above));
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_reference_has_every_route_and_field_of_the_document() {
+    let server = Server::new(|options| options.listen = "0.0.0.0:1234".parse().expect("an address"));
+    let document = get(&server.router, "/openapi.json").await.json();
+    let answer = get(&server.router, "/reference").await;
+    let policy = answer.header("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("script") && !policy.contains("unsafe"));
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    let page = answer.text();
+    assert!(page.len() < 100_000 && !page.contains("<script") && !page.contains("style=\""), "{}", page.len());
+    let mut fields = 0;
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let title = format!("\">{}</span> <code>{path}</code></a></h2>", method.to_uppercase());
+            let section = page.split("<section").find(|section| section.contains(&title));
+            let section = section.unwrap_or_else(|| panic!("{title}"));
+            let has = |told: &str| assert!(section.contains(told), "{method} {path}: {told}\n{section}");
+            has("curl -s http://127.0.0.1:1234");
+            let request = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let mut schemas = vec![request];
+            for (status, response) in operation["responses"].as_object().expect("responses") {
+                has(status);
+                // What stands between backticks is code.
+                response["description"].as_str().expect("a description").split('`').for_each(has);
+                let bodies = response["content"].as_object().into_iter().flatten();
+                schemas.extend(bodies.filter(|_| status.starts_with('2')).map(|(_, body)| &body["schema"]));
+            }
+            for field in schemas.iter().flat_map(|schema| fields_of(&document, schema, &[])) {
+                has(&format!("</span>{field}</code>"));
+                fields += 1;
+            }
+        }
+    }
+    assert!(fields > 90, "{fields}");
+    let refusal = page.split("<section").find(|section| section.contains("id=\"refusals\"")).expect("refusals");
+    for field in fields_of(&document, &document["components"]["schemas"]["Refusal"], &[]) {
+        assert!(refusal.contains(&format!("</span>{field}</code>")), "{field}");
+    }
+    // Bounds, choices and limits are those of the document.
+    for told in ["1 to 64", "1 to 1024 of them", "one of deepwordbug, ", "one of these", "--max-tokens", "results[]."]
+    {
+        assert!(page.contains(told), "{told}");
+    }
+    // What is shown as an example is taken.
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        let schema = &methods["post"]["requestBody"]["content"]["application/json"]["schema"];
+        let Some(name) = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next()) else { continue };
+        let mut body = document["components"]["schemas"][name]["example"].clone();
+        // The small models of this test have narrow filters.
+        if path == "/v1/filter" {
+            body["width"] = 2.into();
+        }
+        assert_eq!(post_json(&server.router, path, body).await.status, StatusCode::OK, "{path}");
+    }
+    // Links do not give tokens, so the page does not ask for one, and says that the rest does.
+    let server = Server::new(|options| options.tokens = Tokens::parse("one", "a test").expect("tokens"));
+    let page = get(&server.router, "/reference").await.text();
+    assert!(page.contains("Authorization: Bearer $TOKEN") && page.contains("asks for a token"));
+    let first = get(&server.router, "/reference").await;
+    let request = Request::get("/reference").header(header::IF_NONE_MATCH, first.header("etag"));
+    let again = send(&server.router, request.body(Body::empty()).expect("a request")).await;
+    assert_eq!((again.status, again.bytes.len()), (StatusCode::NOT_MODIFIED, 0));
 }

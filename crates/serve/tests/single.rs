@@ -39,6 +39,7 @@ async fn other_settings_are_those_of_the_library() {
     let reasons = post_json(&server.router, "/v1/explain", quick).await.json();
     let found = Explainer::new(&changed).explain(TEXT);
     let wanted = explained::object(&changed, TEXT, found.as_ref().map(|found| (found, None)));
+    let wanted = serde_json::to_value(wanted).expect("JSON");
     assert_eq!((&reasons["scores"], &reasons["ngrams"]), (&wanted["scores"], &wanted["ngrams"]));
     let energy = post_json(&server.router, "/v1/energy", body).await.json();
     assert_eq!(energy["accumulations"].as_f64(), Some(predictions[0].operations.acs() as f64));

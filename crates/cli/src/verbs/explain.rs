@@ -198,7 +198,8 @@ impl<W: Write> Explaining<'_, W> {
             match &mut self.out {
                 Out::Json => {
                     let found = explained.found.as_ref().map(|(found, deletion)| (found, deletion.as_ref()));
-                    writeln!(self.print, "{}", json::object(self.model, text, found))?;
+                    let line = serde_json::to_string(&json::object(self.model, text, found))?;
+                    writeln!(self.print, "{line}")?;
                 }
                 Out::Lines { columns, colour } => {
                     lines::print(self.model, &explained, *columns, *colour, &mut self.print)?;

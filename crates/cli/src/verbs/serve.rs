@@ -22,13 +22,15 @@ const TOKENS: &str = "SPIKETEXT_TOKENS";
 
 Routes:
   POST /v1/classify  text or texts, model, top_k, threshold: labels and probabilities, in order
-  POST /v1/trace     text, model, membranes: every spike, and currents and membranes
-  POST /v1/explain   text, model, quick: what `spiketext explain --json` prints
-  POST /v1/energy    text or texts, model: operations and energy
+  POST /v1/trace     text, model, membranes, changes: every spike, and currents and membranes
+  POST /v1/explain   text, model, quick, changes: what `spiketext explain --json` prints
+  POST /v1/energy    text or texts, model, changes: operations and energy
+  POST /v1/attack    text, model, attack: the few words to misspell until the answer changes
+  POST /v1/filter    width, filter, model: the words that drive a filter
   GET  /v1/models    names, versions, classes
   GET  /healthz      lives; /readyz: requests should come (both need no token)
   GET  /metrics      counts for Prometheus
-  GET  /openapi.json the interface as an OpenAPI document
+  GET  /reference    the interface as a page; /openapi.json: as a document for programs; /: a page that shows the spikes
 
 A request that names no model is answered by the first one. Refusals are {\"error\": {\"code\", \"message\", \"field\"}}. There is no
 TLS: what others reach belongs behind a proxy that has it. While a changed model is loaded, both versions are in memory.

@@ -211,6 +211,56 @@ fn the_page_fits_every_width_and_theme() {
     assert_eq!(browser.complaints, [""; 0]);
 }
 
+/// The reference of the interface: no script, and yet it fits widths and themes, and every link in it leads somewhere.
+#[test]
+fn the_reference_can_be_read_by_everybody() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let Some(mut browser) = Browser::start(folder) else {
+        return left_out("the reference of the interface (no chromium)");
+    };
+    train(folder, "steps", &[]);
+    let server = Server::start(folder, &["steps"]);
+    let axe = axe();
+    if axe.is_none() {
+        left_out("whether everybody can use the reference (axe-core, by npm)");
+    }
+    let address = page(&server, "reference");
+    // From the page's footer.
+    browser.open(&page(&server, ""));
+    browser.until(SHOWN);
+    browser.value("document.querySelector('footer a').click()");
+    browser.until("document.querySelectorAll('section h2').length > 9");
+    assert_eq!(browser.value("location.href"), address);
+    for (width, theme) in [(1280, "light"), (1280, "dark"), (800, "light"), (390, "dark"), (390, "light")] {
+        browser.look(width, theme);
+        browser.open(&address);
+        let paper = browser.value("getComputedStyle(document.documentElement).backgroundColor");
+        assert_eq!(paper, if theme == "dark" { "rgb(20, 23, 27)" } else { "rgb(252, 252, 250)" });
+        browser.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })");
+        let over = browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+        assert_eq!(over, 0, "{width} pixels");
+        let Some(axe) = &axe else { continue };
+        browser.value(&format!("{axe}; 0"));
+        let found = browser
+            .value("axe.run().then((found) => found.violations.map((one) => `${one.id}: ${one.nodes[0].html}`))");
+        assert_eq!(found, json!([]), "{width} pixels, {theme}");
+    }
+    let dangling = browser.value(
+        "[...document.querySelectorAll('a[href^=\"#\"]')].map((link) => link.hash.slice(1)).filter((id) => !document.getElementById(id))",
+    );
+    assert_eq!(dangling, json!([]));
+    assert_eq!(browser.value("document.scripts.length"), 0);
+    // From the keyboard: the first stop leads past the list, and a refusal can be opened.
+    browser.value("document.querySelector('summary').closest('details').open = false, document.querySelector('summary').focus()");
+    browser.press(ENTER.0, ENTER.1);
+    browser.until("document.querySelector('details').open");
+    assert_eq!(browser.complaints, [""; 0]);
+    let own = page(&server, "");
+    let elsewhere = |asked: &&String| !asked.starts_with(&own) && !asked.starts_with("about:");
+    assert_eq!(browser.asked.iter().find(elsewhere), None);
+}
+
 #[test]
 fn a_page_without_a_token_asks_for_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -4,14 +4,19 @@ use std::sync::Arc;
 
 use axum::{Extension, body::Body, extract::State, http::Response};
 use serde::{Deserialize, Serialize};
-use spiketext::{Model, score::NoisePolicy, target::Target, text::Language};
+use spiketext::{
+    Model,
+    score::{NoisePolicy, Scorer},
+    target::Target,
+    text::Language,
+};
 use spiketext_attack::{AttackRecipe, Origins, Protocol, Resources, Subject, Victim, trial};
 use utoipa::ToSchema;
 
-use super::changes::ChangesRequest;
+use super::changes::{ChangesField, ChangesRequest};
 use crate::{
     accompany::Context,
-    application::Application,
+    application::{Application, Pace, Until},
     asked::{Asked, check_text},
     problem::{Problem, document},
 };
@@ -21,10 +26,13 @@ pub const OFFERED: [AttackRecipe; 4] =
     [AttackRecipe::DeepWordBug, AttackRecipe::Random, AttackRecipe::Homophones, AttackRecipe::LookAlikes];
 /// The seed of what is drawn: the same text is attacked alike every time.
 const SEED: u64 = 0;
+/// Texts that a model is asked for before it is asked whether somebody still waits.
+const AT_ONCE: usize = 64;
 
 /// A text to attack.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "a warm and funny film"}))]
 pub struct AttackRequest {
     /// The text.
     text: String,
@@ -34,7 +42,8 @@ pub struct AttackRequest {
     /// look alike); the first of those that suits the model's language where it is absent.
     attack: Option<String>,
     /// Other settings of the model.
-    changes: Option<ChangesRequest>,
+    #[schema(value_type = Option<ChangesRequest>)]
+    changes: ChangesField,
 }
 
 /// What came of an attack.
@@ -93,7 +102,7 @@ pub async fn attack(
     let limits = application.options.limits;
     check_text(&text, "text", &limits)?;
     let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
-    let work = move || {
+    let work = move |until: &Until| {
         let own = &version.model;
         if own.thresholds().is_some() {
             let message = "expected a model of one label a text, got one of several labels";
@@ -105,10 +114,10 @@ pub async fn attack(
             let message = format!("expected at most {most} tokens (spiketext serve --max-tokens), got {tokens}");
             return Err(Problem::invalid("text", message));
         }
-        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, tokens)?;
-        attacked(name, &version.name, &model, recipe, text)
+        let model = ChangesRequest::apply(&changes, &version, &limits, tokens)?;
+        attacked(name, &version.name, &model, recipe, text, until)
     };
-    application.work(context.deadline, work).await.map(|answer| document(&answer))
+    application.work(Pace::Long, context.deadline, work).await.map(|answer| document(&answer))
 }
 
 fn recipe(asked: Option<&str>, language: Language) -> Result<AttackRecipe, Problem> {
@@ -132,12 +141,46 @@ fn recipe(asked: Option<&str>, language: Language) -> Result<AttackRecipe, Probl
     Err(Problem::unsuitable("attack", message))
 }
 
+/// A classifier that is asked as long as somebody waits. Then it gives in at once, which ends every search.
+struct Patient<'a> {
+    inner: Box<dyn Scorer + 'a>,
+    /// The class that the text had.
+    before: usize,
+    until: &'a Until,
+}
+
+impl Scorer for Patient<'_> {
+    fn labels(&self) -> &[String] {
+        self.inner.labels()
+    }
+
+    fn begin(&mut self, examination: u64) {
+        self.inner.begin(examination);
+    }
+
+    fn score(&mut self, texts: &[String]) -> Vec<Vec<f32>> {
+        let mut answers = Vec::with_capacity(texts.len());
+        for texts in texts.chunks(AT_ONCE) {
+            if self.until.is_over() {
+                let classes = self.labels().len();
+                let other = (self.before + 1) % classes;
+                let given_in: Vec<f32> = (0..classes).map(|class| f32::from(u8::from(class == other))).collect();
+                answers.resize(answers.len() + texts.len(), given_in);
+            } else {
+                answers.append(&mut self.inner.score(texts));
+            }
+        }
+        answers
+    }
+}
+
 fn attacked(
     name: String,
     version: &str,
     model: &Model,
     recipe: AttackRecipe,
     text: String,
+    until: &Until,
 ) -> Result<AttackAnswer, Problem> {
     let label = |text: &str| model.predict(&[text]).0.into_iter().next().map_or(0, |prediction| prediction.label);
     let before = label(&text);
@@ -155,7 +198,10 @@ fn attacked(
         found = Some(record);
         Ok::<(), Problem>(())
     };
-    trial::attack(&attack, &victim, &subjects, SEED, told)?;
+    let patient = || -> Box<dyn Scorer + '_> { Box::new(Patient { inner: victim.scorer(), before, until }) };
+    let judge = |scorer: &mut dyn Scorer, text: &str| victim.votes(scorer, text);
+    trial::run(&attack, language, &subjects, SEED, patient, judge, told)?;
+    until.check()?;
     let attempt = found.ok_or_else(Problem::internal)?.attempt;
     let after = label(&attempt.text);
     let changed = |one: &spiketext_attack::Change| AttackChange {
@@ -176,4 +222,37 @@ fn attacked(
         queries: attempt.queries,
         text: attempt.text,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Two classes, of which the first is always the more probable one.
+    struct Sure(Vec<String>);
+
+    impl Scorer for Sure {
+        fn labels(&self) -> &[String] {
+            &self.0
+        }
+
+        fn begin(&mut self, _: u64) {}
+
+        fn score(&mut self, texts: &[String]) -> Vec<Vec<f32>> {
+            vec![vec![0.75, 0.25]; texts.len()]
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_for_an_attack_that_nobody_waits_for() {
+        let labels = || ["negative", "positive"].map(str::to_owned).to_vec();
+        let texts = vec![String::new(); AT_ONCE + 1];
+        for (left, answer) in [(Duration::from_secs(600), vec![0.75, 0.25]), (Duration::ZERO, vec![0.0, 1.0])] {
+            let until = Until::new(Instant::now() + left);
+            let mut patient = Patient { inner: Box::new(Sure(labels())), before: 0, until: &until };
+            assert_eq!(patient.score(&texts), vec![answer; AT_ONCE + 1]);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::{
     accompany::Context,
     application::Application,
-    asked::{self, Asked},
+    asked::{self, Asked, Whole},
     problem::{Problem, document},
 };
 
@@ -20,6 +20,7 @@ const MANY: usize = 2048;
 /// Texts to label.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"texts": ["a warm and funny film", "the worst hotel of the year"], "top_k": 1}))]
 pub struct ClassifyRequest {
     /// One text; this or `texts`.
     text: Option<String>,
@@ -28,8 +29,8 @@ pub struct ClassifyRequest {
     /// The name of a model; the first one of the server where it is absent.
     model: Option<String>,
     /// Only the probabilities of so many classes, the most probable ones.
-    #[serde(default, deserialize_with = "asked::whole")]
-    top_k: Option<usize>,
+    #[schema(value_type = Option<usize>)]
+    top_k: Option<Whole>,
     /// No label is answered whose probability is below this, from 0 to 1; of a model of several labels a text it stands for
     /// the thresholds of the model.
     threshold: Option<f64>,
@@ -101,6 +102,7 @@ pub async fn classify(
     }
     // Looked at as it came: what is a little more than 1 would be 1 in single precision.
     let threshold = threshold.map(|threshold| threshold as f32);
+    let top_k = top_k.map(|count| count.value);
     if top_k == Some(0) {
         return Err(Problem::invalid("top_k", "expected 1 or more, got 0"));
     }

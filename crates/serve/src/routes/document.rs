@@ -1,11 +1,11 @@
 //! The OpenAPI document as it is served: what every route that reads a body has in common, and what its types cannot say.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use spiketext::Encoder;
 use spiketext_attack::AttackRecipe;
 use utoipa::openapi::OpenApi;
 
-use super::attack::OFFERED;
+use super::{attack::OFFERED, explain::QUICK};
 use crate::options::Limits;
 
 /// What may come of a request with a body, whatever it asks for.
@@ -23,8 +23,33 @@ const REFUSALS: [(&str, &str); 11] = [
     ("504", "No answer before the deadline"),
 ];
 
-/// The document's bytes.
-pub fn bytes(document: &OpenApi, limits: &Limits) -> Vec<u8> {
+/// Adds to what is said of texts how long they may be.
+fn say_limits(properties: &mut Map<String, Value>, limits: &Limits) {
+    let many = format!(
+        "At most {} (`spiketext serve --max-texts`, `--queue`), each of at most {} bytes (`--max-text`).",
+        limits.texts.min(limits.queue),
+        limits.text
+    );
+    let one = format!("At most {} bytes (`spiketext serve --max-text`).", limits.text);
+    let tokens = match (properties.contains_key("quick"), properties.contains_key("texts")) {
+        (_, true) => String::new(),
+        (true, _) => format!(
+            " At most {} tokens (`--max-tokens`), with `quick` {}.",
+            limits.tokens,
+            limits.tokens.saturating_mul(QUICK)
+        ),
+        _ => format!(" At most {} tokens (`--max-tokens`).", limits.tokens),
+    };
+    for (field, told) in [("text", one + &tokens), ("texts", many)] {
+        if let Some(Value::String(description)) = properties.get_mut(field).and_then(|one| one.get_mut("description"))
+        {
+            *description += &format!(" {told}");
+        }
+    }
+}
+
+/// The whole document.
+pub fn complete(document: &OpenApi, limits: &Limits) -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
     let refusal = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}});
     for path in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
@@ -37,7 +62,12 @@ pub fn bytes(document: &OpenApi, limits: &Limits) -> Vec<u8> {
     let encoders = Encoder::ALL.map(Encoder::name);
     let attacks = OFFERED.map(AttackRecipe::name);
     for schema in document["components"]["schemas"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+        let closed = schema["additionalProperties"] == false;
         let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { continue };
+        // What answers have, nobody sends.
+        if closed {
+            say_limits(properties, limits);
+        }
         for (field, names) in [("encoder", &encoders[..]), ("attack", &attacks[..])] {
             // Answers have such fields, too, whose type is plainly a string.
             let may_be_absent = |field: &&mut Value| field["type"].is_array();
@@ -63,5 +93,5 @@ pub fn bytes(document: &OpenApi, limits: &Limits) -> Vec<u8> {
             {"required": ["texts"], "properties": {"texts": texts, "text": none}},
         ]);
     }
-    serde_json::to_vec(&document).unwrap_or_default()
+    document
 }

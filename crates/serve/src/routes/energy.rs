@@ -11,17 +11,19 @@ use spiketext::{
 };
 use utoipa::ToSchema;
 
-use super::changes::ChangesRequest;
+use super::changes::{ChangesField, ChangesRequest};
 use crate::{
     accompany::Context,
-    application::Application,
+    application::{Application, Pace, Until},
     asked::{self, Asked},
+    portions::portions,
     problem::{Problem, document},
 };
 
 /// Texts whose costs are asked for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "a warm and funny film"}))]
 pub struct EnergyRequest {
     /// One text; this or `texts`.
     text: Option<String>,
@@ -30,7 +32,8 @@ pub struct EnergyRequest {
     /// The name of a model; the first one of the server where it is absent.
     model: Option<String>,
     /// Other settings of the model.
-    changes: Option<ChangesRequest>,
+    #[schema(value_type = Option<ChangesRequest>)]
+    changes: ChangesField,
 }
 
 /// What a text costs, means over the texts.
@@ -98,12 +101,18 @@ pub async fn energy(
     let limits = application.options.limits;
     let texts = asked::texts(text, texts, &limits)?;
     let (name, version) = context.begin(&application, &texts, model.as_deref())?;
-    let work = move || {
+    // Of texts that are answered at once, however many there are.
+    let pace = if portions(&texts).nth(1).is_some() { Pace::Long } else { Pace::Quick };
+    let work = move |until: &Until| {
         let words = |text: &String| version.model.words(text).0.len();
         let tokens = if changes.is_some() { texts.iter().map(words).sum() } else { 0 };
-        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, tokens)?;
-        let (predictions, _) = model.predict(&texts);
-        let operations: Vec<_> = predictions.into_iter().map(|prediction| prediction.operations).collect();
+        let model = ChangesRequest::apply(&changes, &version, &limits, tokens)?;
+        let mut operations = Vec::with_capacity(texts.len());
+        for portion in portions(&texts) {
+            until.check()?;
+            let (predictions, _) = model.predict(portion);
+            operations.extend(predictions.into_iter().map(|prediction| prediction.operations));
+        }
         let report = CostReport::spiking(model.network(), &operations);
         let energy = |energy: &energy::Energy| TableEnergy {
             snn_microjoules: energy.network,
@@ -119,18 +128,19 @@ pub async fn energy(
             multiply_accumulations: report.work.macs(),
             dnn_multiply_accumulations: report.dnn.macs(),
             activation_sparsity: report.activation_sparsity(),
-            rivals: rivals(&model, &texts)?,
+            rivals: rivals(&model, &texts, until)?,
             tables: report.energies.iter().map(|one| (one.table.name, energy(one))).collect(),
         })
     };
-    application.work(context.deadline, work).await.map(|answer| document(&answer))
+    application.work(pace, context.deadline, work).await.map(|answer| document(&answer))
 }
 
 /// Means over the texts; one without a known word costs nothing, as of the network.
-fn rivals(model: &Model, texts: &[String]) -> Result<Vec<RivalEnergy>, Problem> {
+fn rivals(model: &Model, texts: &[String], until: &Until) -> Result<Vec<RivalEnergy>, Problem> {
     let network = model.network();
     let mut all: Vec<RivalEnergy> = Vec::new();
     for text in texts {
+        until.check()?;
         let (_, ids) = model.words(text);
         let of_text = energy::rivals(network, &ids).map_err(|_| Problem::internal())?;
         let share = if known_words(network.config(), &ids) > 0 { 1.0 / texts.len() as f64 } else { 0.0 };

@@ -7,20 +7,21 @@ use serde::Deserialize;
 use spiketext::explain::{Explainer, json};
 use utoipa::ToSchema;
 
-use super::changes::ChangesRequest;
+use super::changes::{ChangesField, ChangesRequest};
 use crate::{
     accompany::Context,
-    application::Application,
+    application::{Application, Pace, Until},
     asked::{Asked, check_text},
     problem::{self, Problem},
 };
 
 /// How many times as many tokens are explained where no word is taken out.
-const QUICK: usize = 16;
+pub const QUICK: usize = 16;
 
 /// A text to explain.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "not the worst film, but close"}))]
 pub struct ExplainRequest {
     /// The text.
     text: String,
@@ -30,7 +31,8 @@ pub struct ExplainRequest {
     #[serde(default)]
     quick: bool,
     /// Other settings of the model.
-    changes: Option<ChangesRequest>,
+    #[schema(value_type = Option<ChangesRequest>)]
+    changes: ChangesField,
 }
 
 /// Tells why a text has its label.
@@ -54,7 +56,7 @@ pub async fn explain(
     let limits = application.options.limits;
     check_text(&text, "text", &limits)?;
     let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
-    let work = move || {
+    let work = move |until: &Until| {
         let own = &version.model;
         let tokens = own.words(&text).0.len().min(own.network().config().padding.longest());
         let most = if quick { limits.tokens.saturating_mul(QUICK) } else { limits.tokens };
@@ -65,17 +67,14 @@ pub async fn explain(
                 format!("expected at most {most} tokens (spiketext serve --max-tokens), got {tokens}{helps}");
             return Err(Problem::invalid(field, message));
         }
-        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, tokens)?;
+        let model = ChangesRequest::apply(&changes, &version, &limits, tokens)?;
         let mut explainer = Explainer::new(&model);
-        let found = explainer.explain(&text).map(|found| {
-            let deletion = (!quick).then(|| explainer.delete(&found));
-            (found, deletion)
-        });
-        let found = found.as_ref().map(|(found, deletion)| (found, deletion.as_ref()));
-        let mut object = json::object(&model, &text, found);
-        object["model"] = name.into();
-        object["version"] = version.name.clone().into();
-        Ok(object.to_string().into_bytes())
+        let found = explainer.explain(&text);
+        let words = found.as_ref().filter(|_| !quick);
+        let deletion = words.map(|found| explainer.delete_while(found, &|| until.check())).transpose()?;
+        let found = found.as_ref().map(|found| (found, deletion.as_ref()));
+        let object = json::object(&model, &text, found).by(&name, &version.name);
+        serde_json::to_vec(&object).map_err(|_| Problem::internal())
     };
-    application.work(context.deadline, work).await.map(problem::json)
+    application.work(Pace::Quick, context.deadline, work).await.map(problem::json)
 }

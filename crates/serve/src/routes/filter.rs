@@ -9,23 +9,22 @@ use utoipa::ToSchema;
 
 use crate::{
     accompany::Context,
-    application::Application,
-    asked::{self, Asked},
+    application::{Application, Pace, Until},
+    asked::{Asked, Whole},
     problem::{Problem, document},
 };
 
 /// A filter of the text convolution.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"width": 3, "filter": 0}))]
 pub struct FilterRequest {
     /// The words that its kernel sees.
-    #[serde(deserialize_with = "asked::whole")]
     #[schema(value_type = usize)]
-    width: Option<usize>,
+    width: Whole,
     /// Its number among those of its width, from 0.
-    #[serde(deserialize_with = "asked::whole")]
     #[schema(value_type = usize)]
-    filter: Option<usize>,
+    filter: Whole,
     /// The name of a model; the first one of the server where it is absent.
     model: Option<String>,
 }
@@ -74,19 +73,19 @@ pub async fn filter(
 ) -> Result<Response<Body>, Problem> {
     let FilterRequest { width, filter, model } = request;
     let (name, version) = context.begin(&application, &[], model.as_deref())?;
-    let work = move || {
+    let work = move |_: &Until| {
         let shape = version.model.network().config().convolution();
-        let refused = |field: &str, expected: String, got: Option<usize>| {
-            let got = got.map_or_else(|| "null".to_owned(), |got| got.to_string());
+        let refused = |field: &str, expected: String, got: &Whole| {
             Err(Problem::unknown_filter(field, format!("expected {expected}, got {got}")))
         };
-        let Some(kernel) = shape.widths.iter().position(|&own| Some(own) == width) else {
+        let Some(kernel) = shape.widths.iter().position(|&own| own == width.value) else {
             let widths: Vec<String> = shape.widths.iter().map(ToString::to_string).collect();
-            return refused("width", format!("a width of this model ({})", widths.join(", ")), width);
+            return refused("width", format!("a width of this model ({})", widths.join(", ")), &width);
         };
-        let Some(number) = filter.filter(|&number| number < shape.filters) else {
-            return refused("filter", format!("a filter from 0 to {}", shape.filters - 1), filter);
-        };
+        let number = filter.value;
+        if number >= shape.filters {
+            return refused("filter", format!("a filter from 0 to {}", shape.filters - 1), &filter);
+        }
         let found = version.favourites(kernel, number);
         let Favourites { width, filter, bias, threshold, places } = &*found;
         let word = |one: &Favourite| FilterWord { word: one.word.clone(), current: one.current };
@@ -100,5 +99,5 @@ pub async fn filter(
             places: places.iter().map(|place| place.iter().map(word).collect()).collect(),
         })
     };
-    application.work(context.deadline, work).await.map(|answer| document(&answer))
+    application.work(Pace::Quick, context.deadline, work).await.map(|answer| document(&answer))
 }

@@ -8,6 +8,7 @@ mod energy;
 mod explain;
 mod filter;
 mod page;
+mod reference;
 mod service;
 mod trace;
 
@@ -76,9 +77,11 @@ pub fn router(application: Arc<Application>) -> Router {
         .routes(routes!(service::metrics))
         .split_for_parts();
     // It has the same bytes as long as the program runs.
-    let document = document::bytes(&document, &application.options.limits);
+    let document = document::complete(&document, &application.options.limits);
+    let reference = reference::page(&document, &application.options);
+    let document = serde_json::to_vec(&document).unwrap_or_default();
     router
-        .merge(page::routes())
+        .merge(page::routes(reference))
         .route("/openapi.json", get(move || std::future::ready(problem::json(document.clone()))))
         .fallback(|| std::future::ready(Problem::not_found()))
         .method_not_allowed_fallback(|| std::future::ready(Problem::method()))

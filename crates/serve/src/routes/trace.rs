@@ -11,10 +11,10 @@ use spiketext::{
 };
 use utoipa::ToSchema;
 
-use super::changes::ChangesRequest;
+use super::changes::{ChangesField, ChangesRequest};
 use crate::{
     accompany::Context,
-    application::Application,
+    application::{Application, Pace, Until},
     asked::{Asked, check_text},
     problem::{Problem, document},
 };
@@ -22,6 +22,7 @@ use crate::{
 /// A text to trace.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "a warm and funny film", "changes": {"steps": 4}}))]
 pub struct TraceRequest {
     /// The text.
     text: String,
@@ -31,7 +32,8 @@ pub struct TraceRequest {
     #[serde(default)]
     membranes: bool,
     /// Other settings of the model.
-    changes: Option<ChangesRequest>,
+    #[schema(value_type = Option<ChangesRequest>)]
+    changes: ChangesField,
 }
 
 /// What a network did with a text.
@@ -132,7 +134,7 @@ pub async fn trace(
     let limits = application.options.limits;
     check_text(&text, "text", &limits)?;
     let (name, version) = context.begin(&application, std::slice::from_ref(&text), model.as_deref())?;
-    let work = move || {
+    let work = move |_: &Until| {
         let (mut tokens, _) = version.model.words(&text);
         tokens.truncate(version.model.network().config().padding.longest());
         let (most, got) = (limits.tokens, tokens.len());
@@ -140,10 +142,10 @@ pub async fn trace(
             let message = format!("expected at most {most} tokens (spiketext serve --max-tokens), got {got}");
             return Err(Problem::invalid("text", message));
         }
-        let model = ChangesRequest::apply(changes.as_ref(), &version, &limits, got)?;
+        let model = ChangesRequest::apply(&changes, &version, &limits, got)?;
         Ok(document(&traced(name, &version.name, &model, &text, tokens, membranes)))
     };
-    application.work(context.deadline, work).await
+    application.work(Pace::Quick, context.deadline, work).await
 }
 
 fn traced(

@@ -1,5 +1,7 @@
 //! What the scores are without a word, and how few words keep the label: asked of the network, nothing assumed.
 
+use std::convert::Infallible;
+
 use serde::Serialize;
 
 use super::{Explainer, Explanation};
@@ -35,10 +37,23 @@ pub struct Fewest {
 impl Explainer<'_> {
     /// Takes words out of an explained text.
     pub fn delete(&mut self, explanation: &Explanation) -> Deletion {
+        let Ok(deletion) = self.delete_while(explanation, &always);
+        deletion
+    }
+
+    /// The same, as long as `go_on` is content: it is asked again and again on the way.
+    ///
+    /// # Errors
+    /// What `go_on` returns.
+    pub fn delete_while<E>(
+        &mut self,
+        explanation: &Explanation,
+        go_on: &dyn Fn() -> Result<(), E>,
+    ) -> Result<Deletion, E> {
         let text = &explanation.ids;
-        let whole = self.scores(std::slice::from_ref(text)).swap_remove(0);
+        let whole = self.scores_while(std::slice::from_ref(text), go_on)?.swap_remove(0);
         let without: Vec<Vec<u32>> = (0..text.len()).map(|left_out| kept(text, |at| at != left_out)).collect();
-        let scores = self.scores(&without);
+        let scores = self.scores_while(&without, go_on)?;
         let drops: Vec<Option<Vec<f64>>> = scores
             .into_iter()
             .map(|scores| {
@@ -53,15 +68,25 @@ impl Explainer<'_> {
             })
             .collect();
         let correlation = correlation(explanation, &drops);
-        let fewest = if explanation.labels.is_some() { None } else { self.fewest(explanation, &drops) };
-        Deletion { drops, correlation, fewest }
+        let fewest = if explanation.labels.is_some() { None } else { self.fewest(explanation, &drops, go_on)? };
+        Ok(Deletion { drops, correlation, fewest })
     }
 
     /// Scores of texts given as word ids, nothing for those without a known word.
     pub(super) fn scores(&mut self, texts: &[Vec<u32>]) -> Vec<Option<Vec<f32>>> {
+        let Ok(scores) = self.scores_while(texts, &always);
+        scores
+    }
+
+    fn scores_while<E>(
+        &mut self,
+        texts: &[Vec<u32>],
+        go_on: &dyn Fn() -> Result<(), E>,
+    ) -> Result<Vec<Option<Vec<f32>>>, E> {
         let network = self.model.network();
         let mut all = Vec::with_capacity(texts.len());
         for texts in texts.chunks(AT_ONCE) {
+            go_on()?;
             let is_known = |text: &&Vec<u32>| engine::known_words(network.config(), text) > 0;
             let known: Vec<Vec<u32>> = texts.iter().filter(is_known).cloned().collect();
             let scores = self.runner.scores(&known);
@@ -69,12 +94,17 @@ impl Explainer<'_> {
             let answer = |text: &Vec<u32>| if is_known(&text) { scores.next().map(<[f32]>::to_vec) } else { None };
             all.extend(texts.iter().map(answer));
         }
-        all
+        Ok(all)
     }
 
     /// By how much each set of tokens, alone, has the label before all others; below zero or zero where it has not, and minus
     /// infinity where it has no known word.
-    fn leads(&mut self, explanation: &Explanation, sets: &[Vec<usize>]) -> Vec<f32> {
+    fn leads<E>(
+        &mut self,
+        explanation: &Explanation,
+        sets: &[Vec<usize>],
+        go_on: &dyn Fn() -> Result<(), E>,
+    ) -> Result<Vec<f32>, E> {
         let texts: Vec<Vec<u32>> =
             sets.iter().map(|set| set.iter().map(|&at| explanation.ids[at]).collect()).collect();
         let lead = |scores: Option<Vec<f32>>| {
@@ -82,12 +112,17 @@ impl Explainer<'_> {
             let others = scores.iter().enumerate().filter(|&(k, _)| k != explanation.label).map(|(_, &score)| score);
             scores[explanation.label] - others.fold(f32::NEG_INFINITY, f32::max)
         };
-        self.scores(&texts).into_iter().map(lead).collect()
+        Ok(self.scores_while(&texts, go_on)?.into_iter().map(lead).collect())
     }
 
     /// A set found greedily from the words that say most and are missed most, thinned out; then all smaller sets, size by size, as
     /// far as [`MOST_SETS`] goes.
-    fn fewest(&mut self, explanation: &Explanation, drops: &[Option<Vec<f64>>]) -> Option<Fewest> {
+    fn fewest<E>(
+        &mut self,
+        explanation: &Explanation,
+        drops: &[Option<Vec<f64>>],
+        go_on: &dyn Fn() -> Result<(), E>,
+    ) -> Result<Option<Fewest>, E> {
         let pushes = explanation.pushes();
         let hurts = |at: usize| {
             let drop = drops[at].as_ref();
@@ -100,12 +135,13 @@ impl Explainer<'_> {
             set
         };
         let prefixes: Vec<Vec<usize>> = (1..=order.len()).map(|count| in_place(order[..count].to_vec())).collect();
-        let found = self.leads(explanation, &prefixes).into_iter().position(|lead| lead > 0.0)?;
+        let leads = self.leads(explanation, &prefixes, go_on)?;
+        let Some(found) = leads.into_iter().position(|lead| lead > 0.0) else { return Ok(None) };
         let mut set = prefixes[found].clone();
         while set.len() > 1 {
             let thinner: Vec<Vec<usize>> =
                 (0..set.len()).map(|out| [&set[..out], &set[out + 1..]].concat()).collect();
-            let leads = self.leads(explanation, &thinner);
+            let leads = self.leads(explanation, &thinner, go_on)?;
             let best = (1..leads.len()).fold(0, |best, i| if leads[i] > leads[best] { i } else { best });
             if leads[best] <= 0.0 {
                 break;
@@ -116,16 +152,21 @@ impl Explainer<'_> {
         let known = in_place(order);
         for size in 1..set.len() {
             let sets = combinations(&known, size, budget);
-            let Some(sets) = sets else { return Some(Fewest { words: set, proven: false }) };
+            let Some(sets) = sets else { return Ok(Some(Fewest { words: set, proven: false })) };
             budget -= sets.len();
-            let leads = self.leads(explanation, &sets);
+            let leads = self.leads(explanation, &sets, go_on)?;
             let best = (1..leads.len()).fold(0, |best, i| if leads[i] > leads[best] { i } else { best });
             if leads[best] > 0.0 {
-                return Some(Fewest { words: sets[best].clone(), proven: true });
+                return Ok(Some(Fewest { words: sets[best].clone(), proven: true }));
             }
         }
-        Some(Fewest { words: set, proven: true })
+        Ok(Some(Fewest { words: set, proven: true }))
     }
+}
+
+/// Content with whatever takes long.
+fn always() -> Result<(), Infallible> {
+    Ok(())
 }
 
 /// The words of a text at the places that are kept.
