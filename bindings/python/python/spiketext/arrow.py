@@ -27,7 +27,8 @@ try:
     import pyarrow as pa
     import pyarrow.compute as pc
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(f"spiketext.arrow: expected PyArrow (pip install 'spiketext[arrow]'): {error}", name=error.name) from error
+    told = f"spiketext.arrow: expected PyArrow (pip install 'spiketext[arrow]'): {error}"
+    raise ModuleNotFoundError(told, name=error.name) from error
 
 __all__ = ["classify", "load", "schema"]
 
@@ -96,8 +97,8 @@ def _stamp(path: str) -> Stamp:
             told = [(entry.name, entry.stat()) for entry in entries]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(
-            f"classify: expected a model directory at {path}, got none on the machine {socket.gethostname()}: every machine that "
-            f"labels texts has to see it under this path (a shared folder, or a copy on each), or be given a Model ({error.strerror})"
+            f"classify: expected a model directory at {path}, got none on the machine {socket.gethostname()} ({error.strerror}): "
+            "every machine that labels texts has to see it under this path (a shared folder, or a copy on each), or be given a Model"
         ) from error
     return tuple(sorted((name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in told))
 
@@ -205,7 +206,9 @@ def refuse_taken(names: Iterable[str], added: list[pa.Field], *, exact: bool = T
     taken = [field.name for field in added if same(field.name) in there]
     if taken:
         shown = ", ".join(map(repr, taken))
-        raise ValueError(f"classify: expected a table without the columns of the answers, got {shown} (prefix= names them otherwise)")
+        raise ValueError(
+            f"classify: expected a table without the columns of the answers, got {shown} (prefix= names them otherwise)"
+        )
 
 
 def _with(input_schema: pa.Schema, added: list[pa.Field]) -> pa.Schema:
@@ -248,7 +251,8 @@ def _answers(
             refuse_taken(first.names, added)
             out = _with(first, added)
         elif not batch.schema.equals(first):
-            raise ValueError(f"classify: expected{where} the columns of the first batch, got {_difference(first, batch.schema)}")
+            told = _difference(first, batch.schema)
+            raise ValueError(f"classify: expected{where} the columns of the first batch, got {told}")
         for start in range(0, max(batch.num_rows, 1), most):
             piece = batch.slice(start, most)
             place = f" in batch {number} (rows from {before + start})"

@@ -49,7 +49,8 @@ def classify(
         text = os.fspath(model)
         if "://" in text or text.startswith(("hdfs:", "s3:", "file:", "dbfs:")):
             raise ValueError(
-                f"model: expected a path that every machine sees, or a Model (Model.load here, Spark sends it along), got the address {text}"
+                "model: expected a path that every machine sees, or a Model (Model.load here, Spark sends it along), got the "
+                f"address {text}"
             )
         # Executors have working directories of their own.
         model = os.path.abspath(text)

@@ -56,9 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m spiketext.study",
         description="Run the cells of a study on the workers of a Dask cluster.",
-        epilog="All else is handed to `spiketext reproduce`: --grid, --out, --only, --quick, --seeds, --data-dir, --vectors-en, "
-        "--vectors-zh, --teachers, --work, --wordnet, --again. Exit status: 0 all cells are there, 1 some failed or were made with "
-        "other choices, 2 nothing was run.",
+        epilog="All else is handed to `spiketext reproduce`: --grid, --out, --only, --quick, --seeds, --data-dir, "
+        "--vectors-en, --vectors-zh, --teachers, --work, --wordnet, --again. Exit status: 0 all cells are there, 1 some "
+        "failed or were made with other choices, 2 nothing was run.",
         allow_abbrev=False,
     )
     parser.add_argument("--scheduler", metavar="ADDRESS", help="where `dask scheduler` listens, such as tcp://10.0.0.1:8786")
@@ -78,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"study: {refused}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("study: ended; cells that were begun are finished by their workers, all others wait for the next run", file=sys.stderr)
+        told = "study: ended; cells that were begun are finished by their workers, all others wait for the next run"
+        print(told, file=sys.stderr)
         return 130
 
 
@@ -170,13 +171,14 @@ def _run(
             for number, cell in enumerate(cells)
         }
         failed: dict[str, str] = {}
-        for number, future in enumerate(distributed.as_completed(futures), 1):
+        for number, future in enumerate(distributed.as_completed(futures, loop=client.loop), 1):
             cell = futures[future]
             left = duration((time.monotonic() - started) / number * (len(cells) - number))
             if future.status == "finished":
                 told = future.result()
                 if told["failed"] is None:
-                    print(f"{there + number}/{of} {cell} ({told['seconds']:.0f} s on {told['machine']}; about {left} left)", flush=True)
+                    how = f"{told['seconds']:.0f} s on {told['machine']}; about {left} left"
+                    print(f"{there + number}/{of} {cell} ({how})", flush=True)
                     continue
                 failed[cell] = told["failed"]
             elif future.status == "error":
@@ -227,7 +229,8 @@ def version_of(program: str) -> str:
         raise CellError(f"expected the program {program} on the machine {socket.gethostname()}, got none")
     done = subprocess.run([found, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
-        raise CellError(f"{found} --version on the machine {socket.gethostname()} ended with {done.returncode}: {_last_line(done.stderr)}")
+        how = f"ended with {done.returncode}: {_last_line(done.stderr)}"
+        raise CellError(f"{found} --version on the machine {socket.gethostname()} {how}")
     return ", ".join(line.strip() for line in done.stdout.splitlines() if line.strip())
 
 
