@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from os import PathLike
 from typing import Any
 
 import pandas as pd
@@ -38,6 +40,9 @@ def classify(
     """
     if not hasattr(ddf, "map_partitions"):
         raise TypeError(f"classify: expected a Dask DataFrame, got a {type(ddf).__name__}")
+    if isinstance(model, (str, PathLike)):
+        # Workers have working directories of their own.
+        model = os.path.abspath(os.fspath(model))
     # Without rows, by the same way: what columns come out, of which types.
     meta = answered(ddf._meta, model, text_column, prefix, top, probabilities)
     # Dask knows results by what they were made from: from another model in the same place they are others.
