@@ -155,6 +155,7 @@ def test_tables_of_others_and_a_table_without_rows(model, texts):
     assert none.num_rows == 0 and none.column_names == ["text", "label", "probability", "unknown"]
     nothing = answered(pa.table({"text": pa.nulls(2)}), model)
     assert nothing["unknown"].to_pylist() == [True, True]
+    assert answered(pd.DataFrame({"text": pd.Series([], dtype="category")}), model).num_rows == 0
 
 
 def test_text_that_is_no_utf_8_loses_no_row(fitted, model):

@@ -137,7 +137,7 @@ def classify(
     """Labels the texts of a column: each batch comes back with the columns of the answers behind its own.
 
     ``batches`` is an iterable of record batches, a table, a reader, or what gives such a stream (``__arrow_c_stream__``: tables
-    of Polars and pandas). Rows keep their order, batches without rows stay. A batch is read when the one before it was taken.
+    of Polars and pandas). Rows keep their order, batches without rows stay, and a table without batches gives one without rows. A batch is read when the one before it was taken.
 
     ``model`` is the path of a model directory, which a process reads once (:func:`load`), or a :class:`Model`.
 
@@ -220,17 +220,26 @@ def _batches(source: Any) -> Iterator[Any]:
     if isinstance(source, pa.RecordBatch):
         return iter([source])
     if isinstance(source, pa.Table):
-        # One without rows may have no batches, and would leave no trace of its columns.
-        return iter(source.to_batches() or [pa.RecordBatch.from_pylist([], schema=source.schema)])
+        return _read(source.to_reader())
     if isinstance(source, pa.RecordBatchReader):
-        return iter(source)
+        return _read(source)
     if hasattr(source, "__arrow_c_stream__"):
-        return iter(pa.RecordBatchReader.from_stream(source))
+        return _read(pa.RecordBatchReader.from_stream(source))
     if isinstance(source, (str, bytes, dict)) or not isinstance(source, Iterable):
         raise TypeError(
             f"classify: expected record batches of PyArrow, a Table or a RecordBatchReader, got a {type(source).__name__}"
         )
     return iter(source)
+
+
+def _read(reader: pa.RecordBatchReader) -> Iterator[Any]:
+    """The batches of a reader, and one without rows if there are none: otherwise no trace of its columns would be left."""
+    number = -1
+    for number, batch in enumerate(reader):
+        yield batch
+    if number < 0:
+        columns = [column.combine_chunks() for column in reader.schema.empty_table().columns]
+        yield pa.RecordBatch.from_arrays(columns, schema=reader.schema)
 
 
 def _answers(
@@ -348,7 +357,8 @@ def _columns(
 
 def _present(column: pa.Array) -> pa.Array:
     """The column with an empty text where one is missing."""
-    if pa.types.is_null(column.type):
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_null(kind):
         return pa.array([""] * len(column), pa.string())
     if pa.types.is_dictionary(column.type):
         if not column.null_count and not column.dictionary.null_count:

@@ -77,8 +77,15 @@ def classify(
 
     def answer(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # Runs in the executors: what it needs is imported there.
-        from spiketext.arrow import classify as answers
+        try:
+            from spiketext.arrow import classify as answers
+        except ModuleNotFoundError as error:
+            import socket
 
+            raise ModuleNotFoundError(
+                f"classify: expected the package spiketext and PyArrow on the machine {socket.gethostname()} (docs/guide/spark.md says "
+                f"how they get there, and why not by --py-files): {error}"
+            ) from error
         return answers(batches, sent, text_column, prefix=prefix, top=top, probabilities=probabilities, threads=threads)
 
     return df.mapInArrow(answer, StructType([*df.schema.fields, *new]))

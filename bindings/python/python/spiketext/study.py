@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 __all__ = ["CellError", "main", "run_cell"]
@@ -66,9 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--program", default="spiketext", metavar="PATH",
         help="the program: a name that every machine finds on its PATH, or a path that is the same on each [default: %(default)s]",
     )
-    parser.add_argument("--threads", type=_count, default=1, metavar="N", help="threads of one cell [default: %(default)s]")
+    parser.add_argument("--threads", type=_from(1), default=1, metavar="N", help="threads of one cell [default: %(default)s]")
     parser.add_argument(
-        "--retries", type=_count_or_none, default=2, metavar="N",
+        "--retries", type=_from(0), default=2, metavar="N",
         help="how often a cell is begun again that could not be run to its end [default: %(default)s]",
     )
     own, rest = parser.parse_known_args(arguments)
@@ -87,15 +87,18 @@ class _Refused(Exception):
     """Why nothing is run."""
 
 
-def _count(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text}")
-    return number
+def _from(least: int) -> Callable[[str], int]:
+    """Reads a number that is not below ``least``."""
 
+    def number(text: str) -> int:
+        try:
+            read = int(text)
+        except ValueError:
+            read = least - 1
+        if read < least:
+            raise argparse.ArgumentTypeError(f"expected a number from {least}, got {text!r}")
+        return read
 
-def _count_or_none(text: str) -> int:
-    if (number := int(text)) < 0:
-        raise argparse.ArgumentTypeError(f"expected a number from 0, got {text}")
     return number
 
 
@@ -227,7 +230,10 @@ def version_of(program: str) -> str:
     found = shutil.which(program)
     if found is None:
         raise CellError(f"expected the program {program} on the machine {socket.gethostname()}, got none")
-    done = subprocess.run([found, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    try:
+        done = subprocess.run([found, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise CellError(f"expected a program at {found} on the machine {socket.gethostname()}: {error}") from error
     if done.returncode != 0:
         how = f"ended with {done.returncode}: {_last_line(done.stderr)}"
         raise CellError(f"{found} --version on the machine {socket.gethostname()} {how}")
