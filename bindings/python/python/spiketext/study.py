@@ -188,7 +188,7 @@ def _run(
                 raised = future.exception()
                 failed[cell] = str(raised) if isinstance(raised, CellError) else f"{type(raised).__name__}: {raised}"
             else:
-                failed[cell] = f"{future.status} by the scheduler: is another program ending its tasks?"
+                failed[cell] = f"{future.status}: the scheduler has ended, or another program cancels its tasks"
             print(f"failed: {cell}: {failed[cell]}", file=sys.stderr, flush=True)
     return failed
 
