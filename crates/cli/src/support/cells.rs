@@ -36,8 +36,8 @@ pub struct Arguments {
     /// the code that trains them.
     #[arg(long, value_name = "DIR", default_value = "target/study")]
     work: PathBuf,
-    /// Only cells with this table, row, dataset, seed or fold, or the one of this name (cell=NAME, as --list names it); several
-    /// with commas between.
+    /// Only cells with this table, row, dataset, seed or fold, or the one that --list names so (cell=NAME); several with
+    /// commas between.
     #[arg(long, value_name = "KEY=VALUE,...", value_delimiter = ',')]
     only: Vec<String>,
     /// Seeds of every row, from 0 [default: the grid's].
