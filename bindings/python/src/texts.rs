@@ -6,7 +6,7 @@
 use arrow_array::{Array, ArrayRef, cast::AsArray};
 use arrow_schema::DataType;
 use pyo3::{
-    exceptions::{PyTypeError, PyValueError},
+    exceptions::{PyTypeError, PyUnicodeError, PyValueError},
     prelude::*,
     types::{PyBytes, PyDict, PyFrozenSet, PySet, PyString},
 };
@@ -110,6 +110,13 @@ impl<'py> Texts<'py> {
             {
                 return Err(missing(what, before + at));
             }
+            // Arrow says that its strings are UTF-8, and who made them may not have looked.
+            if let Some((at, byte)) = broken(&**chunk) {
+                return Err(PyUnicodeError::new_err(format!(
+                    "{what}: expected UTF-8 at {}, got the byte {byte:#04x} where it cannot stand",
+                    before + at
+                )));
+            }
             before += chunk.len();
         }
         Ok(Self::Columns(chunks))
@@ -139,13 +146,39 @@ impl<'py> Texts<'py> {
     }
 }
 
+/// The first text that is not UTF-8, and the byte that makes it so.
+fn broken(chunk: &dyn Array) -> Option<(usize, u8)> {
+    fn first<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Option<(usize, u8)> {
+        texts.enumerate().find_map(|(at, text)| {
+            let bytes = text?.as_bytes();
+            Some((at, bytes[std::str::from_utf8(bytes).err()?.valid_up_to()]))
+        })
+    }
+    match chunk.data_type() {
+        DataType::Utf8 => first(chunk.as_string::<i32>().iter()),
+        DataType::LargeUtf8 => first(chunk.as_string::<i64>().iter()),
+        DataType::Utf8View => first(chunk.as_string_view().iter()),
+        // Without texts it may have no values either, and then its keys are not to be had.
+        DataType::Dictionary(..) if !chunk.is_empty() => {
+            let dictionary = chunk.as_any_dictionary();
+            // A value that no key leads to is never read.
+            broken(&**dictionary.values())?;
+            let values = dictionary.values();
+            let keys = dictionary.normalized_keys();
+            keys.into_iter().enumerate().find_map(|(at, key)| Some((at, broken(&*values.slice(key, 1))?.1)))
+        }
+        _ => None,
+    }
+}
+
 /// Adds the texts of a column without missing ones.
 fn push<'a>(chunk: &'a dyn Array, texts: &mut Vec<&'a str>) {
     match chunk.data_type() {
         DataType::Utf8 => texts.extend(chunk.as_string::<i32>().iter().flatten()),
         DataType::LargeUtf8 => texts.extend(chunk.as_string::<i64>().iter().flatten()),
         DataType::Utf8View => texts.extend(chunk.as_string_view().iter().flatten()),
-        DataType::Dictionary(..) => {
+        // Without texts it may have no values either, and then its keys are not to be had.
+        DataType::Dictionary(..) if !chunk.is_empty() => {
             let dictionary = chunk.as_any_dictionary();
             // A value that no key leads to may be missing; the others keep their places.
             let words = places(&**dictionary.values());

@@ -54,6 +54,15 @@ def test_values_of_a_dictionary_that_no_row_has_shift_nothing(fitted, texts):
         fitted.predict(pa.DictionaryArray.from_arrays(pa.array([1, 0]), values))
 
 
+def test_a_column_that_is_no_utf_8_is_refused_by_its_place(fitted):
+    raw = pa.array([b"a", None, b"caf\xe9", b"b"])
+    sound, broken = [pa.Array.from_buffers(pa.string(), len(part), part.buffers()) for part in (raw.slice(0, 1), raw.drop_null())]
+    for column in (broken, pa.chunked_array([sound, broken]), pa.DictionaryArray.from_arrays(pa.array([0, 1]), broken)):
+        with pytest.raises(UnicodeError, match=r"expected UTF-8 at [12], got the byte 0xe9 where it cannot stand"):
+            fitted.predict(column)
+    assert len(fitted.predict(pa.DictionaryArray.from_arrays(pa.array([0, 2]), broken))) == 2
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "told"),
     [

@@ -13,7 +13,7 @@ use std::{
 const MATURIN: &str = "maturin>=1.16,<2";
 
 /// What the tests of the package import.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "scikit-learn>=1.4",
     "pandas>=2.2",
     "polars>=1",
@@ -22,6 +22,7 @@ const PACKAGES: [&str; 10] = [
     "joblib",
     "pytest>=8",
     "mypy>=1.13",
+    "dask[dataframe,distributed]>=2025.1",
     "nbclient",
     "ipykernel",
 ];
@@ -122,6 +123,8 @@ fn a_wheel_does_what_its_tests_say() {
     types.args(["-m", "mypy", "--config-file"]).arg(&choices).args(["--cache-dir", "cache"]);
     must_run(types.arg(bindings.join("python/spiketext")).current_dir(empty.path()), "types of the package");
     let mut tests = plain();
+    // Studies run it, and answers are compared with its own.
+    tests.env("SPIKETEXT_PROGRAM", env!("CARGO_BIN_EXE_spiketext"));
     tests.args(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]).arg(bindings.join("tests"));
     must_run(tests.current_dir(empty.path()), "the package's own tests");
 }

@@ -95,6 +95,9 @@ fn a_killed_study_loses_the_cell_it_was_at_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     prepare(folder);
+    let one = "cell=main--lean-converted-snn--steps=4--mine--seed0";
+    let list = succeeds(folder, &["reproduce", "--grid", "grid.toml", "--list", "--only", one]);
+    assert!(list.ends_with("0 of 1 cells done\n"), "{list}");
     let arguments =
         ["reproduce", "--grid", "grid.toml", "--seeds", "3", "--out", "study", "--work", "work", "--json"];
     let mut child = spiketext(folder, &arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -36,7 +36,8 @@ pub struct Arguments {
     /// the code that trains them.
     #[arg(long, value_name = "DIR", default_value = "target/study")]
     work: PathBuf,
-    /// Only cells with this table, row, dataset, seed or fold; several with commas between.
+    /// Only cells with this table, row, dataset, seed or fold, or the one that --list names so (cell=NAME); several with
+    /// commas between.
     #[arg(long, value_name = "KEY=VALUE,...", value_delimiter = ',')]
     only: Vec<String>,
     /// Seeds of every row, from 0 [default: the grid's].
@@ -69,10 +70,10 @@ impl Conditions {
         }
         for condition in &whole {
             match condition.split_once('=') {
-                Some((key @ ("table" | "row" | "dataset" | "seed" | "fold"), value)) => {
+                Some((key @ ("table" | "row" | "dataset" | "seed" | "fold" | "cell"), value)) => {
                     conditions.entry(key.to_owned()).or_default().push(value.to_owned());
                 }
-                _ => bail!("--only: expected table=, row=, dataset=, seed= or fold=, got '{condition}'"),
+                _ => bail!("--only: expected table=, row=, dataset=, seed=, fold= or cell=, got '{condition}'"),
             }
         }
         Ok(Self(conditions))
@@ -90,6 +91,7 @@ impl Conditions {
                 "table" => cell.table.clone(),
                 "row" => cell.row.clone(),
                 "dataset" => cell.dataset.clone(),
+                "cell" => cell.id(),
                 "fold" => cell.fold.map_or_else(String::new, |fold| fold.number.to_string()),
                 _ => cell.seed.to_string(),
             })
