@@ -152,7 +152,7 @@ def measure(arguments):
 
 def label(arguments):
     out = arguments.out or arguments.file + ".labelled.parquet"
-    command = [arguments.program, "predict", arguments.model, "--file", arguments.file, "--text-column", "text", "--out", out]
+    command = [arguments.program, "predict", arguments.model, "--file", arguments.file, "--text-column", "text", "--prefix", "answer_", "--out", out]
     _, used = run(command + ["--force", *arguments.more])
     print(json.dumps({"what": "label", "file": os.path.basename(arguments.file), "load": os.getloadavg()[0]} | used))
 

@@ -498,7 +498,7 @@ fn dataset(arguments: &Arguments) -> anyhow::Result<Given> {
             arguments.labels.check(arguments.labels.multi_label())?;
             let options = arguments.reading.options(&arguments.labels, None);
             let count = options.count.clone();
-            let reading = move |seconds| format!("reading: {}", rows_and_rate(count.rows(), seconds));
+            let reading = move |seconds| format!("reading and dividing: {}", rows_and_rate(count.rows(), seconds));
             let _told = Waiting::on(arguments.json, reading);
             Ok(Given::Files(Corpus::from_files(files, arguments.test.as_deref(), &options)?))
         }
