@@ -352,8 +352,8 @@ fn add(currents: &mut [f32], bias: &[f32], sums: &[f64]) {
 /// The columns of a row's spikes.
 pub(super) fn columns_of(train: &SpikeTrain, row: usize) -> impl Iterator<Item = usize> + '_ {
     train.row(row).iter().enumerate().flat_map(|(word, &bits)| {
-        std::iter::successors(Some(bits), |bits| Some(bits & (bits - 1)))
-            .take_while(|&bits| bits != 0)
+        let some = |bits: u64| (bits != 0).then_some(bits);
+        std::iter::successors(some(bits), move |bits| some(bits & (bits - 1)))
             .map(move |bits| 64 * word + bits.trailing_zeros() as usize)
     })
 }
