@@ -1,6 +1,7 @@
 //! `spiketext train`: the main job, from labelled texts to a saved spiking classifier.
 
 mod checkpoints;
+mod given;
 mod output;
 
 use std::{
@@ -11,10 +12,11 @@ use std::{
 };
 
 use checkpoints::{CheckpointFolder, Run};
+use given::{Given, notes};
 use output::Output;
 use serde_json::json;
 use spiketext::{
-    data::{Corpus, Dataset, LabelledTexts, Report},
+    data::{Corpus, Dataset, LabelledTexts},
     dnn::{self, Dnn},
     energy::Numbers,
     model::{Accuracies, Model},
@@ -365,22 +367,6 @@ fn check_same_data(folder: &Path, dataset: &dyn LabelledTexts) -> anyhow::Result
     anyhow::bail!("{} holds {other}: --out DIR names another folder, or this one to replace it", folder.display())
 }
 
-/// What a person should know before training begins.
-fn notes(report: &Report) -> Vec<String> {
-    let mut notes = Vec::new();
-    notes.extend(reading::alike(report));
-    for (texts, what) in [
-        (report.contradictory, "texts that have more than one label in different places"),
-        (report.straddling, "development or test texts that stand in an earlier part too, as the parts were given"),
-        (report.unused, "texts of parts that are not used, as --test gives the test texts"),
-    ] {
-        if texts > 0 {
-            notes.push(format!("{what}: {texts}"));
-        }
-    }
-    notes
-}
-
 /// What `--class-weights` says.
 enum WeightChoice {
     Named(ClassWeights),
@@ -451,30 +437,6 @@ fn recipe(arguments: &Arguments, weights: Option<&WeightChoice>) -> anyhow::Resu
     // What the network itself refuses shows before any file is read; dimension and classes are checked once known.
     spiketext_train::network_config(&recipe, 1, 2)?;
     Ok(recipe)
-}
-
-/// The labelled texts of a run.
-enum Given {
-    /// All in memory.
-    Set(Dataset),
-    /// Of files, of any number.
-    Files(Corpus),
-}
-
-impl Given {
-    fn texts(&self) -> &dyn LabelledTexts {
-        match self {
-            Self::Set(set) => set,
-            Self::Files(corpus) => corpus,
-        }
-    }
-
-    fn in_memory(self) -> spiketext::Result<Self> {
-        match self {
-            Self::Files(corpus) => Ok(Self::Set(corpus.into_dataset()?)),
-            set => Ok(set),
-        }
-    }
 }
 
 /// Whether texts are compared with those of others, or attacked.
