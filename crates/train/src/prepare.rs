@@ -30,6 +30,8 @@ use crate::{
     thresholds,
 };
 
+pub use crate::texts::EncodedText;
+
 /// Where word vectors come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VectorSource {
@@ -84,29 +86,6 @@ impl VectorSource {
     #[must_use]
     pub fn is_lenient(&self) -> bool {
         matches!(self, Self::FileLeniently(_))
-    }
-}
-
-/// A labelled text as word ids.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EncodedText {
-    /// Word ids; [`UNKNOWN`] for unknown words.
-    pub words: Vec<u32>,
-    /// What is right; of a text that nobody has labelled, what its teacher thinks most likely.
-    pub target: Target,
-    /// Whether `target` is a label.
-    pub is_labelled: bool,
-    /// What a teacher says of it: a logit a class, `[K]`.
-    pub taught: Option<Arc<[f32]>>,
-    /// By what its loss is multiplied; 1 for most.
-    pub weight: f32,
-}
-
-impl EncodedText {
-    /// A text with a label, of which no teacher says anything.
-    #[must_use]
-    pub fn labelled(words: Vec<u32>, target: Target) -> Self {
-        Self { words, target, is_labelled: true, taught: None, weight: 1.0 }
     }
 }
 

@@ -6,7 +6,28 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 use rustc_hash::FxHashMap;
 use spiketext::{Result, data::Spool, target::Target, text::Vocabulary};
 
-use crate::prepare::EncodedText;
+/// A labelled text as word ids.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncodedText {
+    /// Word ids; [`UNKNOWN`] for unknown words.
+    pub words: Vec<u32>,
+    /// What is right; of a text that nobody has labelled, what its teacher thinks most likely.
+    pub target: Target,
+    /// Whether `target` is a label.
+    pub is_labelled: bool,
+    /// What a teacher says of it: a logit a class, `[K]`.
+    pub taught: Option<Arc<[f32]>>,
+    /// By what its loss is multiplied; 1 for most.
+    pub weight: f32,
+}
+
+impl EncodedText {
+    /// A text with a label, of which no teacher says anything.
+    #[must_use]
+    pub fn labelled(words: Vec<u32>, target: Target) -> Self {
+        Self { words, target, is_labelled: true, taught: None, weight: 1.0 }
+    }
+}
 
 /// Lists of numbers, one after the other.
 #[derive(Debug, Default)]

@@ -16,7 +16,7 @@ use given::{Given, notes};
 use output::Output;
 use serde_json::json;
 use spiketext::{
-    data::{Corpus, Dataset, LabelledTexts},
+    data::{Corpus, LabelledTexts},
     dnn::{self, Dnn},
     energy::Numbers,
     model::{Accuracies, Model},

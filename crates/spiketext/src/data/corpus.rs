@@ -101,6 +101,23 @@ impl LabelledTexts for Dataset {
     }
 }
 
+impl Dataset {
+    /// Reads a data set from the files or folders `train`, and its test texts from `test` where given.
+    ///
+    /// Without a test file, a `split` column (or folders or files `train`, `dev`, `test`) is respected; a part that it
+    /// does not fill is taken from the training texts by hash, and files without one are divided 80/10/10. With a test
+    /// file, the development texts are those the training files mark so, or a tenth of them by hash; what they mark
+    /// `test` is left out and counted as [`Report::unused`], as are texts of the test file that are marked for
+    /// another part.
+    ///
+    /// # Errors
+    /// Those of [`read_files`]; fewer than two classes; a class among development or test texts that training lacks;
+    /// too few texts for three parts.
+    pub fn from_files(train: &[impl AsRef<Path>], test: Option<&Path>, options: &ReadOptions) -> Result<Self> {
+        Corpus::from_files(train, test, options)?.into_dataset()
+    }
+}
+
 /// Labelled texts of any number, ready to train on. The parts and their order are those of [`Dataset::from_files`].
 #[derive(Debug)]
 pub struct Corpus {

@@ -1,17 +1,13 @@
 //! [`Dataset`]: texts with their classes, divided into training, development and test, and what was noticed on the
 //! way.
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use super::{
-    corpus::Corpus,
-    options::ReadOptions,
     reading::Reading,
     split::{Split, SplitRule},
 };
-use crate::{Result, target::Target};
+use crate::target::Target;
 
 /// A text and the class it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -67,21 +63,6 @@ pub struct Report {
 }
 
 impl Dataset {
-    /// Reads a data set from the files or folders `train`, and its test texts from `test` where given.
-    ///
-    /// Without a test file, a `split` column (or folders or files `train`, `dev`, `test`) is respected; a part that it
-    /// does not fill is taken from the training texts by hash, and files without one are divided 80/10/10. With a test
-    /// file, the development texts are those the training files mark so, or a tenth of them by hash; what they mark
-    /// `test` is left out and counted as [`Report::unused`], as are texts of the test file that are marked for
-    /// another part.
-    ///
-    /// # Errors
-    /// Those of [`read_files`]; fewer than two classes; a class among development or test texts that training lacks;
-    /// too few texts for three parts.
-    pub fn from_files(train: &[impl AsRef<Path>], test: Option<&Path>, options: &ReadOptions) -> Result<Self> {
-        Corpus::from_files(train, test, options)?.into_dataset()
-    }
-
     /// The examples of one part.
     #[must_use]
     pub fn part(&self, part: Split) -> &[Example] {
@@ -95,7 +76,10 @@ impl Dataset {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::{Result, data::ReadOptions};
 
     fn write(folder: &Path, name: &str, content: &str) -> std::path::PathBuf {
         let path = folder.join(name);
