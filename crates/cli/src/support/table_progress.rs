@@ -53,14 +53,15 @@ impl TableProgress {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::new(1000);
-            if let Ok(style) = ProgressStyle::with_template("[{bar:20}] {msg}") {
-                bar.set_style(style.progress_chars("=> "));
+            let bar = ProgressBar::new_spinner();
+            // Cut to the width of the terminal.
+            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+                bar.set_style(style);
             }
             bar
         });
-        bar.set_position((1000.0 * self.extent.share(self.rows).unwrap_or(0.0)) as u64);
         bar.set_message(told);
+        bar.tick();
     }
 
     fn told(&self) -> String {

@@ -209,7 +209,8 @@ fn write_table(
         )]);
     }
     say(&appending.notes().iter().map(|note| format!("note: {note}")).collect::<Vec<_>>());
-    let mut kept = if to_file { Some(Kept::beside(out, arguments, abstention)?) } else { None };
+    let mut kept =
+        if to_file { Some(Kept::beside(out, arguments, abstention, answers.columns().len())?) } else { None };
     let mut session = Session::new(model.clone());
     let mut progress = TableProgress::new(appending.extent());
     let (mut unknown, mut none) = (0, 0);
@@ -258,11 +259,20 @@ struct Kept {
     answers: KeptAnswers,
     /// How many of them are in the file, for whoever is interrupted.
     in_file: Arc<AtomicUsize>,
+    /// Texts that have their answers.
+    answered: usize,
+    /// Whether it was said that the answers of an earlier run are not to all texts.
+    has_missed: bool,
 }
 
 impl Kept {
     /// Beside the table at `out`, and says what was found there. From now on an interruption says what is kept.
-    fn beside(out: &Path, arguments: &Arguments, abstention: Option<&Abstention>) -> anyhow::Result<Self> {
+    fn beside(
+        out: &Path,
+        arguments: &Arguments,
+        abstention: Option<&Abstention>,
+        columns: usize,
+    ) -> anyhow::Result<Self> {
         let config = arguments.model.join(CONFIG);
         let description = std::fs::read(&config).map_err(spiketext::Error::read(&config))?;
         // The description has the hashes of all that the model is.
@@ -270,21 +280,23 @@ impl Kept {
         identity.update(Sha256::digest(&description));
         identity.update(env!("CARGO_PKG_VERSION"));
         identity.update(format!("{abstention:?} {:?} {:?}", arguments.table.top, arguments.table.prefix));
-        let (answers, earlier) = KeptAnswers::beside(out, identity.finalize().into(), arguments.table.resume)?;
+        let resume = arguments.table.resume;
+        let (answers, earlier) = KeptAnswers::beside(out, identity.finalize().into(), columns, resume)?;
         let path = answers.path().display().to_string();
-        match (earlier, arguments.table.resume) {
-            (EarlierRun::None, true) => {
+        match earlier {
+            EarlierRun::None if resume => {
                 say(&["note: no answers of an interrupted run are there: starting anew".to_owned()]);
             }
-            (EarlierRun::Removed, _) => {
-                say(&[format!(
-                    "note: answers of an interrupted run were in {path} and are removed; --resume would have gone on from them"
-                )]);
-            }
-            (EarlierRun::TakenUp, _) => say(&[format!("going on from the answers in {path}")]),
-            (EarlierRun::None, false) => {}
+            EarlierRun::None => {}
+            EarlierRun::TakenUp(texts) => say(&[format!("going on: answers to {texts} texts are in {path}")]),
+            EarlierRun::Passed => say(&[format!(
+                "note: answers of an interrupted run are in {path} and will be replaced; --resume would go on from them"
+            )]),
+            EarlierRun::CannotBe(why) => say(&[format!(
+                "note: there can be no file for the answers ({why}), so that --resume will not help if this is interrupted"
+            )]),
         }
-        let in_file = Arc::new(AtomicUsize::new(0));
+        let in_file = Arc::new(AtomicUsize::new(answers.in_file()));
         let counted = Arc::clone(&in_file);
         interrupt::remove_begun_files(move || {
             let kept = counted.load(Ordering::Relaxed);
@@ -295,7 +307,7 @@ impl Kept {
                 )
             })
         })?;
-        Ok(Self { answers, in_file })
+        Ok(Self { answers, in_file, answered: 0, has_missed: false })
     }
 
     /// The answers to the next texts, and whether an earlier run had made them.
@@ -305,17 +317,22 @@ impl Kept {
         make: impl FnOnce(&[&str]) -> spiketext::Result<Vec<Vec<Cell>>>,
     ) -> spiketext::Result<(Vec<Vec<Cell>>, bool)> {
         let before = self.answers.taken_up();
-        let cells = self.answers.answer(texts, make)?;
-        self.in_file.store(if self.answers.is_in_file() { self.answers.answered() } else { 0 }, Ordering::Relaxed);
+        let cells = self.answers.answer(texts, make);
+        self.in_file.store(self.answers.in_file(), Ordering::Relaxed);
+        let cells = cells?;
+        if self.answers.has_missed() && !self.has_missed {
+            self.has_missed = true;
+            let first = self.answered + 1;
+            say(&[format!("from text {first} on there are texts without kept answers, which are answered now")]);
+        }
+        self.answered += texts.len();
         Ok((cells, self.answers.taken_up() > before))
     }
 
     /// What is kept of a run that cannot go on.
     fn told(&self) -> Option<String> {
-        let (kept, path) = (self.answers.answered(), self.answers.path().display());
-        self.answers
-            .is_in_file()
-            .then(|| format!("the answers to {kept} texts are kept in {path}; --resume goes on from there"))
+        let (kept, path) = (self.answers.in_file(), self.answers.path().display());
+        (kept > 0).then(|| format!("the answers to {kept} texts are kept in {path}; --resume goes on from there"))
     }
 
     fn remove(self) -> spiketext::Result<()> {
