@@ -70,7 +70,8 @@ UTF-8), columns of Parquet to the byte. From one form to another:
                        counterpart (bytes, NaN in JSON, nanoseconds) is refused
 The file is written beside its place and moved there when it is whole: any error leaves nothing there. Answers to more
 than 8,192 texts are kept until then in a file called as --out with .answers behind it; after a kill, a full disk or a
-broken row, --resume goes on from there, and the table is that of an uninterrupted run. `-` writes to standard output as it goes, CSV for CSV, TSV for TSV and JSON lines for all else unless --out-format says otherwise.
+broken row, --resume goes on from there, and the table is that of an uninterrupted run. `-` writes to standard output
+as it goes, CSV for CSV, TSV for TSV and JSON lines for all else unless --out-format says otherwise.
 Memory does not grow with the file; Parquet from standard input lies in a temporary file, and so do the answers to
 large row groups.")]
 pub struct Arguments {
