@@ -95,7 +95,7 @@ fn an_interrupted_table_goes_on_and_is_that_of_one_run() {
         assert_eq!(names(folder), before, "nothing is left beside it");
     }
 
-    let output = interrupted(folder, "a.csv", "b.csv", "-INT");
+    let output = interrupted(folder, "a.csv", "b.csv", common::interrupt());
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{told}");
     assert!(told.contains("b.csv.answers; to go on: ") && told.contains("--resume"), "{told}");

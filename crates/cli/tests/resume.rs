@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use common::{events, everything, fails, names, result, run, spiketext, succeeds, text};
+use common::{events, everything, fails, interrupt, names, result, run, spiketext, succeeds, text};
 use serde_json::Value;
 
 const ARGUMENTS: [&str; 10] = [
@@ -153,16 +153,6 @@ fn two_runs_to_one_folder_are_refused() {
     assert!(error.contains("another run") && error.contains("--out"), "{error}");
     child.kill().unwrap();
     child.wait().unwrap();
-}
-
-/// SIGINT, as ctrl-C sends it; or SIGTERM where the tests were started without SIGINT (`nohup`, `&` in a script), which
-/// then stays ignored by all that they start.
-#[cfg(unix)]
-fn interrupt() -> &'static str {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    if ignored.is_some_and(|mask| mask & 0b10 != 0) { "-TERM" } else { "-INT" }
 }
 
 /// Starts a run, waits for a line of an event, asks the run to end by `signal`, and gives what it said.

@@ -264,7 +264,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "study")]
         if let (Some(hardening), Given::Set(set)) = (&hardening, &given) {
             let (augmented, adversarial) = harden(set, &vectors, &recipe, &options, hardening, &mut observer)?;
-            (given, options.adversarial) = (Given::Set(augmented), Some(adversarial));
+            (given, options.adversarial) = (Given::Set(Box::new(augmented)), Some(adversarial));
         }
         let mut cache = StepCache::default();
         let mut pipeline = Pipeline::new(given.texts(), &vectors, &recipe, &options, &mut cache)?;
@@ -454,7 +454,7 @@ fn dataset(arguments: &Arguments) -> anyhow::Result<Given> {
             let name = name.as_deref().unwrap_or("reviews-en");
             let texts = format!("the data set {name}");
             reading::refuse_without_file(&arguments.reading, &arguments.labels, &texts, "FILE")?;
-            Ok(Given::Set(dataset::load(name, arguments.source.data_dir.as_deref())?))
+            Ok(Given::Set(Box::new(dataset::load(name, arguments.source.data_dir.as_deref())?)))
         }
         (files, _) => {
             arguments.labels.check(arguments.labels.multi_label())?;
@@ -462,7 +462,7 @@ fn dataset(arguments: &Arguments) -> anyhow::Result<Given> {
             let count = options.count.clone();
             let reading = move |seconds| format!("reading and dividing: {}", rows_and_rate(count.rows(), seconds));
             let _told = Waiting::on(arguments.json, reading);
-            Ok(Given::Files(Corpus::from_files(files, arguments.test.as_deref(), &options)?))
+            Ok(Given::Files(Box::new(Corpus::from_files(files, arguments.test.as_deref(), &options)?)))
         }
     }
 }

@@ -84,3 +84,12 @@ pub fn everything(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 pub fn names(folder: &Path) -> Vec<String> {
     everything(folder).into_keys().collect()
 }
+
+/// SIGINT, as ctrl-C sends it; or SIGTERM where the tests were started without SIGINT (`nohup`, `&` in a script), which
+/// then stays ignored by all that they start.
+pub fn interrupt() -> &'static str {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    if ignored.is_some_and(|mask| mask & 0b10 != 0) { "-TERM" } else { "-INT" }
+}

@@ -7,17 +7,17 @@ use crate::support::reading;
 /// The labelled texts of a run.
 pub enum Given {
     /// All in memory.
-    Set(Dataset),
+    Set(Box<Dataset>),
     /// Of files, of any number.
-    Files(Corpus),
+    Files(Box<Corpus>),
 }
 
 impl Given {
     /// As training reads them.
     pub fn texts(&self) -> &dyn LabelledTexts {
         match self {
-            Self::Set(set) => set,
-            Self::Files(corpus) => corpus,
+            Self::Set(set) => &**set,
+            Self::Files(corpus) => &**corpus,
         }
     }
 
@@ -27,7 +27,7 @@ impl Given {
     /// If they cannot be read again.
     pub fn in_memory(self) -> spiketext::Result<Self> {
         match self {
-            Self::Files(corpus) => Ok(Self::Set(corpus.into_dataset()?)),
+            Self::Files(corpus) => Ok(Self::Set(Box::new(corpus.into_dataset()?))),
             set => Ok(set),
         }
     }

@@ -482,7 +482,7 @@ mod tests {
             Cell::Texts(vec![text.to_owned(), "好".to_owned()], ";"),
             Cell::Texts(Vec::new(), "\t"),
             Cell::Number(text.len() as f32 / 3.0),
-            Cell::Truth(text.len() % 2 == 0),
+            Cell::Truth(text.len().is_multiple_of(2)),
         ]
     }
 
