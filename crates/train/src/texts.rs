@@ -9,7 +9,7 @@ use spiketext::{Result, data::Spool, target::Target, text::Vocabulary};
 /// A labelled text as word ids.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncodedText {
-    /// Word ids; [`UNKNOWN`] for unknown words.
+    /// Word ids; [`UNKNOWN`](spiketext::text::UNKNOWN) for unknown words.
     pub words: Vec<u32>,
     /// What is right; of a text that nobody has labelled, what its teacher thinks most likely.
     pub target: Target,

@@ -111,7 +111,7 @@ impl Dataset {
     /// another part.
     ///
     /// # Errors
-    /// Those of [`read_files`]; fewer than two classes; a class among development or test texts that training lacks;
+    /// Those of [`read_files`](super::read_files); fewer than two classes; a class among development or test texts that training lacks;
     /// too few texts for three parts.
     pub fn from_files(train: &[impl AsRef<Path>], test: Option<&Path>, options: &ReadOptions) -> Result<Self> {
         Corpus::from_files(train, test, options)?.into_dataset()
