@@ -5,6 +5,7 @@ mod common;
 
 use std::{
     fs,
+    io::Write,
     path::Path,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -105,6 +106,33 @@ fn an_interrupted_table_goes_on_and_is_that_of_one_run() {
     assert!(told.contains("will be replaced; --resume would go on"), "{told}");
     assert!(fs::read(folder.join("b.csv")).unwrap() == fs::read(folder.join("whole.csv")).unwrap());
     fs::remove_file(folder.join("b.csv")).expect("removed");
+    assert_eq!(names(folder), before);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interruption_before_much_was_answered_leaves_nothing() {
+    let folder = with_model();
+    let folder = folder.path();
+    let before = names(folder);
+    let mut command = spiketext(folder, &["predict", "m", "--file", "-", "--format", "csv", "--out", "b.csv"]);
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    // It waits for more.
+    let mut pipe = child.stdin.take().expect("a pipe");
+    pipe.write_all(table(3000).as_bytes()).expect("sent");
+    let start = Instant::now();
+    while !folder.join("b.csv.answers").exists() {
+        assert!(start.elapsed() < PATIENCE, "no file for the answers");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let signal = common::interrupt();
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill").success());
+    let output = child.wait_with_output().expect("it ended");
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("interrupted: nothing is written"), "{told}");
+    drop(pipe);
     assert_eq!(names(folder), before);
 }
 

@@ -283,7 +283,9 @@ impl Kept {
         identity.update(format!("{abstention:?} {:?} {:?}", arguments.table.top, arguments.table.prefix));
         let resume = arguments.table.resume;
         let (answers, earlier) = KeptAnswers::beside(out, identity.finalize().into(), columns, resume)?;
-        let path = answers.path().display().to_string();
+        let (place, path) = (answers.path().to_owned(), answers.path().display().to_string());
+        // Until it has answers it is of no use to anybody.
+        let is_new = earlier == EarlierRun::None;
         match earlier {
             EarlierRun::None if resume => {
                 say(&["note: no answers of an interrupted run are there: starting anew".to_owned()]);
@@ -301,6 +303,9 @@ impl Kept {
         let counted = Arc::clone(&in_file);
         interrupt::remove_begun_files(move || {
             let kept = counted.load(Ordering::Relaxed);
+            if is_new && kept == 0 {
+                let _ = std::fs::remove_file(place);
+            }
             (kept > 0).then(|| {
                 format!(
                     "the answers to {kept} texts are kept in {path}; to go on: {}",
